@@ -1,0 +1,1 @@
+"""The command `harness`: one module a sub-command, loaded when it is asked for."""

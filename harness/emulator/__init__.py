@@ -1,0 +1,1 @@
+"""The Live API served on loopback, with a real recogniser behind it."""

@@ -1,0 +1,1 @@
+"""Many utterances: tables, summaries, and the files that people open."""

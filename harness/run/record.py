@@ -1,0 +1,164 @@
+"""The run folder's own records: the plan and the journal's lines. One schema version each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from harness.trace import Channel, FailureKind, Outcome
+from harness.units import Milliseconds, Samples, Seconds
+
+PLAN_SCHEMA = 1
+RECORD_SCHEMA = 1
+
+
+class PlannedDataset(msgspec.Struct, frozen=True, kw_only=True):
+    """A dataset's facts that reports repeat."""
+
+    name: str
+    title: str
+    licence: str | None = None
+    synthetic: bool = False
+    """True: synthetic speech, said wherever its figures are."""
+
+
+class PlannedUtterance(msgspec.Struct, frozen=True, kw_only=True):
+    """An utterance of the plan, with all that scoring and reports need of it."""
+
+    id: str
+    dataset: str
+    locale: str
+    reference: str | None
+    """None: cannot be scored."""
+
+    audio: str
+    """Absolute path when planned."""
+
+    offset_s: Seconds = 0.0
+    duration_s: Seconds | None = None
+    """Length as the manifest or the file's header says, s; None: unknown."""
+
+    sha256: str | None
+    """SHA-256 of the audio file's bytes, hex; None: it could not be read when planned."""
+
+    speaker: str | None = None
+    tags: dict[str, Any] = {}
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run is to do: `plan.json`."""
+
+    schema: int = PLAN_SCHEMA
+    hash: str
+    """SHA-256 over what is asked of the service, hex: the run's identity."""
+
+    created_at: str
+    """ISO 8601 UTC."""
+
+    task: str = "transcribe"
+    service: str
+    """`emulator`, `gemini` or `vertex`."""
+
+    endpoint: str
+    """URL without query; `emulator` for one that the run starts itself."""
+
+    models: list[str]
+    setups: dict[str, dict[str, Any]]
+    """Per model: the setup message as sent, without the model's resource name."""
+
+    transcript: Channel = "input"
+    pace: float
+    chunk_ms: Milliseconds
+    turns: str
+    repeats: int
+    seed: int
+    datasets: list[PlannedDataset]
+    utterances: list[PlannedUtterance]
+    command: str
+    """How to do it again."""
+
+    versions: dict[str, str]
+    """Of Python, this program and the libraries that shape the results."""
+
+    environment: dict[str, str]
+    """Machine, cores, operating system."""
+
+    notes: list[str] = []
+    """What the reader should know: languages asked for that the datasets lack, …"""
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens of a session: the sum over its usage records. None: the service did not say."""
+
+    records: int = 0
+    """How many usage records came."""
+
+    prompt_tokens: int | None = None
+    response_tokens: int | None = None
+    total_tokens: int | None = None
+    thoughts_tokens: int | None = None
+    prompt_by_modality: dict[str, int] = {}
+    response_by_modality: dict[str, int] = {}
+
+
+class UtteranceRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One finished attempt: a line of `journal.jsonl`. All but the first group is derived from its trace."""
+
+    schema: int = RECORD_SCHEMA
+    utterance: str
+    dataset: str
+    locale: str
+    model: str
+    repeat: int
+    """1-based."""
+
+    attempt: int
+    """1-based."""
+
+    final: bool
+    """False: another attempt follows, and this one only counts as an attempt."""
+
+    trace: str | None
+    """Path of the trace in the run folder; None: nothing was ever sent."""
+
+    outcome: Outcome
+    failure: FailureKind | None = None
+    reason: str | None = None
+    """Why it failed or is not whole, in words; None when ok."""
+
+    started_at: str
+    """ISO 8601 UTC."""
+
+    emulator: str | None = None
+    """As in the trace's header: what a report's EMULATED label rests on."""
+
+    endpoint: str | None = None
+    """As in the trace's header; None: nothing was ever sent."""
+
+    audio_samples: Samples | None = None
+    """Length of the clip; None: unreadable."""
+
+    hypothesis: str | None = None
+    """Text on the plan's channel; None: the session gave none that could be judged."""
+
+    first_text_t: Seconds | None = None
+    """First text, s from the due time of the clip's first sample; None: no text, or not paced at real time."""
+
+    final_text_t: Seconds | None = None
+    """Last change of the text, s from the due time of the clip's first sample; None as above."""
+
+    setup_s: Seconds | None = None
+    """From the start of the connection to `setupComplete`."""
+
+    send_lag_p50_ms: Milliseconds | None = None
+    """Median of how late audio frames left, against their due times; None when not paced."""
+
+    send_lag_p99_ms: Milliseconds | None = None
+    send_lag_max_ms: Milliseconds | None = None
+    late: bool = False
+    """True: the p99 lag is over 20 ms, so its latencies are left out of tables."""
+
+    usage: Usage = Usage()
+    wall_s: Seconds | None = None
+    """From the start of the connection to its end."""

@@ -1,0 +1,1 @@
+"""Judging one utterance: reference against hypothesis, and the latency of its text."""

@@ -1,0 +1,1 @@
+"""What a text is in each locale: registry, canonical names, normalisation, tokens."""

@@ -1,0 +1,224 @@
+"""Everything that was said in one session, with times: written down before anyone judges it.
+
+Times are seconds on the event loop's monotonic clock, counted from the due time of the clip's first sample (what came
+before is negative); when no audio was ever due, from the start of the connection. A trace on disk is gzip-compressed
+JSON lines: the header, then an event a line. `Hypothesis` is made from a trace alone.
+
+Knows messages and times. Does not know references, scores, or what a good transcript is.
+"""
+
+from __future__ import annotations
+
+import gzip
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from harness.errors import InputError
+from harness.units import Milliseconds, Samples, Seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SCHEMA = 1
+
+Channel = Literal["input", "reply", "output"]
+"""Which text: transcription of what was sent, the model's text reply, transcription of the model's speech."""
+
+Direction = Literal[">", "<", "!"]
+"""`>` we sent, `<` we received, `!` something that happened to the connection (a note of ours)."""
+
+Outcome = Literal[
+    "ok", "ok_empty", "partial", "failed_server", "blocked", "failed_quota", "failed_client"
+]
+"""How a session ended:
+
+- `ok`: it answered with text; `ok_empty`: it ended well and there was no text.
+- `partial`: it broke off after some text. `failed_server`: it broke off, or was refused, before any text.
+- `blocked`: refused for what was said. `failed_quota`: refused for quota. `failed_client`: our own fault or our input's.
+"""
+
+FailureKind = Literal[
+    "auth",
+    "config",
+    "model_not_found",
+    "quota",
+    "duration",
+    "stale_handle",
+    "transient",
+    "client",
+    "input",
+]
+"""What a failure was, which decides whether to try again. `input`: the clip cannot be read; nothing was sent."""
+
+
+class TraceHeader(msgspec.Struct, frozen=True, kw_only=True):
+    """What the session was for."""
+
+    schema: int = SCHEMA
+    utterance: str
+    dataset: str
+    locale: str
+    model: str
+    repeat: int
+    """1-based."""
+
+    attempt: int
+    """1-based."""
+
+    plan: str
+    """Hash of the plan it belongs to, hex."""
+
+    endpoint: str
+    """Scheme, host, port and path; never a query, which may hold a key."""
+
+    emulator: str | None = None
+    """The `X-Live-Emulator` header of the upgrade's answer; None: the server did not say it emulates."""
+
+    client: str
+    """Our name and version."""
+
+    started_at: str
+    """Wall-clock time of the connection's start, ISO 8601 UTC."""
+
+    audio_samples: Samples | None = None
+    """The clip's length; None when it could not be read."""
+
+    chunk_ms: Milliseconds
+    pace: float
+    """1.0 real time; 0 as fast as the service takes it."""
+
+    turns: str
+    """`manual` or `auto`."""
+
+
+class TimedEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was sent, received, or happened."""
+
+    t: Seconds
+    dir: Direction
+    frame: Any
+    """The message as JSON. Audio is not repeated: what we sent is `{"offset", "samples"}` of the clip, what we
+    received `{"wav", "offset", "samples"}` of a file beside the trace. A note (`!`) is `{"connect": …}`,
+    `{"upgraded": …}`, `{"closed": {"code", "reason"}}`, `{"late": …}`, … A frame that is no JSON is `{"raw": text}`."""
+
+
+class SessionTrace(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt at one utterance. Times never decrease."""
+
+    header: TraceHeader
+    events: list[TimedEvent]
+
+
+class Fragment(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece of text and when it came."""
+
+    t: Seconds
+    text: str
+    interim: bool = False
+    """True: it is replaced by what comes next."""
+
+
+class Hypothesis(msgspec.Struct, frozen=True, kw_only=True):
+    """The text of one channel."""
+
+    channel: Channel
+    text: str
+    """The fragments joined verbatim, ends trimmed; empty when there were none."""
+
+    fragments: list[Fragment]
+    """In the order received."""
+
+    first_text_t: Seconds | None
+    """When the first fragment with text came; None: never."""
+
+    final_text_t: Seconds | None
+    """When the transcript last changed; None: it has no text."""
+
+    trailing_interim: bool = False
+    """True: the end of the text was only ever interim."""
+
+
+def write_trace(path: Path, trace: SessionTrace) -> None:
+    """Write `trace` to `path` whole or not at all; OSError when the place does not allow it."""
+    encode = msgspec.json.encode
+    lines = [encode(trace.header), *(encode(event) for event in trace.events), b""]
+    data = gzip.compress(b"\n".join(lines), compresslevel=1, mtime=0)
+    unfinished = path.with_name(path.name + ".part")
+    unfinished.write_bytes(data)
+    unfinished.replace(path)
+
+
+def read_trace(path: Path) -> SessionTrace:
+    """Return the trace at `path`; InputError that names the file when it is missing, torn or of another schema."""
+    try:
+        with gzip.open(path, "rb") as file:
+            header, *events = file.read().splitlines()
+        trace = SessionTrace(
+            header=msgspec.json.decode(header, type=TraceHeader),
+            events=[msgspec.json.decode(line, type=TimedEvent) for line in events],
+        )
+    except (OSError, EOFError, ValueError) as error:
+        raise InputError(f"{path}: not a readable trace", why=str(error)) from error
+    if trace.header.schema != SCHEMA:
+        raise InputError(
+            f"{path}: trace of schema {trace.header.schema}, this version reads {SCHEMA}"
+        )
+    return trace
+
+
+def hypothesis(trace: SessionTrace, channel: Channel) -> Hypothesis:
+    """Return what `trace` says on `channel`."""
+    fragments = list(_fragments(trace, channel))
+    text, interim = "", ""
+    first: Seconds | None = None
+    final: Seconds | None = None
+    seen = ""
+    for fragment in fragments:
+        if fragment.interim:
+            interim = fragment.text
+        else:
+            text, interim = text + fragment.text, ""
+        whole = (text + interim).strip()
+        if whole and first is None:
+            first = fragment.t
+        if whole != seen:
+            seen, final = whole, fragment.t
+    return Hypothesis(
+        channel=channel,
+        text=seen,
+        fragments=fragments,
+        first_text_t=first if seen else None,
+        final_text_t=final if seen else None,
+        trailing_interim=bool(interim.strip()),
+    )
+
+
+def _fragments(trace: SessionTrace, channel: Channel) -> Iterator[Fragment]:
+    for event in trace.events:
+        if event.dir != "<" or not isinstance(event.frame, dict):
+            continue
+        content = event.frame.get("serverContent")
+        if not isinstance(content, dict):
+            continue
+        match channel:
+            case "input":
+                yield from _transcription(event.t, content, "inputTranscription")
+                yield from _transcription(
+                    event.t, content, "interimInputTranscription", interim=True
+                )
+            case "output":
+                yield from _transcription(event.t, content, "outputTranscription")
+            case "reply":
+                for part in (content.get("modelTurn") or {}).get("parts") or ():
+                    if isinstance(text := part.get("text"), str) and not part.get("thought"):
+                        yield Fragment(t=event.t, text=text)
+
+
+def _transcription(
+    t: Seconds, content: dict[str, Any], key: str, *, interim: bool = False
+) -> Iterator[Fragment]:
+    value = content.get(key)
+    if isinstance(value, dict) and isinstance(text := value.get("text"), str):
+        yield Fragment(t=t, text=text, interim=interim)

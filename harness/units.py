@@ -1,0 +1,31 @@
+"""The units that numbers carry between rooms, and how people read them."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+Seconds: TypeAlias = float
+Milliseconds: TypeAlias = float
+Samples: TypeAlias = int
+Usd: TypeAlias = float
+
+SAMPLE_RATE: Samples = 16_000
+"""Samples a second of everything we stream: the Live API's native input rate (PCM s16le mono)."""
+
+SAMPLE_BYTES = 2
+"""Bytes of one sample of 16-bit PCM."""
+
+
+def duration_text(seconds: Seconds) -> str:
+    """Return a duration as a person writes it: `3.4 s`, `2 min 05 s`, `1 h 52 min`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def usd_text(usd: Usd) -> str:
+    """Return an amount in US dollars with the digits that matter: `$0.0031`, `$12.40`."""
+    return f"${usd:,.2f}" if usd >= 1 else f"${usd:.4f}"

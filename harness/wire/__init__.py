@@ -1,0 +1,1 @@
+"""Protocols of real-time speech services, without sockets, clocks or files."""

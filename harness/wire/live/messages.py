@@ -1,0 +1,497 @@
+"""The Live API's messages, one frozen class each; field names are the wire's, in snake case.
+
+An absent field is None, or False for flags, since proto JSON drops defaults. Fields that we do not know are kept in
+`unknown` under the name they came with, at the level they came at. Closed sets of names are plain text here: a new
+name from the service must not break a session; the server machine checks the names that clients send.
+
+Source of every field: `google/ai/generativelanguage/v1beta/generative_service.proto` (googleapis/googleapis) and,
+for what it lacks (marked "SDK"), the types of the official SDK `google-genai` 2.34.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from harness.units import Seconds
+
+UNKNOWN = ""
+"""The wire name of `unknown` inside the codec: no real field has an empty name."""
+
+
+def _wire_name(field: str) -> str:
+    if field == "unknown":
+        return UNKNOWN
+    head, *tail = field.split("_")
+    return head + "".join(word.capitalize() for word in tail)
+
+
+class Message(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+    rename=_wire_name,
+):
+    """Base of everything on the wire."""
+
+    unknown: dict[str, Any] = {}
+    """Fields this class does not know, raw."""
+
+
+# ── Content ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Blob(Message, frozen=True):
+    """Media: raw bytes (base64 on the wire) and what they are."""
+
+    mime_type: str = ""
+    """`audio/pcm;rate=16000` (s16le mono), `image/jpeg`, …"""
+
+    data: bytes = b""
+
+
+class FunctionCall(Message, frozen=True):
+    """The model asks the client to call a function."""
+
+    id: str | None = None
+    """To be echoed in the response; Vertex sent none in the guides' time."""
+
+    name: str = ""
+    args: dict[str, Any] = {}
+
+
+class FunctionResponse(Message, frozen=True):
+    """The client's answer to a `FunctionCall`."""
+
+    id: str | None = None
+    name: str = ""
+    response: dict[str, Any] = {}
+    """Free-form object; by convention `{"output": …}` or `{"error": …}`."""
+
+    scheduling: str | None = None
+    """`INTERRUPT`, `WHEN_IDLE`, `SILENT`: for non-blocking functions only."""
+
+    will_continue: bool | None = None
+
+
+class Part(Message, frozen=True):
+    """One piece of content."""
+
+    text: str | None = None
+    thought: bool = False
+    """True: a summary of the model's thoughts, not part of the answer."""
+
+    inline_data: Blob | None = None
+    function_call: FunctionCall | None = None
+    function_response: FunctionResponse | None = None
+    executable_code: dict[str, Any] | None = None
+    code_execution_result: dict[str, Any] | None = None
+
+
+class Content(Message, frozen=True):
+    """A turn's content."""
+
+    role: str | None = None
+    """`user` or `model`."""
+
+    parts: list[Part] = []
+
+
+# ── Setup ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class PrebuiltVoiceConfig(Message, frozen=True):
+    """A voice by name."""
+
+    voice_name: str | None = None
+
+
+class VoiceConfig(Message, frozen=True):
+    """How the model's voice is chosen."""
+
+    prebuilt_voice_config: PrebuiltVoiceConfig | None = None
+
+
+class SpeechConfig(Message, frozen=True):
+    """Speech output."""
+
+    voice_config: VoiceConfig | None = None
+    language_code: str | None = None
+    """BCP-47, for half-cascade models; it does not steer input transcription."""
+
+
+class ThinkingConfig(Message, frozen=True):
+    """How much the model thinks before it answers."""
+
+    thinking_budget: int | None = None
+    """Tokens; 0 off, -1 dynamic."""
+
+    include_thoughts: bool = False
+    thinking_level: str | None = None
+    """Later: `MINIMAL`, `LOW`, `MEDIUM`, `HIGH`."""
+
+
+class TranslationConfig(Message, frozen=True):
+    """Later: what a live-translation model translates into (SDK)."""
+
+    target_language_code: str | None = None
+    echo_target_language: bool = False
+
+
+class GenerationConfig(Message, frozen=True):
+    """How the model answers. What the Live API does not allow here is simply not a field."""
+
+    response_modalities: list[str] = []
+    """Exactly one of `TEXT`, `AUDIO`; empty: the service's default, AUDIO."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: float | None = None
+    max_output_tokens: int | None = None
+    candidate_count: int | None = None
+    seed: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    speech_config: SpeechConfig | None = None
+    media_resolution: str | None = None
+    """`MEDIA_RESOLUTION_LOW`, `_MEDIUM`, `_HIGH`."""
+
+    thinking_config: ThinkingConfig | None = None
+    enable_affective_dialog: bool = False
+    translation_config: TranslationConfig | None = None
+
+
+class AutomaticActivityDetection(Message, frozen=True):
+    """Server-side voice activity detection."""
+
+    disabled: bool = False
+    """True: the client sends activityStart and activityEnd itself."""
+
+    start_of_speech_sensitivity: str | None = None
+    """`START_SENSITIVITY_HIGH` or `_LOW`."""
+
+    end_of_speech_sensitivity: str | None = None
+    """`END_SENSITIVITY_HIGH` or `_LOW`."""
+
+    prefix_padding_ms: int | None = None
+    """Speech needed before a start is committed, ms."""
+
+    silence_duration_ms: int | None = None
+    """Silence needed before an end is committed, ms."""
+
+
+class RealtimeInputConfig(Message, frozen=True):
+    """How realtime input becomes turns."""
+
+    automatic_activity_detection: AutomaticActivityDetection | None = None
+    activity_handling: str | None = None
+    """`START_OF_ACTIVITY_INTERRUPTS` or `NO_INTERRUPTION`."""
+
+    turn_coverage: str | None = None
+    """`TURN_INCLUDES_ONLY_ACTIVITY`, `TURN_INCLUDES_ALL_INPUT`, later `TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO`."""
+
+
+class AudioTranscriptionConfig(Message, frozen=True):
+    """Transcription switched on by being present. Guide-era models take it empty only; the fields are later (SDK)."""
+
+    language_codes: list[str] = []
+    language_hints: list[str] = []
+    custom_vocabulary: list[str] = []
+    adaptation_phrases: list[str] = []
+    mode: str | None = None
+    """`VERBATIM` or `SMART`."""
+
+    word_timestamp: bool = False
+    diarization: bool = False
+    language_auto: bool = False
+
+
+class SessionResumptionConfig(Message, frozen=True):
+    """Asks for resumption handles; with a handle, resumes the session it names."""
+
+    handle: str | None = None
+    transparent: bool = False
+    """Vertex only (SDK)."""
+
+
+class SlidingWindow(Message, frozen=True):
+    """Keep the newest part of the context."""
+
+    target_tokens: int | None = None
+
+
+class ContextWindowCompressionConfig(Message, frozen=True):
+    """What happens when the context is nearly full."""
+
+    trigger_tokens: int | None = None
+    sliding_window: SlidingWindow | None = None
+
+
+class ProactivityConfig(Message, frozen=True):
+    """Native audio: the model may choose not to answer (SDK)."""
+
+    proactive_audio: bool = False
+
+
+class HistoryConfig(Message, frozen=True):
+    """Later: the first clientContent seeds the history (SDK)."""
+
+    initial_history_in_client_content: bool = False
+
+
+class FunctionDeclaration(Message, frozen=True):
+    """A function the model may call."""
+
+    name: str = ""
+    description: str = ""
+    parameters: dict[str, Any] | None = None
+    """Schema in OpenAPI's subset; type names in upper case."""
+
+    parameters_json_schema: Any = None
+    response: dict[str, Any] | None = None
+    response_json_schema: Any = None
+    behavior: str | None = None
+    """`BLOCKING` or `NON_BLOCKING`."""
+
+
+class Tool(Message, frozen=True):
+    """What the model may use."""
+
+    function_declarations: list[FunctionDeclaration] = []
+    google_search: dict[str, Any] | None = None
+    google_search_retrieval: dict[str, Any] | None = None
+    code_execution: dict[str, Any] | None = None
+    url_context: dict[str, Any] | None = None
+
+
+class Setup(Message, frozen=True):
+    """The session's configuration: the first message and only the first."""
+
+    model: str = ""
+    """`models/{id}`; on Vertex `projects/{p}/locations/{l}/publishers/google/models/{id}`."""
+
+    generation_config: GenerationConfig | None = None
+    system_instruction: Content | None = None
+    tools: list[Tool] = []
+    realtime_input_config: RealtimeInputConfig | None = None
+    input_audio_transcription: AudioTranscriptionConfig | None = None
+    output_audio_transcription: AudioTranscriptionConfig | None = None
+    session_resumption: SessionResumptionConfig | None = None
+    context_window_compression: ContextWindowCompressionConfig | None = None
+    proactivity: ProactivityConfig | None = None
+    explicit_vad_signal: bool = False
+    history_config: HistoryConfig | None = None
+    safety_settings: list[dict[str, Any]] = []
+    labels: dict[str, str] = {}
+    avatar_config: dict[str, Any] | None = None
+
+
+# ── Client messages ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Empty(Message, frozen=True):
+    """A signal: its presence is all it says."""
+
+
+class ClientContent(Message, frozen=True):
+    """Turns in order, appended to the history; interrupts a running generation."""
+
+    turns: list[Content] = []
+    turn_complete: bool = False
+    """Absent means False on the wire: the server waits for more."""
+
+
+class RealtimeInput(Message, frozen=True):
+    """Live media, text and activity signals; one field per frame is how clients send them."""
+
+    audio: Blob | None = None
+    video: Blob | None = None
+    text: str | None = None
+    activity_start: Empty | None = None
+    activity_end: Empty | None = None
+    audio_stream_end: bool = False
+    media_chunks: list[Blob] = []
+    """Deprecated; only the first is used."""
+
+
+class ToolResponse(Message, frozen=True):
+    """Answers to a `ToolCall`."""
+
+    function_responses: list[FunctionResponse] = []
+
+
+class ContextUpdate(Message, frozen=True):
+    """Later: a new instruction or tools in mid-session (SDK)."""
+
+    system_instruction: Content | None = None
+    tools: dict[str, Any] | None = None
+
+
+class ClientMessage(Message, frozen=True):
+    """What a client sends: exactly one of these."""
+
+    setup: Setup | None = None
+    client_content: ClientContent | None = None
+    realtime_input: RealtimeInput | None = None
+    tool_response: ToolResponse | None = None
+    context_update: ContextUpdate | None = None
+
+
+# ── Server messages ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class SetupComplete(Message, frozen=True):
+    """The session is ready."""
+
+    session_id: str | None = None
+    """Vertex, later."""
+
+
+class Transcription(Message, frozen=True):
+    """A piece of a transcript. Fragments concatenate verbatim; they may split words."""
+
+    text: str = ""
+    finished: bool = False
+    """Later; seldom set, never to be waited for."""
+
+    language_code: str | None = None
+    speaker_label: str | None = None
+    words: list[dict[str, Any]] = []
+    start_offset: str | None = None
+    end_offset: str | None = None
+
+
+class ServerContent(Message, frozen=True):
+    """The model's output and what was heard. Several fields may share one frame; every one counts."""
+
+    model_turn: Content | None = None
+    input_transcription: Transcription | None = None
+    """What the user said; in no order relative to anything else, even after `turn_complete`."""
+
+    output_transcription: Transcription | None = None
+    interim_input_transcription: Transcription | None = None
+    """Later: a hypothesis that replaces the interim one before it."""
+
+    generation_complete: bool = False
+    turn_complete: bool = False
+    interrupted: bool = False
+    waiting_for_input: bool = False
+    turn_complete_reason: str | None = None
+    interaction_status: str | None = None
+    grounding_metadata: dict[str, Any] | None = None
+    url_context_metadata: dict[str, Any] | None = None
+
+
+class ToolCall(Message, frozen=True):
+    """Functions to call."""
+
+    function_calls: list[FunctionCall] = []
+
+
+class ToolCallCancellation(Message, frozen=True):
+    """Calls whose answers are no longer wanted."""
+
+    ids: list[str] = []
+
+
+class GoAway(Message, frozen=True):
+    """The connection will be aborted."""
+
+    time_left: str = ""
+    """Proto duration: `50s`, `1.500s`; empty is no time at all."""
+
+    @property
+    def time_left_s(self) -> Seconds:
+        """Return `time_left` in s; ValueError when it is not a duration."""
+        text = self.time_left or "0s"
+        if not text.endswith("s"):
+            raise ValueError(f"not a duration: {text!r}")
+        return float(text[:-1])
+
+
+class SessionResumptionUpdate(Message, frozen=True):
+    """A handle to resume with; empty while the session cannot be resumed at this point."""
+
+    new_handle: str = ""
+    resumable: bool = False
+    last_consumed_client_message_index: int | None = None
+
+
+class ModalityTokenCount(Message, frozen=True):
+    """Tokens of one modality."""
+
+    modality: str = ""
+    """`TEXT`, `IMAGE`, `VIDEO`, `AUDIO`, `DOCUMENT`."""
+
+    token_count: int = 0
+
+
+class UsageMetadata(Message, frozen=True):
+    """One turn's bill, not a running total: a session's is the sum of its records.
+
+    The Developer API says `response…` where Vertex says `candidates…`; read `response_tokens` and `response_details`.
+    """
+
+    prompt_token_count: int | None = None
+    """Tokens of the whole context of the turn."""
+
+    cached_content_token_count: int | None = None
+    response_token_count: int | None = None
+    candidates_token_count: int | None = None
+    tool_use_prompt_token_count: int | None = None
+    thoughts_token_count: int | None = None
+    """May lie outside the total."""
+
+    total_token_count: int | None = None
+    prompt_tokens_details: list[ModalityTokenCount] = []
+    cache_tokens_details: list[ModalityTokenCount] = []
+    response_tokens_details: list[ModalityTokenCount] = []
+    candidates_tokens_details: list[ModalityTokenCount] = []
+    tool_use_prompt_tokens_details: list[ModalityTokenCount] = []
+    traffic_type: str | None = None
+    service_tier: str | None = None
+
+    @property
+    def response_tokens(self) -> int | None:
+        """Return the response's tokens under either platform's name; None when the record has neither."""
+        if self.response_token_count is not None:
+            return self.response_token_count
+        return self.candidates_token_count
+
+    @property
+    def response_details(self) -> list[ModalityTokenCount]:
+        """Return the response's tokens per modality under either platform's name."""
+        return self.response_tokens_details or self.candidates_tokens_details
+
+
+class VoiceActivity(Message, frozen=True):
+    """Later: the server heard speech begin or end (SDK)."""
+
+    type: str | None = None
+    voice_activity_type: str | None = None
+    audio_offset: str | None = None
+
+
+class VoiceActivityDetectionSignal(Message, frozen=True):
+    """Later, Vertex: the server heard speech begin or end (SDK)."""
+
+    vad_signal_type: str | None = None
+
+
+class ServerMessage(Message, frozen=True):
+    """What a server sends: at most one of these, and `usage_metadata` beside it or alone."""
+
+    setup_complete: SetupComplete | None = None
+    server_content: ServerContent | None = None
+    tool_call: ToolCall | None = None
+    tool_call_cancellation: ToolCallCancellation | None = None
+    go_away: GoAway | None = None
+    session_resumption_update: SessionResumptionUpdate | None = None
+    usage_metadata: UsageMetadata | None = None
+    voice_activity: VoiceActivity | None = None
+    voice_activity_detection_signal: VoiceActivityDetectionSignal | None = None
+    error: dict[str, Any] | None = None
+    """`{"code", "message", "status"}`: some clients parse it; whether the service sends it is uncertain."""
