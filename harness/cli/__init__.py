@@ -1,1 +1,159 @@
 """The command `harness`: one module a sub-command, loaded when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.errors import HarnessError
+
+COMMANDS = {
+    "run": "Stream datasets through Live sessions, score and report.",
+    "score": "Score a run again, or any table of transcript pairs.",
+    "report": "Write a run's reports again.",
+    "datasets": "List, show, check and import datasets.",
+    "languages": "List the locales that can be tested.",
+    "models": "List the models, their limits and prices.",
+    "emulate": "Serve the Live API on this machine, with a real recogniser.",
+    "doctor": "Check this machine, the credentials and one session end to end.",
+}
+"""Sub-commands and their one-line help, so that `harness --help` loads none of them."""
+
+
+class _Commands(click.Group):
+    """A group that loads a sub-command's module only to run it or to print its help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"harness.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            near = get_close_matches(name, COMMANDS, n=2, cutoff=0.5)
+            hint = (
+                f" Did you mean {' or '.join(near)}?"
+                if near
+                else f" There are: {', '.join(COMMANDS)}."
+            )
+            ctx.fail(f"no such command: {name!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+def _load_config(ctx: click.Context, _param: click.Parameter, path: Path | None) -> None:
+    """Fill Click's defaults from a TOML file whose tables are named after the commands."""
+    if path is None:
+        return
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise click.BadParameter(f"{path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise click.BadParameter(f"{path}: not TOML: {error}") from error
+    for name, table in tables.items():
+        _check_keys(f"{path}: [{name}]", [name], COMMANDS)
+        if not isinstance(table, dict):
+            raise click.BadParameter(f"{path}: {name} must be a table: [{name}]")
+        command = _Commands.get_command(root, ctx, name)
+        known = {p.name for p in command.params if p.name and not p.is_eager} if command else set()
+        _check_keys(f"{path}: [{name}]", [key.replace("-", "_") for key in table], known)
+        tables[name] = {key.replace("-", "_"): _from_toml(value) for key, value in table.items()}
+    ctx.default_map = tables
+
+
+def _check_keys(where: str, keys: list[str], known: Any) -> None:
+    for key in keys:
+        if key not in known:
+            near = get_close_matches(key, known, n=2, cutoff=0.5)
+            names = [name.replace("_", "-") for name in (near or sorted(known))]
+            hint = (
+                f"did you mean {' or '.join(names)}?" if near else f"known are: {', '.join(names)}"
+            )
+            raise click.BadParameter(f"{where}: unknown key {key.replace('_', '-')!r}; {hint}")
+
+
+def _from_toml(value: Any) -> Any:
+    """Return a TOML value as Click's types read it: lists of text, everything else as text."""
+    if isinstance(value, list):
+        return [_from_toml(item) for item in value]
+    return value if isinstance(value, bool) else str(value)
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={
+        "auto_envvar_prefix": "HARNESS",
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+    },
+)
+@click.version_option(package_name="live-harness", prog_name="harness")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=_load_config,
+    is_eager=True,
+    expose_value=False,
+    help="TOML file with a table per command, e.g. [run]. Flags and HARNESS_<COMMAND>_<OPTION> beat it.",
+)
+def root() -> None:
+    """Batch transcription and evaluation of real-time speech models over the Live API.
+
+    Try `harness run` first: it streams the bundled recordings through an emulator on this machine, no key needed.
+    """
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line and exit with the code that says how it went (`harness.errors`)."""
+    try:
+        code = root.main(args=args, prog_name="harness", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except HarnessError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output has gone; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except Exception as error:  # noqa: BLE001 - the last door: a bug of ours, said in one line
+        log = _log_bug(error)
+        click.echo(
+            f"bug: {type(error).__name__} in live-harness itself\n  the trace is in {log}\n  please report it",
+            err=True,
+        )
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _log_bug(error: BaseException) -> Path:
+    """Write the trace of `error` to a new file and return where; without frames' values, which may hold secrets."""
+    import tempfile
+    import traceback
+
+    handle, name = tempfile.mkstemp(prefix="harness-bug-", suffix=".log")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write("".join(traceback.format_exception(error)))
+    return Path(name)

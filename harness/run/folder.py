@@ -1,0 +1,111 @@
+"""The run folder on disk: which file is which, and how plan and journal are read back.
+
+`plan.json` and `journal.jsonl` with `traces/` are the truth; everything else in the folder is derived from them.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from harness.errors import InputError
+from harness.run.record import PLAN_SCHEMA, RECORD_SCHEMA, Plan, UtteranceRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+PLAN = "plan.json"
+JOURNAL = "journal.jsonl"
+TRACES = "traces"
+AUDIO = "audio"
+
+
+def write_plan(folder: Path, plan: Plan) -> None:
+    """Write `plan` whole or not at all, and on the disk before anything is asked of the service; OSError otherwise."""
+    data = msgspec.json.format(msgspec.json.encode(plan), indent=1)
+    unfinished = folder / (PLAN + ".part")
+    with unfinished.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(folder / PLAN)
+
+
+def read_plan(folder: Path) -> Plan:
+    """Return the plan of the run in `folder`; InputError that says what is missing or wrong."""
+    path = folder / PLAN
+    try:
+        plan = msgspec.json.decode(path.read_bytes(), type=Plan)
+    except FileNotFoundError:
+        raise InputError(
+            f"{folder}: not a run folder",
+            why=f"it has no {PLAN}",
+            hint="harness run … --out DIR makes one",
+        ) from None
+    except (OSError, msgspec.DecodeError) as error:
+        raise InputError(f"{path}: not a readable plan", why=str(error)) from error
+    if plan.schema != PLAN_SCHEMA:
+        raise InputError(f"{path}: plan of schema {plan.schema}, this version reads {PLAN_SCHEMA}")
+    return plan
+
+
+def iter_journal(folder: Path) -> Iterator[UtteranceRecord]:
+    """Yield the finished attempts in the order they ended; a torn last line is passed over.
+
+    InputError names the line of any other that cannot be read. A missing journal is an empty one.
+    """
+    path = folder / JOURNAL
+    decode = msgspec.json.Decoder(UtteranceRecord).decode
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n"):
+                    return  # torn: its session is as good as never finished
+                try:
+                    record = decode(line)
+                except msgspec.DecodeError as error:
+                    raise InputError(
+                        f"{path}:{number}: not a readable record",
+                        why=str(error),
+                        hint="remove that line: its session is then run again",
+                    ) from error
+                if record.schema != RECORD_SCHEMA:
+                    raise InputError(
+                        f"{path}:{number}: record of schema {record.schema}, this version reads {RECORD_SCHEMA}"
+                    )
+                yield record
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read", why=str(error)) from error
+
+
+def read_journal(folder: Path) -> list[UtteranceRecord]:
+    """Return all finished attempts, in the order they ended; errors as `iter_journal`."""
+    return list(iter_journal(folder))
+
+
+Slot = tuple[str, str, str, int]
+"""What a plan asks for once: dataset, utterance, model, repeat."""
+
+
+def slot(record: UtteranceRecord) -> Slot:
+    """Return which part of the plan `record` is an attempt at."""
+    return (record.dataset, record.utterance, record.model, record.repeat)
+
+
+def slots(plan: Plan) -> Iterator[Slot]:
+    """Yield everything that `plan` asks for, in plan order: repeats outermost, then models, then utterances."""
+    for repeat in range(1, plan.repeats + 1):
+        for model in plan.models:
+            for utterance in plan.utterances:
+                yield (utterance.dataset, utterance.id, model, repeat)
+
+
+def unfinished(plan: Plan, records: Iterable[UtteranceRecord]) -> list[Slot]:
+    """Return what `plan` asks for and `records` have no final record of, in plan order."""
+    done = {slot(record) for record in records if record.final}
+    return [wanted for wanted in slots(plan) if wanted not in done]
