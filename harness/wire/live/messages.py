@@ -10,7 +10,8 @@ for what it lacks (marked "SDK"), the types of the official SDK `google-genai` 2
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Annotated, Any
 
 import msgspec
 
@@ -18,6 +19,10 @@ from harness.units import Seconds
 
 UNKNOWN = ""
 """The wire name of `unknown` inside the codec: no real field has an empty name."""
+
+
+_DURATION = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,9})?s")
+"""Proto JSON's `google.protobuf.Duration`."""
 
 
 def _wire_name(field: str) -> str:
@@ -37,7 +42,8 @@ class Message(
 ):
     """Base of everything on the wire."""
 
-    unknown: dict[str, Any] = {}
+    # The bound can never be met, so a peer's own field named "" fails the fast decoder instead of landing here.
+    unknown: Annotated[dict[str, Any], msgspec.Meta(min_length=2**31)] = {}
     """Fields this class does not know, raw."""
 
 
@@ -405,11 +411,10 @@ class GoAway(Message, frozen=True):
 
     @property
     def time_left_s(self) -> Seconds:
-        """Return `time_left` in s; ValueError when it is not a duration."""
-        text = self.time_left or "0s"
-        if not text.endswith("s"):
-            raise ValueError(f"not a duration: {text!r}")
-        return float(text[:-1])
+        """Return `time_left` in s, at least 0; ValueError when it is not a duration."""
+        if not _DURATION.fullmatch(text := self.time_left or "0s"):
+            raise ValueError(f"not a duration: {text[:20]!r}")
+        return max(0.0, float(text[:-1]))
 
 
 class SessionResumptionUpdate(Message, frozen=True):

@@ -1,0 +1,332 @@
+"""Frames to messages and back.
+
+Reading is tolerant, as proto JSON is: camelCase and snake_case at every level, standard and URL-safe base64 with or
+without padding, integers as strings, null for absent, unknown fields kept raw, unknown enum names (or, as proto JSON
+prints a name it does not know, numbers) taken as text. A typed decoder takes the frames that the service itself
+prints; what it refuses is walked field by field. Writing is compact camelCase.
+
+Knows bytes and fields. Does not know which message may follow which (`client`, `server`) nor which values the service
+takes (`rules`).
+"""
+
+from __future__ import annotations
+
+import binascii
+import math
+import re
+import types
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    TypeAlias,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+import msgspec
+import pybase64
+
+from harness.errors import LocalProtocolError, RemoteProtocolError
+from harness.units import SAMPLE_RATE
+from harness.wire.live.messages import ClientMessage, Message, ServerMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Frame: TypeAlias = "bytes | bytearray | memoryview | str"
+
+_M = TypeVar("_M", bound=Message)
+
+_INTEGER = re.compile(r"-?[0-9]{1,19}")
+"""What may be an int64 in a string."""
+
+_EXCERPT = 80
+"""How many characters of a bad frame an error shows."""
+
+
+class MalformedFrameError(RemoteProtocolError):
+    """A frame that is not a Live API message. `detail` says why in the words the service uses."""
+
+    def __init__(self, detail: str, frame: Frame) -> None:
+        super().__init__(f"not a Live API message: {detail}", why=f"it begins: {excerpt(frame)}")
+        self.detail = detail
+
+
+def excerpt(frame: Frame) -> str:
+    """Return the first 80 characters of `frame`, made printable."""
+    # Four bytes a character at most, so this much always holds 80 characters.
+    head = frame[: 4 * _EXCERPT]
+    text = head if isinstance(head, str) else bytes(head).decode(errors="replace")
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:_EXCERPT]
+    )
+
+
+# ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_fast_server = msgspec.json.Decoder(ServerMessage)
+_fast_client = msgspec.json.Decoder(ClientMessage)
+
+
+def decode_server(frame: Frame) -> ServerMessage:
+    """Return the server's message in `frame`; MalformedFrameError when there is none."""
+    try:
+        return _fast_server.decode(frame)
+    except (ValueError, RecursionError):
+        return _decode_slowly(frame, ServerMessage)
+
+
+def decode_client(frame: Frame) -> ClientMessage:
+    """Return the client's message in `frame`; MalformedFrameError when there is none."""
+    try:
+        return _fast_client.decode(frame)
+    except (ValueError, RecursionError):
+        return _decode_slowly(frame, ClientMessage)
+
+
+def message_from(value: Any, kind: type[_M]) -> _M:
+    """Return the message of class `kind` in a JSON value, read as tolerantly as a frame; ValueError says what is wrong."""
+    if not isinstance(value, dict):
+        raise _mismatch(kind.__name__, value)
+    fields = _fields(kind)
+    known: dict[str, Any] = {}
+    unknown: dict[str, Any] = {}
+    field = None
+    try:
+        for name, inner in value.items():
+            if (field := fields.get(name)) is None:
+                unknown[name] = inner
+            elif inner is not None:
+                known[field.attribute] = field.read(inner)
+    except _MismatchError as error:
+        if field:
+            error.path.append(field.attribute)
+        raise
+    return kind(**known, unknown=unknown)
+
+
+def _decode_slowly(frame: Frame, kind: type[_M]) -> _M:
+    try:
+        return message_from(msgspec.json.decode(frame), kind)
+    except _MismatchError as error:
+        raise MalformedFrameError(str(error), frame) from None
+    except RecursionError:
+        raise MalformedFrameError("Message too deep.", frame) from None
+    except ValueError as error:
+        # msgspec's own errors, and Unicode's, are ValueErrors.
+        raise MalformedFrameError(f"Invalid JSON: {error}", frame) from None
+
+
+class _MismatchError(ValueError):
+    """A value that its field cannot hold. The path grows from the inside out while the error passes the levels."""
+
+    def __init__(self, type_name: str, problem: str) -> None:
+        super().__init__()
+        self.path: list[str] = []
+        self.type_name = type_name
+        self.problem = problem
+
+    def __str__(self) -> str:
+        path = ""
+        for step in reversed(self.path):
+            path += step if step.startswith("[") or not path else f".{step}"
+        return f"Invalid value at '{path}' ({self.type_name}), {self.problem}"
+
+
+_Reader: TypeAlias = "Callable[[Any], Any]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    attribute: str
+    read: _Reader
+
+
+@cache
+def _fields(kind: type[Message]) -> dict[str, _Field]:
+    """Return the fields of `kind` by each of their names on the wire: camelCase and snake_case."""
+    hints = get_type_hints(kind)
+    table = {}
+    for info in msgspec.structs.fields(kind):
+        if info.name != "unknown":
+            field = _Field(info.name, _reader(hints[info.name]))
+            table[info.encode_name] = table[info.name] = field
+    return table
+
+
+def _reader(hint: Any) -> _Reader:
+    """Return the function that reads a JSON value, never null, into a field of type `hint`."""
+    arguments = get_args(hint)
+    if get_origin(hint) is types.UnionType:
+        (hint,) = (one for one in arguments if one is not types.NoneType)
+        return _reader(hint)
+    if get_origin(hint) is list:
+        return _list_reader(_reader(arguments[0]))
+    if get_origin(hint) is dict:
+        return _read_object if arguments[1] is Any else _read_labels
+    if isinstance(hint, type) and issubclass(hint, Message):
+        return partial(message_from, kind=hint)
+    return _SCALARS[hint]
+
+
+def _list_reader(read_item: _Reader) -> _Reader:
+    def read(value: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise _mismatch("TYPE_LIST", value)
+        items: list[Any] = []
+        try:
+            for item in value:
+                items.append(read_item(item))  # noqa: PERF401 - its length tells where it broke
+        except _MismatchError as error:
+            error.path.append(f"[{len(items)}]")
+            raise
+        return items
+
+    return read
+
+
+def _read_object(value: Any) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return value
+    raise _mismatch("google.protobuf.Struct", value)
+
+
+def _read_labels(value: Any) -> dict[str, str]:
+    labels = _read_object(value)
+    if all(isinstance(text, str) for text in labels.values()):
+        return labels
+    raise _mismatch("TYPE_STRING", value)
+
+
+def _read_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise _mismatch("TYPE_STRING", value)
+
+
+def _read_bool(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value in ("true", "false"):
+        return bool(value == "true")
+    raise _mismatch("TYPE_BOOL", value)
+
+
+def _read_int(value: Any) -> int:
+    number = value
+    if (isinstance(value, str) and _INTEGER.fullmatch(value)) or (
+        isinstance(value, float) and value.is_integer()
+    ):
+        number = int(value)
+    if isinstance(number, int) and not isinstance(number, bool) and -(2**63) <= number < 2**63:
+        return number
+    raise _mismatch("TYPE_INT64", value)
+
+
+def _read_float(value: Any) -> float:
+    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except (ValueError, OverflowError):
+            raise _mismatch("TYPE_DOUBLE", value) from None
+        if math.isfinite(number):
+            return number
+    raise _mismatch("TYPE_DOUBLE", value)
+
+
+def _read_bytes(value: Any) -> bytes:
+    if isinstance(value, str):
+        text = value.replace("-", "+").replace("_", "/").rstrip("=")
+        try:
+            return pybase64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+        except (binascii.Error, ValueError):
+            raise _MismatchError(
+                "TYPE_BYTES", f'Base64 decoding failed for "{excerpt(value)}"'
+            ) from None
+    raise _mismatch("TYPE_BYTES", value)
+
+
+def _mismatch(type_name: str, value: object) -> _MismatchError:
+    match value:
+        case dict():
+            problem = "an object is not expected here"
+        case list():
+            problem = "Proto field is not repeating, cannot start list."
+        case str():
+            problem = f'"{excerpt(value)}"'
+        case _:
+            problem = excerpt(repr(value)[:_EXCERPT])
+    return _MismatchError(type_name, problem)
+
+
+_SCALARS: dict[Any, _Reader] = {
+    str: _read_text,
+    bool: _read_bool,
+    int: _read_int,
+    float: _read_float,
+    bytes: _read_bytes,
+    Any: lambda value: value,
+}
+
+
+# ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode(message: Message) -> bytes:
+    """Return `message` as compact JSON, its unknown fields back at their level; LocalProtocolError if it is no text.
+
+    `decode(encode(m)) == m` for every message, save that NaN and infinities, which JSON lacks, become absent.
+    """
+    try:
+        frame = _encoder.encode(message)
+        # Only `unknown` has the empty name; a quotation mark inside a text is escaped, so this never misses one.
+        return _encoder.encode(_hoisted(message)) if b'"":' in frame else frame
+    except UnicodeEncodeError as error:
+        raise LocalProtocolError("a text holds half a surrogate pair", why=str(error)) from None
+
+
+def _hoisted(value: Any) -> Any:
+    """Return messages in `value` as dicts of their fields that are not defaults, with the unknown ones beside them."""
+    if isinstance(value, Message):
+        fields = {
+            info.encode_name: _hoisted(inner)
+            for info in msgspec.structs.fields(value)
+            if info.name != "unknown"
+            and (inner := getattr(value, info.name)) is not None
+            and (inner or info.default is None)
+        }
+        return fields | value.unknown
+    if isinstance(value, list):
+        return [_hoisted(item) for item in value]
+    return value
+
+
+def to_json(message: Message) -> dict[str, Any]:
+    """Return `message` as it is on the wire, in JSON-able builtins; bytes are base64 text."""
+    return msgspec.json.decode(encode(message), type=dict[str, Any])
+
+
+def encode_server(message: ServerMessage) -> bytes:
+    """Return `message` as the service prints it: two-space indent, a newline at the end."""
+    return msgspec.json.format(encode(message), indent=2) + b"\n"
+
+
+def audio_frame(pcm: bytes | bytearray | memoryview, rate: int = SAMPLE_RATE) -> bytes:
+    """Return the `realtimeInput.audio` frame of s16le mono `pcm` at `rate` Hz: the same bytes as `encode` gives, faster."""
+    head = _AUDIO_HEAD if rate == SAMPLE_RATE else _audio_head(rate)
+    return b"".join((head, pybase64.b64encode(pcm), b'"}}}'))
+
+
+def _audio_head(rate: int) -> bytes:
+    return b'{"realtimeInput":{"audio":{"mimeType":"audio/pcm;rate=%d","data":"' % rate
+
+
+_AUDIO_HEAD = _audio_head(SAMPLE_RATE)
