@@ -16,6 +16,7 @@ import msgspec
 
 from harness.errors import InputError
 from harness.units import Milliseconds, Samples, Seconds
+from harness.wire.live.refusals import FailureKind as FailureKind  # noqa: PLC0414 - re-exported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,19 +39,6 @@ Outcome = Literal[
 - `partial`: it broke off after some text. `failed_server`: it broke off, or was refused, before any text.
 - `blocked`: refused for what was said. `failed_quota`: refused for quota. `failed_client`: our own fault or our input's.
 """
-
-FailureKind = Literal[
-    "auth",
-    "config",
-    "model_not_found",
-    "quota",
-    "duration",
-    "stale_handle",
-    "transient",
-    "client",
-    "input",
-]
-"""What a failure was, which decides whether to try again. `input`: the clip cannot be read; nothing was sent."""
 
 
 class TraceHeader(msgspec.Struct, frozen=True, kw_only=True):
