@@ -294,6 +294,13 @@ class Setup(Message, frozen=True):
     labels: dict[str, str] = {}
     avatar_config: dict[str, Any] | None = None
 
+    @property
+    def manual_activity(self) -> bool:
+        """True: the client marks activity itself; False: the server detects it."""
+        realtime = self.realtime_input_config
+        detection = realtime.automatic_activity_detection if realtime else None
+        return detection is not None and detection.disabled
+
 
 # ── Client messages ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,0 +1,519 @@
+"""The Live API's models, prices, voices and limits, each with its date and source.
+
+Standard library only, so that `--help` may read it. Knows published facts; does not know which of them a session uses.
+Facts rot: `AS_OF` says when they were collected, and every price and status carries its own date.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.units import Seconds, Usd
+
+AS_OF = "2026-11-21"
+"""When this catalogue was last checked as a whole."""
+
+Platform: TypeAlias = Literal["gemini", "vertex"]
+"""`gemini`: the Gemini Developer API; `vertex`: Vertex AI."""
+
+Kind: TypeAlias = Literal["half-cascade", "native-audio", "transcribe", "translate"]
+"""How a model speaks: `half-cascade` hears natively and speaks through a separate voice, so it can also write;
+`native-audio` speaks itself, and cannot write; `transcribe` writes what it hears; `translate` says it in another
+language."""
+
+Modality: TypeAlias = Literal["TEXT", "AUDIO"]
+
+Era: TypeAlias = Literal["guide", "later"]
+"""`guide`: the service as the Live guides of autumn 2025 describe it; `later`: what came after."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """A model's prices, USD for a million tokens; None: that modality is not sold."""
+
+    text_in: Usd
+    audio_in: Usd
+    image_in: Usd | None
+    """Pictures and video."""
+
+    text_out: Usd
+    audio_out: Usd | None
+    as_of: str
+    """ISO 8601, a day or a month."""
+
+    source: str
+    assumed: bool = False
+    """True: no price was published; this is that of the model's siblings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A model of the Live API."""
+
+    id: str
+    platforms: tuple[Platform, ...]
+    kind: Kind
+    modalities: tuple[Modality, ...]
+    """What it can answer in; a session picks one."""
+
+    context_tokens: int
+    """Context window of a session, tokens, as the guides give it."""
+
+    thinking: bool = False
+    """It takes `thinkingConfig`."""
+
+    thinking_levels: bool = False
+    """It takes `thinkingLevel` instead of a budget."""
+
+    affective: bool = False
+    """It takes `enableAffectiveDialog`."""
+
+    proactive: bool = False
+    """It takes `proactivity`."""
+
+    async_functions: bool = True
+    """It takes functions with `NON_BLOCKING` behaviour."""
+
+    transcription_hints: bool = False
+    """It takes the fields of `AudioTranscriptionConfig`; others want it empty."""
+
+    content_any_time: bool = True
+    """False: `clientContent` only seeds the history."""
+
+    era: Era
+    """When it appeared."""
+
+    status: str
+    """Availability in words, with its dates."""
+
+    retired: str | None = None
+    """Day it was shut down or is announced to be, ISO 8601; None: none announced."""
+
+    source: str
+    price: Price | None = None
+    """None: no price is known, which is not a price of 0."""
+
+
+# ── Prices ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _flash_price(as_of: str, source: str, *, assumed: bool = False) -> Price:
+    return Price(
+        text_in=0.50,
+        audio_in=3.00,
+        image_in=3.00,
+        text_out=2.00,
+        audio_out=12.00,
+        as_of=as_of,
+        source=source,
+        assumed=assumed,
+    )
+
+
+_LITELLM_2025 = "litellm price map 1.78.5"
+_LITELLM_2026 = "litellm price map 1.109.1"
+_FLASH_DEV = _flash_price("2025-10-31", "Gemini API pricing page")
+_FLASH_VERTEX = _flash_price("2026-11", _LITELLM_2026)
+_LIVE_3 = Price(
+    text_in=0.75,
+    audio_in=3.00,
+    image_in=1.00,
+    text_out=4.50,
+    audio_out=12.00,
+    as_of="2026-11",
+    source=_LITELLM_2026,
+)
+
+# ── Models ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_CAPABILITIES = "Live API capabilities guide, autumn 2025"
+_VERTEX_OVERVIEW = "Vertex AI Live API overview, autumn 2025"
+
+MODELS: tuple[Model, ...] = (
+    Model(
+        id="gemini-3.5-transcribe-live",
+        platforms=("gemini", "vertex"),
+        kind="transcribe",
+        modalities=("TEXT",),
+        context_tokens=32_768,
+        async_functions=False,
+        transcription_hints=True,
+        era="later",
+        status="since 2026-08-26; sessions of 10 min at most",
+        source="coval-ai/benchmarks#552, trevornk/ramblr#227",
+        price=Price(
+            text_in=3.50,
+            audio_in=3.50,
+            image_in=None,
+            text_out=21.00,
+            audio_out=None,
+            as_of="2026-11",
+            source=_LITELLM_2026,
+        ),
+    ),
+    Model(
+        id="gemini-3.5-transcribe-live-preview",
+        platforms=("vertex",),
+        kind="transcribe",
+        modalities=("TEXT",),
+        context_tokens=32_768,
+        async_functions=False,
+        transcription_hints=True,
+        era="later",
+        status="preview name of gemini-3.5-transcribe-live on Vertex",
+        source="coval-ai/benchmarks#552",
+        price=Price(
+            text_in=3.50,
+            audio_in=3.50,
+            image_in=None,
+            text_out=21.00,
+            audio_out=None,
+            as_of="2026-11",
+            source=_LITELLM_2026,
+        ),
+    ),
+    Model(
+        id="gemini-3.8-live",
+        platforms=("gemini", "vertex"),
+        kind="native-audio",
+        modalities=("AUDIO",),
+        context_tokens=131_072,
+        thinking=True,
+        proactive=True,
+        era="later",
+        status="since 2026-09-15; always proactive",
+        source="Gemini API release notes, 2026-09",
+        price=_LIVE_3,
+    ),
+    Model(
+        id="gemini-3.8-live-extended-thinking",
+        platforms=("gemini", "vertex"),
+        kind="native-audio",
+        modalities=("AUDIO",),
+        context_tokens=131_072,
+        thinking=True,
+        proactive=True,
+        era="later",
+        status="since 2026-09-15; always proactive",
+        source="Gemini API release notes, 2026-09",
+        price=_LIVE_3,
+    ),
+    Model(
+        id="gemini-3.5-live-translate-preview",
+        platforms=("gemini",),
+        kind="translate",
+        modalities=("AUDIO",),
+        context_tokens=131_072,
+        async_functions=False,
+        era="later",
+        status="since mid 2026",
+        source=_LITELLM_2026,
+        price=Price(
+            text_in=3.50,
+            audio_in=3.50,
+            image_in=None,
+            text_out=21.00,
+            audio_out=21.00,
+            as_of="2026-11",
+            source=_LITELLM_2026,
+        ),
+    ),
+    Model(
+        id="gemini-3.1-flash-live-preview",
+        platforms=("gemini",),
+        kind="native-audio",
+        modalities=("AUDIO",),
+        context_tokens=131_072,
+        thinking=True,
+        thinking_levels=True,
+        async_functions=False,
+        content_any_time=False,
+        era="later",
+        status="since 2026-03; deprecated from 2026-11-17",
+        retired="2026-11-17",
+        source=f"google-gemini/gemini-skills; {_LITELLM_2026}",
+        price=_LIVE_3,
+    ),
+    Model(
+        id="gemini-2.5-flash-native-audio-preview-12-2025",
+        platforms=("gemini",),
+        kind="native-audio",
+        modalities=("AUDIO",),
+        context_tokens=131_072,
+        thinking=True,
+        affective=True,
+        proactive=True,
+        era="later",
+        status="since 2025-12-12; deprecated from 2026-11-17",
+        retired="2026-11-17",
+        source=_LITELLM_2026,
+        price=_FLASH_DEV,
+    ),
+    Model(
+        id="gemini-2.5-flash-native-audio-latest",
+        platforms=("gemini",),
+        kind="native-audio",
+        modalities=("AUDIO",),
+        context_tokens=131_072,
+        thinking=True,
+        affective=True,
+        proactive=True,
+        era="later",
+        status="another name of the 12-2025 preview",
+        retired="2026-11-17",
+        source=_LITELLM_2026,
+        price=_FLASH_DEV,
+    ),
+    Model(
+        id="gemini-live-2.5-flash-native-audio",
+        platforms=("vertex",),
+        kind="native-audio",
+        modalities=("AUDIO",),
+        context_tokens=131_072,
+        thinking=True,
+        affective=True,
+        proactive=True,
+        era="later",
+        status="generally available since 2025-12; deprecated from 2026-12-13",
+        retired="2026-12-13",
+        source=_LITELLM_2026,
+        price=_FLASH_VERTEX,
+    ),
+    Model(
+        id="gemini-2.5-flash-native-audio-preview-09-2025",
+        platforms=("gemini",),
+        kind="native-audio",
+        modalities=("AUDIO",),
+        context_tokens=131_072,
+        thinking=True,
+        affective=True,
+        proactive=True,
+        era="guide",
+        status="since 2025-09; superseded by 12-2025",
+        source=_CAPABILITIES,
+        price=_FLASH_DEV,
+    ),
+    Model(
+        id="gemini-live-2.5-flash-preview",
+        platforms=("gemini",),
+        kind="half-cascade",
+        modalities=("TEXT", "AUDIO"),
+        context_tokens=32_768,
+        era="guide",
+        status="2025-06-17 to 2025-12-09",
+        retired="2025-12-09",
+        source=_CAPABILITIES,
+        price=_FLASH_DEV,
+    ),
+    Model(
+        id="gemini-2.0-flash-live-001",
+        platforms=("gemini",),
+        kind="half-cascade",
+        modalities=("TEXT", "AUDIO"),
+        context_tokens=32_768,
+        era="guide",
+        status="2025-04-09 to 2025-12-09",
+        retired="2025-12-09",
+        source=_CAPABILITIES,
+        price=Price(
+            text_in=0.35,
+            audio_in=2.10,
+            image_in=2.10,
+            text_out=1.50,
+            audio_out=8.50,
+            as_of="2025-10-31",
+            source=f"Gemini API pricing page; {_LITELLM_2025}",
+        ),
+    ),
+    Model(
+        id="gemini-live-2.5-flash",
+        platforms=("vertex",),
+        kind="half-cascade",
+        modalities=("TEXT", "AUDIO"),
+        context_tokens=32_768,
+        era="guide",
+        status="private preview",
+        source=_VERTEX_OVERVIEW,
+        price=_flash_price("2025-10", "assumed from the 2.5 Flash Live family", assumed=True),
+    ),
+    Model(
+        id="gemini-live-2.5-flash-preview-native-audio-09-2025",
+        platforms=("vertex",),
+        kind="native-audio",
+        modalities=("AUDIO",),
+        context_tokens=131_072,
+        thinking=True,
+        affective=True,
+        proactive=True,
+        era="guide",
+        status="public preview since 2025-09",
+        source=_VERTEX_OVERVIEW,
+        price=_FLASH_VERTEX,
+    ),
+    Model(
+        id="gemini-live-2.5-flash-preview-native-audio",
+        platforms=("vertex",),
+        kind="native-audio",
+        modalities=("AUDIO",),
+        context_tokens=131_072,
+        affective=True,
+        proactive=True,
+        era="guide",
+        status="until 2025-10-18",
+        retired="2025-10-18",
+        source=_VERTEX_OVERVIEW,
+        price=_flash_price("2025-10", _LITELLM_2025, assumed=True),
+    ),
+    Model(
+        id="gemini-2.0-flash-live-preview-04-09",
+        platforms=("vertex",),
+        kind="half-cascade",
+        modalities=("TEXT", "AUDIO"),
+        context_tokens=32_768,
+        era="guide",
+        status="preview since 2025-04-09",
+        source=f"{_VERTEX_OVERVIEW} (its WebSocket sample)",
+        price=_flash_price("2025-10", _LITELLM_2025),
+    ),
+)
+"""Newest first: those that the guides name, and those that came after."""
+
+_BY_ID: Mapping[str, Model] = MappingProxyType({model.id: model for model in MODELS})
+
+
+def find(model_id: str) -> Model | None:
+    """Return the model with this id (a resource name's last part will do), or None."""
+    return _BY_ID.get(model_id.rpartition("/")[2])
+
+
+def nearest(model_id: str, *, most: int = 3) -> list[str]:
+    """Return the ids most like `model_id`, best first; empty when none is near."""
+    return get_close_matches(model_id.rpartition("/")[2].casefold(), _BY_ID, n=most, cutoff=0.5)
+
+
+# ── Cost ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def cost_usd(
+    model: str, prompt_by_modality: Mapping[str, int], response_by_modality: Mapping[str, int]
+) -> Usd | None:
+    """Return what these tokens cost; None when the model has no price or a modality of theirs has none.
+
+    Keys are the wire's: `TEXT`, `AUDIO`, `IMAGE`, `VIDEO`, `DOCUMENT`. A session's tokens are the sums over its usage
+    records, since each record is one turn's bill. Without a free tier: what the tokens would cost when billed.
+    """
+    known = find(model)
+    if known is None or known.price is None:
+        return None
+    price = known.price
+    incoming = {
+        "TEXT": price.text_in,
+        "DOCUMENT": price.text_in,
+        "AUDIO": price.audio_in,
+        "IMAGE": price.image_in,
+        "VIDEO": price.image_in,
+    }
+    outgoing = {"TEXT": price.text_out, "AUDIO": price.audio_out}
+    total = 0.0
+    for counts, prices in ((prompt_by_modality, incoming), (response_by_modality, outgoing)):
+        for modality, tokens in counts.items():
+            if (per_million := prices.get(modality)) is not None:
+                total += tokens * per_million / 1_000_000
+            elif tokens:
+                return None
+    return total
+
+
+AUDIO_TOKENS_PER_S: tuple[int, int] = (25, 32)
+"""Sources disagree. 25: Vertex AI's session page, and its per-second prices (25 times the token's). 32: the Developer
+API's audio and pricing pages, and bills shown in the developer forum (threads 81303, 92653)."""
+
+DEFAULT_AUDIO_TOKENS_PER_S = 32
+"""Tokens of a second of audio, for estimates made before the service has counted. The higher of the two, so that a
+budget errs on the safe side."""
+
+VIDEO_TOKENS_PER_S = 258
+"""Tokens of a second of video at 1 frame a second. Source: Gemini API documentation, tokens."""
+
+# ── Limits ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+SESSION_AUDIO_S: Seconds = 15 * 60
+"""Longest session with audio only, without context-window compression. Source: Live API capabilities guide."""
+
+SESSION_VIDEO_S: Seconds = 2 * 60
+"""Longest session with audio and video, without compression. Source: Live API capabilities guide."""
+
+CONNECTION_S: Seconds = 10 * 60
+"""About how long a connection lives before goAway. Source: Gemini API documentation, session management."""
+
+GO_AWAY_LEAD_S: Seconds = 60
+"""How long before the abort goAway comes; 50 s to 300 s were seen. Source: as above; kizuna-ai-lab/sokuji#179."""
+
+TRANSCRIBE_SESSION_S: Seconds = 10 * 60
+"""Longest session of a dedicated transcription model. Source: coval-ai/benchmarks#552."""
+
+HANDLE_VALID_S: Mapping[Platform, Seconds] = MappingProxyType(
+    {"gemini": 2 * 3600, "vertex": 24 * 3600}
+)
+"""How long a resumption handle lives after its session. Source: the platforms' session pages, 2025-12."""
+
+FREE_SESSIONS = 3
+"""Concurrent sessions of a key without billing, as last published (early 2025). Source: forum threads 54514, 78114."""
+
+PAID_SESSIONS: Mapping[Platform, int] = MappingProxyType({"gemini": 50, "vertex": 1000})
+"""Concurrent sessions a project may hold: tier 1 (2025-10), pay-as-you-go. Source: the platforms' limit pages."""
+
+# ── Voices ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+DEFAULT_VOICE = "Puck"
+"""Source: Live API capabilities guide."""
+
+HALF_CASCADE_VOICES: tuple[str, ...] = (
+    "Puck",
+    "Charon",
+    "Kore",
+    "Fenrir",
+    "Aoede",
+    "Leda",
+    "Orus",
+    "Zephyr",
+)
+"""Source: Live API capabilities guide."""
+
+NATIVE_AUDIO_VOICES: tuple[str, ...] = (
+    *HALF_CASCADE_VOICES,
+    "Achernar",
+    "Achird",
+    "Algenib",
+    "Algieba",
+    "Alnilam",
+    "Autonoe",
+    "Callirrhoe",
+    "Despina",
+    "Enceladus",
+    "Erinome",
+    "Gacrux",
+    "Iapetus",
+    "Laomedeia",
+    "Pulcherrima",
+    "Rasalgethi",
+    "Sadachbia",
+    "Sadaltager",
+    "Schedar",
+    "Sulafat",
+    "Umbriel",
+    "Vindemiatrix",
+    "Zubenelgenubi",
+)
+"""The list of the speech generation guide. Source: livekit-plugins-google."""
+
+
+def voices(kind: Kind) -> tuple[str, ...]:
+    """Return the voices a model of this kind has."""
+    return HALF_CASCADE_VOICES if kind == "half-cascade" else NATIVE_AUDIO_VOICES
