@@ -1,0 +1,135 @@
+"""A journal's record, derived from the trace of the attempt and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from harness.audio.chunk import due
+from harness.run.record import Usage, UtteranceRecord
+from harness.trace import hypothesis
+from harness.wire.live.codec import decode_server
+from harness.wire.live.messages import UsageMetadata
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.trace import Channel, SessionTrace
+    from harness.units import Milliseconds, Seconds
+
+LATE_MS: Final[Milliseconds] = 20.0
+"""A session whose 99th percentile of send lag is over this, ms, has no latencies to report: our client was late."""
+
+
+def record(
+    trace: SessionTrace, channel: Channel, *, path: str | None, final: bool
+) -> UtteranceRecord:
+    """Return the record of the attempt that `trace` holds; `path` is where the trace lies in the run folder."""
+    header = trace.header
+    ended = _note(trace, "ended") or {}
+    heard = hypothesis(trace, channel)
+    lags = send_lags_ms(trace)
+    ready = next(
+        (e.t for e in trace.events if e.dir == "<" and _has(e.frame, "setupComplete")), None
+    )
+    began = trace.events[0].t if trace.events else None
+    judged = ended.get("outcome") in ("ok", "ok_empty", "partial", "blocked")
+    return UtteranceRecord(
+        utterance=header.utterance,
+        dataset=header.dataset,
+        locale=header.locale,
+        model=header.model,
+        repeat=header.repeat,
+        attempt=header.attempt,
+        final=final,
+        trace=path,
+        outcome=ended.get("outcome", "failed_client"),
+        failure=ended.get("failure"),
+        reason=ended.get("reason"),
+        started_at=header.started_at,
+        emulator=header.emulator,
+        endpoint=header.endpoint,
+        audio_samples=header.audio_samples,
+        hypothesis=heard.text if judged else None,
+        first_text_t=heard.first_text_t if header.pace == 1 else None,
+        final_text_t=heard.final_text_t if header.pace == 1 else None,
+        setup_s=_span(began, ready),
+        send_lag_p50_ms=percentile(lags, 50),
+        send_lag_p99_ms=percentile(lags, 99),
+        send_lag_max_ms=max(lags, default=None),
+        late=(percentile(lags, 99) or 0.0) > LATE_MS,
+        usage=usage(trace),
+        wall_s=_span(began, trace.events[-1].t) if trace.events else None,
+    )
+
+
+def send_lags_ms(trace: SessionTrace) -> list[Milliseconds]:
+    """Return how late each audio frame left, against its due time, ms, in the order sent; empty when not paced."""
+    pace = trace.header.pace
+    if not pace:
+        return []
+    lags: list[Milliseconds] = []
+    for event in trace.events:
+        if event.dir != ">":
+            continue
+        audio = (event.frame.get("realtimeInput") or {}).get("audio")
+        if audio:
+            start = audio["offset"] if "offset" in audio else audio["silence"]
+            lags.append(round((event.t - due(start + audio["samples"], pace)) * 1000, 3))
+    return lags
+
+
+def percentile(values: Sequence[float], percent: float) -> float | None:
+    """Return the nearest-rank percentile of `values`: the smallest that `percent` % of them do not exceed; None of none."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    rank = -(-len(ordered) * percent // 100)  # ceiling
+    return ordered[max(0, int(rank) - 1)]
+
+
+def usage(trace: SessionTrace) -> Usage:
+    """Return the sum over the session's usage records: each is one turn's bill (pydantic/pydantic-ai#7269)."""
+    bills = [
+        bill
+        for event in trace.events
+        if event.dir == "<" and _has(event.frame, "usageMetadata")
+        if (bill := decode_server(msgspec.json.encode(event.frame)).usage_metadata) is not None
+    ]
+    return Usage(
+        records=len(bills),
+        prompt_tokens=_sum(bill.prompt_token_count for bill in bills),
+        response_tokens=_sum(bill.response_tokens for bill in bills),
+        total_tokens=_sum(bill.total_token_count for bill in bills),
+        thoughts_tokens=_sum(bill.thoughts_token_count for bill in bills),
+        prompt_by_modality=_by_modality(bills, "prompt_tokens_details"),
+        response_by_modality=_by_modality(bills, "response_details"),
+    )
+
+
+def _sum(counts: Any) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
+
+
+def _by_modality(bills: Sequence[UsageMetadata], field: str) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for bill in bills:
+        for detail in getattr(bill, field):
+            total[detail.modality] = total.get(detail.modality, 0) + detail.token_count
+    return total
+
+
+def _note(trace: SessionTrace, key: str) -> dict[str, Any] | None:
+    return next(
+        (e.frame[key] for e in reversed(trace.events) if e.dir == "!" and key in e.frame), None
+    )
+
+
+def _has(frame: Any, key: str) -> bool:
+    return isinstance(frame, dict) and key in frame
+
+
+def _span(start: Seconds | None, end: Seconds | None) -> Seconds | None:
+    return None if start is None or end is None else round(end - start, 6)

@@ -1,0 +1,117 @@
+"""The journal: one line per finished attempt, written at once by one writer, on the disk at most a second later."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import msgspec
+
+from harness.errors import InputError
+from harness.run.folder import JOURNAL
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.run.record import UtteranceRecord
+    from harness.units import Seconds
+
+SYNC_EVERY_S: Final[Seconds] = 1.0
+
+
+class Journal:
+    """The one writer of a run folder's journal. Use it as a context manager: it holds the folder's lock.
+
+    Raises `InputError` when another process runs in the folder, when it cannot be written, and when the disk is full.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / JOURNAL
+        self._fd = -1
+        self._unsynced = False
+
+    def __enter__(self) -> Self:
+        try:
+            self._fd = os.open(
+                self._path,
+                os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0),
+                0o644,
+            )
+        except OSError as error:
+            raise InputError(f"{self._path}: cannot be written", why=error.strerror) from error
+        if not _lock(self._fd):
+            os.close(self._fd)
+            raise InputError(
+                f"{self._path.parent}: another run is at work in this folder",
+                hint="wait for it, or choose another --out",
+            )
+        self._repair()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            os.fdatasync(self._fd)
+        finally:
+            os.close(self._fd)  # and with it the lock
+
+    def append(self, record: UtteranceRecord) -> None:
+        """Write `record` as one line with one write."""
+        line = msgspec.json.encode(record) + b"\n"
+        try:
+            written = os.write(self._fd, line)
+        except OSError as error:
+            raise self._full(error) from error
+        if written != len(line):
+            raise self._full(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+        self._unsynced = True
+
+    async def keep_synced(self) -> None:
+        """Bring what was written onto the disk every second, off the loop, until cancelled."""
+        while True:
+            await asyncio.sleep(SYNC_EVERY_S)
+            if self._unsynced:
+                self._unsynced = False
+                await asyncio.to_thread(os.fdatasync, self._fd)
+
+    def _repair(self) -> None:
+        """Cut a torn last line off: its session is run again."""
+        size = os.fstat(self._fd).st_size
+        end = size
+        while end > 0:
+            start = max(0, end - 65536)
+            newline = os.pread(self._fd, end - start, start).rfind(b"\n")
+            if newline >= 0:
+                end = start + newline + 1
+                break
+            end = start
+        if end < size:
+            os.ftruncate(self._fd, end)
+
+    def _full(self, error: OSError) -> InputError:
+        return InputError(
+            f"{self._path}: cannot be written: {error.strerror}",
+            why="what was finished before is kept",
+            hint="make room, then give the same command again: it continues",
+        )
+
+
+def _lock(fd: int) -> bool:
+    """Return whether this process now holds the file alone, until it is closed."""
+    try:
+        import fcntl
+    except ModuleNotFoundError:  # Windows
+        import msvcrt as windows
+
+        msvcrt: Any = windows
+        try:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

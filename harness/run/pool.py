@@ -1,0 +1,322 @@
+"""All sessions of a run: how many at once, which next, and what a refusal means for the rest.
+
+A quota refusal is not an attempt at an utterance: it lowers the number of sessions at once, the utterance waits, and
+the number rises again while nothing is refused. A refused key ends the run, a refused model ends that model's part.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import msgspec
+
+from harness.errors import HarnessError, InputError, RefusedError
+from harness.session.retry import backoff_s, tries_again
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.run.folder import Slot
+    from harness.run.record import UtteranceRecord
+    from harness.session.retry import Ending
+    from harness.units import Seconds, Usd
+
+RAISE_AFTER: Final = 2
+"""How many times the present number of sessions must end unrefused before one more is tried."""
+
+QUOTA_PATIENCE: Final = 100
+"""Refusals in a row, with no session admitted between them, after which an utterance fails for quota: with back-off at
+its cap that is the better part of an hour of a service that admits nobody."""
+
+
+class Gate:
+    """Admits up to `most` sessions at once; fewer after the service refused some."""
+
+    def __init__(self, most: int, rng: random.Random) -> None:
+        self._most = most
+        self._rng = rng
+        self._limit = most
+        self._open = 0
+        self._good = 0
+        self._refusals = 0
+        self._closed_until: Seconds = 0.0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def limit(self) -> int:
+        """How many sessions may be open now."""
+        return self._limit
+
+    @property
+    def open(self) -> int:
+        """How many sessions are open."""
+        return self._open
+
+    @property
+    def refusals(self) -> int:
+        """How many refusals have come since a session was last admitted."""
+        return self._refusals
+
+    async def enter(self) -> None:
+        """Wait until one more session may open, and count it."""
+        loop = asyncio.get_running_loop()
+        while True:
+            pause = self._closed_until - loop.time()
+            if pause > 0:
+                await asyncio.sleep(pause)
+            elif self._open < self._limit:
+                self._open += 1
+                return
+            else:
+                place = loop.create_future()
+                self._waiting.append(place)
+                await place
+
+    def leave(self) -> None:
+        """Count a session out and let the next look."""
+        self._open -= 1
+        self._wake()
+
+    def refused(self, asked_s: Seconds | None) -> None:
+        """Lower the limit to what was open beside the refused session, and pause."""
+        self._refusals += 1
+        self._good = 0
+        self._limit = max(1, min(self._limit, self._open - 1))
+        pause = backoff_s(self._refusals, self._rng, asked_s=asked_s)
+        self._closed_until = asyncio.get_running_loop().time() + pause
+
+    def admitted(self) -> None:
+        """Count a session that the service took; raise the limit after enough of them."""
+        self._refusals = 0
+        self._good += 1
+        if self._limit < self._most and self._good >= RAISE_AFTER * self._limit:
+            self._limit += 1
+            self._good = 0
+            self._wake()
+
+    def _wake(self) -> None:
+        while self._waiting:
+            place = self._waiting.popleft()
+            if not place.done():
+                place.set_result(None)
+                return
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempted:
+    """What one attempt left behind."""
+
+    record: UtteranceRecord
+    ending: Ending
+    cost_usd: Usd | None
+    """None: unknown."""
+
+
+class Work(Protocol):
+    """How the pool's owner does things; every method may be called for many slots at once."""
+
+    async def prepare(self, slot: Slot) -> Any:
+        """Return what an attempt needs (the clip); InputError when the utterance cannot be read."""
+
+    async def attempt(self, slot: Slot, prepared: Any, number: int) -> Attempted:
+        """Return what came of attempt `number` (from 1); its trace is written, its record is not."""
+
+    def unreadable(self, slot: Slot, error: InputError) -> UtteranceRecord:
+        """Return the record of an utterance that cannot be streamed."""
+
+    def untried(self, slot: Slot, ending: Ending) -> UtteranceRecord:
+        """Return the record of an utterance whose model the service has refused already."""
+
+    def keep(self, record: UtteranceRecord) -> None:
+        """Write `record` down."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """How far the run is; progress shows it."""
+
+    wanted: int
+    done: int = 0
+    failed: int = 0
+    attempts: int = 0
+    quota_waits: int = 0
+    audio_s: Seconds = 0.0
+    cost_usd: Usd = 0.0
+    cost_unknown: int = 0
+    """Sessions whose cost the service did not tell."""
+
+    stopped: str | None = None
+    """Why the run stopped before its end, in words; None: it did not."""
+
+    refused: dict[str, Ending] = field(default_factory=dict)
+    """Models that the service does not give us, and how it said so."""
+
+
+class Pool:
+    """Runs slots through sessions. `stop()` drains; cancelling the task that awaits `run()` stops now.
+
+    `earlier` holds how many attempts the journal already has of a slot: attempts are numbered on from there.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        *,
+        concurrency: int,
+        seed: int,
+        budget_usd: Usd | None = None,
+        earlier: Mapping[Slot, int] | None = None,
+    ) -> None:
+        self._work = work
+        self._rng = random.Random(seed)  # noqa: S311 - jitter, not a secret
+        self.gate = Gate(concurrency, self._rng)
+        self._concurrency = concurrency
+        self._budget = budget_usd
+        self._earlier = earlier or {}
+        self.tally = Tally(wanted=0)
+        self._queue: deque[Slot] = deque()
+        self._models: set[str] = set()
+        self._reached = False
+
+    def stop(self, why: str) -> None:
+        """Begin no more sessions; those that are open end by themselves."""
+        self.tally.stopped = self.tally.stopped or why
+        self._queue.clear()
+
+    async def run(self, slots: Iterable[Slot]) -> Tally:
+        """Bring every slot to a final record and return the tally.
+
+        RefusedError when the service refuses the credentials, or every model; InputError when nothing answers at all.
+        """
+        self._queue.extend(slots)
+        self.tally.wanted = len(self._queue)
+        self._models = {model for _, _, model, _ in self._queue}
+        workers = min(self._concurrency, len(self._queue))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(workers):
+                    group.create_task(self._worker())
+        except ExceptionGroup as errors:
+            raise _first(errors) from errors
+        return self.tally
+
+    async def _worker(self) -> None:
+        while self._queue:
+            slot = self._queue.popleft()
+            if (refusal := self.tally.refused.get(slot[2])) is not None:
+                self._finish(self._work.untried(slot, refusal))
+                continue
+            try:
+                prepared = await self._work.prepare(slot)
+            except InputError as error:
+                self._finish(self._work.unreadable(slot, error))
+                continue
+            await self._bring_to_end(slot, prepared)
+
+    async def _bring_to_end(self, slot: Slot, prepared: Any) -> None:
+        number = self._earlier.get(slot, 0)
+        failures = 0
+        while True:
+            await self.gate.enter()
+            if self.tally.stopped is not None:
+                self.gate.leave()
+                return
+            number += 1
+            self.tally.attempts += 1
+            try:
+                done = await self._work.attempt(slot, prepared, number)
+                self._count_cost(done)
+                waits = self._quota(done)
+            finally:
+                self.gate.leave()
+            if waits:
+                self._work.keep(_not_final(done.record))
+                continue
+            failures += 1
+            if tries_again(done.ending.failure, failures) and self.tally.stopped is None:
+                self._work.keep(_not_final(done.record))
+                await asyncio.sleep(
+                    backoff_s(failures, self._rng, asked_s=done.ending.retry_after_s)
+                )
+                continue
+            if (fatal := self._fatal(slot, done.ending)) is not None:
+                self._work.keep(_not_final(done.record))
+                raise fatal
+            self._finish(done.record)
+            return
+
+    def _quota(self, done: Attempted) -> bool:
+        """Tell the gate how it went; return whether the utterance waits for its turn again."""
+        if done.ending.failure != "quota":
+            self.gate.admitted()
+            return False
+        self.gate.refused(done.ending.retry_after_s)
+        self.tally.quota_waits += 1
+        return self.gate.refusals < QUOTA_PATIENCE
+
+    def _count_cost(self, done: Attempted) -> None:
+        if done.cost_usd is None:
+            self.tally.cost_unknown += 1
+        else:
+            self.tally.cost_usd += done.cost_usd
+        if self._budget is not None and self.tally.cost_usd >= self._budget:
+            self.stop(f"the budget of ${self._budget:g} is spent")
+
+    def _finish(self, record: UtteranceRecord) -> None:
+        self._work.keep(record)
+        self.tally.done += 1
+        if record.failure is not None:
+            self.tally.failed += 1
+        if record.audio_samples is not None:
+            self.tally.audio_s += record.audio_samples / 16_000
+
+    def _fatal(self, slot: Slot, ending: Ending) -> HarnessError | None:
+        """Draw from a session's end what it means for the rest; return what makes the rest of the run pointless."""
+        if not ending.unreachable:
+            self._reached = True
+        elif not self._reached:
+            return InputError(
+                "nothing answers at the service's address",
+                why=ending.reason,
+                hint="check --url and the network",
+            )
+        if ending.failure == "auth":
+            return RefusedError(
+                "the service refuses the credentials",
+                why=ending.reason,
+                hint="check the key or token in the environment; harness doctor helps",
+            )
+        if ending.failure in ("config", "model_not_found"):
+            self.tally.refused.setdefault(slot[2], ending)
+            if self.tally.refused.keys() >= self._models:
+                what = "model" if ending.failure == "model_not_found" else "configuration"
+                return RefusedError(
+                    f"the service refuses the {what} for {slot[2]}",
+                    why=ending.reason,
+                    hint="harness models lists what is known; --set changes the setup",
+                )
+        else:
+            # It got past the door: what is refused later is refused for that utterance alone.
+            self._models.discard(slot[2])
+        return None
+
+
+def _not_final(record: UtteranceRecord) -> UtteranceRecord:
+    return msgspec.structs.replace(record, final=False)
+
+
+def _first(errors: ExceptionGroup[Exception]) -> Exception:
+    """Return the error that a person should read: ours before anything else."""
+    flat: list[Exception] = []
+    stack: list[BaseException] = [errors]
+    while stack:
+        error = stack.pop()
+        if isinstance(error, BaseExceptionGroup):
+            stack.extend(error.exceptions)
+        elif isinstance(error, Exception):
+            flat.append(error)
+    return next((e for e in flat if isinstance(e, HarnessError)), flat[0])

@@ -1,0 +1,187 @@
+"""The pool's work done for real: clips converted, sessions driven, traces and records written."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import wave
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from harness.clock import utc_now
+from harness.errors import InputError
+from harness.run import attempt
+from harness.run.folder import AUDIO, TRACES
+from harness.run.pool import Attempted
+from harness.run.record import UtteranceRecord
+from harness.session.drive import Assignment, Session, Waits
+from harness.session.pace import Pacer
+from harness.trace import TraceHeader, write_trace
+from harness.wire.live.catalogue import cost_usd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from harness.audio.clip import AudioClip
+    from harness.run.folder import Slot
+    from harness.run.journal import Journal
+    from harness.run.record import Plan, PlannedUtterance
+    from harness.session.retry import Ending
+    from harness.session.transport import Address, Connect
+    from harness.trace import SessionTrace
+    from harness.wire.live.messages import Setup
+
+_T = TypeVar("_T")
+
+
+class Offload(Protocol):
+    """How work that would hold up the loop is done beside it."""
+
+    async def __call__(self, work: Callable[..., _T], *args: Any) -> _T:
+        """Return what `work(*args)` returns."""
+
+
+class Streamer:
+    """`harness.run.pool.Work` over a real service, or over one in memory when a test gives its own `connect`."""
+
+    def __init__(
+        self,
+        *,
+        plan: Plan,
+        folder: Path,
+        journal: Journal,
+        setups: Mapping[str, Setup],
+        address: Callable[[], Address],
+        connect: Connect,
+        load: Callable[[PlannedUtterance], AudioClip],
+        client: str,
+        waits: Waits | None = None,
+        offload: Offload = asyncio.to_thread,
+    ) -> None:
+        self._plan = plan
+        self._folder = folder
+        self._journal = journal
+        self._setups = setups
+        self._address = address
+        self._connect = connect
+        self._load = load
+        self._client = client
+        self._waits = waits or Waits()
+        self._offload = offload
+        self._pacer = Pacer(asyncio.get_running_loop())
+        self._utterances = {(u.dataset, u.id): u for u in plan.utterances}
+        for sub in (TRACES, AUDIO):
+            (folder / sub).mkdir(exist_ok=True)
+
+    async def prepare(self, slot: Slot) -> AudioClip:
+        """Return the clip of a slot's utterance; InputError when it cannot be read."""
+        return await self._offload(self._load, self._utterances[slot[:2]])
+
+    async def attempt(self, slot: Slot, prepared: Any, number: int) -> Attempted:
+        """Drive one session, write its trace, and return its record, which the pool keeps."""
+        clip: AudioClip = prepared
+        dataset, _, model, repeat = slot
+        utterance = self._utterances[slot[:2]]
+        address = self._address()
+        name = trace_name(utterance.id, dataset, model, repeat, number)
+        header = TraceHeader(
+            utterance=utterance.id,
+            dataset=dataset,
+            locale=utterance.locale,
+            model=model,
+            repeat=repeat,
+            attempt=number,
+            plan=self._plan.hash,
+            endpoint=address.endpoint,
+            client=self._client,
+            started_at=utc_now(),
+            chunk_ms=self._plan.chunk_ms,
+            pace=self._plan.pace,
+            turns=self._plan.turns,
+        )
+        assignment = Assignment(
+            header=header,
+            name=name,
+            address=address,
+            setup=self._setups[model],
+            clip=clip,
+            chunk_ms=self._plan.chunk_ms,
+            pace=self._plan.pace,
+            channel=self._plan.transcript,
+            waits=self._waits,
+        )
+        result = await Session(assignment, self._connect, self._pacer).run()
+        record = await self._offload(self._write_down, result.recorder.trace, name)
+        usage = record.usage
+        cost = (
+            cost_usd(model, usage.prompt_by_modality, usage.response_by_modality)
+            if usage.records
+            else None
+        )
+        return Attempted(record=record, ending=result.ending, cost_usd=cost)
+
+    def _write_down(
+        self, taken: Callable[[], tuple[SessionTrace, bytes]], name: str
+    ) -> UtteranceRecord:
+        """Write the trace, and the speech received, before anyone judges them; return the record."""
+        trace, heard = taken()
+        path = f"{TRACES}/{name}.jsonl.gz"
+        try:
+            if heard:
+                with wave.open(str(self._folder / AUDIO / f"{name}.wav"), "wb") as file:
+                    file.setnchannels(1)
+                    file.setsampwidth(2)
+                    file.setframerate(24_000)  # the Live API's output rate
+                    file.writeframes(heard)
+            write_trace(self._folder / path, trace)
+        except OSError as error:
+            raise InputError(
+                f"{self._folder}: a trace cannot be written: {error.strerror}",
+                why="what was finished before is kept",
+                hint="make room, then give the same command again: it continues",
+            ) from error
+        return attempt.record(trace, self._plan.transcript, path=path, final=True)
+
+    def unreadable(self, slot: Slot, error: InputError) -> UtteranceRecord:
+        """Return the record of an utterance whose audio cannot be read."""
+        return self._never_sent(slot, failure="input", reason=str(error).replace("\n  ", "; "))
+
+    def untried(self, slot: Slot, ending: Ending) -> UtteranceRecord:
+        """Return the record of an utterance whose model the service has refused already."""
+        return self._never_sent(
+            slot, failure=ending.failure, reason=f"not tried again: {ending.reason}"
+        )
+
+    def _never_sent(self, slot: Slot, *, failure: Any, reason: str) -> UtteranceRecord:
+        utterance = self._utterances[slot[:2]]
+        return UtteranceRecord(
+            utterance=utterance.id,
+            dataset=utterance.dataset,
+            locale=utterance.locale,
+            model=slot[2],
+            repeat=slot[3],
+            attempt=1,
+            final=True,
+            trace=None,
+            outcome="failed_client",
+            failure=failure,
+            reason=reason,
+            started_at=utc_now(),
+        )
+
+    def keep(self, record: UtteranceRecord) -> None:
+        """Write `record` into the journal."""
+        self._journal.append(record)
+
+
+def slug(text: str, most: int = 60) -> str:
+    """Return `text` as a piece of a file name: ASCII letters, digits, `.` and `_`, at most `most` characters."""
+    return re.sub(r"[^A-Za-z0-9._]+", "_", text).strip("._")[:most] or "x"
+
+
+def trace_name(utterance: str, dataset: str, model: str, repeat: int, attempt_number: int) -> str:
+    """Return the stem of an attempt's trace file; the hash tells apart what slugs alike."""
+    identity = "\0".join((dataset, utterance, model))
+    digest = hashlib.sha256(identity.encode(errors="surrogatepass")).hexdigest()[:8]
+    return f"{slug(utterance)}-{slug(model)}-r{repeat}-a{attempt_number}-{digest}"

@@ -1,0 +1,70 @@
+"""When to send: one heap of absolute deadlines for all sessions of a process.
+
+A deadline is never moved by lateness, so nothing drifts. A stream that is late sends what is due, one frame a round, in
+turn with the others; how late every frame left is read from its trace.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from harness.units import Seconds
+
+
+class Stream(Protocol):
+    """Something with frames to send at set times."""
+
+    def send_due(self, now: Seconds) -> Seconds | None:
+        """Send the frame that is due and return when the next one is, by the loop's clock; None when there is none."""
+
+
+class Pacer:
+    """Calls each stream's `send_due` at its deadlines, by the loop's clock."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._heap: list[tuple[Seconds, int, Stream]] = []
+        self._order = itertools.count()
+        self._timer: asyncio.TimerHandle | None = None
+        self._streams = 0
+
+    def phase(self, period_s: Seconds) -> Seconds:
+        """Return a share of `period_s` that differs from stream to stream, so that they do not all fall due at once.
+
+        The golden ratio's multiples spread any number of phases evenly (Weyl's equidistribution).
+        """
+        self._streams += 1
+        return (self._streams * 0.6180339887498949) % 1.0 * period_s
+
+    def add(self, stream: Stream, due: Seconds) -> None:
+        """Serve `stream` from `due` on, until it has nothing more to send."""
+        heapq.heappush(self._heap, (due, next(self._order), stream))
+        self._arm()
+
+    def _arm(self) -> None:
+        if not self._heap:
+            return
+        due = self._heap[0][0]
+        if self._timer is not None:
+            if self._timer.when() <= due:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(due, self._round)
+
+    def _round(self) -> None:
+        """Serve every stream that is due now, each once."""
+        self._timer = None
+        now = self._loop.time()
+        due_now: list[Stream] = []
+        while self._heap and self._heap[0][0] <= now:
+            due_now.append(heapq.heappop(self._heap)[2])
+        for stream in due_now:
+            after = stream.send_due(self._loop.time())
+            if after is not None:
+                heapq.heappush(self._heap, (after, next(self._order), stream))
+        self._arm()

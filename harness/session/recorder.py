@@ -1,0 +1,131 @@
+"""What is written down while a session runs: as little work as possible in the loop, all the rest in `trace()`."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from harness.secret import redact
+from harness.trace import Direction, SessionTrace, TimedEvent, TraceHeader
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from harness.secret import Secret
+    from harness.session.retry import Ending
+    from harness.session.transport import Closed
+    from harness.units import Samples, Seconds
+
+EMULATOR_HEADER = "x-live-emulator"
+"""How an emulator says that it is one, in its answer to the upgrade."""
+
+_KEPT_HEADERS = (EMULATOR_HEADER, "server", "date", "x-goog-request-id")
+"""Of the upgrade's answer; no other header is kept, since any may hold a cookie or a token."""
+
+
+class Recorder:
+    """Collects a session's events by the loop's clock and turns them into its trace."""
+
+    def __init__(self, header: TraceHeader, name: str, secrets: Sequence[Secret]) -> None:
+        self._header = header
+        self._wav = f"audio/{name}.wav"
+        self._heard = bytearray()
+        self._secrets = secrets
+        self._events: list[tuple[Seconds, Direction, Any]] = []
+        self._zero: Seconds = 0.0
+        self._emulator: str | None = None
+        self._samples: Samples | None = None
+
+    def began(self, t: Seconds) -> None:
+        """Note the start of the connection."""
+        self._zero = t
+        self._events.append((t, "!", {"connect": self._header.endpoint}))
+
+    def upgraded(self, t: Seconds, headers: Mapping[str, str]) -> None:
+        """Note that the WebSocket is open, and whether an emulator opened it."""
+        self._emulator = headers.get(EMULATOR_HEADER)
+        self._events.append(
+            (t, "!", {"upgraded": {k: headers[k] for k in _KEPT_HEADERS if k in headers}})
+        )
+
+    def audio_starts(self, t: Seconds, samples: Samples) -> None:
+        """Set the zero of the trace's times: when the clip's first sample is due."""
+        self._zero = t
+        self._samples = samples
+
+    def sent(self, t: Seconds, frame: Any) -> None:
+        """Keep what we sent."""
+        self._events.append((t, ">", frame))
+
+    def received(self, t: Seconds, frame: bytes | str) -> None:
+        """Keep what came, as it came."""
+        self._events.append((t, "<", frame))
+
+    def closing(self, t: Seconds) -> None:
+        """Note that we close, having heard enough."""
+        self._events.append((t, "!", {"close": {"code": 1000}}))
+
+    def closed(self, t: Seconds, closed: Closed) -> None:
+        """Note how the connection ended."""
+        said = {
+            "code": closed.code,
+            "reason": closed.reason,
+            "status": closed.status,
+            "by_us": closed.by_us or None,
+        }
+        self._events.append(
+            (t, "!", {"closed": {k: v for k, v in said.items() if v not in (None, "")}})
+        )
+
+    def ended(self, t: Seconds, end: Ending) -> None:
+        """Note what came of the session."""
+        said = {"outcome": end.outcome, "failure": end.failure, "reason": end.reason}
+        self._events.append((t, "!", {"ended": {k: v for k, v in said.items() if v is not None}}))
+
+    def trace(self) -> tuple[SessionTrace, bytes]:
+        """Return the trace, and the speech received (s16le; empty: none), which the trace refers to and leaves out.
+
+        Times count from the due time of the first sample and never decrease; secrets are masked.
+        """
+        self._heard.clear()
+        events: list[TimedEvent] = []
+        last = float("-inf")
+        for at, direction, frame in self._events:
+            last = max(last, at)
+            kept = self._parsed(frame) if direction == "<" else frame
+            events.append(TimedEvent(t=round(last - self._zero, 6), dir=direction, frame=kept))
+        header = msgspec.structs.replace(
+            self._header, emulator=self._emulator, audio_samples=self._samples
+        )
+        return SessionTrace(header=header, events=events), bytes(self._heard)
+
+    def _parsed(self, frame: bytes | str) -> Any:
+        text = frame.decode(errors="backslashreplace") if isinstance(frame, bytes) else frame
+        text = redact(text, self._secrets)
+        try:
+            return self._without_audio(msgspec.json.decode(text))
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+            return {"raw": text.encode(errors="backslashreplace").decode()}
+
+    def _without_audio(self, frame: Any) -> Any:
+        """Return `frame` with the speech it carries replaced by where it lies in the session's WAV."""
+        try:
+            parts = frame["serverContent"]["modelTurn"]["parts"]
+            blobs = [part["inlineData"] for part in parts if "inlineData" in part]
+            for blob in blobs:
+                if not str(blob.get("mimeType", "")).startswith("audio/pcm"):
+                    continue
+                pcm = base64.b64decode(blob["data"])
+                del blob["data"]
+                blob |= {
+                    "wav": self._wav,
+                    "offset": len(self._heard) // 2,
+                    "samples": len(pcm) // 2,
+                }
+                self._heard += pcm
+        except (KeyError, TypeError, AttributeError, binascii.Error):
+            pass  # another shape of message, or of nonsense: kept as it is
+        return frame

@@ -1,0 +1,127 @@
+"""What a session's end means, and whether and when to try again: two tables, no clock.
+
+Sources of the classes: the close codes and reasons collected in `harness.wire.live.refusals`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from harness.trace import FailureKind, Outcome
+from harness.wire.live.refusals import classify_close, classify_upgrade
+
+if TYPE_CHECKING:
+    import random
+
+    from harness.session.transport import Closed
+    from harness.units import Seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a session ended."""
+
+    outcome: Outcome
+    failure: FailureKind | None = None
+    reason: str | None = None
+    """In words; None when ok."""
+
+    retry_after_s: Seconds | None = None
+    """What the service asked for."""
+
+    unreachable: bool = False
+    """True: nothing answered at the address."""
+
+
+def ending(
+    *,
+    closed: Closed | None,
+    missed: str | None,
+    problem: tuple[FailureKind, str] | None,
+    blocked: str | None,
+    has_text: bool,
+    turn_over: bool,
+    sent_all: bool,
+) -> Ending:
+    """Return what came of a session, from how it closed, what it waited for in vain and what it had heard by then."""
+    if problem is not None:
+        return _failed(*problem, has_text=has_text)
+    if missed is not None and not sent_all:
+        return _failed("transient", missed, has_text=has_text)
+    if closed is not None and not closed.by_us and not (closed.code == 1000 and sent_all):
+        return _closed_on_us(closed, has_text=has_text)
+    if has_text:
+        return Ending(outcome="ok")
+    if blocked is not None:
+        return Ending(outcome="blocked", reason=f"the service ended the turn: {blocked}")
+    silence = (
+        "the turn ended without text" if turn_over else missed or "the service closed without text"
+    )
+    return Ending(outcome="ok_empty", reason=silence)
+
+
+def _closed_on_us(closed: Closed, *, has_text: bool) -> Ending:
+    if closed.status is not None:
+        kind = classify_upgrade(closed.status)
+        reason = f"HTTP {closed.status} at the upgrade: {closed.reason}"
+    elif closed.unreachable or closed.code is None:
+        kind, reason = "transient", closed.reason
+    else:
+        kind = classify_close(closed.code, closed.reason)
+        reason = (
+            f"closed {closed.code}: {closed.reason}" if closed.reason else f"closed {closed.code}"
+        )
+    return _failed(
+        kind,
+        reason,
+        has_text=has_text,
+        retry_after_s=closed.retry_after_s,
+        unreachable=closed.unreachable,
+    )
+
+
+def _failed(
+    kind: FailureKind,
+    reason: str,
+    *,
+    has_text: bool,
+    retry_after_s: Seconds | None = None,
+    unreachable: bool = False,
+) -> Ending:
+    outcome: Outcome
+    if has_text:
+        outcome = "partial"
+    elif kind == "quota":
+        outcome = "failed_quota"
+    elif kind in ("auth", "config", "model_not_found", "client", "input") or unreachable:
+        outcome = "failed_client"
+    else:
+        outcome = "failed_server"
+    return Ending(
+        outcome=outcome,
+        failure=kind,
+        reason=reason,
+        retry_after_s=retry_after_s,
+        unreachable=unreachable,
+    )
+
+
+ATTEMPTS: Final[dict[FailureKind, int]] = {"transient": 3, "duration": 3, "stale_handle": 2}
+"""How many attempts an utterance gets when they end so; one where the kind is absent. A quota refusal is no attempt:
+the utterance waits its turn."""
+
+BASE_S: Final = 0.5
+CAP_S: Final = 30.0
+"""Back-off doubles from `BASE_S` to `CAP_S`, s; each wait is drawn between half of it and the whole ("equal jitter")."""
+
+
+def backoff_s(failures: int, rng: random.Random, *, asked_s: Seconds | None = None) -> Seconds:
+    """Return how long to wait after the `failures`-th failure in a row (from 1), s; never less than was asked for."""
+    ceiling = min(CAP_S, BASE_S * 2 ** (failures - 1))
+    return max(asked_s or 0.0, rng.uniform(ceiling / 2, ceiling))
+
+
+def tries_again(failure: FailureKind | None, attempt: int) -> bool:
+    """Return whether another attempt follows the `attempt`-th (from 1) that ended with `failure`."""
+    return failure is not None and attempt < ATTEMPTS.get(failure, 1)

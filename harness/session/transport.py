@@ -1,0 +1,324 @@
+"""One WebSocket to a Live service: `websockets`' sans-I/O protocol under an asyncio protocol of ours.
+
+Knows bytes, frames and TLS. Does not know what a message means, when to send one, or whether to try again.
+
+Compression is never offered (it makes sending five to thirteen times dearer for base64 audio), pings are answered but
+never sent (the service's pongs come seconds late under load: googleapis/python-genai#2935), and one TLS context serves
+the process (making one costs as much CPU as streaming a minute of audio).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Final, Protocol
+
+from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidHandshake, InvalidStatus
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Response
+from websockets.protocol import State
+from websockets.uri import parse_uri
+
+from harness.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from harness.units import Seconds
+
+MAX_MESSAGE_BYTES: Final = 64 * 2**20
+"""Largest message taken from a service. The service states no limit and sends frames over 1 MiB; a bound keeps a
+hostile one from filling the memory."""
+
+WRITE_HIGH_WATER: Final = 256 * 2**10
+"""Bytes that may wait in our buffers before a sender holds back: 8 s of audio as base64."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where to connect, and what to say at the door."""
+
+    url: str
+    """`ws://` or `wss://` with path; a query may hold a key, so print `endpoint`, never this."""
+
+    endpoint: str
+    """The same without its query."""
+
+    headers: Sequence[tuple[str, str | Secret]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upgraded:
+    """The service has accepted the connection."""
+
+    headers: Mapping[str, str]
+    """Of the answer, names in lower case."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """The connection is over, or never was."""
+
+    code: int | None = None
+    """WebSocket close code; 1006: it broke off; None: it was never open."""
+
+    reason: str = ""
+    """The peer's words, or what broke in ours."""
+
+    status: int | None = None
+    """HTTP status that refused the upgrade; None: it was not refused by HTTP."""
+
+    retry_after_s: Seconds | None = None
+    """The refusal's `Retry-After`."""
+
+    by_us: bool = False
+    """True: we closed first, or we broke it."""
+
+    unreachable: bool = False
+    """True: nothing answered as a WebSocket server, so nothing was asked of a service."""
+
+
+class Listener(Protocol):
+    """Who hears what comes in. Called by the loop, one call at a time."""
+
+    def upgraded(self, upgraded: Upgraded) -> None:
+        """Hear that the connection is open."""
+
+    def received(self, frame: bytes | str, t: Seconds) -> None:
+        """Hear a whole message, and the loop's time when its last bytes arrived, before anything looked at them."""
+
+    def closed(self, closed: Closed, t: Seconds) -> None:
+        """Hear that the connection is over: once, and nothing comes after it."""
+
+
+class Connection(Protocol):
+    """What a session needs of its connection."""
+
+    def send(self, payload: bytes) -> None:
+        """Send one text message; nothing happens when the connection is over."""
+
+    @property
+    def congested(self) -> bool:
+        """Whether so much waits to be sent that a sender should hold back."""
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """Begin to close; `Listener.closed` follows."""
+
+    def abort(self) -> None:
+        """Drop the connection now; `Listener.closed` follows."""
+
+
+class Connect(Protocol):
+    """How a connection is opened: over the network, or in memory."""
+
+    async def __call__(self, address: Address, listener: Listener) -> Connection:
+        """Return a connection whose events `listener` hears, `upgraded` or `closed` first."""
+
+
+@cache
+def tls_context() -> ssl.SSLContext:
+    """Return the process's one TLS context, with the system's certificates (or `SSL_CERT_FILE`'s)."""
+    return ssl.create_default_context()
+
+
+async def connect(address: Address, listener: Listener) -> Connection:
+    """Open a WebSocket to `address`; what cannot be opened is told to `listener` as closed, never raised."""
+    loop = asyncio.get_running_loop()
+    uri = parse_uri(address.url)
+    socket_protocol = _Socket(address, listener, loop)
+    try:
+        await loop.create_connection(
+            lambda: socket_protocol,
+            uri.host,
+            uri.port,
+            ssl=tls_context() if uri.secure else None,
+            server_hostname=uri.host if uri.secure else None,
+        )
+    except ssl.SSLCertVerificationError as error:
+        socket_protocol.never_open(f"TLS: {error.verify_message}")
+    except ssl.SSLError as error:
+        socket_protocol.never_open(f"TLS: {error.reason}")
+    except socket.gaierror as error:
+        socket_protocol.never_open(f"the name {uri.host} cannot be resolved: {error.strerror}")
+    except OSError as error:
+        socket_protocol.never_open(
+            f"cannot connect to {uri.host}:{uri.port}: {error.strerror or error}"
+        )
+    return socket_protocol
+
+
+class _Socket(asyncio.Protocol):
+    """The asyncio side: bytes between the transport and the sans-I/O protocol."""
+
+    def __init__(
+        self, address: Address, listener: Listener, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._ws = ClientProtocol(parse_uri(address.url), max_size=MAX_MESSAGE_BYTES)
+        self._address = address
+        self._listener = listener
+        self._loop = loop
+        self._transport: asyncio.Transport | None = None
+        self._parts: list[bytes] = []
+        self._text = False
+        self._congested = False
+        self._we_closed = False
+        self._over = False
+        self._refusal: Closed | None = None
+
+    # ── what the session calls ──
+
+    def send(self, payload: bytes) -> None:
+        if self._ws.state is State.OPEN and self._transport is not None:
+            self._ws.send_text(payload)
+            self._transport.writelines(self._ws.data_to_send())
+
+    @property
+    def congested(self) -> bool:
+        return self._congested
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        if self._ws.state is State.OPEN:
+            self._we_closed = True
+            self._ws.send_close(code, reason)
+            self._flush()
+        elif self._ws.state is State.CONNECTING:
+            self.abort()
+
+    def abort(self) -> None:
+        self._we_closed = True
+        if self._transport is not None:
+            self._transport.abort()
+        else:
+            self.never_open("given up before it was open")
+
+    # ── what asyncio calls ──
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream socket's transport is one
+        self._transport = transport
+        transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
+        if self._we_closed:
+            transport.abort()
+            return
+        request = self._ws.connect()
+        for name, value in self._address.headers:
+            request.headers[name] = value.reveal() if isinstance(value, Secret) else value
+        self._ws.send_request(request)
+        self._flush()
+
+    def data_received(self, data: bytes) -> None:
+        t = self._loop.time()
+        self._ws.receive_data(data)
+        self._flush()
+        self._deliver(t)
+
+    def eof_received(self) -> None:
+        self._ws.receive_eof()
+        self._flush()
+        self._deliver(self._loop.time())
+
+    def pause_writing(self) -> None:
+        self._congested = True
+
+    def resume_writing(self) -> None:
+        self._congested = False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._finish(self._refusal or self._how_it_ended(exc))
+
+    # ── between them ──
+
+    def _flush(self) -> None:
+        """Write what the protocol wants written; an empty piece asks for the end of the stream."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        for data in self._ws.data_to_send():
+            if data:
+                self._transport.write(data)
+            elif self._ws.state is State.CLOSED or not self._transport.can_write_eof():
+                self._transport.close()
+            else:
+                self._transport.write_eof()
+
+    def _deliver(self, t: Seconds) -> None:
+        for event in self._ws.events_received():
+            if isinstance(event, Response):
+                self._answered(event)
+            elif isinstance(event, Frame):
+                self._frame(event, t)
+        if self._ws.handshake_exc is not None and self._refusal is None:
+            self._refuse(self._ws.handshake_exc)
+
+    def _answered(self, response: Response) -> None:
+        if self._ws.handshake_exc is None:
+            headers = {name.lower(): value for name, value in response.headers.raw_items()}
+            self._listener.upgraded(Upgraded(headers=headers))
+        else:
+            self._refuse(self._ws.handshake_exc)
+
+    def _refuse(self, error: Exception) -> None:
+        if isinstance(error, InvalidStatus):
+            response = error.response
+            body = (response.body or b"")[:500].decode(errors="replace").strip()
+            self._refusal = Closed(
+                status=response.status_code,
+                reason=body or response.reason_phrase,
+                retry_after_s=_retry_after(response.headers.get("Retry-After")),
+            )
+        else:
+            what = (
+                "it does not speak WebSocket" if isinstance(error, InvalidHandshake) else str(error)
+            )
+            self._refusal = Closed(reason=f"the upgrade failed: {what}", unreachable=True)
+        if self._transport is not None:
+            self._transport.close()
+
+    def _frame(self, frame: Frame, t: Seconds) -> None:
+        if frame.opcode in (Opcode.TEXT, Opcode.BINARY):
+            self._text = frame.opcode is Opcode.TEXT
+        elif frame.opcode is not Opcode.CONT:
+            return  # control frames: the protocol has answered them
+        if frame.fin and not self._parts:
+            message = bytes(frame.data)
+        else:
+            self._parts.append(bytes(frame.data))
+            if not frame.fin:
+                return
+            message, self._parts = b"".join(self._parts), []
+        self._listener.received(
+            message.decode(errors="surrogateescape") if self._text else message, t
+        )
+
+    def _how_it_ended(self, exc: Exception | None) -> Closed:
+        ws = self._ws
+        if ws.close_rcvd is not None:
+            by_us = ws.close_sent is not None and not ws.close_rcvd_then_sent
+            return Closed(code=int(ws.close_rcvd.code), reason=ws.close_rcvd.reason, by_us=by_us)
+        if ws.close_sent is not None and not self._we_closed:
+            # The protocol failed the connection itself: the peer's bytes were no WebSocket, or too many.
+            return Closed(
+                code=int(ws.close_sent.code), reason=f"ours: {ws.close_sent.reason}", by_us=True
+            )
+        return Closed(
+            code=1006, reason=str(exc) if exc else "the connection broke off", by_us=self._we_closed
+        )
+
+    def never_open(self, reason: str) -> None:
+        """End what never began."""
+        self._finish(Closed(reason=reason, by_us=self._we_closed, unreachable=True))
+
+    def _finish(self, closed: Closed) -> None:
+        if not self._over:
+            self._over = True
+            self._listener.closed(closed, self._loop.time())
+
+
+def _retry_after(value: str | None) -> Seconds | None:
+    try:
+        return max(0.0, float(value)) if value else None
+    except ValueError:
+        return None  # an HTTP date: our own back-off serves as well
