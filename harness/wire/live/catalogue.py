@@ -130,6 +130,16 @@ _LIVE_3 = Price(
     source=_LITELLM_2026,
 )
 
+_TRANSCRIBE_LIVE = Price(
+    text_in=3.50,
+    audio_in=3.50,
+    image_in=None,
+    text_out=21.00,
+    audio_out=None,
+    as_of="2026-11",
+    source=_LITELLM_2026,
+)
+
 # ── Models ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _CAPABILITIES = "Live API capabilities guide, autumn 2025"
@@ -147,15 +157,7 @@ MODELS: tuple[Model, ...] = (
         era="later",
         status="since 2026-08-26; sessions of 10 min at most",
         source="coval-ai/benchmarks#552, trevornk/ramblr#227",
-        price=Price(
-            text_in=3.50,
-            audio_in=3.50,
-            image_in=None,
-            text_out=21.00,
-            audio_out=None,
-            as_of="2026-11",
-            source=_LITELLM_2026,
-        ),
+        price=_TRANSCRIBE_LIVE,
     ),
     Model(
         id="gemini-3.5-transcribe-live-preview",
@@ -168,15 +170,7 @@ MODELS: tuple[Model, ...] = (
         era="later",
         status="preview name of gemini-3.5-transcribe-live on Vertex",
         source="coval-ai/benchmarks#552",
-        price=Price(
-            text_in=3.50,
-            audio_in=3.50,
-            image_in=None,
-            text_out=21.00,
-            audio_out=None,
-            as_of="2026-11",
-            source=_LITELLM_2026,
-        ),
+        price=_TRANSCRIBE_LIVE,
     ),
     Model(
         id="gemini-3.8-live",

@@ -40,10 +40,7 @@ class LiveClient:
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self._opened = False
-        vad = (
-            setup.realtime_input_config and setup.realtime_input_config.automatic_activity_detection
-        )
-        self.manual = vad is not None and vad.disabled
+        self.manual = setup.manual_activity
         """True: the client marks activity itself; False: the server detects it."""
 
         self.ready = False
