@@ -1,0 +1,263 @@
+"""The text profiles: what counts as a difference between two transcripts.
+
+`raw-1` ⊃ `orth-1` ⊃ `norm-1` ⊃ `lenient-1`, each a list of named steps per locale; a final `n` (`norm-1n`) also
+accepts numbers written another way, which needs both texts (`harness.text.numbers`). A profile is pure, the same for
+reference and hypothesis, and versioned: any change of its output is a new number. No combining mark is ever lost
+outside the tables of `harness.text.scripts`.
+
+Knows spelling; does not know words, metrics or alignment.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, TypeAlias
+
+import regex
+
+from harness.errors import UsageError, suggestion
+from harness.text import scripts
+from harness.text.locales import canonical
+from harness.text.tokenise import UNSPACED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+Step: TypeAlias = "Callable[[str], str]"
+
+PROFILES = ("raw-1", "orth-1", "norm-1", "norm-1n", "lenient-1", "lenient-1n")
+"""Every profile of our own, from the strictest; a final `n` tolerates other writings of a number."""
+
+HEADLINE = "norm-1n"
+
+INDIC = ("bn", "gu", "hi", "kn", "ml", "mr", "ta", "te")
+"""Languages of India written in its own scripts."""
+
+_MEMO = 1 << 17
+"""Texts whose normal form is remembered: references repeat across models, repeats and metrics."""
+
+
+@lru_cache(maxsize=_MEMO)
+def normalised(text: str, locale: str, profile: str = "norm-1") -> str:
+    """Return `text` as `profile` writes it; a final `n` changes nothing here.
+
+    Raises UsageError for an unknown profile or locale.
+    """
+    for step in steps(locale, profile).values():
+        text = step(text)
+    return text
+
+
+def steps(locale: str, profile: str) -> Mapping[str, Step]:
+    """Return the steps of a profile for a locale, by name, in order; UsageError when either is unknown."""
+    return _steps(locale, strict_profile(profile))
+
+
+def strict_profile(profile: str) -> str:
+    """Return the profile without its number tolerance: `norm-1` for `norm-1n`; UsageError when it is unknown."""
+    if profile not in PROFILES:
+        raise UsageError(
+            f"unknown text profile {profile!r}",
+            hint=suggestion(profile, PROFILES) or f"known are: {', '.join(PROFILES)}",
+        )
+    return profile.removesuffix("n")
+
+
+@cache
+def _steps(locale: str, profile: str) -> dict[str, Step]:
+    locale = canonical(locale).code
+    language = locale.partition("-")[0]
+    raw: dict[str, Step] = {"nfc": _nfc, "invis": _visible, "ws": _spaced}
+    if profile == "raw-1":
+        return raw
+    spelled = raw | {"typo": _typographic, "width": _width} | _SPELLING.get(language, {})
+    spelled["tags"] = _untagged
+    if profile == "orth-1":
+        return spelled | {"marks": _marks_apart, "ws2": _spaced}
+    norm = spelled | {"lower": scripts.turkish_lower if language == "tr" else str.lower}
+    norm |= _FOLDS.get(language, {})
+    norm |= {
+        "digits": _ascii_digits,
+        "numpunct": _NUMBER_MARKS.get(locale) or _NUMBER_MARKS.get(language, _point_decimal),
+        "punct": _APOSTROPHES.get(language, _apostrophe_kept),
+        "ws2": _spaced,
+    }
+    if language in {"ja", "cmn", "th"}:
+        norm["cjkspace"] = _unspaced
+    return norm | (_LENIENT.get(language, {}) if profile == "lenient-1" else {})
+
+
+def _nfc(text: str) -> str:
+    # Not NFKC, which splits Thai sara am, breaks Korean letters and turns ½ into 1⁄2.
+    return unicodedata.normalize("NFC", text)
+
+
+_INVISIBLE = regex.compile(
+    "[\ufeff\u200b\u2060\u00ad\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\ufe00-\ufe0f\U000e0100-\U000e01ef]+"
+)
+
+
+def _visible(text: str) -> str:
+    # What stood on both sides of an invisible character may compose now.
+    return text if text.isascii() else _nfc(_INVISIBLE.sub("", text))
+
+
+def _spaced(text: str) -> str:
+    # str.split knows every white space of Unicode but U+FEFF and U+200B, which are gone by now.
+    return " ".join(text.split())
+
+
+_TYPOGRAPHY = str.maketrans(
+    dict.fromkeys("’‘ʼ′´`｀", "'")
+    | dict.fromkeys("“”„«»", '"')
+    | dict.fromkeys("‐‑‒–—―−﹘﹣", "-")
+    | {"…": "..."}
+)
+
+
+def _typographic(text: str) -> str:
+    return text.translate(_TYPOGRAPHY)
+
+
+_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+_HALF_WIDTH_KANA = regex.compile("[\uff65-\uff9f\u3099\u309a]+")
+
+
+def _width(text: str) -> str:
+    if text.isascii():
+        return text
+    text = text.translate(_FULL_WIDTH)
+    return _nfc(_HALF_WIDTH_KANA.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text))
+
+
+EVENT_TAGS = (
+    "applause blank_audio blank blip breath breathing click cough coughing crosstalk foreign hes hesitation "
+    "inaudible laugh laughing laughter lipsmack music noise nsn overlap sil silence smack sneeze spn "
+    "throat unintelligible unk unknown"
+)
+"""Names of events that transcripts write between brackets; they are dropped, any other words there are kept."""
+
+_TAG = regex.compile(
+    r"<(?i:{0})/?>|\[(?i:{0})\]|\((?i:{0})\)|\*(?i:{0})\*".format(
+        "(?:" + "|".join(EVENT_TAGS.replace("_", "[ _]").split(" ")) + ")"
+    )
+)
+
+
+def _untagged(text: str) -> str:
+    return _TAG.sub(" ", text)
+
+
+_NATIVE_DIGIT = regex.compile(r"(?![0-9])\p{Nd}")
+
+
+def _ascii_digits(text: str) -> str:
+    if text.isascii():
+        return text
+    return _NATIVE_DIGIT.sub(lambda found: str(unicodedata.decimal(found[0])), text)
+
+
+def _number_marks(groups: str, decimal: str) -> Step:
+    """Return the step that removes full digit groups and writes the decimal mark as a point."""
+    group = regex.compile(rf"(?<!\d[.,']?)(?!0)(?:{groups})")
+    point = regex.compile(rf"(?<=\d){decimal}(?=\d)")
+    marks = str.maketrans("", "", " .,'")
+
+    def step(text: str) -> str:
+        text = group.sub(lambda found: found[0].translate(marks), text)
+        return text if decimal == r"\." else point.sub(".", text)
+
+    return step
+
+
+_SPACED_GROUPS = r"\d{1,3}(?: \d{3})+(?!\d)"
+_point_decimal = _number_marks(r"\d{1,3}(?:,\d{3})+(?!,?\d)", r"\.")
+_comma_decimal = _number_marks(
+    rf"\d{{1,3}}([.'])\d{{3}}(?:\1\d{{3}})*(?!\1?\d)|{_SPACED_GROUPS}", ","
+)
+_space_groups = _number_marks(_SPACED_GROUPS, ",")
+_indian_groups = _number_marks(r"(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})+,\d{3})(?!,?\d)", r"\.")
+
+_NUMBER_MARKS: dict[str, Step] = {
+    **dict.fromkeys(("de", "es", "pt", "id", "it", "tr", "vi", "nl", "ro"), _comma_decimal),
+    **dict.fromkeys(("fr", "pl", "ru", "uk"), _space_groups),
+    **dict.fromkeys(("en-IN", *INDIC), _indian_groups),
+    "es-US": _point_decimal,
+}
+"""By locale, else by language; 1,234.5 where nothing stands here."""
+
+_POINT_BETWEEN_DIGITS = r"(?<=[0-9])\.(?=[0-9])"
+_IN_WORD = r"(?<=[\p{L}\p{M}\p{N}])'(?=[\p{L}\p{M}\p{N}])"
+_FORMAT = regex.compile(r"\p{Cf}+")
+
+
+def _punctuation(kept: str) -> Step:
+    """Return the step that writes punctuation, symbols and controls as spaces, except where `kept` matches."""
+    pattern = regex.compile(rf"(?!{kept})[\p{{P}}\p{{S}}\p{{Cc}}]")
+
+    def step(text: str) -> str:
+        text = text if text.isascii() else _nfc(_FORMAT.sub("", text))
+        return pattern.sub(" ", text)
+
+    return step
+
+
+_apostrophe_kept = _punctuation(f"{_POINT_BETWEEN_DIGITS}|{_IN_WORD}")
+_apostrophe_splits = _punctuation(_POINT_BETWEEN_DIGITS)
+_IN_WORD_APOSTROPHE = regex.compile(_IN_WORD)
+
+
+def _apostrophe_joins(text: str) -> str:
+    return _apostrophe_splits(_IN_WORD_APOSTROPHE.sub("", text))
+
+
+_APOSTROPHES: dict[str, Step] = {
+    "fr": _apostrophe_splits,
+    "it": _apostrophe_splits,
+    "tr": _apostrophe_joins,
+}
+"""By language; elsewhere an apostrophe within a word stays."""
+
+_MARK = regex.compile(
+    r"\.{3}|(?!(?<=\d)[.,:/](?=\d)|(?<=[\p{L}\p{M}\p{N}])['-](?=[\p{L}\p{M}\p{N}]))[\p{P}\p{S}]"
+)
+
+
+def _marks_apart(text: str) -> str:
+    return _MARK.sub(r" \g<0> ", text)
+
+
+_EMPTY_SPACE = regex.compile(rf"(?<=[{UNSPACED}]) | (?=[{UNSPACED}])")
+
+
+def _unspaced(text: str) -> str:
+    return _EMPTY_SPACE.sub("", text)
+
+
+_SPELLING: dict[str, dict[str, Step]] = {
+    **{code: {"indic": scripts.indic} for code in INDIC},
+    "vi": {"vi_d_tone": scripts.vietnamese},
+    "nl": {"nl_ij": scripts.dutch},
+    "th": {"thai": scripts.thai},
+    "ro": {"ro_comma": scripts.romanian},
+}
+"""By language: how the script is written, before case is folded."""
+
+_FOLDS: dict[str, dict[str, Step]] = {
+    "ar": {"ar": scripts.arabic, "ar_alef": scripts.arabic_alef},
+    "cmn": {"t2s": scripts.simplified},
+    "ru": {"ru_yo": scripts.russian},
+}
+"""By language: spellings that are one word to a reader."""
+
+_LENIENT: dict[str, dict[str, Step]] = {
+    "de": {"ss": scripts.lenient_german},
+    "fr": {"ligatures": scripts.lenient_french},
+    "hi": {"nukta_nasal": scripts.lenient_devanagari},
+    "mr": {"nukta_nasal": scripts.lenient_devanagari},
+    "ar": {"endings": scripts.lenient_arabic},
+    "it": {"grave": scripts.lenient_italian},
+    "tr": {"circumflex": scripts.lenient_turkish},
+}
+"""By language: variants that `lenient` does not tell apart."""

@@ -1,0 +1,45 @@
+"""What an error is counted over: words, characters, grapheme clusters, or a mixture.
+
+Knows how a normalised text is cut; does not know how it was normalised.
+"""
+
+from __future__ import annotations
+
+import regex
+
+UNSPACED = (
+    r"\u0e00-\u0e7f\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff"
+    r"\U00020000-\U0003ffff"
+)
+"""Characters of scripts that put no space between words, as the inside of a regex class: Thai, kana, Han."""
+
+_CLUSTER = regex.compile(r"\X")
+_MIXED = regex.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
+
+
+def words(text: str) -> list[str]:
+    """Return what stands between white space."""
+    return text.split()
+
+
+def characters(text: str) -> str:
+    """Return the code points, single spaces among them."""
+    return text
+
+
+def characters_unspaced(text: str) -> str:
+    """Return the code points without spaces."""
+    return "".join(text.split())
+
+
+def clusters(text: str) -> list[str]:
+    """Return what a reader calls characters, without spaces: extended grapheme clusters of Unicode's UAX 29.
+
+    Where clusters end depends on the Unicode version of the library `regex`.
+    """
+    return _CLUSTER.findall(characters_unspaced(text))
+
+
+def mixed(text: str) -> list[str]:
+    """Return single characters of unspaced scripts and whole words of the others, for code-switched speech."""
+    return _MIXED.findall(text)
