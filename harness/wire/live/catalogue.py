@@ -99,6 +99,11 @@ class Model:
     price: Price | None = None
     """None: no price is known, which is not a price of 0."""
 
+    @property
+    def media_chunks(self) -> bool:
+        """True: it still takes the deprecated `realtimeInput.mediaChunks`; the 3.x models refuse it."""
+        return not self.id.startswith("gemini-3.")
+
 
 # ── Prices ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

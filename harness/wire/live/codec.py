@@ -115,10 +115,12 @@ def _decode_slowly(frame: Frame, kind: type[_M]) -> _M:
     except _MismatchError as error:
         raise MalformedFrameError(str(error), frame) from None
     except RecursionError:
-        raise MalformedFrameError("Message too deep.", frame) from None
+        raise MalformedFrameError(
+            "Invalid JSON payload received. Message too deep.", frame
+        ) from None
     except ValueError as error:
         # msgspec's own errors, and Unicode's, are ValueErrors.
-        raise MalformedFrameError(f"Invalid JSON: {error}", frame) from None
+        raise MalformedFrameError(f"Invalid JSON payload received. {error}", frame) from None
 
 
 class _MismatchError(ValueError):

@@ -9,7 +9,7 @@ Sources: the Gemini API's WebSocket guide, the Vertex AI Live API overview, and 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -70,7 +70,7 @@ def route(path: str) -> Route | None:
 class Endpoint:
     """Where to open a session and what to say at the door."""
 
-    url: str
+    url: str = field(repr=False)
     """`ws://…` or `wss://…`, whole. Print `printable` instead: a query may hold what should not be seen."""
 
     headers: tuple[Header, ...]
@@ -216,7 +216,7 @@ def _placed(base: str, wanted: Route) -> str:
     except ValueError:
         parts, valid = urlsplit(""), False
     if not valid or not base.isprintable() or " " in base:
-        shown = base.partition("?")[0]
+        shown = re.sub(r"//[^/]*@", "//", base.partition("?")[0])
         raise UsageError(
             f"not an endpoint: {shown!r}",
             why="it should be scheme://host[:port][/path]",

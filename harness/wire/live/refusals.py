@@ -188,6 +188,13 @@ THINKING = Refusal(
     kind="config",
     source="public logs: thinkingConfig for a model that does not think",
 )
+UNKNOWN_VOICE = Refusal(
+    name="unknown-voice",
+    code=1007,
+    reason="Requested voice api_name '{voice}' is not available for model {model}",
+    kind="config",
+    source="uncertain",
+)
 MODALITIES = Refusal(
     name="modalities",
     code=1007,

@@ -1,0 +1,354 @@
+"""The server's half of a Live session, as a machine over frames: what a client's frames mean, and how to answer.
+
+It refuses what the service refuses, with the service's close codes and words. It decides nothing about speech, replies
+or time: the emulator does, from the events this machine returns.
+
+Knows messages, their order and the rules. Knows no socket and no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import parse_qs
+
+import msgspec
+
+from harness.errors import LocalProtocolError
+from harness.units import SAMPLE_BYTES, SAMPLE_RATE
+from harness.wire.live import codec, refusals, rules
+from harness.wire.live.messages import (
+    Blob,
+    ClientContent,
+    ClientMessage,
+    Content,
+    ContextUpdate,
+    FunctionResponse,
+    RealtimeInput,
+    ServerMessage,
+    Setup,
+    UsageMetadata,
+)
+from harness.wire.live.refusals import Refusal, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.wire.live.catalogue import Era, Modality, Model
+    from harness.wire.live.endpoint import Route
+
+# ── Events ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupReceived:
+    """The session is configured, and nothing in the setup is refused. Answer with `setupComplete`."""
+
+    setup: Setup
+    model: Model
+    modality: Modality
+    """What the session answers in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioReceived:
+    """Audio that counts: with manual activity, inside the window only."""
+
+    pcm: bytes
+    """s16le mono, at least one sample."""
+
+    rate: int
+    """Samples a second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivityStarted:
+    """The client says that the user began (manual activity)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivityEnded:
+    """The client says that the user ended (manual activity)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamEnded:
+    """The microphone pauses: what was heard so far is all (automatic activity detection)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextReceived:
+    """Realtime text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoReceived:
+    """One picture."""
+
+    image: bytes
+    mime_type: str
+    """`image/jpeg`, `image/png`, …"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnsReceived:
+    """Turns for the history; interrupts a running generation."""
+
+    turns: list[Content]
+    complete: bool
+    """True: the model is to answer; False: more will come."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolAnswered:
+    """Answers to a tool call."""
+
+    responses: list[FunctionResponse]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextUpdated:
+    """A new instruction or tools in mid-session (later era)."""
+
+    update: ContextUpdate
+
+
+ClientEvent: TypeAlias = (
+    SetupReceived
+    | AudioReceived
+    | ActivityStarted
+    | ActivityEnded
+    | StreamEnded
+    | TextReceived
+    | VideoReceived
+    | TurnsReceived
+    | ToolAnswered
+    | ContextUpdated
+)
+"""All that a client can cause. Closed: match it exhaustively."""
+
+# ── The door ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+REFUSED_CREDENTIAL = "invalid"
+"""A key or token with this value is refused as the service refuses a bad one; any other that is not empty is taken."""
+
+_TOKEN_PREFIX = "auth_tokens/"  # noqa: S105 - how every token begins
+
+
+def authenticate(route: Route, query: str, headers: Iterable[tuple[str, str]]) -> Refusal | None:
+    """Return how the service would refuse these credentials, or None when it takes them.
+
+    `query` is the request's query string, `headers` its headers in any case. A refusal with an HTTP status
+    (`at_upgrade`) answers the upgrade; any other closes the connection right after it.
+    """
+    given = {name.lower(): value for name, value in headers}
+    asked = {name: values[-1] for name, values in parse_qs(query).items()}
+    scheme, _, credential = given.get("authorization", "").partition(" ")
+    scheme, credential = scheme.lower(), credential.strip()
+    key = given.get("x-goog-api-key") or asked.get("key", "")
+    bearer = credential if scheme == "bearer" else ""
+    if route.platform == "vertex":
+        # A key is express mode; without a known project both are checked at the upgrade.
+        taken = (bearer or key) not in ("", REFUSED_CREDENTIAL)
+        return None if taken else refusals.UNAUTHENTICATED
+    if route.constrained:
+        token = asked.get("access_token") or (credential if scheme == "token" else "") or key
+        if not token:
+            return refusals.UNREGISTERED
+        return None if _is_token(token) else refusals.BAD_KEY
+    if not (key or bearer):
+        return refusals.UNREGISTERED
+    # An ephemeral token is no key: it opens the constrained method only.
+    return (
+        refusals.BAD_KEY
+        if key.startswith(_TOKEN_PREFIX)
+        or REFUSED_CREDENTIAL
+        in (
+            key,
+            bearer,
+        )
+        else None
+    )
+
+
+def _is_token(token: str) -> bool:
+    name = token.removeprefix(_TOKEN_PREFIX)
+    return name not in ("", token, REFUSED_CREDENTIAL)
+
+
+# ── The machine ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+RATES = range(1_000, 384_001)
+"""Sample rates taken, Hz. The guide says any rate may be declared; the bounds are ours."""
+
+
+class LiveServer:
+    """One connection's state, after a successful upgrade to `route`.
+
+    `receive` raises Refused when the service would close: close with its `code` and `reason`, and receive no more.
+    """
+
+    def __init__(self, route: Route, era: Era = "later") -> None:
+        self.route = route
+        self.era: Era = era
+        self.setup: Setup | None = None
+        """The session's setup; None: it has not come."""
+
+        self.model: Model | None = None
+        """The session's model; None: the setup has not come."""
+
+        self.ready = False
+        """True once `setupComplete` was sent."""
+
+        self.in_activity = False
+        """With manual activity: between activityStart and activityEnd."""
+
+        self.dropped_frames = 0
+        """Audio frames that came outside the window of manual activity and were dropped, as the service does."""
+
+        self._realtime_seen = False
+
+    @property
+    def manual(self) -> bool:
+        """True: the client marks activity itself."""
+        return self.setup is not None and self.setup.manual_activity
+
+    # ── Received ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def receive(self, frame: codec.Frame) -> list[ClientEvent]:
+        """Return what a client's frame (text or binary) means, often one event; Refused when the service closes."""
+        try:
+            message = codec.decode_client(frame)
+        except codec.MalformedFrameError as error:
+            at_value = error.detail.startswith(refusals.INVALID_VALUE.prefix)
+            refusal = refusals.INVALID_VALUE if at_value else refusals.INVALID_PAYLOAD
+            raise Refused(refusal, error.detail) from error
+        rules.check_names(message, self.route, self.era)
+        keys = [name for name in _ENVELOPE if getattr(message, name) is not None]
+        if len(keys) > 1:
+            problem = (
+                f"'' (oneof), oneof field 'message_type' is already set. Cannot set '{keys[1]}'"
+            )
+            raise Refused(refusals.INVALID_VALUE, refusals.INVALID_VALUE.text(problem=problem))
+        if (self.setup is None) is not (message.setup is not None):
+            raise Refused(refusals.SETUP_FIRST)
+        return list(self._events(message))
+
+    def _events(self, message: ClientMessage) -> Iterator[ClientEvent]:
+        match message:
+            case ClientMessage(setup=Setup() as setup):
+                model, modality = rules.check_setup(setup, self.route, self.era)
+                self.setup, self.model = setup, model
+                yield SetupReceived(setup=setup, model=model, modality=modality)
+            case ClientMessage(realtime_input=RealtimeInput() as realtime):
+                self._realtime_seen = True
+                yield from self._realtime(realtime)
+            case ClientMessage(client_content=ClientContent() as content):
+                self._check_content()
+                yield TurnsReceived(turns=content.turns, complete=content.turn_complete)
+            case ClientMessage(tool_response=response) if response is not None:
+                yield ToolAnswered(responses=response.function_responses)
+            case ClientMessage(context_update=update) if update is not None:
+                yield ContextUpdated(update=update)
+            case _:
+                raise Refused(refusals.INVALID_ARGUMENT)
+
+    def _realtime(self, realtime: RealtimeInput) -> Iterator[ClientEvent]:
+        if (realtime.activity_start or realtime.activity_end) and not self.manual:
+            raise Refused(refusals.EXPLICIT_ACTIVITY)
+        if realtime.activity_start and not self.in_activity:
+            self.in_activity = True
+            yield ActivityStarted()
+        for blob in self._blobs(realtime):
+            yield from self._media(blob)
+        if realtime.text is not None:
+            yield TextReceived(text=realtime.text)
+        if realtime.activity_end and self.in_activity:
+            self.in_activity = False
+            yield ActivityEnded()
+        # With manual activity the service has nothing to flush; that it only ignores the signal is uncertain.
+        if realtime.audio_stream_end and not self.manual:
+            yield StreamEnded()
+
+    def _blobs(self, realtime: RealtimeInput) -> list[Blob]:
+        if realtime.media_chunks and self.model and not self.model.media_chunks:
+            raise Refused(refusals.MEDIA_CHUNKS)
+        # Of the deprecated chunks only the first is used (generative_service.proto).
+        candidates = (realtime.audio, realtime.video, *realtime.media_chunks[:1])
+        return [blob for blob in candidates if blob is not None]
+
+    def _media(self, blob: Blob) -> Iterator[ClientEvent]:
+        if blob.mime_type.lower().startswith("image/"):
+            yield VideoReceived(image=blob.data, mime_type=blob.mime_type)
+            return
+        rate = _pcm_rate(blob.mime_type)
+        if rate is None or len(blob.data) % SAMPLE_BYTES:
+            raise Refused(refusals.INVALID_ARGUMENT)
+        if self.manual and not self.in_activity:
+            self.dropped_frames += 1
+        elif blob.data:
+            yield AudioReceived(pcm=blob.data, rate=rate)
+
+    def _check_content(self) -> None:
+        """Raise Refused where the model takes `clientContent` as its history only (google-gemini/gemini-skills)."""
+        if self.model is None or self.setup is None or self.model.content_any_time:
+            return
+        history = self.setup.history_config
+        seeds = history is not None and history.initial_history_in_client_content
+        if not seeds or self._realtime_seen:
+            raise Refused(refusals.INVALID_ARGUMENT)
+
+    # ── To send ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def send(self, message: ServerMessage) -> bytes:
+        """Return the frame of `message`, to be sent as a binary frame; LocalProtocolError when it is out of order.
+
+        `setupComplete` comes first and once, after the setup. Usage gets the platform's own names.
+        """
+        if self.setup is None:
+            raise LocalProtocolError("nothing can be sent before the client's setup has come")
+        if self.ready is (message.setup_complete is not None):
+            raise LocalProtocolError("setupComplete must be the first message and only the first")
+        keys = [
+            name
+            for name in ServerMessage.__struct_fields__
+            if name not in ("usage_metadata", "unknown") and getattr(message, name) is not None
+        ]
+        if len(keys) > 1:
+            raise LocalProtocolError(
+                f"one message with {' and '.join(keys)}: at most one is allowed"
+            )
+        self.ready = True
+        if self.route.platform == "vertex" and message.usage_metadata is not None:
+            usage = _vertex_names(message.usage_metadata)
+            message = msgspec.structs.replace(message, usage_metadata=usage)
+        return codec.encode_server(message)
+
+
+def _pcm_rate(mime_type: str) -> int | None:
+    """Return the samples a second of `audio/pcm;rate=…`, 16 000 when it names none; None when it is no such audio."""
+    kind, *parameters = (part.strip().lower() for part in mime_type.split(";"))
+    if kind not in ("audio/pcm", "audio/l16"):
+        return None
+    rates = [one.removeprefix("rate=") for one in parameters if one.startswith("rate=")]
+    if not rates:
+        return SAMPLE_RATE
+    rate = int(rates[0]) if rates[0].isascii() and rates[0].isdigit() and len(rates[0]) < 8 else 0
+    return rate if rate in RATES else None
+
+
+_ENVELOPE = tuple(name for name in ClientMessage.__struct_fields__ if name != "unknown")
+
+
+def _vertex_names(usage: UsageMetadata) -> UsageMetadata:
+    """Return `usage` with the response's tokens under Vertex AI's names, `candidates…`."""
+    return msgspec.structs.replace(
+        usage,
+        response_token_count=None,
+        candidates_token_count=usage.response_tokens,
+        response_tokens_details=[],
+        candidates_tokens_details=usage.response_details,
+    )
