@@ -7,19 +7,27 @@ with another concurrency, budget or folder, or judged against a mended reference
 from __future__ import annotations
 
 import hashlib
+import os
+import platform
 import random
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
+from harness.clock import utc_now
 from harness.errors import InputError
+from harness.run.record import Plan, PlannedDataset, PlannedUtterance
+from harness.wire.live.catalogue import DEFAULT_AUDIO_TOKENS_PER_S, cost_usd
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from harness.corpus.utterance import Dataset, Utterance
-    from harness.run.record import Plan, PlannedUtterance
+    from harness.trace import Channel
+    from harness.units import Seconds, Usd
 
 
 def chosen(
@@ -63,22 +71,33 @@ def file_sha256(path: Path) -> str | None:
         return None
 
 
-def plan_hash(
+def make_plan(
     *,
-    task: str,
+    datasets: Sequence[Dataset],
+    utterances: Sequence[Utterance],
+    service: str,
+    url: str | None,
     models: Sequence[str],
     setups: dict[str, dict[str, Any]],
-    transcript: str,
+    transcript: Channel,
     pace: float,
     chunk_ms: float,
     turns: str,
     repeats: int,
     seed: int,
-    utterances: Sequence[PlannedUtterance],
-) -> str:
-    """Return the SHA-256 over what is asked of the service, hex."""
+    command: str,
+    notes: Sequence[str] = (),
+) -> Plan:
+    """Return the plan; reads every audio file once for its hash.
+
+    `setups` are the setup messages without the model's resource name; `url` is the endpoint without a query, None for
+    the service's own or an emulator that the run starts itself.
+    """
+    planned = [_planned(u) for u in utterances]
     asked = {
-        "task": task,
+        "task": "transcribe",
+        "service": service,
+        "host": urlsplit(url).hostname if url else None,
         "models": list(models),
         "setups": setups,
         "transcript": transcript,
@@ -88,10 +107,153 @@ def plan_hash(
         "repeats": repeats,
         "seed": seed,
         "utterances": [
-            [u.dataset, u.id, u.locale, u.sha256, u.offset_s, u.duration_s] for u in utterances
+            [u.dataset, u.id, u.locale, u.sha256, u.offset_s, u.duration_s] for u in planned
         ],
     }
-    return hashlib.sha256(msgspec.json.encode(asked, order="deterministic")).hexdigest()
+    used = {u.dataset for u in planned}
+    return Plan(
+        hash=hashlib.sha256(msgspec.json.encode(asked, order="deterministic")).hexdigest(),
+        created_at=utc_now(),
+        service=service,
+        endpoint=url or service,
+        models=list(models),
+        setups=setups,
+        transcript=transcript,
+        pace=pace,
+        chunk_ms=chunk_ms,
+        turns=turns,
+        repeats=repeats,
+        seed=seed,
+        datasets=[
+            PlannedDataset(name=d.name, title=d.title, licence=d.licence, synthetic=d.synthetic)
+            for d in datasets
+            if d.name in used
+        ],
+        utterances=planned,
+        command=command,
+        versions=_versions(),
+        environment=_environment(),
+        notes=list(notes),
+    )
+
+
+def _planned(utterance: Utterance) -> PlannedUtterance:
+    return PlannedUtterance(
+        id=utterance.id,
+        dataset=utterance.dataset,
+        locale=utterance.locale,
+        reference=utterance.reference,
+        audio=str(utterance.audio),
+        offset_s=utterance.offset_s,
+        duration_s=utterance.duration_s,
+        sha256=file_sha256(utterance.audio),
+        speaker=utterance.speaker,
+        tags=utterance.tags,
+    )
+
+
+_SHAPING = (
+    "live-harness",
+    "jiwer",
+    "librosa",
+    "msgspec",
+    "numpy",
+    "pandas",
+    "rapidfuzz",
+    "soundfile",
+    "soxr",
+    "websockets",
+)
+"""Distributions whose version can change a figure."""
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    known = {"python": platform.python_version()}
+    for name in _SHAPING:
+        try:
+            known[name] = version(name)
+        except PackageNotFoundError:
+            continue  # not installed as a distribution: nothing to state
+    return known
+
+
+def _environment() -> dict[str, str]:
+    return {
+        "system": f"{platform.system()} {platform.release()}",
+        "machine": platform.machine(),
+        "cores": str(os.cpu_count() or "unknown"),
+        "python": platform.python_implementation(),
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a plan will take, before anything is sent."""
+
+    sessions: int
+    audio_s: Seconds
+    """Audio to stream, of utterances whose length is known."""
+
+    unknown_lengths: int
+    """Sessions whose utterance's length is not known yet."""
+
+    wall_s: Seconds | None
+    """At real-time pace; None when not paced."""
+
+    prompt_tokens: int
+    response_tokens: int
+    cost_usd: Usd | None
+    """None: a model's price is not known."""
+
+
+PER_SESSION_S: Final[Seconds] = 2.5
+"""What a session takes beside its audio, s: connection, set-up, and the wait for the last text."""
+
+TEXT_TOKENS_PER_S: Final = 4.0
+"""Transcript tokens a second of speech: 150 words a minute at 1.6 tokens a word, over the languages' spread."""
+
+
+def estimate(plan: Plan, concurrency: int) -> Estimate:
+    """Return what `plan` will take with `concurrency` sessions at once."""
+    lengths = [planned_length_s(u) for u in plan.utterances]
+    audio_s = sum(length for length in lengths if length is not None)
+    rounds = plan.repeats * len(plan.models)
+    sessions = len(lengths) * rounds
+    prompt, response = (
+        round(audio_s * DEFAULT_AUDIO_TOKENS_PER_S),
+        round(audio_s * TEXT_TOKENS_PER_S),
+    )
+    costs = [cost_usd(model, {"AUDIO": prompt}, {"TEXT": response}) for model in plan.models]
+    wall = None
+    if plan.pace:
+        longest = max((length for length in lengths if length is not None), default=0.0)
+        busy = rounds * (audio_s / plan.pace + len(lengths) * PER_SESSION_S)
+        wall = max(busy / concurrency, longest / plan.pace + PER_SESSION_S)
+    known = [cost for cost in costs if cost is not None]
+    return Estimate(
+        sessions=sessions,
+        audio_s=audio_s * rounds,
+        unknown_lengths=sum(length is None for length in lengths) * rounds,
+        wall_s=wall,
+        prompt_tokens=prompt * rounds,
+        response_tokens=response * rounds,
+        cost_usd=plan.repeats * sum(known) if len(known) == len(costs) else None,
+    )
+
+
+def planned_length_s(utterance: PlannedUtterance) -> Seconds | None:
+    """Return an utterance's length, s, from the manifest or the file's header; None when neither tells."""
+    if utterance.duration_s is not None:
+        return utterance.duration_s
+    from harness.audio.load import probe
+
+    try:
+        length = probe(Path(utterance.audio)).duration_s
+    except InputError:
+        return None
+    return None if length is None else max(0.0, length - utterance.offset_s)
 
 
 def run_id(plan: Plan) -> str:

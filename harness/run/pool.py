@@ -18,7 +18,7 @@ from harness.errors import HarnessError, InputError, RefusedError
 from harness.session.retry import backoff_s, tries_again
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from harness.run.folder import Slot
     from harness.run.record import UtteranceRecord
@@ -180,6 +180,7 @@ class Pool:
         self.tally = Tally(wanted=0)
         self._queue: deque[Slot] = deque()
         self._models: set[str] = set()
+        self._admitted: set[str] = set()
         self._reached = False
 
     def stop(self, why: str) -> None:
@@ -290,18 +291,18 @@ class Pool:
                 why=ending.reason,
                 hint="check the key or token in the environment; harness doctor helps",
             )
-        if ending.failure in ("config", "model_not_found"):
-            self.tally.refused.setdefault(slot[2], ending)
+        model = slot[2]
+        if ending.outcome in ("ok", "ok_empty", "partial", "blocked"):
+            self._admitted.add(model)
+        elif ending.failure in ("config", "model_not_found") and model not in self._admitted:
+            self.tally.refused.setdefault(model, ending)
             if self.tally.refused.keys() >= self._models:
                 what = "model" if ending.failure == "model_not_found" else "configuration"
                 return RefusedError(
-                    f"the service refuses the {what} for {slot[2]}",
+                    f"the service refuses the {what} of {model}",
                     why=ending.reason,
                     hint="harness models lists what is known; --set changes the setup",
                 )
-        else:
-            # It got past the door: what is refused later is refused for that utterance alone.
-            self._models.discard(slot[2])
         return None
 
 

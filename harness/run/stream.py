@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import re
 import wave
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.clock import utc_now
 from harness.errors import InputError
@@ -20,7 +20,7 @@ from harness.trace import TraceHeader, write_trace
 from harness.wire.live.catalogue import cost_usd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
     from harness.audio.clip import AudioClip
@@ -28,18 +28,14 @@ if TYPE_CHECKING:
     from harness.run.journal import Journal
     from harness.run.record import Plan, PlannedUtterance
     from harness.session.retry import Ending
-    from harness.session.transport import Address, Connect
+    from harness.session.transport import Connect
     from harness.trace import SessionTrace
+    from harness.wire.live.endpoint import Endpoint
     from harness.wire.live.messages import Setup
 
-_T = TypeVar("_T")
 
-
-class Offload(Protocol):
-    """How work that would hold up the loop is done beside it."""
-
-    async def __call__(self, work: Callable[..., _T], *args: Any) -> _T:
-        """Return what `work(*args)` returns."""
+Offload: TypeAlias = "Callable[..., Awaitable[Any]]"
+"""`offload(work, *args)`: does beside the loop what would hold it up, and returns what it returns."""
 
 
 class Streamer:
@@ -52,7 +48,7 @@ class Streamer:
         folder: Path,
         journal: Journal,
         setups: Mapping[str, Setup],
-        address: Callable[[], Address],
+        endpoint: Callable[[], Endpoint],
         connect: Connect,
         load: Callable[[PlannedUtterance], AudioClip],
         client: str,
@@ -63,7 +59,7 @@ class Streamer:
         self._folder = folder
         self._journal = journal
         self._setups = setups
-        self._address = address
+        self._endpoint = endpoint
         self._connect = connect
         self._load = load
         self._client = client
@@ -76,14 +72,15 @@ class Streamer:
 
     async def prepare(self, slot: Slot) -> AudioClip:
         """Return the clip of a slot's utterance; InputError when it cannot be read."""
-        return await self._offload(self._load, self._utterances[slot[:2]])
+        clip: AudioClip = await self._offload(self._load, self._utterances[slot[:2]])
+        return clip
 
     async def attempt(self, slot: Slot, prepared: Any, number: int) -> Attempted:
         """Drive one session, write its trace, and return its record, which the pool keeps."""
         clip: AudioClip = prepared
         dataset, _, model, repeat = slot
         utterance = self._utterances[slot[:2]]
-        address = self._address()
+        endpoint: Endpoint = await self._offload(self._endpoint)
         name = trace_name(utterance.id, dataset, model, repeat, number)
         header = TraceHeader(
             utterance=utterance.id,
@@ -93,7 +90,7 @@ class Streamer:
             repeat=repeat,
             attempt=number,
             plan=self._plan.hash,
-            endpoint=address.endpoint,
+            endpoint=endpoint.printable,
             client=self._client,
             started_at=utc_now(),
             chunk_ms=self._plan.chunk_ms,
@@ -103,7 +100,7 @@ class Streamer:
         assignment = Assignment(
             header=header,
             name=name,
-            address=address,
+            endpoint=endpoint,
             setup=self._setups[model],
             clip=clip,
             chunk_ms=self._plan.chunk_ms,
@@ -112,7 +109,7 @@ class Streamer:
             waits=self._waits,
         )
         result = await Session(assignment, self._connect, self._pacer).run()
-        record = await self._offload(self._write_down, result.recorder.trace, name)
+        record: UtteranceRecord = await self._offload(self._write_down, result.recorder.trace, name)
         usage = record.usage
         cost = (
             cost_usd(model, usage.prompt_by_modality, usage.response_by_modality)
@@ -182,6 +179,6 @@ def slug(text: str, most: int = 60) -> str:
 
 def trace_name(utterance: str, dataset: str, model: str, repeat: int, attempt_number: int) -> str:
     """Return the stem of an attempt's trace file; the hash tells apart what slugs alike."""
-    identity = "\0".join((dataset, utterance, model))
+    identity = f"{dataset}\0{utterance}\0{model}"
     digest = hashlib.sha256(identity.encode(errors="surrogatepass")).hexdigest()[:8]
     return f"{slug(utterance)}-{slug(model)}-r{repeat}-a{attempt_number}-{digest}"

@@ -15,7 +15,7 @@ from harness.errors import RemoteProtocolError
 from harness.secret import Secret
 from harness.session.recorder import Recorder
 from harness.session.retry import Ending, ending
-from harness.session.transport import Address, Closed, Connect, Connection, Upgraded
+from harness.session.transport import Closed, Connect, Connection, Upgraded
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE
 from harness.wire.live.client import LiveClient
 from harness.wire.live.codec import to_json
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from harness.session.pace import Pacer
     from harness.trace import Channel, FailureKind, TraceHeader
     from harness.units import Milliseconds, Seconds
+    from harness.wire.live.endpoint import Endpoint
     from harness.wire.live.messages import ServerMessage, Setup
 
 TAIL_S: Final = 1.5
@@ -85,7 +86,7 @@ class Assignment:
     name: str
     """Of the trace's file, without its suffix: received audio is kept under it."""
 
-    address: Address
+    endpoint: Endpoint
     setup: Setup
     clip: AudioClip
     chunk_ms: Milliseconds
@@ -117,7 +118,7 @@ class Session:
         self._pacer = pacer
         self._loop = asyncio.get_running_loop()
         self._client = LiveClient(assignment.setup)
-        secrets = [value for _, value in assignment.address.headers if isinstance(value, Secret)]
+        secrets = [value for _, value in assignment.endpoint.headers if isinstance(value, Secret)]
         self._rec = Recorder(assignment.header, assignment.name, secrets)
         self._connection: Connection | None = None
         self._frames: Iterator[tuple[Chunk, bool]] | None = None
@@ -137,7 +138,7 @@ class Session:
         """Return what came of the session; only cancellation and bugs of ours are raised."""
         waits = self._todo.waits
         self._rec.began(self._loop.time())
-        opening = asyncio.ensure_future(self._connect(self._todo.address, self))
+        opening = asyncio.ensure_future(self._connect(self._todo.endpoint, self))
         try:
             missed = await self._stages(opening, waits)
         finally:

@@ -26,9 +26,10 @@ from websockets.uri import parse_uri
 from harness.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from harness.units import Seconds
+    from harness.wire.live.endpoint import Endpoint
 
 MAX_MESSAGE_BYTES: Final = 64 * 2**20
 """Largest message taken from a service. The service states no limit and sends frames over 1 MiB; a bound keeps a
@@ -36,19 +37,6 @@ hostile one from filling the memory."""
 
 WRITE_HIGH_WATER: Final = 256 * 2**10
 """Bytes that may wait in our buffers before a sender holds back: 8 s of audio as base64."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """Where to connect, and what to say at the door."""
-
-    url: str
-    """`ws://` or `wss://` with path; a query may hold a key, so print `endpoint`, never this."""
-
-    endpoint: str
-    """The same without its query."""
-
-    headers: Sequence[tuple[str, str | Secret]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +103,7 @@ class Connection(Protocol):
 class Connect(Protocol):
     """How a connection is opened: over the network, or in memory."""
 
-    async def __call__(self, address: Address, listener: Listener) -> Connection:
+    async def __call__(self, endpoint: Endpoint, listener: Listener) -> Connection:
         """Return a connection whose events `listener` hears, `upgraded` or `closed` first."""
 
 
@@ -125,11 +113,11 @@ def tls_context() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-async def connect(address: Address, listener: Listener) -> Connection:
-    """Open a WebSocket to `address`; what cannot be opened is told to `listener` as closed, never raised."""
+async def connect(endpoint: Endpoint, listener: Listener) -> Connection:
+    """Open a WebSocket to `endpoint`; what cannot be opened is told to `listener` as closed, never raised."""
     loop = asyncio.get_running_loop()
-    uri = parse_uri(address.url)
-    socket_protocol = _Socket(address, listener, loop)
+    uri = parse_uri(endpoint.url)
+    socket_protocol = _Socket(endpoint, listener, loop)
     try:
         await loop.create_connection(
             lambda: socket_protocol,
@@ -155,10 +143,10 @@ class _Socket(asyncio.Protocol):
     """The asyncio side: bytes between the transport and the sans-I/O protocol."""
 
     def __init__(
-        self, address: Address, listener: Listener, loop: asyncio.AbstractEventLoop
+        self, endpoint: Endpoint, listener: Listener, loop: asyncio.AbstractEventLoop
     ) -> None:
-        self._ws = ClientProtocol(parse_uri(address.url), max_size=MAX_MESSAGE_BYTES)
-        self._address = address
+        self._ws = ClientProtocol(parse_uri(endpoint.url), max_size=MAX_MESSAGE_BYTES)
+        self._endpoint = endpoint
         self._listener = listener
         self._loop = loop
         self._transport: asyncio.Transport | None = None
@@ -205,7 +193,7 @@ class _Socket(asyncio.Protocol):
             transport.abort()
             return
         request = self._ws.connect()
-        for name, value in self._address.headers:
+        for name, value in self._endpoint.headers:
             request.headers[name] = value.reveal() if isinstance(value, Secret) else value
         self._ws.send_request(request)
         self._flush()

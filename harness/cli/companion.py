@@ -1,0 +1,71 @@
+"""The emulator that a run starts for itself: a process of its own, on a free loopback port, gone when the run ends."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING, Final
+
+from harness.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+START_S: Final = 180
+"""Longest wait for the emulator to load and measure its recogniser, s."""
+
+STOP_S: Final = 10
+"""Longest wait for it to end by itself, s."""
+
+
+@contextlib.contextmanager
+def companion(log: Path) -> Iterator[str]:
+    """Give the URL of a fresh emulator and stop it in the end; what it has to say goes to `log`.
+
+    It also ends when this process does, however that comes about: it watches the pipe that is its standard input.
+    InputError when it does not start.
+    """
+    command = [sys.executable, "-m", "harness", "emulate", "--port", "0", "--exit-with-stdin"]
+    with log.open("ab") as said:
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            start_new_session=True,  # Ctrl-C is for the run, which stops the emulator itself
+        )
+    try:
+        yield _url(process, log)
+    finally:
+        assert process.stdin is not None  # noqa: S101 - asked for above
+        with contextlib.suppress(OSError):
+            process.stdin.close()
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _url(process: subprocess.Popen[bytes], log: Path) -> str:
+    """Return the URL from the one line that the emulator prints when it is ready."""
+    assert process.stdout is not None  # noqa: S101 - asked for above
+    watchdog = threading.Timer(START_S, process.kill)
+    watchdog.start()
+    try:
+        line = process.stdout.readline()
+    finally:
+        watchdog.cancel()
+    try:
+        return str(json.loads(line)["url"])
+    except (ValueError, KeyError, TypeError):
+        last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-4:]
+        raise InputError(
+            "the emulator did not start",
+            why="; ".join(line.strip() for line in last) or f"it said nothing within {START_S} s",
+            hint=f"harness emulate shows more; its words are in {log}",
+        ) from None

@@ -1,0 +1,454 @@
+"""`harness run`: stream, score and report."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from harness.audio.clip import AudioClip
+    from harness.corpus.utterance import Dataset
+    from harness.run.pool import Tally
+    from harness.run.record import Plan, PlannedUtterance
+    from harness.wire.live.messages import Setup
+
+DEFAULT_MODELS = {
+    "emulator": "gemini-live-2.5-flash-preview",
+    "gemini": "gemini-3.5-transcribe-live",
+    "vertex": "gemini-3.5-transcribe-live",
+}
+
+REPORTS = Path("reports")
+
+
+def _overrides(
+    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
+) -> list[tuple[str, str]]:
+    pairs: list[tuple[str, str]] = []
+    for text in values:
+        path, equals, value = text.partition("=")
+        if not equals or not path:
+            raise click.BadParameter(
+                f"{text!r}: write PATH=VALUE, e.g. generationConfig.temperature=0.2"
+            )
+        pairs.append((path, value))
+    return pairs
+
+
+@click.command(short_help="Stream datasets through Live sessions, score and report.")
+@click.argument("datasets", nargs=-1, metavar="[DATASET]...")
+@click.option(
+    "--service",
+    type=click.Choice(["emulator", "gemini", "vertex"]),
+    default="emulator",
+    show_default=True,
+    help="The service: our emulator on this machine, the Gemini Developer API, or Vertex AI.",
+)
+@click.option(
+    "--url",
+    help="Another endpoint that speaks the service's protocol: a running emulator, a proxy.",
+)
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    help="Model id; give it again for more. harness models lists them.",
+)
+@click.option(
+    "--language",
+    "languages",
+    multiple=True,
+    help="Locale such as de-DE, or a set: guide, vertex24, native-audio. Default: all in the datasets.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    help="At most N utterances per locale and dataset, chosen by the seed.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of every choice.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 10_000),
+    default=8,
+    show_default=True,
+    help="Sessions at once; lowered by itself when the service refuses for quota.",
+)
+@click.option(
+    "--pace",
+    type=click.FloatRange(0, 100),
+    default=1.0,
+    show_default=True,
+    help="1 is real time; 0 is as fast as the service takes it, and latency is then not reported.",
+)
+@click.option(
+    "--chunk-ms",
+    type=click.IntRange(10, 10_000),
+    default=100,
+    show_default=True,
+    help="Audio per frame, ms.",
+)
+@click.option(
+    "--turns",
+    type=click.Choice(["manual", "auto"]),
+    default="manual",
+    show_default=True,
+    help="manual: activity signals around the clip; auto: the service detects speech.",
+)
+@click.option(
+    "--transcript",
+    type=click.Choice(["input", "reply", "output"]),
+    default="input",
+    show_default=True,
+    help="The text that is scored: of what was heard, the reply, or of the speech output.",
+)
+@click.option(
+    "--repeat",
+    "repeats",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Runs of every cell.",
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    callback=_overrides,
+    metavar="PATH=VALUE",
+    help="Any field below setup, e.g. generationConfig.temperature=0.2.",
+)
+@click.option(
+    "--budget",
+    type=click.FloatRange(0, min_open=True),
+    metavar="USD",
+    help="Stop cleanly before more is spent.",
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Print what would be done, and what it would cost; open nothing.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Run folder. Default: reports/<run-id>, or the newest unfinished run of the same plan.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
+def command(
+    *,
+    datasets: tuple[str, ...],
+    service: Any,
+    url: str | None,
+    models: tuple[str, ...],
+    languages: tuple[str, ...],
+    limit: int | None,
+    seed: int,
+    concurrency: int,
+    pace: float,
+    chunk_ms: int,
+    turns: Any,
+    transcript: Any,
+    repeats: int,
+    overrides: list[tuple[str, str]],
+    budget: float | None,
+    dry_run: bool,
+    out: Path | None,
+    as_json: bool,
+) -> int:
+    """Stream DATASETs through Live sessions, score the transcripts, and write a report.
+
+    A DATASET is a recipe's name (harness datasets list), or the path of a manifest or a folder. Without one, the
+    bundled recordings are used.
+
+    \b
+    harness run                                     the bundled recordings, through the emulator
+    harness run my.jsonl --language de-DE --limit 50
+    harness run --service gemini --model gemini-3.5-transcribe-live --dry-run
+
+    An interrupted run is continued by the same command.
+    """  # noqa: D301 - Click's mark for a paragraph that it must not wrap
+    from harness.corpus.shelf import open_dataset
+    from harness.run.plan import chosen, make_plan
+    from harness.session.config import endpoints, wants_alpha
+    from harness.text.locales import select
+    from harness.wire.live.setups import transcription_setup, with_overrides
+
+    locales = select(languages) if languages else None
+    opened = [open_dataset(name) for name in dict.fromkeys(datasets or ("sample",))]
+    notes = _notes(opened, locales)
+    utterances = chosen(opened, locales, limit, seed)
+    names = list(dict.fromkeys(models)) or [DEFAULT_MODELS[service]]
+    _warn_unknown(names)
+    setups = {
+        name: with_overrides(
+            transcription_setup(name, turns=turns, transcript=transcript), overrides
+        )
+        for name in names
+    }
+    plan = make_plan(
+        datasets=opened,
+        utterances=utterances,
+        service=service,
+        url=url,
+        models=names,
+        setups={name: _as_sent(setup) for name, setup in setups.items()},
+        transcript=transcript,
+        pace=pace,
+        chunk_ms=chunk_ms,
+        turns=turns,
+        repeats=repeats,
+        seed=seed,
+        command=_typed(),
+        notes=notes,
+    )
+    if dry_run:
+        _print_estimate(plan, concurrency, as_json=as_json)
+        return 0
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
+    alpha = any(wants_alpha(setup) for setup in setups.values())
+    if service != "emulator" or url is not None:
+        endpoints(
+            service, url, os.environ, alpha=alpha
+        )  # what is wrong with them is said before a folder is made
+    return _run(
+        plan,
+        setups,
+        service,
+        url,
+        concurrency=concurrency,
+        budget=budget,
+        out=out,
+        alpha=alpha,
+        as_json=as_json,
+    )
+
+
+def _run(
+    plan: Plan,
+    setups: dict[str, Setup],
+    service: Any,
+    url: str | None,
+    *,
+    concurrency: int,
+    budget: float | None,
+    out: Path | None,
+    alpha: bool,
+    as_json: bool,
+) -> int:
+    """Stream and report; return the exit code."""
+    import asyncio
+    import contextlib
+    import tempfile
+
+    import msgspec
+
+    from harness import __version__
+    from harness.audio.load import load
+    from harness.cli.companion import companion
+    from harness.run.execute import INTERRUPTED, execute, open_folder
+    from harness.session.config import endpoints
+
+    folder, continues = open_folder(plan, out, REPORTS)
+    click.echo(f"{'continuing in' if continues else 'run folder'} {_shown(folder)}", err=True)
+    with contextlib.ExitStack() as stack:
+        if service == "emulator" and url is None:
+            click.echo(
+                "starting the emulator: a recogniser on this machine, not Google's service",
+                err=True,
+            )
+            url = stack.enter_context(companion(folder / "emulator.log"))
+        given = endpoints(service, url, os.environ, alpha=alpha)
+        named = {
+            name: msgspec.structs.replace(setup, model=given().model_name(name))
+            for name, setup in setups.items()
+        }
+        spool = Path(
+            stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="harness-", ignore_cleanup_errors=True)
+            )
+        )
+
+        def clip(utterance: PlannedUtterance) -> AudioClip:
+            return load(
+                Path(utterance.audio),
+                offset_s=utterance.offset_s,
+                duration_s=utterance.duration_s,
+                spool=spool,
+            )
+
+        try:
+            tally = asyncio.run(
+                execute(
+                    plan,
+                    folder,
+                    setups=named,
+                    endpoint=given,
+                    load=clip,
+                    client=f"live-harness/{__version__}",
+                    concurrency=concurrency,
+                    budget_usd=budget,
+                )
+            )
+        except KeyboardInterrupt:
+            click.echo(
+                f"stopped. The same command continues; the run is in {_shown(folder)}", err=True
+            )
+            return 130
+    reported = _report(folder, as_json=as_json)
+    _say_end(plan, tally, folder)
+    if tally.stopped == INTERRUPTED:
+        return 130
+    if reported != 0:
+        return reported
+    return 5 if _incomplete(plan, folder) else 0
+
+
+def _report(folder: Path, *, as_json: bool) -> int:
+    """Score and report in a process of its own, since this one must not load what that takes; return its exit code."""
+    import subprocess
+
+    arguments = [
+        sys.executable,
+        "-m",
+        "harness",
+        "report",
+        str(folder),
+        *(["--json"] if as_json else []),
+    ]
+    return subprocess.run(arguments, check=False).returncode  # noqa: S603 - our own command
+
+
+def _incomplete(plan: Plan, folder: Path) -> bool:
+    """Return whether something of the plan failed, was not attempted, or cannot be scored."""
+    from harness.run.folder import read_journal, unfinished
+
+    records = read_journal(folder)
+    return (
+        any(record.final and record.failure is not None for record in records)
+        or bool(unfinished(plan, records))
+        or any(utterance.reference is None for utterance in plan.utterances)
+    )
+
+
+def _say_end(plan: Plan, tally: Tally, folder: Path) -> None:
+    if tally.stopped:
+        left = tally.wanted - tally.done
+        click.echo(
+            f"stopped: {tally.stopped}; {left} of {tally.wanted} were not attempted", err=True
+        )
+        click.echo(f"  to continue: {plan.command}", err=True)
+    if tally.failed:
+        click.echo(
+            f"{tally.failed} failed: utterances.csv says why, utterance by utterance", err=True
+        )
+    click.echo(f"report: {_shown(folder / 'report.html')}", err=True)
+
+
+def _notes(datasets: list[Dataset], locales: list[str] | None) -> list[str]:
+    """Return what the reader of the results should know about the selection."""
+    notes: list[str] = []
+    for dataset in datasets:
+        faults = [fault for fault in dataset.faults if not fault.warning]
+        if faults:
+            first = faults[0]
+            place = f"{first.where}:{first.line}" if first.line else first.where
+            notes.append(
+                f"{dataset.name}: {len(faults)} items cannot be used, the first at {place}: {first.what} "
+                f"(harness datasets check tells all)"
+            )
+    if locales is not None:
+        have = {u.locale for dataset in datasets for u in dataset.utterances}
+        lacking = [locale for locale in locales if locale not in have]
+        if lacking:
+            notes.append(
+                f"{len(lacking)} of {len(locales)} languages asked for are not in the datasets: {', '.join(lacking)}"
+            )
+    return notes
+
+
+def _warn_unknown(models: list[str]) -> None:
+    from harness.wire.live.catalogue import find, nearest
+
+    for model in models:
+        if find(model) is None:
+            near = nearest(model)
+            hint = f"; the nearest known are {', '.join(near)}" if near else ""
+            click.echo(
+                f"warning: model {model!r} is not in the catalogue and is tried all the same{hint}",
+                err=True,
+            )
+
+
+def _print_estimate(plan: Plan, concurrency: int, *, as_json: bool) -> None:
+    import dataclasses
+    import json
+
+    from harness.run.plan import estimate
+    from harness.units import duration_text, usd_text
+    from harness.wire.live.catalogue import AS_OF
+
+    told = estimate(plan, concurrency)
+    if as_json:
+        document = {
+            "plan": plan.hash,
+            "price_date": AS_OF,
+            "notes": plan.notes,
+            **dataclasses.asdict(told),
+        }
+        click.echo(json.dumps(document, ensure_ascii=False))
+        return
+    locales = len({u.locale for u in plan.utterances})
+    selected = f"{len(plan.utterances)} utterances in {locales} locales"
+    unknown = f" ({told.unknown_lengths} of unknown length)" if told.unknown_lengths else ""
+    wall = (
+        f"about {duration_text(told.wall_s)}"
+        if told.wall_s is not None
+        else "not paced: as fast as the service takes it"
+    )
+    cost = (
+        f"about {usd_text(told.cost_usd)}"
+        if told.cost_usd is not None
+        else "unknown: no price for a model"
+    )
+    emulated = ", had it been Google's service" if plan.service == "emulator" else ""
+    rows = [
+        (
+            "sessions",
+            f"{told.sessions} = {selected} × {len(plan.models)} models × {plan.repeats} repeats{unknown}",
+        ),
+        ("audio", duration_text(told.audio_s)),
+        ("time", f"{wall}, {concurrency} sessions at once"),
+        ("tokens", f"about {told.prompt_tokens:,} in, {told.response_tokens:,} out"),
+        ("cost", f"{cost} at the prices of {AS_OF}{emulated}"),
+        ("service", plan.endpoint),
+    ]
+    for name, value in rows:
+        click.echo(f"{name:9} {value}")
+    for note in plan.notes:
+        click.echo(f"note: {note}")
+    click.echo("nothing was sent")
+
+
+def _as_sent(setup: Setup) -> dict[str, Any]:
+    from harness.wire.live.codec import to_json
+
+    return to_json(setup)
+
+
+def _typed() -> str:
+    import shlex
+
+    return shlex.join(["harness", *sys.argv[1:]])
+
+
+def _shown(path: Path) -> str:
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,148 @@
+"""A run from its plan to its last session: the folder, the journal, the pool, and how it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import signal
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from harness.errors import InputError
+from harness.run.folder import PLAN, read_journal, read_plan, slot, unfinished, write_plan
+from harness.run.journal import Journal
+from harness.run.plan import run_id
+from harness.run.pool import Pool, Tally
+from harness.run.progress import show_progress
+from harness.run.stream import Streamer
+from harness.session.transport import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from harness.audio.clip import AudioClip
+    from harness.run.record import Plan, PlannedUtterance
+    from harness.units import Usd
+    from harness.wire.live.endpoint import Endpoint
+    from harness.wire.live.messages import Setup
+
+INTERRUPTED = "interrupted"
+
+
+def open_folder(plan: Plan, out: Path | None, reports: Path) -> tuple[Path, bool]:
+    """Return the folder for `plan`, made and holding its plan, and whether an unfinished run is continued in it.
+
+    InputError when `out` holds a finished or another run, or when the place cannot be written.
+    """
+    folder = out or _unfinished_run(plan, reports) or reports / run_id(plan)
+    continues = (folder / PLAN).exists()
+    if continues:
+        there = read_plan(folder)
+        if there.hash != plan.hash:
+            raise InputError(
+                f"{folder}: holds the run of another plan", hint="choose another --out"
+            )
+        if not unfinished(there, read_journal(folder)):
+            raise InputError(
+                f"{folder}: this run is finished", hint="choose another --out to run it again"
+            )
+    elif folder.is_dir() and any(folder.iterdir()):
+        raise InputError(f"{folder}: is not empty and no run", hint="choose another --out")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_plan(folder, plan)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be written: {error.strerror}", hint="choose another --out"
+        ) from error
+    return folder, continues
+
+
+def _unfinished_run(plan: Plan, reports: Path) -> Path | None:
+    """Return the newest folder below `reports` with an unfinished run of the same plan."""
+    for folder in sorted(reports.glob(f"*-{plan.hash[:8]}"), reverse=True):
+        with contextlib.suppress(InputError):  # a folder that cannot be read is not one to continue
+            if read_plan(folder).hash == plan.hash and unfinished(plan, read_journal(folder)):
+                return folder
+    return None
+
+
+async def execute(
+    plan: Plan,
+    folder: Path,
+    *,
+    setups: Mapping[str, Setup],
+    endpoint: Callable[[], Endpoint],
+    load: Callable[[PlannedUtterance], AudioClip],
+    client: str,
+    concurrency: int,
+    budget_usd: Usd | None,
+) -> Tally:
+    """Bring every part of `plan` that has no final record yet to one, and return the tally.
+
+    SIGINT or SIGTERM once drains; twice stops now (KeyboardInterrupt). Both leave a run that the same command
+    continues. Errors are the pool's and the journal's.
+    """
+    before = read_journal(folder)
+    earlier = Counter(slot(record) for record in before)
+    with Journal(folder) as journal:
+        work = Streamer(
+            plan=plan,
+            folder=folder,
+            journal=journal,
+            setups=setups,
+            endpoint=endpoint,
+            connect=connect,
+            load=load,
+            client=client,
+        )
+        pool = Pool(
+            work, concurrency=concurrency, seed=plan.seed, budget_usd=budget_usd, earlier=earlier
+        )
+        beside = [
+            asyncio.create_task(journal.keep_synced()),
+            asyncio.create_task(show_progress(pool)),
+        ]
+        gc.collect()
+        gc.freeze()  # what is here stays: a full collection would stall every session
+        try:
+            with _signals(pool, asyncio.current_task()):
+                return await pool.run(unfinished(plan, before))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+        finally:
+            gc.unfreeze()
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+
+
+@contextlib.contextmanager
+def _signals(pool: Pool, main: asyncio.Task[object] | None) -> Iterator[None]:
+    """Let the first SIGINT or SIGTERM drain the pool and the second cancel `main`."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if pool.tally.stopped is None:
+            pool.stop(INTERRUPTED)
+            sys.stderr.write(
+                f"stopping: {pool.gate.open} open sessions end first; once more to stop now\n"
+            )
+        elif main is not None:
+            main.cancel()
+
+    caught = (signal.SIGINT, signal.SIGTERM)
+    try:
+        for number in caught:
+            loop.add_signal_handler(number, stop)
+    except NotImplementedError:  # Windows: Ctrl-C interrupts at once
+        yield
+        return
+    try:
+        yield
+    finally:
+        for number in caught:
+            loop.remove_signal_handler(number)
