@@ -160,7 +160,10 @@ def _fields_set(message: Message, path: str) -> Iterator[tuple[_Place | None, st
     kind = type(message)
     for name, wire_name in zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True):
         value = getattr(message, name)
-        if name == "unknown" or value is None or value is False or value in ("", [], {}):
+        # A number that is 0 says something; every other empty value is a default.
+        if name == "unknown" or (
+            not value and (value is False or not isinstance(value, (int, float)))
+        ):
             continue
         yield (kind, name), wire_name, value, path
         inner = f"{path}.{name}" if path else name

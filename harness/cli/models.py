@@ -1,0 +1,85 @@
+"""`harness models`: the catalogue of Live models."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.wire.live import catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.wire.live.catalogue import Model, Platform, Price
+
+WIDTH = 80
+"""Columns of the narrowest terminal that is served well."""
+
+
+@click.command("models")
+@click.option("--platform", type=click.Choice(["gemini", "vertex"]), help="Only this platform's.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(platform: Platform | None, as_json: bool) -> None:
+    """List the models: what they can do, what they cost, whether they still exist.
+
+    An id that is not listed can still be given to `harness run --model`; it is warned about and tried.
+    """
+    models = [
+        model for model in catalogue.MODELS if platform is None or platform in model.platforms
+    ]
+    if as_json:
+        document = {
+            "as_of": catalogue.AS_OF,
+            "audio_tokens_per_s": catalogue.DEFAULT_AUDIO_TOKENS_PER_S,
+            "models": [asdict(model) for model in models],
+        }
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    for model in models:
+        click.echo("\n".join(_lines(model)) + "\n")
+    click.echo(
+        f"{len(models)} models, as of {catalogue.AS_OF}. Prices in USD for a million tokens;\n"
+        "each with its date and source in --json."
+    )
+
+
+def _lines(model: Model) -> Iterator[str]:
+    yield click.style(model.id, bold=True)
+    abilities = [
+        name
+        for name, has in (
+            ("thinking", model.thinking),
+            ("affective", model.affective),
+            ("proactive", model.proactive),
+            ("async functions", model.async_functions),
+        )
+        if has
+    ]
+    yield _indented(
+        f"{model.kind}, answers in {' or '.join(model.modalities)}, {model.context_tokens // 1024}k context, "
+        f"on {' and '.join(model.platforms)}"
+    )
+    yield _indented(model.status)
+    if abilities:
+        yield _indented(", ".join(abilities))
+    yield _indented(_price_text(model.price) if model.price else "price unknown")
+
+
+def _price_text(price: Price) -> str:
+    sides = (
+        ("in", (("text", price.text_in), ("audio", price.audio_in), ("image", price.image_in))),
+        ("out", (("text", price.text_out), ("audio", price.audio_out))),
+    )
+    text = "; ".join(
+        f"{side}: " + ", ".join(f"{name} ${usd:.2f}" for name, usd in prices if usd is not None)
+        for side, prices in sides
+    )
+    return f"{text} ({'assumed' if price.assumed else price.as_of})"
+
+
+def _indented(text: str) -> str:
+    return textwrap.fill(text, WIDTH, initial_indent="  ", subsequent_indent="    ")
