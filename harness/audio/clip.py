@@ -41,13 +41,18 @@ class MemoryPcm:
         return self.data[offset * SAMPLE_BYTES : (offset + count) * SAMPLE_BYTES]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class FilePcm:
-    """Samples in a headerless file, read when asked for: a ten-hour clip costs no more memory than a short one."""
+    """Samples in a file, read when asked for: a ten-hour clip costs no more memory than a short one."""
 
     path: Path
+    """The file that holds them as s16le, uninterrupted."""
+
     start: Samples
+    """Where they begin, in samples from the file's first byte."""
+
     count: Samples
+    """How many there are."""
 
     def __len__(self) -> Samples:
         return self.count
