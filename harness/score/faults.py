@@ -1,0 +1,176 @@
+"""What is suspicious about a transcript beyond its error rate. Flagged rows stay where they are: nothing is dropped.
+
+Thresholds are proposals, not tuned on data; `LOOP_COMPRESSION` is Whisper's.
+
+Knows texts and their alignment; does not know the service, nor which language a text of the same script is in.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import regex
+
+from harness.score.score import TOKENS
+from harness.text.locales import LOCALES
+from harness.text.numbers import has_digits
+from harness.text.tokenise import mixed, words
+
+if TYPE_CHECKING:
+    from harness.score.score import Score
+    from harness.units import Seconds
+
+Fault: TypeAlias = Literal[
+    "wrong_script",
+    "mixed_script",
+    "suspect_zh",
+    "suspect_ja",
+    "homoglyph",
+    "loop",
+    "hallucination",
+    "speech_in_silence",
+    "lost_start",
+    "lost_end",
+    "numbers_differ",
+]
+"""What was found:
+
+- `wrong_script`, `mixed_script`: over 50 %, over 10 % more letters of other scripts than the reference has.
+- `suspect_zh`: Japanese without kana; `suspect_ja`: kana in Chinese; `homoglyph`: Latin and Cyrillic in one word.
+- `loop`: the same words again and again. `hallucination`: far more text than was said, or than can be said.
+- `speech_in_silence`: text where nothing was said.
+- `lost_start`, `lost_end`: the transcript begins late or ends early.
+- `numbers_differ`: only one of the two texts writes numbers in digits.
+"""
+
+LOOP_REPEATS = 4
+LOOP_SHARE = 0.5
+LOOP_COMPRESSION = 2.4
+"""zlib ratio above which Whisper takes a text for a loop (openai/whisper, transcribe.py)."""
+
+FASTEST_TOKENS_A_SECOND = 8.0
+LOST_TOKENS = 3
+"""Tokens missing in a row at an edge that make it lost: words, or three characters for each."""
+
+_SCRIPTS = {
+    "Latn": r"\p{Latin}",
+    "Cyrl": r"\p{Cyrillic}",
+    "Arab": r"\p{Arabic}",
+    "Deva": r"\p{Devanagari}",
+    "Beng": r"\p{Bengali}",
+    "Gujr": r"\p{Gujarati}",
+    "Knda": r"\p{Kannada}",
+    "Mlym": r"\p{Malayalam}",
+    "Taml": r"\p{Tamil}",
+    "Telu": r"\p{Telugu}",
+    "Thai": r"\p{Thai}",
+    "Hans": r"\p{Han}",
+    "Jpan": r"\p{Han}\p{Hiragana}\p{Katakana}",
+    "Kore": r"\p{Hangul}\p{Han}",
+}
+_LETTER = regex.compile(r"\p{L}")
+_FOREIGN = {
+    # Letters that many scripts share (ー, ʼ) belong to none.
+    code: regex.compile(rf"(?![{own}\p{{Common}}\p{{Inherited}}])\p{{L}}")
+    for code, own in _SCRIPTS.items()
+}
+_KANA = regex.compile(r"[\p{Hiragana}\p{Katakana}]")
+_HOMOGLYPH = regex.compile(r"\p{Latin}\p{M}*\p{Cyrillic}|\p{Cyrillic}\p{M}*\p{Latin}")
+
+
+def faults(score: Score, *, audio_s: Seconds | None = None) -> tuple[Fault, ...]:
+    """Return what is suspicious about a scored transcript, in the order of `Fault`."""
+    reference, hypothesis = score.normalised_reference, score.normalised_hypothesis
+    found: list[Fault] = list(script_faults(reference, hypothesis, score.locale))
+    if is_loop(hypothesis, reference):
+        found.append("loop")
+    if _is_hallucination(score, audio_s):
+        found.append("hallucination")
+    if not score.counts.reference_tokens and score.counts.insertions:
+        found.append("speech_in_silence")
+    found.extend(_lost_edges(score))
+    if reference and hypothesis and has_digits(reference) != has_digits(hypothesis):
+        found.append("numbers_differ")
+    return tuple(found)
+
+
+def script_faults(reference: str, hypothesis: str, locale: str) -> tuple[Fault, ...]:
+    """Return what the letters of a transcript say about its language, relative to the reference's own letters."""
+    script = LOCALES[locale].script
+    excess = foreign_share(hypothesis, script) - foreign_share(reference, script)
+    found: list[Fault] = []
+    if excess > 0.5:
+        found.append("wrong_script")
+    elif excess > 0.1:
+        found.append("mixed_script")
+    kana = _KANA.search(hypothesis)
+    long_enough = len(_LETTER.findall(hypothesis)) >= 8
+    if (
+        script == "Jpan"
+        and not excess > 0.5
+        and long_enough
+        and not kana
+        and _KANA.search(reference)
+    ):
+        found.append("suspect_zh")
+    if script == "Hans" and kana and not _KANA.search(reference):
+        found.append("suspect_ja")
+    if _HOMOGLYPH.search(hypothesis):
+        found.append("homoglyph")
+    return tuple(found)
+
+
+def foreign_share(text: str, script: str) -> float:
+    """Return the share of a text's letters that are of another script (ISO 15924); 0 without letters."""
+    letters = len(_LETTER.findall(text))
+    return len(_FOREIGN[script].findall(text)) / letters if letters else 0.0
+
+
+def is_loop(hypothesis: str, reference: str = "") -> bool:
+    """Return whether the same few tokens make up half of a transcript, four times over, and the speech did not.
+
+    Tokens are words, and characters in scripts without spaces.
+    """
+    return _loops(hypothesis) and not _loops(reference)
+
+
+def _loops(text: str) -> bool:
+    raw = text.encode("utf-8", "surrogatepass")
+    if len(raw) >= 100 and len(raw) / len(zlib.compress(raw)) > LOOP_COMPRESSION:
+        return True
+    tokens = mixed(text)
+    for size in range(1, 11):
+        run = 1
+        for start in range(size, len(tokens) - size + 1):
+            # `run` counts how long token after token has equalled the one `size` before it.
+            run = run + 1 if tokens[start] == tokens[start - size] else 1
+            covered = run + size - 1
+            if covered >= LOOP_REPEATS * size and covered >= LOOP_SHARE * len(tokens):
+                return True
+    return False
+
+
+def _is_hallucination(score: Score, audio_s: Seconds | None) -> bool:
+    counts = score.counts
+    much = counts.hypothesis_tokens >= 2 * counts.reference_tokens + 3
+    if counts.reference_tokens and counts.errors > counts.reference_tokens and much:
+        return True
+    return (
+        bool(audio_s)
+        and len(words(score.normalised_hypothesis)) > FASTEST_TOKENS_A_SECOND * audio_s
+    )
+
+
+_EDGE = regex.compile(r"^D([0-9]+)|D([0-9]+)$")
+
+
+def _lost_edges(score: Score) -> list[Fault]:
+    if not score.counts.hypothesis_tokens:
+        return []
+    least = LOST_TOKENS * (1 if TOKENS[score.metric] is words else 3)
+    return [
+        "lost_start" if edge[1] else "lost_end"
+        for edge in _EDGE.finditer(score.operations)
+        if int(edge[1] or edge[2]) >= least
+    ]

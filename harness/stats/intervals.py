@@ -1,0 +1,259 @@
+"""Intervals: how far a figure would move if other people had been recorded.
+
+The unit that is drawn again is a block: a speaker, else a recording, else a sentence. Utterances of one speaker are
+alike, and an interval that forgets it is too narrow by half.
+
+Knows counts per block; does not know texts or tables. Seeds are for numpy's PCG64.
+"""
+
+from __future__ import annotations
+
+from math import atan, cos, exp, lgamma, log, pi, sin, sqrt
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+REPLICATES = 10_000
+FEWEST_BLOCKS = 30
+"""Blocks below which percentiles of a bootstrap are too narrow, and the linearised error with t is used."""
+
+_CHUNK = 1 << 22
+"""Random numbers drawn at once, so that memory stays flat."""
+
+
+class Interval(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a figure lies at the level asked for (95 % unless said)."""
+
+    low: float
+    high: float
+    method: Literal["bootstrap", "linearised", "wilson", "order"]
+    """`bootstrap`: percentiles over drawn blocks; `linearised`: standard error of the ratio and a t quantile."""
+
+    n_blocks: int
+    """How many blocks, or observations, it rests on."""
+
+    seed: int | None = None
+    """Seed of the drawing; None: nothing was drawn."""
+
+
+def rate_interval(
+    blocks: Sequence[tuple[int, int]],
+    *,
+    level: float = 0.95,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+) -> Interval | None:
+    """Return the interval of Σ errors / Σ tokens over blocks of `(errors, tokens)`.
+
+    None: fewer than two blocks, or no token. Below 30 blocks the linearised standard error with a t quantile, from
+    there on the percentiles of a block bootstrap (Bisani & Ney 2004; Liu & Peng 2020 for blocks).
+    """
+    import numpy as np
+
+    table = np.asarray(blocks, dtype=np.float64).reshape(-1, 2)
+    interval = _ratio_interval(table[:, 0], table[:, 1], level, replicates, seed)
+    # A rate is not negative, though its linearised error may reach below 0.
+    return interval and msgspec.structs.replace(interval, low=max(0.0, interval.low))
+
+
+def difference_interval(
+    blocks: Sequence[tuple[int, int, int]],
+    *,
+    level: float = 0.95,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+) -> Interval | None:
+    """Return the interval of the difference of two rates over the same blocks of `(errors_a, errors_b, tokens)`."""
+    import numpy as np
+
+    table = np.asarray(blocks, dtype=np.float64).reshape(-1, 3)
+    return _ratio_interval(table[:, 0] - table[:, 1], table[:, 2], level, replicates, seed)
+
+
+def macro_interval(
+    strata: Sequence[Sequence[tuple[int, int]]],
+    *,
+    level: float = 0.95,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+) -> Interval | None:
+    """Return the interval of the mean of rates over strata (locales), drawing blocks within each stratum.
+
+    None when any stratum has fewer than two blocks or no token.
+    """
+    import numpy as np
+
+    tables = [np.asarray(blocks, dtype=np.float64).reshape(-1, 2) for blocks in strata]
+    if not tables or any(len(table) < 2 or not table[:, 1].sum() for table in tables):
+        return None
+    generator = np.random.Generator(np.random.PCG64(seed))
+    means = np.zeros(replicates)
+    for table in tables:
+        means += _drawn_ratios(table[:, 0], table[:, 1], replicates, generator) / len(tables)
+    low, high = np.nanquantile(means, [(1 - level) / 2, (1 + level) / 2])
+    blocks_in_all = sum(len(table) for table in tables)
+    return Interval(
+        low=float(low), high=float(high), method="bootstrap", n_blocks=blocks_in_all, seed=seed
+    )
+
+
+def share_interval(count: int, n: int, *, level: float = 0.95) -> Interval | None:
+    """Return Wilson's interval of the share `count` / `n` (Wilson 1927); None when `n` is 0."""
+    if not n:
+        return None
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share = count / n
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return Interval(
+        low=max(0.0, middle - half) if count else 0.0,
+        high=min(1.0, middle + half) if count < n else 1.0,
+        method="wilson",
+        n_blocks=n,
+    )
+
+
+def percentile_interval(
+    values: Sequence[float], share: float, *, level: float = 0.95
+) -> Interval | None:
+    """Return the interval of a percentile (`share` 0.95 for p95) as two order statistics, without any model.
+
+    Its level is at least the one asked for, whatever the distribution (David & Nagaraja 2003, §7.1).
+    None: too few values to bound it; a p50 takes 6, a p95 72, a p99 368 at 95 %.
+    """
+    ranks = percentile_ranks(len(values), share, level=level)
+    if ranks is None:
+        return None
+    ordered = sorted(values)
+    return Interval(
+        low=ordered[ranks[0] - 1], high=ordered[ranks[1] - 1], method="order", n_blocks=len(values)
+    )
+
+
+def percentile_ranks(n: int, share: float, *, level: float = 0.95) -> tuple[int, int] | None:
+    """Return the 1-based ranks of the order statistics that bound a percentile; None when `n` is too few."""
+    tail = (1 - level) / 2
+    # P(X_(l) > q) = P(at most l - 1 values lie below q); P(X_(u) < q) = P(at least u do).
+    low = _largest_rank(n, share, tail)
+    high = n + 1 - _largest_rank(n, 1 - share, tail)
+    return (low, high) if low >= 1 and high <= n else None
+
+
+def _largest_rank(n: int, share: float, tail: float) -> int:
+    """Return the largest rank l with P(Binomial(n, share) < l) ≤ tail; 0 when there is none."""
+    total = 0.0
+    for count in range(n + 1):
+        total += exp(
+            lgamma(n + 1)
+            - lgamma(count + 1)
+            - lgamma(n - count + 1)
+            + count * log(share)
+            + (n - count) * log(1 - share)
+        )
+        if total > tail:
+            return count
+    return n
+
+
+def t_quantile(probability: float, degrees: int) -> float:
+    """Return the quantile of Student's t with a whole number of degrees of freedom, to 1e-9."""
+    if probability < 0.5:
+        return -t_quantile(1 - probability, degrees)
+    low, high = 0.0, 1.0
+    while t_probability(high, degrees) < probability:
+        low, high = high, high * 2
+    while high - low > 1e-10 * max(1.0, high):
+        middle = (low + high) / 2
+        if t_probability(middle, degrees) < probability:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+def t_probability(t: float, degrees: int) -> float:
+    """Return P(T ≤ t) for Student's t: the finite sums of Abramowitz & Stegun, 26.7.3 and 26.7.4."""
+    angle = atan(t / sqrt(degrees))
+    cosine = cos(angle)
+    odd = degrees % 2
+    term = cosine if odd else 1.0
+    total = term if degrees > 1 else 0.0
+    for step in range(3 if odd else 2, degrees - 1, 2):
+        term *= cosine * cosine * (step - 1) / step
+        total += term
+    within = (angle + sin(angle) * total) * 2 / pi if odd else sin(angle) * total
+    return 0.5 + within / 2
+
+
+def _ratio_interval(
+    above: NDArray[np.float64],
+    below: NDArray[np.float64],
+    level: float,
+    replicates: int,
+    seed: int,
+) -> Interval | None:
+    import numpy as np
+
+    blocks = len(above)
+    if blocks < 2 or not below.sum():
+        return None
+    if blocks < FEWEST_BLOCKS:
+        ratio = above.sum() / below.sum()
+        half = t_quantile((1 + level) / 2, blocks - 1) * standard_error(above, below)
+        return Interval(
+            low=float(ratio - half),
+            high=float(ratio + half),
+            method="linearised",
+            n_blocks=blocks,
+        )
+    generator = np.random.Generator(np.random.PCG64(seed))
+    drawn = _drawn_ratios(above, below, replicates, generator)
+    low, high = np.nanquantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(
+        low=float(low), high=float(high), method="bootstrap", n_blocks=blocks, seed=seed
+    )
+
+
+def standard_error(above: NDArray[np.float64], below: NDArray[np.float64]) -> float:
+    """Return the linearised standard error of Σ above / Σ below: K/(K-1) Σ (a - W b)² / (Σ b)², its root."""
+    blocks = len(above)
+    residuals = above - above.sum() / below.sum() * below
+    return sqrt(blocks / (blocks - 1) * float(residuals @ residuals)) / float(below.sum())
+
+
+def _drawn_ratios(
+    above: NDArray[np.float64],
+    below: NDArray[np.float64],
+    replicates: int,
+    generator: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Return Σ above / Σ below for each of `replicates` drawings of as many blocks as there are.
+
+    Blocks of equal counts are interchangeable, so it is enough to draw how often each distinct pair occurs; that is
+    the same distribution, and faster where pairs repeat 13 times or more (measured).
+    """
+    import numpy as np
+
+    blocks = len(above)
+    pairs, times = np.unique(np.stack([above, below], axis=1), axis=0, return_counts=True)
+    ratios = np.empty(replicates)
+    repeated = 13 * len(pairs) < blocks
+    rows = max(1, _CHUNK // (len(pairs) if repeated else blocks))
+    for start in range(0, replicates, rows):
+        count = min(rows, replicates - start)
+        if repeated:
+            sums = generator.multinomial(blocks, times / blocks, size=count) @ pairs
+        else:
+            chosen = generator.integers(0, blocks, size=(count, blocks))
+            sums = np.stack([above[chosen].sum(axis=1), below[chosen].sum(axis=1)], axis=1)
+        # A drawing without any token has no rate and is left out; that takes blocks almost all of which are empty.
+        tokens = np.where(sums[:, 1] > 0, sums[:, 1], np.nan)
+        ratios[start : start + count] = sums[:, 0] / tokens
+    return ratios
