@@ -32,46 +32,21 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final
 
 import msgspec
 
+from harness.corpus.layout import LAYOUTS, USUAL_PLACE, Layout
+from harness.corpus.row import ALIASES
 from harness.errors import InputError, UsageError, suggestion
 from harness.text.locales import canonical
 
-Layout = Literal["jsonl", "csv", "tsv", "folder", "librispeech", "common-voice", "fleurs"]
-"""How utterances are written down on disk."""
-
-LAYOUTS: Final[tuple[Layout, ...]] = get_args(Layout)
-
 FILE_NAME: Final = "recipe.toml"
 
-USUAL_PLACE: Final[dict[Layout, str]] = {
-    "jsonl": "manifest.jsonl",
-    "csv": "manifest.csv",
-    "tsv": "manifest.tsv",
-    "folder": ".",
-    "librispeech": ".",
-    "common-voice": "test.tsv",
-    "fleurs": "test.tsv",
-}
-"""What `manifest` is when a recipe does not say."""
-
-COLUMNS: Final = (
-    "audio_filepath",
-    "text",
-    "locale",
-    "id",
-    "offset",
-    "duration",
-    "speaker",
-    "dataset",
-)
-"""What `[columns]` can map: our names of a manifest's columns."""
-
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_OURS = frozenset({"folder"})
+_OURS = frozenset({"folder", "named_by_user"})
 """Fields of `Recipe` that no recipe file sets."""
 
 
@@ -109,6 +84,9 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     columns: dict[str, str] = {}
     """Our column → the manifest's."""
 
+    named_by_user: bool = False
+    """True: the manifest itself was typed on the command line, and may name absolute paths anywhere."""
+
 
 def read_recipe(path: Path) -> Recipe:
     """Return the recipe in the file `path`; InputError that names the file and the key when it is wrong."""
@@ -131,7 +109,11 @@ def read_recipe(path: Path) -> Recipe:
         )
     table.setdefault("manifest", USUAL_PLACE.get(layout, "") if layout else "")
     try:
-        recipe = msgspec.convert(table | {"folder": str(path.parent.resolve())}, Recipe)
+        recipe = msgspec.convert(
+            table | {"folder": str(path.parent.resolve())},
+            Recipe,
+            dec_hook=lambda kind, value: kind(value),
+        )
     except msgspec.ValidationError as error:
         raise InputError(f"{path}: {error}".replace(" - at `$.", " at `")) from error
     return _checked(path, recipe)
@@ -141,6 +123,11 @@ def recipe_text(facts: dict[str, Any]) -> str:
     """Return the TOML of a recipe with these keys, in the order given; None leaves a key out."""
     lines = [f"{key} = {_toml(value)}" for key, value in facts.items() if value is not None]
     return "\n".join(lines) + "\n"
+
+
+def usual_name(text: str) -> str:
+    """Return `text` as a name that can be typed: what cannot be becomes a hyphen."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:64] or "dataset"
 
 
 def _toml(value: str | bool) -> str:
@@ -156,7 +143,7 @@ def _checked(path: Path, recipe: Recipe) -> Recipe:
         )
     if recipe.columns and recipe.layout not in {"jsonl", "csv", "tsv"}:
         raise InputError(f"{path}: [columns] has no meaning for the layout “{recipe.layout}”")
-    _refuse_unknown(path, recipe.columns, COLUMNS, "column")
+    _refuse_unknown(path, recipe.columns, ALIASES, "column")
     if not (recipe.folder / recipe.manifest).resolve().is_relative_to(recipe.folder):
         raise InputError(f"{path}: the manifest {recipe.manifest!r} leaves the dataset's folder")
     if recipe.locale is None:
@@ -168,7 +155,7 @@ def _checked(path: Path, recipe: Recipe) -> Recipe:
     return msgspec.structs.replace(recipe, locale=code)
 
 
-def _refuse_unknown(path: Path, table: dict[str, Any], known: Any, kind: str) -> None:
+def _refuse_unknown(path: Path, table: dict[str, Any], known: Collection[str], kind: str) -> None:
     for key in table:
         if key not in known:
             raise InputError(

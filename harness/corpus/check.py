@@ -1,0 +1,59 @@
+"""`check`: all that is wrong with a dataset, its audio included.
+
+Knows what to look at; does not know how manifests are judged (that is `manifest`) nor audio decoded (that is `audio`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from harness.corpus.manifest import Entry
+from harness.corpus.shelf import located, one_line, read
+from harness.corpus.utterance import Fault
+from harness.errors import InputError
+from harness.units import Seconds
+
+SPAN_SLACK_S: Final[Seconds] = 0.1
+"""How far a span may end beyond its file: manifests round, and headers of compressed files estimate."""
+
+
+def check(text: str, *, locale: str | None = None, deep: bool = False) -> Iterator[Fault]:
+    """Yield all that is wrong with the dataset that `text` names, its audio included, in the order of its manifest.
+
+    Audio is opened and its header read; with `deep` it is decoded to its end. Raises as `located` does.
+    """
+    recipe = located(text, locale=locale)
+    count = 0
+    for found in read(recipe):
+        if isinstance(found, Fault):
+            yield found
+            continue
+        count += 1
+        yield from audio_faults(found, deep=deep)
+    if not count:
+        yield Fault(where=recipe.manifest, what="no usable utterance")
+
+
+def audio_faults(entry: Entry, *, deep: bool = False) -> Iterator[Fault]:
+    """Yield what is wrong with the audio of one utterance.
+
+    Its header is read; with `deep` its samples are decoded to the end, and what is odd about the signal is a warning.
+    """
+    from harness.audio.load import load, probe
+
+    utterance, where, line = entry
+    start, length = utterance.offset_s, utterance.duration_s
+    try:
+        if deep:
+            for what in load(utterance.audio, offset_s=start, duration_s=length).faults:
+                yield Fault(where=where, line=line, what=what, warning=True)
+            return
+        whole = probe(utterance.audio).duration_s
+    except InputError as error:
+        yield Fault(where=where, line=line, what=one_line(error))
+        return
+    end = start + (length or 0)
+    if whole is not None and end > whole + SPAN_SLACK_S:
+        what = f"the span ends at {end:g} s, and the file at {whole:.2f} s"
+        yield Fault(where=where, line=line, what=what)

@@ -1,0 +1,311 @@
+r"""Manifests: what their columns mean, what is wrong with a row, and how one is written.
+
+A manifest is JSON lines, or CSV or TSV with a header. The columns it may have (`harness.corpus.row.ALIASES` has their
+other names):
+
+- `audio_filepath` (required): relative to the manifest. It must not lead out of the dataset's folder, by `..`, by a
+  symbolic link or as an absolute path. In a manifest that the user names on the command line an absolute path may
+  lead anywhere, as NeMo's do; in a folder or a recipe it may not.
+- `text`: what was said. A missing column is a fault, though the audio can still be transcribed; an empty cell or null
+  means that nobody wrote it down; `""` in JSON means that nothing is said. Control characters become spaces, with a
+  warning.
+- `locale`: any name that `harness.text.locales.canonical` knows; without it, the recipe's.
+- `id`: unique in the dataset, any text or number without control characters. Without it, the audio's path, with
+  `@offset` when the row has one, with `#2`, `#3` when that is taken.
+- `offset`, `duration`: where the utterance lies in its file, s.
+- `speaker`: text.
+
+Every other column is a tag, kept as it is; empty ones are dropped. So is `dataset`: what an utterance belongs to is
+for its recipe to say, which also says whether the speech is synthetic.
+
+Knows one row at a time and the ids before it; does not open audio, nor know layouts (that is `sources`).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from harness.corpus.fence import Fence
+from harness.corpus.row import ALIASES, Row
+from harness.corpus.utterance import Fault, Utterance
+from harness.errors import InputError, UsageError
+from harness.text.locales import Canonical, canonical
+
+LONGEST_ID: Final = 512
+"""Characters."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What no id, path or name may hold; lone surrogates come from file names that are no UTF-8."""
+
+_CONTROL_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+"""The same without tab and line ends, which a reference may hold."""
+
+
+class Entry(NamedTuple):
+    """A usable utterance and where it is written."""
+
+    utterance: Utterance
+    where: str
+    line: int | None
+
+
+def entries(
+    rows: Iterable[Row | Fault], *, dataset: str, fence: Fence, locale: str | None
+) -> Iterator[Entry | Fault]:
+    """Yield the utterances of `rows` that can be used, and what is wrong, in order; faults pass through.
+
+    `locale` is that of rows which name none. An utterance is left out for a fault of its row other than a missing
+    text. Once at the end, a warning counts the utterances that nobody wrote down.
+    """
+    register = _Register(dataset=dataset, fence=fence, locale=locale)
+    for row in rows:
+        if isinstance(row, Fault):
+            yield row
+            continue
+        utterance, faults = register.read(row)
+        yield from faults
+        if utterance is not None:
+            yield Entry(utterance, row.where, row.line)
+    yield from register.unwritten()
+
+
+def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
+    """Write `utterances` to the new file `path` as JSON lines, audio relative to it; InputError when it exists.
+
+    What is read back equals what was written, as long as the audio lies in the manifest's folder.
+    """
+    folder = path.parent.resolve()
+    try:
+        with path.open("xb") as file:
+            for utterance in utterances:
+                file.write(msgspec.json.encode(_cells(utterance, folder)) + b"\n")
+    except FileExistsError as error:
+        raise InputError(f"{path} exists and is not overwritten") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written", why=error.strerror) from error
+
+
+def _cells(utterance: Utterance, folder: Path) -> dict[str, Any]:
+    cells: dict[str, Any] = {
+        "id": utterance.id,
+        "audio_filepath": os.path.relpath(utterance.audio, folder).replace(os.sep, "/"),
+        "text": utterance.reference,
+        "locale": utterance.locale,
+        "offset": utterance.offset_s or None,
+        "duration": utterance.duration_s,
+        "speaker": utterance.speaker,
+    }
+    kept = {key: value for key, value in cells.items() if value is not None or key == "text"}
+    return kept | {key: value for key, value in utterance.tags.items() if key not in kept}
+
+
+class _Register:
+    """The ids and locales met so far in one dataset."""
+
+    def __init__(self, *, dataset: str, fence: Fence, locale: str | None) -> None:
+        self._dataset = dataset
+        self._fence = fence
+        self._locale = locale
+        self._places: dict[str, Row] = {}
+        self._spellings: dict[str, Canonical | UsageError] = {}
+        self._unwritten = 0
+        self._first_unwritten: Row | None = None
+
+    def read(self, row: Row) -> tuple[Utterance | None, list[Fault]]:
+        """Return the utterance of `row`, or None when it cannot be used, and what is wrong with it."""
+        cells = dict(row.cells)
+        taken = {ours: _take(cells, names) for ours, names in ALIASES.items()}
+        notes = _Notes(row)
+        audio = self._audio(taken["audio_filepath"], row, notes)
+        locale = self._spoken(taken["locale"], notes)
+        offset = _number(taken["offset"], "offset", notes)
+        duration = _number(taken["duration"], "duration", notes)
+        if duration == 0:
+            notes.fault("duration is 0: nothing to hear")
+        speaker = _name(taken["speaker"], "speaker", notes)
+        identifier = _name(taken["id"], "id", notes)
+        reference = _reference(taken["text"], notes)
+        if notes.unusable or audio is None or locale is None:
+            return None, notes.faults
+        identifier = self._unique(identifier, row, audio, offset, notes)
+        if identifier is None:
+            return None, notes.faults
+        if taken["text"] is _ABSENT:
+            notes.fault(
+                "no text column, so it cannot be scored: name it text, reference, sentence or "
+                f"transcript, or map it in a recipe (there are: {_listed(row.cells)})"
+            )
+        elif reference is None:
+            self._unwritten += 1
+            self._first_unwritten = self._first_unwritten or row
+        utterance = Utterance(
+            id=identifier,
+            dataset=self._dataset,
+            audio=audio,
+            offset_s=offset or 0.0,
+            duration_s=duration,
+            reference=reference,
+            locale=locale,
+            speaker=speaker,
+            tags={key: value for key, value in cells.items() if value is not None},
+        )
+        return utterance, notes.faults
+
+    def unwritten(self) -> Iterator[Fault]:
+        """Yield one warning when utterances have no reference."""
+        if row := self._first_unwritten:
+            others = f" (and {self._unwritten - 1} more)" if self._unwritten > 1 else ""
+            yield Fault(
+                where=row.where,
+                line=row.line,
+                what=f"no reference{others}: it can be transcribed but not scored",
+                warning=True,
+            )
+
+    def _audio(self, cell: Any, row: Row, notes: _Notes) -> Path | None:
+        if cell is _ABSENT:
+            notes.fault(
+                f"no audio column: name it audio_filepath (there are: {_listed(row.cells)})"
+            )
+            return None
+        if not isinstance(cell, str) or not cell:
+            notes.fault("audio_filepath is empty" if not cell else "audio_filepath is not text")
+            return None
+        if _CONTROL.search(cell):
+            notes.fault(f"control characters or bytes that are no UTF-8 in the path “{cell}”")
+            return None
+        path = self._fence.audio(cell, row.base)
+        if isinstance(path, str):
+            notes.fault(path)
+            return None
+        return path
+
+    def _spoken(self, cell: Any, notes: _Notes) -> str | None:
+        """Return the canonical locale; what was assumed is said once for each spelling."""
+        if cell is _ABSENT or cell is None or cell == "":
+            if self._locale is None:
+                notes.fault("no locale: add a locale column, or locale = … to a recipe.toml")
+            return self._locale
+        if not isinstance(cell, str):
+            notes.fault("locale is not text")
+            return None
+        found = self._spellings.get(cell)
+        if found is None:
+            try:
+                found = canonical(cell)
+            except UsageError as error:
+                found = error
+            self._spellings[cell] = found
+            if isinstance(found, Canonical) and found.note:
+                notes.warning(f"locale {found.note}")
+        if isinstance(found, UsageError):
+            notes.fault("; ".join(filter(None, (found.what, found.why, found.hint))))
+            return None
+        return found.code
+
+    def _unique(
+        self, given: str | None, row: Row, audio: Path, offset: float | None, notes: _Notes
+    ) -> str | None:
+        if given is not None:
+            first = self._places.setdefault(given, row)
+            if first is not row:
+                place = "" if first.line is None else f":{first.line}"
+                notes.fault(f"id “{given}” is taken by {first.where}{place}")
+                return None
+            return given
+        path = str(audio)
+        base = path.removeprefix(self._fence.root.rstrip("/") + "/").removeprefix("/")
+        if offset is not None:
+            base += f"@{offset:g}"
+        name, count = base, 1
+        while name in self._places:
+            count += 1
+            name = f"{base}#{count}"
+        self._places[name] = row
+        return name
+
+
+class _Notes:
+    """What is wrong with one row."""
+
+    def __init__(self, row: Row) -> None:
+        self._row = row
+        self.faults: list[Fault] = []
+
+    @property
+    def unusable(self) -> bool:
+        return any(not fault.warning for fault in self.faults)
+
+    def fault(self, what: str) -> None:
+        self.faults.append(Fault(where=self._row.where, line=self._row.line, what=what))
+
+    def warning(self, what: str) -> None:
+        self.faults.append(
+            Fault(where=self._row.where, line=self._row.line, what=what, warning=True)
+        )
+
+
+_ABSENT: Final = object()
+"""There is no such column."""
+
+
+def _take(cells: dict[str, Any], names: tuple[str, ...]) -> Any:
+    for name in names:
+        if name in cells:
+            return cells.pop(name)
+    return _ABSENT
+
+
+def _name(cell: Any, column: str, notes: _Notes) -> str | None:
+    if cell is _ABSENT or cell is None or cell == "":
+        return None
+    if isinstance(cell, int) and not isinstance(cell, bool):
+        return str(cell)
+    if not isinstance(cell, str):
+        notes.fault(f"{column} is not text")
+    elif _CONTROL.search(cell):
+        notes.fault(f"control characters in {column} “{cell[:LONGEST_ID]}”")
+    elif len(cell) > LONGEST_ID:
+        notes.fault(f"{column} is longer than {LONGEST_ID} characters")
+    else:
+        return cell
+    return None
+
+
+def _reference(cell: Any, notes: _Notes) -> str | None:
+    if cell is _ABSENT or cell is None:
+        return None
+    if not isinstance(cell, str):
+        notes.fault("text is not text: put it in quotes")
+        return None
+    clean, count = _CONTROL_IN_TEXT.subn(" ", cell)
+    if count:
+        notes.warning(f"{count} control characters in text: read as spaces")
+    return clean
+
+
+def _number(cell: Any, column: str, notes: _Notes) -> float | None:
+    if cell is _ABSENT or cell is None or cell == "":
+        return None
+    try:
+        if isinstance(cell, bool):
+            raise TypeError  # noqa: TRY301 - True is no number of seconds though Python says so
+        seconds = float(cell)
+    except (TypeError, ValueError, OverflowError):
+        notes.fault(f"{column} “{str(cell)[:40]}” is not a number of seconds")
+        return None
+    if not math.isfinite(seconds) or seconds < 0:
+        notes.fault(f"{column} “{str(cell)[:40]}” is not a time: it must be 0 or more seconds")
+        return None
+    return seconds
+
+
+def _listed(cells: dict[str, Any]) -> str:
+    return ", ".join(cells) or "none"

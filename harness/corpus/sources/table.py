@@ -1,0 +1,143 @@
+"""CSV and TSV with a header, as spreadsheets and pandas write them.
+
+CSV is RFC 4180: cells in double quotes may hold commas, quotes (doubled) and line ends. TSV has a record a line; a
+cell that is wholly in double quotes is unquoted, and otherwise quotes are text.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter, deque
+from collections.abc import Collection, Iterator
+from typing import Final, NamedTuple
+
+from harness.corpus.lines import Line, lines
+from harness.corpus.row import ALIASES, Place, Row
+from harness.corpus.utterance import Fault
+
+MOST_LINES: Final = 100
+"""Lines of one CSV record. A quote that nobody closes must not swallow the file."""
+
+
+class Record(NamedTuple):
+    """The cells of one record."""
+
+    line: int
+    """1-based line it begins on."""
+
+    cells: list[str]
+
+
+def rows_csv(place: Place) -> Iterator[Row | Fault]:
+    """Yield a row for each record of a CSV file after its header."""
+    where = place.where(place.start)
+    yield from titled(place, _csv_records(lines(place.start, where), where))
+
+
+def rows_tsv(place: Place) -> Iterator[Row | Fault]:
+    """Yield a row for each record of a TSV file after its header."""
+    yield from titled(place, tsv_records(place, unquote=True))
+
+
+def titled(place: Place, records: Iterator[Record | Fault]) -> Iterator[Row | Fault]:
+    """Yield a row for each record, its cells named by the first one; a header that cannot be used ends it."""
+    where, base = place.where(place.start), str(place.start.parent)
+    renamed = {theirs: ours for ours, theirs in place.columns.items()}
+    header: list[str] | None = None
+    for record in records:
+        if isinstance(record, Fault):
+            yield record
+        elif header is None:
+            header = [renamed.get(name.strip(), name.strip()) for name in record.cells]
+            useless, unscored = _faults(header, place)
+            for what in useless + unscored:
+                yield Fault(where=where, line=record.line, what=what)
+            if useless:
+                return
+        elif len(record.cells) != len(header):
+            what = f"{len(record.cells)} cells where the header has {len(header)}"
+            yield Fault(where=where, line=record.line, what=what)
+        else:
+            cells = {name: cell or None for name, cell in zip(header, record.cells, strict=True)}
+            # pandas writes its index under no name.
+            cells.pop("", None)
+            if not _has(cells, "text"):
+                # Said once, of the header.
+                cells["text"] = None
+            yield Row(where=where, line=record.line, base=base, cells=cells)
+    if header is None:
+        yield Fault(where=where, what="empty: there is no header")
+
+
+def tsv_records(place: Place, *, unquote: bool) -> Iterator[Record | Fault]:
+    """Yield a record a line, divided at tabs; empty lines are skipped."""
+    for line in lines(place.start, place.where(place.start)):
+        if isinstance(line, Fault):
+            yield line
+        elif line.text:
+            cells = line.text.split("\t")
+            yield Record(line.number, [_unquoted(cell) for cell in cells] if unquote else cells)
+
+
+def _unquoted(cell: str) -> str:
+    inner = cell[1:-1]
+    if len(cell) < 2 or cell[0] != '"' or cell[-1] != '"' or '"' in inner.replace('""', ""):
+        return cell
+    return inner.replace('""', '"')
+
+
+def _csv_records(source: Iterator[Line | Fault], where: str) -> Iterator[Record | Fault]:
+    """Yield the records of a CSV file; after one that is broken, go on with the line after its first."""
+    ahead: deque[Line | Fault] = deque()
+    while (line := ahead.popleft() if ahead else next(source, None)) is not None:
+        if isinstance(line, Fault):
+            yield line
+        elif line.text:
+            cells, used = _csv_cells(line.text, source, ahead)
+            if isinstance(cells, str):
+                yield Fault(where=where, line=line.number, what=cells)
+                continue
+            yield Record(line.number, cells)
+            for _ in range(used):
+                ahead.popleft()
+
+
+def _csv_cells(
+    text: str, source: Iterator[Line | Fault], ahead: deque[Line | Fault]
+) -> tuple[list[str] | str, int]:
+    """Return the cells of the record that begins with `text`, or what is wrong, and how many lines `ahead` it took."""
+    for used in range(MOST_LINES):
+        try:
+            return next(csv.reader([text], strict=True)), used
+        except csv.Error as error:
+            if "end of data" not in str(error):
+                return f"not CSV: {error}", used
+        if used == len(ahead) and (line := next(source, None)) is not None:
+            ahead.append(line)
+        if used == len(ahead) or isinstance(more := ahead[used], Fault):
+            break
+        text += "\n" + more.text
+    return "a double quote is opened and never closed", 0
+
+
+def _has(names: Collection[str], ours: str) -> bool:
+    return any(name in names for name in ALIASES[ours])
+
+
+def _faults(header: list[str], place: Place) -> tuple[list[str], list[str]]:
+    """Return what makes `header` useless, and whether it has no text, so that nothing can be scored."""
+    useless = [
+        f"two columns are named {name}" for name, n in Counter(header).items() if name and n > 1
+    ]
+    if not _has(header, "audio_filepath"):
+        useless.append(_missing("audio column", "audio_filepath", header))
+    if not _has(header, "locale") and place.locale is None:
+        useless.append(_missing("locale column", "locale", header))
+    if _has(header, "text"):
+        return useless, []
+    return useless, [_missing("text column, so nothing can be scored", "text", header)]
+
+
+def _missing(what: str, ours: str, header: list[str]) -> str:
+    names = " or ".join(ALIASES[ours])
+    return f"no {what}: name it {names}, or map it in a recipe (there are: {', '.join(header)})"
