@@ -42,8 +42,13 @@ class Secret:
 
 
 def redact(text: str, secrets: Iterable[Secret]) -> str:
-    """Return `text` with every occurrence of every secret masked, for text that a peer may echo."""
+    """Return `text` with every occurrence of every secret masked, for text that a peer may echo.
+
+    Of a header such as `Bearer …` the credential alone is a secret too.
+    """
     for secret in secrets:
-        if value := secret.reveal():
-            text = text.replace(value, MASK)
+        value = secret.reveal()
+        for part in (value, value.rpartition(" ")[2]):
+            if part:
+                text = text.replace(part, MASK)
     return text

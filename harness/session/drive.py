@@ -7,12 +7,12 @@ whether the text is any good. The service's bytes are kept as they came; they be
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.audio.chunk import chunks
 from harness.errors import RemoteProtocolError
-from harness.secret import Secret
+from harness.secret import Secret, redact
 from harness.session.recorder import Recorder
 from harness.session.retry import Ending, ending
 from harness.session.transport import Closed, Connect, Connection, Upgraded
@@ -118,8 +118,10 @@ class Session:
         self._pacer = pacer
         self._loop = asyncio.get_running_loop()
         self._client = LiveClient(assignment.setup)
-        secrets = [value for _, value in assignment.endpoint.headers if isinstance(value, Secret)]
-        self._rec = Recorder(assignment.header, assignment.name, secrets)
+        self._secrets = [
+            value for _, value in assignment.endpoint.headers if isinstance(value, Secret)
+        ]
+        self._rec = Recorder(assignment.header, assignment.name, self._secrets)
         self._connection: Connection | None = None
         self._frames: Iterator[tuple[Chunk, bool]] | None = None
         self._next: tuple[Chunk, bool] | None = None
@@ -128,6 +130,7 @@ class Session:
         self._ready = self._loop.create_future()
         self._sent_all = self._loop.create_future()
         self._over: asyncio.Future[Closed] = self._loop.create_future()
+        self._news: asyncio.Future[None] = self._loop.create_future()
         self._last_message: Seconds = 0.0
         self._turn_over = False
         self._has_text = False
@@ -205,7 +208,8 @@ class Session:
             left = min(self._last_message + quiet, end + waits.drain_s) - self._loop.time()
             if left <= 0:
                 break
-            await asyncio.wait((self._over,), timeout=left)
+            self._news = self._loop.create_future()
+            await self._wait(self._news, left)
         if self._over.done() or self._has_text or self._turn_over:
             return None
         return f"no answer within {waits.first_text_s:g} s after the end of the audio"
@@ -285,6 +289,7 @@ class Session:
         """Hear a message: keep it, then look at what matters to the session's course."""
         self._rec.received(t, frame)
         self._last_message = t
+        _set(self._news)
         try:
             message = self._client.receive(frame)
         except RemoteProtocolError as error:
@@ -293,7 +298,8 @@ class Session:
         self._follow(message)
 
     def closed(self, closed: Closed, t: Seconds) -> None:
-        """Hear that the connection is over."""
+        """Hear that the connection is over; a secret that the peer echoes goes no further than here."""
+        closed = replace(closed, reason=redact(closed.reason, self._secrets))
         self._rec.closed(t, closed)
         if not self._over.done():
             self._over.set_result(closed)
@@ -317,6 +323,7 @@ class Session:
 
     def _fail(self, kind: FailureKind, problem: str) -> None:
         """Give the session up for a reason that no close code tells."""
+        problem = redact(problem, self._secrets)
         self._problem = self._problem or (kind, problem)
         if self._connection is not None:
             self._connection.close(1000)

@@ -104,11 +104,12 @@ class Recorder:
 
     def _parsed(self, frame: bytes | str) -> Any:
         text = frame.decode(errors="backslashreplace") if isinstance(frame, bytes) else frame
-        text = redact(text, self._secrets)
         try:
-            return self._without_audio(msgspec.json.decode(text))
-        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-            return {"raw": text.encode(errors="backslashreplace").decode()}
+            # Masked in canonical JSON, so that no way of escaping hides a secret.
+            canonical = msgspec.json.encode(self._without_audio(msgspec.json.decode(text))).decode()
+            return msgspec.json.decode(redact(canonical, self._secrets))
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            return {"raw": redact(text, self._secrets).encode(errors="backslashreplace").decode()}
 
     def _without_audio(self, frame: Any) -> Any:
         """Return `frame` with the speech it carries replaced by where it lies in the session's WAV."""

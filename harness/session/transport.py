@@ -153,6 +153,7 @@ class _Socket(asyncio.Protocol):
         self._parts: list[bytes] = []
         self._text = False
         self._congested = False
+        self._open = False
         self._we_closed = False
         self._over = False
         self._refusal: Closed | None = None
@@ -243,6 +244,7 @@ class _Socket(asyncio.Protocol):
 
     def _answered(self, response: Response) -> None:
         if self._ws.handshake_exc is None:
+            self._open = True
             headers = {name.lower(): value for name, value in response.headers.raw_items()}
             self._listener.upgraded(Upgraded(headers=headers))
         else:
@@ -283,6 +285,13 @@ class _Socket(asyncio.Protocol):
 
     def _how_it_ended(self, exc: Exception | None) -> Closed:
         ws = self._ws
+        if not self._open:
+            why = (
+                "what answers there does not speak WebSocket"
+                if exc is None
+                else f"no upgrade: {exc}"
+            )
+            return Closed(reason=why, by_us=self._we_closed, unreachable=True)
         if ws.close_rcvd is not None:
             by_us = ws.close_sent is not None and not ws.close_rcvd_then_sent
             return Closed(code=int(ws.close_rcvd.code), reason=ws.close_rcvd.reason, by_us=by_us)

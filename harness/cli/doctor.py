@@ -1,0 +1,231 @@
+"""`harness doctor`: is this machine ready, and does one session work from end to end?"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from harness.errors import HarnessError, InputError, RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from harness.wire.live.endpoint import Endpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one check found."""
+
+    check: str
+    verdict: Literal["ok", "warning", "failed"]
+    found: str
+    hint: str | None = None
+    exit_code: int = 0
+
+
+@click.command(short_help="Check this machine, the credentials and one session end to end.")
+@click.option(
+    "--service",
+    type=click.Choice(["emulator", "gemini", "vertex"]),
+    default="emulator",
+    show_default=True,
+)
+@click.option("--url", help="Another endpoint that speaks the service's protocol.")
+@click.option("--model", help="Model of the session. Default: as harness run.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
+def command(*, service: Any, url: str | None, model: str | None, as_json: bool) -> int:
+    """Check this machine, the credentials, and one Live session from end to end.
+
+    Exit code 0: all is well, perhaps with warnings. 3: this machine is not ready. 4: the service refuses.
+    """
+    import dataclasses
+    import json
+
+    from harness.cli.run import DEFAULT_MODELS
+
+    findings: list[Finding] = []
+    for finding in _findings(service, url, model or DEFAULT_MODELS[service]):
+        findings.append(finding)
+        if not as_json:
+            mark = {"ok": "ok  ", "warning": "warn", "failed": "FAIL"}[finding.verdict]
+            click.echo(f"{mark}  {finding.check:12} {finding.found}")
+            if finding.hint:
+                click.echo(f"                   try: {finding.hint}")
+    if as_json:
+        click.echo(
+            json.dumps([dataclasses.asdict(finding) for finding in findings], ensure_ascii=False)
+        )
+    return max((finding.exit_code for finding in findings), default=0)
+
+
+def _findings(service: Any, url: str | None, model: str) -> Iterator[Finding]:
+    checks: list[tuple[str, Callable[[], Finding]]] = [
+        ("python", _python),
+        ("audio", _audio),
+        ("clock", _clock),
+        ("datasets", _datasets),
+    ]
+    if service == "emulator" and url is None:
+        checks.append(("recogniser", _recogniser))
+    else:
+        checks.append(("credentials", lambda: _credentials(service, url)))
+    checks.append(("session", lambda: _session(service, url, model)))
+    for name, check in checks:
+        try:
+            yield check()
+        except HarnessError as error:
+            why = f"{error.what}: {error.why}" if error.why else error.what
+            code = error.exit_code if isinstance(error, RefusedError) else InputError.exit_code
+            yield Finding(check=name, verdict="failed", found=why, hint=error.hint, exit_code=code)
+
+
+def _python() -> Finding:
+    import platform
+
+    from harness import __version__
+
+    found = (
+        f"live-harness {__version__}, Python {platform.python_version()}, {os.cpu_count()} cores"
+    )
+    return Finding(check="python", verdict="ok", found=found)
+
+
+def _audio() -> Finding:
+    from harness.audio.load import readable_formats
+
+    return Finding(check="audio", verdict="ok", found=readable_formats())
+
+
+def _clock() -> Finding:
+    """Measure how late this machine wakes a sleeper: what every latency figure rests on."""
+    import asyncio
+
+    async def lags() -> list[float]:
+        loop = asyncio.get_running_loop()
+        late: list[float] = []
+        for _ in range(100):
+            due = loop.time() + 0.005
+            await asyncio.sleep(0.005)
+            late.append((loop.time() - due) * 1000)
+        return sorted(late)
+
+    measured = asyncio.run(lags())
+    found = f"timers late by {measured[49]:.2f} ms in the median, {measured[98]:.2f} ms at the 99th percentile"
+    if measured[98] > 20:
+        hint = (
+            "stop what else runs: sessions that are over 20 ms late are left out of latency tables"
+        )
+        return Finding(check="clock", verdict="warning", found=found, hint=hint)
+    return Finding(check="clock", verdict="ok", found=found)
+
+
+def _datasets() -> Finding:
+    from harness.corpus.shelf import open_dataset
+
+    dataset = open_dataset("sample")
+    return Finding(
+        check="datasets",
+        verdict="ok",
+        found=f"sample: {len(dataset.utterances)} utterances in {dataset.root}",
+    )
+
+
+def _recogniser() -> Finding:
+    from harness.emulator.ears import available
+
+    ears = available()
+    if not ears:
+        raise InputError("no recogniser is installed", hint="pip install 'live-harness[emulator]'")
+    return Finding(check="recogniser", verdict="ok", found=", ".join(ears))
+
+
+def _credentials(service: Any, url: str | None) -> Finding:
+    from harness.session.config import endpoints
+
+    endpoint = endpoints(service, url, os.environ)()
+    return Finding(check="credentials", verdict="ok", found=f"found, for {endpoint.printable}")
+
+
+def _session(service: Any, url: str | None, model: str) -> Finding:
+    """Stream the shortest English clip of the sample dataset through one session."""
+    import asyncio
+    import contextlib
+    import tempfile
+
+    from harness.cli.companion import companion
+    from harness.session.config import endpoints
+
+    with contextlib.ExitStack() as stack:
+        if service == "emulator" and url is None:
+            place = stack.enter_context(tempfile.TemporaryDirectory(prefix="harness-doctor-"))
+            url = stack.enter_context(companion(Path(place) / "emulator.log"))
+        return asyncio.run(_one_session(endpoints(service, url, os.environ), model))
+
+
+async def _one_session(given: Callable[[], Endpoint], model: str) -> Finding:
+    import asyncio
+
+    import msgspec
+
+    from harness import __version__
+    from harness.audio.load import load
+    from harness.clock import utc_now
+    from harness.corpus.shelf import open_dataset
+    from harness.run.attempt import record
+    from harness.session.drive import Assignment, Session
+    from harness.session.pace import Pacer
+    from harness.session.transport import connect
+    from harness.trace import TraceHeader
+    from harness.wire.live.setups import transcription_setup
+
+    english = [u for u in open_dataset("sample").utterances if u.locale == "en-US"]
+    utterance = min(english, key=lambda u: u.duration_s or float("inf"))
+    endpoint = given()
+    setup = transcription_setup(model, turns="manual", transcript="input")
+    header = TraceHeader(
+        utterance=utterance.id,
+        dataset="sample",
+        locale=utterance.locale,
+        model=model,
+        repeat=1,
+        attempt=1,
+        plan="doctor",
+        endpoint=endpoint.printable,
+        client=f"live-harness/{__version__}",
+        started_at=utc_now(),
+        chunk_ms=100,
+        pace=1.0,
+        turns="manual",
+    )
+    assignment = Assignment(
+        header=header,
+        name="doctor",
+        endpoint=endpoint,
+        setup=msgspec.structs.replace(setup, model=endpoint.model_name(model)),
+        clip=load(utterance.audio, offset_s=utterance.offset_s, duration_s=utterance.duration_s),
+        chunk_ms=100,
+        pace=1.0,
+        channel="input",
+    )
+    result = await Session(assignment, connect, Pacer(asyncio.get_running_loop())).run()
+    told = record(result.recorder.trace()[0], "input", path=None, final=True)
+    if result.ending.failure is not None:
+        raise (
+            RefusedError
+            if result.ending.failure in ("auth", "config", "model_not_found")
+            else InputError
+        )(f"{model} at {endpoint.printable}", why=result.ending.reason)
+    heard = (
+        ascii(told.hypothesis)
+        if told.hypothesis and not told.hypothesis.isprintable()
+        else told.hypothesis
+    )
+    found = f"{model} heard “{heard or ''}”; audio frames late by {told.send_lag_p99_ms} ms at the 99th percentile"
+    if told.emulator:
+        found += f"; EMULATED ({told.emulator})"
+    return Finding(check="session", verdict="ok" if told.hypothesis else "warning", found=found)

@@ -1,0 +1,64 @@
+"""What all tests share: a test that lacks what it needs skips on a developer's machine and fails in CI."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+COMPLETE = bool(os.environ.get("HARNESS_TESTS_COMPLETE"))
+
+settings.register_profile(
+    "ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("ci")
+
+NEEDS = {"ear": "faster_whisper", "witness": "google.genai"}
+
+
+def lacking(what: str) -> None:
+    """Skip the test for want of `what`; in CI, fail it."""
+    if COMPLETE:
+        pytest.fail(f"CI must have {what}")
+    pytest.skip(f"needs {what}")
+
+
+def pytest_runtest_setup(item):
+    """Hold tests back whose marker names software that is not installed."""
+    for marker, module in NEEDS.items():
+        if item.get_closest_marker(marker) and not _installed(module):
+            lacking(module)
+
+
+def _installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+@pytest.fixture
+def chromium() -> str:
+    """Give the path of a Chromium to look at pages with."""
+    found = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
+    if found is None:
+        lacking("chromium")
+    return str(found)
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch):
+    """Keep this machine's own keys and settings out of every test."""
+    for name in list(os.environ):
+        if (
+            name.startswith(("GEMINI_", "GOOGLE_", "HARNESS_", "CLOUDSDK_"))
+            and name != "HARNESS_TESTS_COMPLETE"
+        ):
+            monkeypatch.delenv(name)

@@ -1,0 +1,375 @@
+"""One session from end to end, in virtual time, against services of every manner."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.clock import run_virtual
+from harness.run.attempt import record, send_lags_ms
+from harness.trace import hypothesis
+from tests.session.memory import KEY, Service, assignment, drive, polite
+
+
+def frames(trace, direction):
+    """Return the frames of one direction."""
+    return [event.frame for event in trace.events if event.dir == direction]
+
+
+def audio_of(trace):
+    """Return what audio was sent, as (key, offset, samples)."""
+    sent = [
+        f["realtimeInput"]["audio"]
+        for f in frames(trace, ">")
+        if "audio" in f.get("realtimeInput", {})
+    ]
+    return [
+        ("offset" if "offset" in a else "silence", a.get("offset", a.get("silence")), a["samples"])
+        for a in sent
+    ]
+
+
+@given(
+    st.floats(0.01, 4.0), st.sampled_from(["manual", "auto"]), st.sampled_from([0.0, 0.5, 1.0, 3.0])
+)
+def test_the_whole_clip_is_sent_once_in_order(seconds, turns, pace):
+    """Whatever the length, pace and turns, the sent chunks are exactly the clip, each byte once and in order."""
+    service = Service(polite(" hello"))
+    todo = assignment(seconds, pace=pace, turns=turns)
+    ending, trace = run_virtual(drive(service, todo))
+    assert "ok" == ending.outcome
+    offsets = [(offset, samples) for key, offset, samples in audio_of(trace) if key == "offset"]
+    position = 0
+    for offset, samples in offsets:
+        assert position == offset
+        position += samples
+    assert len(todo.clip) == position
+    assert ("auto" == turns) == any(key == "silence" for key, *_ in audio_of(trace))
+
+
+def test_frames_leave_when_they_are_due():
+    """At real time no frame leaves before its last sample is recorded, and in virtual time none leaves after."""
+    _, trace = run_virtual(drive(Service(polite(" hello")), assignment(3.0)))
+    assert 30 == len(send_lags_ms(trace))
+    assert all(abs(lag) < 0.01 for lag in send_lags_ms(trace))
+
+
+def test_times_never_decrease_and_zero_is_the_first_sample():
+    """What came before the first sample has a time of at most zero, and times never decrease."""
+    _, trace = run_virtual(drive(Service(polite(" hello")), assignment(1.0)))
+    times = [event.t for event in trace.events]
+    assert sorted(times) == times
+    assert times[0] <= 0
+    first = next(e for e in trace.events if "audio" in (e.frame.get("realtimeInput") or {}))
+    assert 0.1 == pytest.approx(first.t, abs=1e-6)
+
+
+def test_manual_turns_frame_the_clip_with_activity_signals():
+    """With manual turns the audio lies between activityStart and activityEnd, and no stream end is sent."""
+    _, trace = run_virtual(drive(Service(polite(" hello")), assignment(0.5)))
+    kinds = [next(iter(f.get("realtimeInput") or f)) for f in frames(trace, ">")]
+    assert ["setup", "activityStart", *["audio"] * 5, "activityEnd"] == kinds
+
+
+def test_automatic_turns_end_with_silence_and_a_stream_end():
+    """With automatic turns at least a second of silence and audioStreamEnd follow the clip."""
+    _, trace = run_virtual(drive(Service(polite(" hello")), assignment(0.5, turns="auto")))
+    kinds = [next(iter(f.get("realtimeInput") or f)) for f in frames(trace, ">")]
+    assert "audioStreamEnd" == kinds[-1]
+    assert "activityStart" not in kinds
+    assert 16_000 <= sum(samples for key, _, samples in audio_of(trace) if key == "silence")
+
+
+def test_nothing_is_sent_before_setup_complete():
+    """A service that takes its time over the setup hears nothing but the setup meanwhile."""
+
+    def slow(line, frame):
+        if "setup" in frame:
+            line.say({"setupComplete": {}}, 5.0)
+            line.loop.call_later(4.9, lambda: early.append(len(line.heard)))
+        else:
+            polite(" x")(line, frame)
+
+    early: list[int] = []
+    ending, _ = run_virtual(drive(Service(slow), assignment(0.3)))
+    assert [1] == early
+    assert "ok" == ending.outcome
+
+
+def test_fragments_are_joined_verbatim():
+    """The hypothesis is the fragments joined as they came, trimmed at its ends alone."""
+    ending, trace = run_virtual(
+        drive(Service(polite(" Dzień do", "bry, proszę", " o rachunek. ")), assignment(0.3))
+    )
+    assert "ok" == ending.outcome
+    assert "Dzień dobry, proszę o rachunek." == hypothesis(trace, "input").text
+
+
+def late_text(line, frame):
+    """End the turn first and transcribe two seconds later."""
+    if "setup" in frame:
+        line.say({"setupComplete": {}})
+    elif "activityEnd" in frame.get("realtimeInput", {}):
+        line.say({"serverContent": {"turnComplete": True}})
+        line.say({"serverContent": {"inputTranscription": {"text": " late"}}}, 2.0)
+
+
+def no_turn_end(line, frame):
+    """Transcribe, and never end the turn."""
+    if "setup" in frame:
+        line.say({"setupComplete": {}})
+    elif "activityEnd" in frame.get("realtimeInput", {}):
+        line.say({"serverContent": {"inputTranscription": {"text": " text"}}}, 0.5)
+        line.say({"serverContent": {"inputTranscription": {"text": " and more"}}}, 4.0)
+
+
+def everything_at_once(line, frame):
+    """Put every field into one frame."""
+    if "setup" in frame:
+        line.say({"setupComplete": {}, "sessionResumptionUpdate": {}})
+    elif "activityEnd" in frame.get("realtimeInput", {}):
+        line.say(
+            {
+                "serverContent": {
+                    "inputTranscription": {"text": " one"},
+                    "modelTurn": {"parts": [{"text": "ok"}]},
+                    "generationComplete": True,
+                    "turnComplete": True,
+                },
+                "usageMetadata": {"totalTokenCount": 3},
+            }
+        )
+
+
+@pytest.mark.parametrize(
+    "answer, text",
+    [(late_text, "late"), (no_turn_end, "text and more"), (everything_at_once, "one")],
+)
+def test_the_order_of_messages_does_not_matter(answer, text):
+    """The transcript is whole whether it comes before, with, after or without the end of the turn."""
+    ending, trace = run_virtual(drive(Service(answer), assignment(0.3)))
+    assert "ok" == ending.outcome
+    assert text == hypothesis(trace, "input").text
+
+
+def silent(line, frame):
+    """Say nothing after the setup."""
+    if "setup" in frame:
+        line.say({"setupComplete": {}})
+
+
+def mute(line, frame):
+    """Say nothing at all."""
+
+
+def empty_turn(line, frame):
+    """End the turn without a word."""
+    if "setup" in frame:
+        line.say({"setupComplete": {}})
+    elif "activityEnd" in frame.get("realtimeInput", {}):
+        line.say({"serverContent": {"turnComplete": True}})
+
+
+def hang_up(code, reason, *, at="activityEnd", after_text=None):
+    """Return a service that closes with `code` when it gets the signal `at`."""
+
+    def answer(line, frame):
+        if at == "setup" and "setup" in frame:
+            line.hang_up(code, reason)
+        elif "setup" in frame:
+            line.say({"setupComplete": {}})
+        elif at in frame.get("realtimeInput", {}):
+            if after_text:
+                line.say({"serverContent": {"inputTranscription": {"text": after_text}}})
+                line.loop.call_later(0.01, line.hang_up, code, reason)
+            else:
+                line.hang_up(code, reason)
+
+    return answer
+
+
+def garbage(line, frame):
+    """Answer with what is no JSON."""
+    if "setup" in frame:
+        line.say({"setupComplete": {}})
+    else:
+        line.say_raw(b"\xff\xfe not json")
+
+
+def blocked(line, frame):
+    """Refuse the turn for its content."""
+    if "setup" in frame:
+        line.say({"setupComplete": {}})
+    elif "activityEnd" in frame.get("realtimeInput", {}):
+        line.say(
+            {
+                "serverContent": {
+                    "turnComplete": True,
+                    "turnCompleteReason": "PROHIBITED_INPUT_CONTENT",
+                }
+            }
+        )
+
+
+QUOTA = "You exceeded your current quota, please check your plan and billing details."
+
+
+@pytest.mark.parametrize(
+    "answer, outcome, failure",
+    [
+        (silent, "ok_empty", None),
+        (empty_turn, "ok_empty", None),
+        (blocked, "blocked", None),
+        (mute, "failed_server", "transient"),
+        (garbage, "failed_server", "transient"),
+        (
+            hang_up(1007, "API key not valid. Please pass a valid API key.", at="setup"),
+            "failed_client",
+            "auth",
+        ),
+        (
+            hang_up(1007, "Request contains an invalid argument.", at="setup"),
+            "failed_client",
+            "config",
+        ),
+        (
+            hang_up(
+                1008,
+                "models/x is not found for API version v1beta, or is not supported",
+                at="setup",
+            ),
+            "failed_client",
+            "model_not_found",
+        ),
+        (hang_up(1011, QUOTA, at="setup"), "failed_quota", "quota"),
+        (hang_up(1011, "Internal error encountered."), "failed_server", "transient"),
+        (
+            hang_up(1011, "Deadline expired before operation could complete."),
+            "failed_server",
+            "duration",
+        ),
+        (hang_up(1006, ""), "failed_server", "transient"),
+        (hang_up(1011, "Internal error encountered.", after_text=" half"), "partial", "transient"),
+        (hang_up(1000, ""), "ok_empty", None),
+        (hang_up(1000, "", after_text=" whole"), "ok", None),
+        (hang_up(1000, "", at="audio"), "failed_server", "transient"),
+    ],
+)
+def test_every_end_has_its_outcome(answer, outcome, failure):
+    """Each way a session can end leads to its outcome and failure kind, in bounded time, with a reason in words."""
+    ending, trace = run_virtual(drive(Service(answer), assignment(0.3)))
+    assert (outcome, failure) == (ending.outcome, ending.failure)
+    assert ("ok" == outcome) == (ending.reason is None)
+    assert trace.events[-1].t < 70
+    kept = record(trace, "input", path=None, final=True)
+    assert (outcome, failure, ending.reason) == (kept.outcome, kept.failure, kept.reason)
+
+
+def test_a_frame_that_is_no_message_is_kept_raw():
+    """What cannot be read is in the trace as it came."""
+    _, trace = run_virtual(drive(Service(garbage), assignment(0.3)))
+    assert {"raw": "\\xff\\xfe not json"} in frames(trace, "<")
+
+
+@pytest.mark.parametrize(
+    "closed, outcome, failure, unreachable",
+    [
+        (
+            {"code": None, "reason": "nobody", "unreachable": True},
+            "failed_client",
+            "transient",
+            True,
+        ),
+        (
+            {"code": None, "status": 429, "reason": "slow down", "retry_after_s": 7.0},
+            "failed_quota",
+            "quota",
+            False,
+        ),
+        ({"code": None, "status": 401, "reason": "no"}, "failed_client", "auth", False),
+        ({"code": None, "status": 503, "reason": "busy"}, "failed_server", "transient", False),
+    ],
+)
+def test_a_refused_upgrade_has_its_outcome(closed, outcome, failure, unreachable):
+    """What is refused before the session begins is told apart, with what the service asked for."""
+    service = Service(lambda line, _: line.hang_up(**closed), upgraded=False)
+    ending, _ = run_virtual(drive(service, assignment(0.3)))
+    assert (outcome, failure, unreachable) == (ending.outcome, ending.failure, ending.unreachable)
+    assert closed.get("retry_after_s") == ending.retry_after_s
+
+
+def test_no_secret_reaches_the_trace_even_when_the_service_echoes_it():
+    """A key that the service repeats in a message or a close reason is masked in the trace."""
+
+    def echo(line, frame):
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+            line.say({"serverContent": {"inputTranscription": {"text": f" {KEY} "}}})
+        elif "activityEnd" in frame.get("realtimeInput", {}):
+            line.hang_up(1011, f"your key {KEY} is odd")
+
+    ending, trace = run_virtual(drive(Service(echo), assignment(0.3)))
+    assert KEY not in repr(trace)
+    assert KEY not in repr(record(trace, "input", path=None, final=True))
+    assert KEY not in repr(ending)
+
+
+def test_received_speech_is_kept_beside_the_trace():
+    """Audio parts become references into one PCM stream, whose samples are exactly what came."""
+    import base64
+
+    from harness.session.drive import Session
+    from harness.session.pace import Pacer
+
+    def speak(line, frame):
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+        elif "activityEnd" in frame.get("realtimeInput", {}):
+            for piece in (b"\x01\x00\x02\x00", b"\x03\x00"):
+                blob = {
+                    "mimeType": "audio/pcm;rate=24000",
+                    "data": base64.b64encode(piece).decode(),
+                }
+                line.say({"serverContent": {"modelTurn": {"parts": [{"inlineData": blob}]}}})
+            line.say({"serverContent": {"turnComplete": True}})
+
+    async def main():
+        import asyncio
+
+        session = Session(
+            assignment(0.2), Service(speak).connect, Pacer(asyncio.get_running_loop())
+        )
+        return (await session.run()).recorder.trace()
+
+    trace, heard = run_virtual(main())
+    assert b"\x01\x00\x02\x00\x03\x00" == heard
+    blobs = [
+        part["inlineData"]
+        for f in frames(trace, "<")
+        for part in f.get("serverContent", {}).get("modelTurn", {}).get("parts", [])
+    ]
+    assert [(0, 2), (2, 1)] == [(blob["offset"], blob["samples"]) for blob in blobs]
+    assert all("data" not in blob and "audio/u1.wav" == blob["wav"] for blob in blobs)
+
+
+def test_the_same_session_twice_is_the_same_trace():
+    """Virtual time is deterministic: two runs leave equal traces."""
+    traces = [run_virtual(drive(Service(polite(" a", " b")), assignment(2.0)))[1] for _ in range(2)]
+    assert traces[0] == traces[1]
+
+
+@pytest.mark.parametrize("written", ['"{}"', '"\\\\u0061{}"'])
+def test_no_way_of_escaping_hides_a_secret(written):
+    """A key that comes escaped in JSON is masked like any other."""
+    echoed = written.format(KEY if "u0061" not in written else KEY[1:]).replace("\\\\", "\\")
+
+    def echo(line, frame):
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+        elif "activityEnd" in frame.get("realtimeInput", {}):
+            line.say_raw(b'{"serverContent":{"inputTranscription":{"text":%s}}}' % echoed.encode())
+
+    _, trace = run_virtual(drive(Service(echo), assignment(0.2)))
+    assert KEY not in repr(trace)
+    assert "[secret]" == hypothesis(trace, "input").text

@@ -1,0 +1,89 @@
+"""The pacer, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.clock import run_virtual
+from harness.session.pace import Pacer
+
+
+class Ticks:
+    """A stream that notes when it was served."""
+
+    def __init__(self, start: float, period: float, count: int, log: list) -> None:
+        self.start, self.period, self.count, self.log = start, period, count, log
+        self.sent = 0
+
+    def send_due(self, now: float) -> float | None:
+        self.log.append((now, id(self)))
+        self.sent += 1
+        return None if self.sent == self.count else self.start + self.sent * self.period
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 3), st.sampled_from([0.02, 0.04, 0.1])), min_size=1, max_size=20
+    )
+)
+def test_every_stream_is_served_at_its_deadlines(streams):
+    """However many streams there are, each is served exactly at its absolute deadlines, without drift."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        pacer = Pacer(loop)
+        logs = []
+        for start, period in streams:
+            log: list = []
+            logs.append(log)
+            pacer.add(Ticks(start, period, 100, log), start)
+        await asyncio.sleep(60)
+        return logs
+
+    for (start, period), log in zip(streams, run_virtual(main()), strict=True):
+        assert 100 == len(log)
+        for k, (when, _) in enumerate(log):
+            assert abs(when - (start + k * period)) < 1e-6
+
+
+def test_a_late_stream_does_not_starve_the_others():
+    """A stream that is always due takes turns with one that keeps its deadlines."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        pacer = Pacer(loop)
+        log: list = []
+
+        class Greedy:
+            served = 0
+
+            def send_due(self, now):
+                self.served += 1
+                return now if self.served < 1000 else None
+
+        greedy = Greedy()
+        pacer.add(greedy, 0.0)
+        calm = Ticks(0.0, 0.1, 10, log)
+        pacer.add(calm, 0.0)
+        await asyncio.sleep(2)
+        return greedy.served, [round(t, 6) for t, _ in log]
+
+    served, times = run_virtual(main())
+    assert 1000 == served
+    assert [round(k * 0.1, 6) for k in range(10)] == times
+
+
+def test_phases_spread():
+    """The phases of many streams fill the period evenly: no tenth of it holds more than twice its share."""
+
+    async def main():
+        pacer = Pacer(asyncio.get_running_loop())
+        return [pacer.phase(0.1) for _ in range(100)]
+
+    phases = run_virtual(main())
+    for tenth in range(10):
+        share = sum(tenth * 0.01 <= phase < (tenth + 1) * 0.01 for phase in phases)
+        assert 5 <= share <= 20

@@ -1,0 +1,233 @@
+"""The WebSocket itself, against another library's server on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import http
+
+import pytest
+
+from harness.secret import Secret
+from harness.session.transport import connect
+from harness.wire.live import endpoint as live
+from tests.session.live_server import live_server
+
+pytestmark = pytest.mark.wall
+
+
+class Ear:
+    """A listener that keeps what it hears."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.opened = loop.create_future()
+        self.over = loop.create_future()
+        self.frames: asyncio.Queue = asyncio.Queue()
+
+    def upgraded(self, upgraded):
+        self.opened.set_result(upgraded)
+
+    def received(self, frame, t):
+        self.frames.put_nowait((frame, t))
+
+    def closed(self, closed, t):
+        self.over.set_result(closed)
+
+
+def at(url):
+    """Return an endpoint at `url`."""
+    return live.gemini(Secret("key-of-the-test"), url=url)
+
+
+async def test_the_upgrade_carries_the_key_and_offers_no_compression():
+    """The key travels in a header, never in the URL, and compression is not offered."""
+    seen = {}
+
+    async def note(socket):
+        seen.update(path=socket.request.path, headers=dict(socket.request.headers.raw_items()))
+
+    async with live_server(note) as url:
+        ear = Ear()
+        await connect(at(url), ear)
+        await ear.over
+    assert "key-of-the-test" == seen["headers"]["x-goog-api-key"]
+    assert "key" not in seen["path"]
+    assert "Sec-WebSocket-Extensions" not in seen["headers"]
+
+
+@pytest.mark.parametrize(
+    "sent", ["text", b"binary", "é" * 40_000, b"\x00" * 300_000, ["in ", "three ", "parts"]]
+)
+async def test_messages_arrive_whole(sent):
+    """Text, binary, long and fragmented messages each arrive as one, with a time."""
+
+    async def say(socket):
+        await socket.send(sent)
+
+    async with live_server(say) as url:
+        ear = Ear()
+        before = asyncio.get_running_loop().time()
+        await connect(at(url), ear)
+        frame, t = await ear.frames.get()
+        await ear.over
+    assert ("".join(sent) if isinstance(sent, list) else sent) == frame
+    assert before <= t <= asyncio.get_running_loop().time()
+
+
+async def test_what_is_sent_arrives_in_order():
+    """A thousand messages arrive as text, in order, none lost."""
+    got = []
+
+    async def gather(socket):
+        async for message in socket:
+            got.append(message)
+            if len(got) == 1000:
+                return
+
+    async with live_server(gather) as url:
+        ear = Ear()
+        connection = await connect(at(url), ear)
+        await ear.opened
+        for number in range(1000):
+            connection.send(b"%d" % number)
+        await ear.over
+    assert [str(number) for number in range(1000)] == got
+
+
+async def test_a_full_connection_says_that_it_is_congested():
+    """When the peer does not read, the connection tells its sender to hold back, and recovers."""
+    release = asyncio.Event()
+    got = 0
+
+    async def slow(socket):
+        nonlocal got
+        await release.wait()
+        async for message in socket:
+            got += len(message)
+
+    async with live_server(slow, max_queue=1) as url:
+        ear = Ear()
+        connection = await connect(at(url), ear)
+        await ear.opened
+        sent = 0
+        while not connection.congested:
+            connection.send(b"x" * 65_536)
+            sent += 65_536
+            assert sent < 256 * 2**20
+        release.set()
+        while connection.congested:  # noqa: ASYNC110 - what is tested is the flag itself
+            await asyncio.sleep(0)
+        connection.close()
+        await ear.over
+    assert sent == got
+
+
+@pytest.mark.parametrize(
+    "code, reason", [(1000, ""), (1011, "Internal error encountered."), (1008, "no " + "x" * 119)]
+)
+async def test_the_peers_close_is_told(code, reason):
+    """Code and reason of the peer's close arrive, and that it was the peer who closed."""
+
+    async def leave(socket):
+        await socket.close(code, reason)
+
+    async with live_server(leave) as url:
+        ear = Ear()
+        await connect(at(url), ear)
+        closed = await ear.over
+    assert (code, reason, False) == (closed.code, closed.reason, closed.by_us)
+
+
+async def test_our_close_is_ours():
+    """After our close the peer's echo is not taken for its own will."""
+
+    async def stay(socket):
+        await socket.wait_closed()
+
+    async with live_server(stay) as url:
+        ear = Ear()
+        connection = await connect(at(url), ear)
+        await ear.opened
+        connection.close()
+        closed = await ear.over
+        connection.send(b"too late")
+    assert (1000, True) == (closed.code, closed.by_us)
+
+
+async def test_a_broken_connection_is_1006():
+    """A connection that ends without a close handshake is told as 1006."""
+
+    async def drop(socket):
+        socket.transport.abort()
+
+    async with live_server(drop) as url:
+        ear = Ear()
+        await connect(at(url), ear)
+        closed = await ear.over
+    assert (1006, False) == (closed.code, closed.by_us)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 503])
+async def test_a_refused_upgrade_tells_its_status(status):
+    """The HTTP status that refuses an upgrade arrives, with Retry-After."""
+
+    def refuse(connection, request):
+        response = connection.respond(http.HTTPStatus(status), "not today\n")
+        response.headers["Retry-After"] = "7"
+        return response
+
+    async with live_server(process_request=refuse) as url:
+        ear = Ear()
+        await connect(at(url), ear)
+        closed = await ear.over
+    assert (status, 7.0, False) == (closed.status, closed.retry_after_s, closed.unreachable)
+    assert "not today" == closed.reason
+
+
+async def test_a_port_where_nothing_listens_is_unreachable():
+    """When nobody answers, that is told as a close, with the address."""
+    async with live_server() as url:
+        pass
+    ear = Ear()
+    await connect(at(url), ear)
+    closed = await ear.over
+    assert closed.unreachable
+    assert "cannot connect to 127.0.0.1" in closed.reason
+
+
+async def test_a_server_that_is_no_websocket_server_is_unreachable():
+    """A peer that answers with something else than WebSocket is told as a close."""
+
+    async def shout(reader, writer):
+        writer.write(b"SSH-2.0-not-a-websocket\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(shout, "127.0.0.1", 0)
+    async with server:
+        ear = Ear()
+        await connect(at(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"), ear)
+        closed = await asyncio.wait_for(ear.over, 20)
+    assert closed.unreachable
+
+
+async def test_one_tls_context_serves_the_process(monkeypatch):
+    """However many TLS connections are opened, one context is made: making one costs more than streaming."""
+    import ssl
+
+    from harness.session import transport
+
+    transport.tls_context.cache_clear()
+    made = []
+    real = ssl.create_default_context
+    monkeypatch.setattr(
+        ssl, "create_default_context", lambda *a, **k: made.append(1) or real(*a, **k)
+    )
+    async with live_server() as url:
+        for _ in range(3):
+            ear = Ear()
+            await connect(at(url.replace("ws://", "wss://")), ear)
+            closed = await ear.over
+            assert closed.unreachable
+    assert [1] == made
+    transport.tls_context.cache_clear()
