@@ -141,11 +141,11 @@ def _loops(text: str) -> bool:
         return True
     tokens = mixed(text)
     for size in range(1, 11):
-        run = 1
-        for start in range(size, len(tokens) - size + 1):
+        run = 0
+        for start in range(size, len(tokens)):
             # `run` counts how long token after token has equalled the one `size` before it.
-            run = run + 1 if tokens[start] == tokens[start - size] else 1
-            covered = run + size - 1
+            run = run + 1 if tokens[start] == tokens[start - size] else 0
+            covered = run + size
             if covered >= LOOP_REPEATS * size and covered >= LOOP_SHARE * len(tokens):
                 return True
     return False
@@ -156,10 +156,9 @@ def _is_hallucination(score: Score, audio_s: Seconds | None) -> bool:
     much = counts.hypothesis_tokens >= 2 * counts.reference_tokens + 3
     if counts.reference_tokens and counts.errors > counts.reference_tokens and much:
         return True
-    return (
-        bool(audio_s)
-        and len(words(score.normalised_hypothesis)) > FASTEST_TOKENS_A_SECOND * audio_s
-    )
+    if audio_s is None:
+        return False
+    return len(words(score.normalised_hypothesis)) > FASTEST_TOKENS_A_SECOND * audio_s
 
 
 _EDGE = regex.compile(r"^D([0-9]+)|D([0-9]+)$")

@@ -1,0 +1,181 @@
+"""`harness score`: score a run again, or any table of transcript pairs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from harness.report.pairs import Pair
+
+
+@click.command(short_help="Score a run again, or any table of transcript pairs.")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("hypotheses", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--profile",
+    default="norm-1n",
+    show_default=True,
+    help="How texts are made comparable before they are counted.",
+)
+@click.option(
+    "--metric",
+    default="auto",
+    show_default=True,
+    help="Which rate is counted; auto takes each locale's own.",
+)
+@click.option("--language", help="Locale of pairs that name none.")
+@click.option("--json", "as_json", is_flag=True, help="Print rows, cells, totals and the profile.")
+def command(  # noqa: PLR0917 - Click passes them by name
+    path: Path,
+    hypotheses: Path | None,
+    profile: str,
+    metric: str,
+    language: str | None,
+    as_json: bool,
+) -> int:
+    """Score PATH: a run folder, or a table with the columns reference, hypothesis and locale.
+
+    Tables are CSV, TSV, JSON lines or Parquet; optional columns are id, speaker, dataset and model. NIST's formats
+    come as two files: REF.trn HYP.trn, or REF.stm HYP.ctm, with --language.
+
+    Example: harness score transcripts.tsv --metric CER --json
+    """
+    import msgspec
+
+    from harness.report.sheet import sheet
+
+    locale = None
+    if language is not None:
+        from harness.text.locales import canonical
+
+        locale = canonical(language).code
+    if path.is_dir():
+        pairs = _run_pairs(path, profile=profile, metric=metric)
+    else:
+        from harness.report.pairs import read_pairs
+
+        pairs = read_pairs(path, hypotheses, locale=locale)
+    document = sheet(pairs, profile=profile, metric=metric)
+    _warn(document, profile)
+    if as_json:
+        click.echo(msgspec.json.encode(document))
+    else:
+        click.echo(_table(document))
+    return 5 if document["totals"]["failed"] else 0
+
+
+def _run_pairs(path: Path, *, profile: str, metric: str) -> list[Pair]:
+    """Return the pairs of a run, and write its reports again under the profile and metric."""
+    from harness.errors import InputError
+    from harness.report.pairs import Pair
+
+    if not (path / "plan.json").exists():
+        raise InputError(
+            f"{path}: a folder without plan.json, so no run",
+            hint="name the table's file, or a folder below reports/",
+        )
+    from harness.report.build import build_reports
+
+    return [
+        Pair(
+            id=row.utterance_id,
+            reference=row.reference,
+            hypothesis=row.hypothesis,
+            locale=row.locale,
+            speaker=row.speaker,
+            dataset=row.dataset,
+            model=row.model,
+            repeat=str(row.repeat),
+            reason=(row.reason or row.outcome or "not attempted") if row.must_rerun else None,
+        )
+        for row in build_reports(path, profile=profile, metric=metric).rows
+    ]
+
+
+def _warn(document: dict[str, Any], profile: str) -> None:
+    """Say on stderr which rows have no rate and why, and which library numbers would take."""
+    from harness.text.numerals import missing_library
+
+    for row in document["rows"]:
+        if "reason" in row:
+            place = f"line {row['line']}, " if row["line"] else ""
+            click.echo(
+                f"not scored: {place}id {_plain(row['id'])}: {_plain(row['reason'])}", err=True
+            )
+    if not profile.endswith("n"):
+        return
+    lacking: dict[str, set[str]] = {}
+    for cell in document["cells"]:
+        if cell["metric"] and (package := missing_library(cell["locale"])):
+            lacking.setdefault(package, set()).add(cell["locale"])
+    for package, locales in sorted(lacking.items()):
+        click.echo(
+            f"warning: {package} is not installed, so numbers count as errors when written another way "
+            f"in {', '.join(sorted(locales))}\n  try: pip install 'live-harness[text]'",
+            err=True,
+        )
+
+
+def _table(document: dict[str, Any]) -> str:
+    """Return the cells as a table for people: a rate with its interval, and what it is made of."""
+    head = (
+        "dataset",
+        "locale",
+        "model",
+        "metric",
+        "rate",
+        "95 %",
+        "norm-1",
+        "S",
+        "D",
+        "I",
+        "tokens",
+        "scored",
+    )
+    rows: list[tuple[str, ...]] = [head]
+    for cell in document["cells"]:
+        low, high = cell["rate_low"], cell["rate_high"]
+        rows.append(
+            (
+                _plain(cell["dataset"]) or "-",
+                _plain(cell["locale"]),
+                _plain(cell["model"]) or "-",
+                cell["metric"] or "-",
+                _percent(cell["rate"]),
+                "-" if low is None else f"{100 * low:.2f} to {100 * high:.2f}",
+                _percent(cell["rate_norm1"]),
+                *(
+                    f"{cell[name]:,}"
+                    for name in ("substitutions", "deletions", "insertions", "reference_tokens")
+                ),
+                f"{cell['scored']:,}/{cell['utterances']:,}",
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    totals = document["totals"]
+    lines.append("")
+    if len(document["cells"]) > 1:
+        for name, label in (("macro_wer", "mean WER"), ("macro_cerns", "mean CER without spaces")):
+            count = len(totals[f"{name}_locales"])
+            if count > 1:
+                lines.append(f"{label} of {count} locales: {_percent(totals[name])}")
+    lines.append(
+        f"profile {document['profile']['id']}, code {document['profile']['code_sha256'][:12]}"
+    )
+    return "\n".join(lines)
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.2f} %"
+
+
+def _plain(text: str) -> str:
+    """Return text from a file without what a terminal would obey."""
+    return "".join(character if character.isprintable() else "�" for character in text)

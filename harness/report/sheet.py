@@ -1,0 +1,231 @@
+"""A table of pairs, scored: the document that `harness score --json` prints.
+
+Counts add inside a cell (dataset × locale × model) and rates come from the sums; across locales there are only means
+of rates. A pair without a rate stays, with its reason, and what was inserted where nothing was said is counted.
+
+Knows pairs and scores; does not know files, runs or the terminal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import UsageError
+from harness.score.faults import faults
+from harness.score.score import (
+    Judgement,
+    Score,
+    Unscored,
+    judgement,
+    profile_block,
+    rate,
+    score_text,
+    total,
+)
+from harness.stats.intervals import rate_interval
+from harness.text.locales import LOCALES, canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from harness.report.pairs import Pair
+    from harness.score.edits import EditCounts
+    from harness.stats.intervals import Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    pair: Pair
+    locale: str
+    """Canonical if it is known, else as the table writes it."""
+
+    judgement: Judgement
+
+    @property
+    def rate(self) -> float | None:
+        return self.judgement.rate if isinstance(self.judgement, Score) else None
+
+
+def sheet(pairs: Sequence[Pair], *, profile: str, metric: str) -> dict[str, Any]:
+    """Return `rows`, `cells`, `totals` and `profile` of scored pairs; UsageError for an unknown profile or metric."""
+    # What was typed wrong is said before any pair is judged.
+    score_text("", "", "en-US", profile=profile, metric=metric)
+    judged = [_judged(pair, profile, metric) for pair in pairs]
+    groups: dict[tuple[str, str, str], list[_Judged]] = {}
+    for one in judged:
+        groups.setdefault((one.pair.dataset, one.locale, one.pair.model), []).append(one)
+    locales = {one.locale for one in judged if isinstance(one.judgement, Score)}
+    return {
+        "rows": [_row(one) for one in judged],
+        "cells": [_cell(*key, group) for key, group in groups.items()],
+        "totals": _totals(judged, groups),
+        "profile": profile_block(profile, *(locales if len(locales) == 1 else ())),
+    }
+
+
+def _judged(pair: Pair, profile: str, metric: str) -> _Judged:
+    try:
+        locale = canonical(pair.locale).code
+    except UsageError as error:
+        why = error.what + (f"; {error.hint}" if error.hint else "")
+        return _Judged(pair=pair, locale=pair.locale, judgement=Unscored(reason=why))
+    if pair.reason:
+        return _Judged(pair=pair, locale=locale, judgement=Unscored(reason=pair.reason))
+    return _Judged(
+        pair=pair,
+        locale=locale,
+        judgement=judgement(
+            pair.reference, pair.hypothesis, locale, profile=profile, metric=metric
+        ),
+    )
+
+
+def _row(one: _Judged) -> dict[str, Any]:
+    pair, judged = one.pair, one.judgement
+    row: dict[str, Any] = {
+        "id": pair.id,
+        "dataset": pair.dataset,
+        "locale": one.locale,
+        "model": pair.model,
+        "speaker": pair.speaker,
+        "line": pair.line,
+        "metric": None,
+        "hits": None,
+        "substitutions": None,
+        "deletions": None,
+        "insertions": None,
+        "reference_tokens": None,
+        "rate": one.rate,
+        "normalised_reference": None,
+        "normalised_hypothesis": None,
+        "alignment": None,
+        "faults": [],
+    }
+    if isinstance(judged, Score):
+        row |= {"metric": judged.metric, **_counts(judged.counts)}
+        row["normalised_reference"] = judged.normalised_reference
+        row["normalised_hypothesis"] = judged.normalised_hypothesis
+        row["alignment"] = judged.alignment
+        row["faults"] = faults(judged)
+    if one.rate is None:
+        row["reason"] = _reason(pair, judged)
+    return row
+
+
+def _reason(pair: Pair, judged: Judgement) -> str:
+    if isinstance(judged, Unscored):
+        return judged.reason
+    if pair.reference and pair.reference.strip():
+        return f"the reference is empty under {judged.profile}"
+    return "the reference is empty"
+
+
+def _counts(counts: EditCounts) -> dict[str, int]:
+    return {
+        "hits": counts.hits,
+        "substitutions": counts.substitutions,
+        "deletions": counts.deletions,
+        "insertions": counts.insertions,
+        "reference_tokens": counts.reference_tokens,
+    }
+
+
+def _scores(group: Iterable[_Judged]) -> list[Score]:
+    return [one.judgement for one in group if isinstance(one.judgement, Score)]
+
+
+def _cell(dataset: str, locale: str, model: str, group: Sequence[_Judged]) -> dict[str, Any]:
+    scores = _scores(group)
+    counts = total(score.counts for score in scores)
+    metric = scores[0].metric if scores else None
+    scored = sum(one.rate is not None for one in group)
+    interval = _interval(group, metric)
+    words = total(score.companions["WER"] for score in scores)
+    return {
+        "dataset": dataset,
+        "locale": locale,
+        "model": model,
+        "metric": metric,
+        "utterances": len(group),
+        "scored": scored,
+        "failed": len(group) - scored,
+        "errors": counts.errors,
+        **_counts(counts),
+        "rate": rate(metric, counts) if metric else None,
+        "rate_low": interval.low if interval else None,
+        "rate_high": interval.high if interval else None,
+        "interval": _interval_block(interval, group),
+        "rate_norm1": rate(metric, _companion(scores, "norm-1")) if metric else None,
+        "wer": words.rate,
+        "cer": _companion(scores, "CER").rate,
+        "cerns": _companion(scores, "CERns").rate,
+        "mer": words.match_error_rate if scored else None,
+    }
+
+
+def _companion(scores: Iterable[Score], name: str) -> EditCounts:
+    return total(score.companions[name] for score in scores)
+
+
+def _interval(group: Sequence[_Judged], metric: str | None) -> Interval | None:
+    """Return the 95 % interval of a cell's rate over speakers, over utterances where nobody says who spoke."""
+    if metric in {None, "MER", "WIL"}:
+        return None
+    blocks: dict[tuple[str, str], list[Score]] = {}
+    for one in group:
+        if isinstance(one.judgement, Score):
+            key = ("speaker", one.pair.speaker) if one.pair.speaker else ("id", one.pair.id)
+            blocks.setdefault(key, []).append(one.judgement)
+    sums = [total(score.counts for score in block) for block in blocks.values()]
+    return rate_interval([(counts.errors, counts.reference_tokens) for counts in sums])
+
+
+def _interval_block(interval: Interval | None, group: Sequence[_Judged]) -> dict[str, Any] | None:
+    if interval is None:
+        return None
+    return {
+        "method": interval.method,
+        "blocks": interval.n_blocks,
+        "block": "speaker" if all(one.pair.speaker for one in group) else "utterance",
+        "seed": interval.seed,
+    }
+
+
+def _totals(
+    judged: Sequence[_Judged], groups: dict[tuple[str, str, str], list[_Judged]]
+) -> dict[str, Any]:
+    """Return summed counts, and means of the cells' rates: over a locale's cells, then over locales.
+
+    `macro_wer` is over locales that are measured in words, `macro_cerns` over all of them.
+    """
+    counts = total(score.counts for score in _scores(judged))
+    words: dict[str, list[float]] = {}
+    characters: dict[str, list[float]] = {}
+    for (_, locale, _), group in groups.items():
+        scores = _scores(group)
+        if locale in LOCALES and LOCALES[locale].metric == "WER":
+            _append(words, locale, _companion(scores, "WER").rate)
+        _append(characters, locale, _companion(scores, "CERns").rate)
+    scored = sum(one.rate is not None for one in judged)
+    return {
+        "utterances": len(judged),
+        "scored": scored,
+        "failed": len(judged) - scored,
+        "errors": counts.errors,
+        **_counts(counts),
+        "macro_wer": _macro(words),
+        "macro_wer_locales": sorted(words),
+        "macro_cerns": _macro(characters),
+        "macro_cerns_locales": sorted(characters),
+    }
+
+
+def _append(rates: dict[str, list[float]], locale: str, value: float | None) -> None:
+    if value is not None:
+        rates.setdefault(locale, []).append(value)
+
+
+def _macro(rates: dict[str, list[float]]) -> float | None:
+    return fmean(fmean(values) for values in rates.values()) if rates else None
