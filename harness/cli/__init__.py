@@ -19,8 +19,8 @@ COMMANDS = {
     "score": "Score a run again, or any table of transcript pairs.",
     "report": "Write a run's reports again.",
     "datasets": "List, show, check and import datasets.",
-    "languages": "List the locales that can be tested.",
-    "models": "List the models, their limits and prices.",
+    "languages": "List the locales that can be tested, and how each is measured.",
+    "models": "List the models: what they can do, what they cost, whether they still exist.",
     "emulate": "Serve the Live API on this machine, with a real recogniser.",
     "doctor": "Check this machine, the credentials and one session end to end.",
 }

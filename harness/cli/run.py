@@ -54,13 +54,11 @@ def _overrides(
 )
 @click.option(
     "--model",
-    "models",
     multiple=True,
     help="Model id; give it again for more. harness models lists them.",
 )
 @click.option(
     "--language",
-    "languages",
     multiple=True,
     help="Locale such as de-DE, or a set: guide, vertex24, native-audio. Default: all in the datasets.",
 )
@@ -107,7 +105,6 @@ def _overrides(
 )
 @click.option(
     "--repeat",
-    "repeats",
     type=click.IntRange(1),
     default=1,
     show_default=True,
@@ -115,7 +112,6 @@ def _overrides(
 )
 @click.option(
     "--set",
-    "overrides",
     multiple=True,
     callback=_overrides,
     metavar="PATH=VALUE",
@@ -144,8 +140,8 @@ def command(
     datasets: tuple[str, ...],
     service: Any,
     url: str | None,
-    models: tuple[str, ...],
-    languages: tuple[str, ...],
+    model: tuple[str, ...],
+    language: tuple[str, ...],
     limit: int | None,
     seed: int,
     concurrency: int,
@@ -153,8 +149,8 @@ def command(
     chunk_ms: int,
     turns: Any,
     transcript: Any,
-    repeats: int,
-    overrides: list[tuple[str, str]],
+    repeat: int,
+    set: list[tuple[str, str]],  # noqa: A002 - the option's name is also its variable's and its key's
     budget: float | None,
     dry_run: bool,
     out: Path | None,
@@ -178,16 +174,14 @@ def command(
     from harness.text.locales import select
     from harness.wire.live.setups import transcription_setup, with_overrides
 
-    locales = select(languages) if languages else None
+    locales = select(language) if language else None
     opened = [open_dataset(name) for name in dict.fromkeys(datasets or ("sample",))]
     notes = _notes(opened, locales)
     utterances = chosen(opened, locales, limit, seed)
-    names = list(dict.fromkeys(models)) or [DEFAULT_MODELS[service]]
+    names = list(dict.fromkeys(model)) or [DEFAULT_MODELS[service]]
     _warn_unknown(names)
     setups = {
-        name: with_overrides(
-            transcription_setup(name, turns=turns, transcript=transcript), overrides
-        )
+        name: with_overrides(transcription_setup(name, turns=turns, transcript=transcript), set)
         for name in names
     }
     plan = make_plan(
@@ -201,7 +195,7 @@ def command(
         pace=pace,
         chunk_ms=chunk_ms,
         turns=turns,
-        repeats=repeats,
+        repeats=repeat,
         seed=seed,
         command=_typed(),
         notes=notes,

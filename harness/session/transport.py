@@ -134,7 +134,7 @@ async def connect(endpoint: Endpoint, listener: Listener) -> Connection:
         socket_protocol.never_open(f"the name {uri.host} cannot be resolved: {error.strerror}")
     except OSError as error:
         socket_protocol.never_open(
-            f"cannot connect to {uri.host}:{uri.port}: {error.strerror or error}"
+            f"cannot connect to {uri.host}:{uri.port}: {error.strerror or str(error) or type(error).__name__}"
         )
     return socket_protocol
 

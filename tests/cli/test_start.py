@@ -1,0 +1,147 @@
+"""The command's door: it opens fast, and says what is wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from harness.cli import COMMANDS, root
+
+HEAVY = ("numpy", "pandas", "librosa", "jiwer", "websockets", "soundfile")
+
+HELP = """
+import sys
+sys.argv = ["harness", *{arguments!r}]
+from harness.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert end.code == 0, end.code
+third = {{name.partition(".")[0] for name in sys.modules}} - sys.stdlib_module_names
+print(sorted(third), file=sys.stderr)
+"""
+
+
+def python(code: str) -> subprocess.CompletedProcess:
+    """Run `code` in a fresh interpreter."""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+def baseline() -> set:
+    """Return what a bare interpreter of this environment has loaded already."""
+    code = "import sys; print(sorted({m.partition('.')[0] for m in sys.modules} - sys.stdlib_module_names))"
+    return set(eval(python(code).stdout))  # noqa: S307 - our own list
+
+
+@pytest.mark.wall
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)]
+)
+def test_help_imports_nothing_but_click(arguments):
+    """No help page imports a third-party module but click."""
+    ran = python(HELP.format(arguments=arguments))
+    assert 0 == ran.returncode, ran.stderr
+    loaded = set(eval(ran.stderr.strip().splitlines()[-1])) - baseline()  # noqa: S307 - our own list
+    assert loaded <= {"click", "harness", "__main__"}, loaded
+    assert not loaded & set(HEAVY)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_listed_help_is_the_commands_own(name):
+    """The one line that `harness --help` prints of a command is the command's own."""
+    command = root.get_command(None, name)
+    assert command is not None
+    assert COMMANDS[name].rstrip(".") == command.get_short_help_str(limit=200).rstrip(".")
+
+
+@pytest.mark.wall
+@pytest.mark.parametrize(
+    "arguments, code, words",
+    [
+        (["rum"], 2, ["'rum'", "run"]),
+        (["run", "--langage", "de"], 2, ["--langage", "--language"]),
+        (["run", "--language", "xx-YY"], 2, ["xx-YY"]),
+        (["run", "--language", "de-ED"], 2, ["de-ED", "de-DE"]),
+        (["run", "no-such-dataset"], 2, ["no-such-dataset"]),
+        (["run", "sampel"], 2, ["sampel", "sample"]),
+        (["run", "--service", "gemni"], 2, ["gemni", "gemini"]),
+        (["run", "--set", "generationConfig.temprature=1"], 2, ["temprature", "temperature"]),
+        (["run", "--set", "nonsense"], 2, ["nonsense", "PATH=VALUE"]),
+        (["run", "--pace", "-1"], 2, ["-1"]),
+        (["run", "--url", "ws://127.0.0.1:1/?key=abc"], 2, ["query", "GEMINI_API_KEY"]),
+        (["run", "--service", "gemini"], 4, ["GEMINI_API_KEY", "emulator"]),
+        (["run", "--service", "vertex"], 4, ["GOOGLE_CLOUD_PROJECT"]),
+        (["run", "--language", "kn-IN", "sample"], 3, ["no utterance"]),
+    ],
+)
+def test_what_is_typed_wrong_is_named(arguments, code, words, tmp_path):
+    """A wrong word on the command line is named, with the nearest right ones, in one message and the right exit code."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "harness", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert code == ran.returncode, ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert all(word in ran.stderr for word in words), ran.stderr
+    assert "abc" not in ran.stderr
+    assert "" == ran.stdout
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.wall
+@pytest.mark.parametrize(
+    "toml, words",
+    [
+        ("[run]\nconcurency = 3\n", ["concurency", "concurrency"]),
+        ("[rum]\nseed = 3\n", ["rum", "run"]),
+        ("[run\n", ["TOML"]),
+        ("[run]\npace = 'fast'\n", ["fast"]),
+    ],
+)
+def test_a_wrong_configuration_is_named(toml, words, tmp_path):
+    """An unknown key or value in a configuration file is named with the nearest right one, and exits with 2."""
+    config = tmp_path / "harness.toml"
+    config.write_text(toml)
+    ran = subprocess.run(
+        [sys.executable, "-m", "harness", "--config", str(config), "run", "--dry-run"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert 2 == ran.returncode, ran.stderr
+    assert all(word in ran.stderr for word in words), ran.stderr
+
+
+@pytest.mark.wall
+def test_flag_beats_environment_beats_file_beats_default(tmp_path, monkeypatch):
+    """An option's value comes from the flag, else the environment, else the configuration file, else its default."""
+    config = tmp_path / "harness.toml"
+    config.write_text("[run]\nrepeat = 2\nlanguage = ['de-DE', 'ru-RU']\n")
+
+    def sessions(*arguments):
+        ran = subprocess.run(
+            [sys.executable, "-m", "harness", *arguments, "--dry-run", "--json"],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=tmp_path,
+        )
+        import json
+
+        return json.loads(ran.stdout)["sessions"]
+
+    plain = sessions("run", "voices")
+    assert 34 == plain
+    from_file = sessions("--config", str(config), "run", "voices")
+    assert 2 * 2 == from_file
+    monkeypatch.setenv("HARNESS_RUN_REPEAT", "3")
+    assert 3 * 2 == sessions("--config", str(config), "run", "voices")
+    assert 5 * 2 == sessions("--config", str(config), "run", "voices", "--repeat", "5")
+    monkeypatch.setenv("HARNESS_RUN_LANGUAGE", "de-DE ru-RU pl-PL")
+    assert 5 * 3 == sessions("--config", str(config), "run", "voices", "--repeat", "5")

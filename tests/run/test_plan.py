@@ -1,0 +1,156 @@
+"""What a plan is, and what its identity covers."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.corpus.utterance import Dataset, Utterance
+from harness.errors import InputError
+from harness.run.folder import read_plan, write_plan
+from harness.run.plan import chosen, estimate, make_plan, run_id
+
+
+def wav(path: Path, seconds: float = 1.0, value: int = 0) -> Path:
+    """Write a WAV of a constant value."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16000)
+        file.writeframes(value.to_bytes(2, "little", signed=True) * round(seconds * 16000))
+    return path
+
+
+def dataset(folder: Path, count: int = 4, locales=("de-DE", "en-US")) -> Dataset:
+    """Return a dataset of `count` utterances a locale."""
+    items = tuple(
+        Utterance(
+            id=f"{locale}-{n}",
+            dataset="d",
+            audio=wav(folder / f"{locale}-{n}.wav", value=n),
+            reference="a",
+            locale=locale,
+            duration_s=1.0,
+        )
+        for locale in locales
+        for n in range(count)
+    )
+    return Dataset(name="d", title="t", root=folder, utterances=items)
+
+
+def made(folder: Path, **changes):
+    """Return the plan of a small dataset, with changes."""
+    data = changes.pop("data", None) or dataset(folder)
+    facts = {
+        "datasets": [data],
+        "utterances": data.utterances,
+        "service": "emulator",
+        "url": None,
+        "models": ["gemini-live-2.5-flash-preview"],
+        "setups": {"gemini-live-2.5-flash-preview": {"a": 1}},
+        "transcript": "input",
+        "pace": 1.0,
+        "chunk_ms": 100,
+        "turns": "manual",
+        "repeats": 1,
+        "seed": 0,
+        "command": "harness run d",
+    }
+    return make_plan(**(facts | changes))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"service": "gemini"},
+        {"models": ["another"], "setups": {"another": {"a": 1}}},
+        {"setups": {"gemini-live-2.5-flash-preview": {"a": 2}}},
+        {"transcript": "reply"},
+        {"pace": 0.0},
+        {"chunk_ms": 40},
+        {"turns": "auto"},
+        {"repeats": 2},
+        {"seed": 1},
+        {"url": "wss://proxy.example/"},
+    ],
+)
+def test_what_is_asked_of_the_service_is_the_identity(tmp_path, change):
+    """Whatever changes what is asked of the service changes the plan's hash."""
+    assert made(tmp_path).hash != made(tmp_path, **change).hash
+
+
+def test_what_is_not_asked_is_not_the_identity(tmp_path):
+    """References, the command and the port of an endpoint leave the hash as it is."""
+    import msgspec
+
+    data = dataset(tmp_path)
+    mended = tuple(msgspec.structs.replace(u, reference="better") for u in data.utterances)
+    base = made(tmp_path, data=data)
+    assert base.hash == made(tmp_path, data=msgspec.structs.replace(data, utterances=mended)).hash
+    assert base.hash == made(tmp_path, command="harness run d --concurrency 3").hash
+    assert (
+        made(tmp_path, url="ws://127.0.0.1:1000/").hash
+        == made(tmp_path, url="ws://127.0.0.1:2000/").hash
+    )
+
+
+def test_other_audio_is_another_plan(tmp_path):
+    """The bytes of the audio are part of the identity, its path is not."""
+    base = made(tmp_path)
+    wav(tmp_path / "de-DE-0.wav", value=77)
+    data = dataset(tmp_path)
+    wav(tmp_path / "de-DE-0.wav", value=77)
+    assert base.hash != made(tmp_path, data=data).hash
+
+
+def test_a_plan_is_read_back_as_written(tmp_path):
+    """plan.json gives the plan back."""
+    plan = made(tmp_path)
+    write_plan(tmp_path, plan)
+    assert plan == read_plan(tmp_path)
+
+
+def test_the_run_id_is_the_time_and_the_hash(tmp_path):
+    """A run is called after when it was planned, in UTC, and the first eight digits of its hash."""
+    import msgspec
+
+    plan = msgspec.structs.replace(made(tmp_path), created_at="2026-11-21T14:03:12.345Z")
+    assert f"20261121-140312-{plan.hash[:8]}" == run_id(plan)
+
+
+@given(st.integers(1, 5), st.integers(0, 3))
+def test_a_limited_choice_is_seeded_and_kept_in_order(tmp_path_factory, limit, seed):
+    """At most `limit` a locale are chosen, the same for the same seed, in the dataset's order."""
+    data = dataset(tmp_path_factory.mktemp("d"), count=5)
+    picked = chosen([data], None, limit, seed)
+    assert picked == chosen([data], None, limit, seed)
+    order = [u.id for u in data.utterances]
+    assert sorted(picked, key=lambda u: order.index(u.id)) == picked
+    assert {"de-DE": limit, "en-US": limit} == {
+        locale: sum(u.locale == locale for u in picked) for locale in ("de-DE", "en-US")
+    }
+
+
+def test_a_larger_choice_of_other_locales_does_not_change_ours(tmp_path):
+    """What is chosen of one locale does not depend on which other locales are there."""
+    data = dataset(tmp_path, count=6)
+    both = [u for u in chosen([data], None, 2, 7) if u.locale == "de-DE"]
+    assert both == chosen([data], ["de-DE"], 2, 7)
+
+
+def test_an_empty_selection_says_what_there_is(tmp_path):
+    """When no utterance is left, the error names the locales that the datasets hold."""
+    with pytest.raises(InputError, match="de-DE, en-US"):
+        chosen([dataset(tmp_path)], ["pl-PL"], None, 0)
+
+
+def test_the_estimate_adds_up(tmp_path):
+    """Sessions, audio and tokens are those of utterances × models × repeats."""
+    told = estimate(made(tmp_path, repeats=3), 4)
+    assert (24, 24.0, 0) == (told.sessions, told.audio_s, told.unknown_lengths)
+    assert told.wall_s > 24.0 / 4
+    assert told.cost_usd > 0

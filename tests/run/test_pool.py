@@ -1,0 +1,337 @@
+"""Whole runs in virtual time: every slot ends once, whatever the service does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.clock import VirtualTimeLoop, run_virtual
+from harness.errors import InputError, RefusedError
+from harness.run.folder import read_journal, slots
+from harness.trace import read_trace
+from tests.run.runs import final_slots, plan, run, utterance
+from tests.session.memory import MODEL, Service, polite
+
+QUOTA = "You exceeded your current quota, please check your plan and billing details."
+
+
+class Crowded(Service):
+    """Admits so many sessions at once and refuses more for quota, as the service does."""
+
+    def __init__(self, admits: int) -> None:
+        super().__init__(self._answer)
+        self.admits = admits
+        self.inside: set = set()
+        self.most = 0
+
+    async def connect(self, endpoint, listener):
+        line = await super().connect(endpoint, listener)
+        hang_up = line.hang_up
+
+        def leave(*args, **more):
+            self.inside.discard(line)
+            hang_up(*args, **more)
+
+        line.hang_up = leave
+        return line
+
+    def _answer(self, line, frame):
+        if "setup" in frame:
+            if len(self.inside) >= self.admits:
+                line.hang_up(1011, QUOTA)
+                return
+            self.inside.add(line)
+            self.most = max(self.most, len(self.inside))
+        polite(" hello")(line, frame)
+
+
+@settings(max_examples=20)
+@given(st.integers(1, 12), st.integers(1, 3), st.integers(1, 6))
+def test_every_slot_ends_exactly_once(tmp_path_factory, count, repeats, concurrency):
+    """Utterances × models × repeats each get exactly one final record, whatever the concurrency."""
+    folder = tmp_path_factory.mktemp("run")
+    made = plan(
+        [utterance(n, 0.2) for n in range(count)], models=(MODEL, "another-model"), repeats=repeats
+    )
+    tally = run_virtual(run(made, folder, Service(polite(" hello")), concurrency=concurrency))
+    assert sorted(slots(made)) == sorted(final_slots(folder))
+    assert count * repeats * 2 == tally.done == tally.wanted
+    assert 0 == tally.failed
+
+
+def test_sessions_at_once_are_bounded(tmp_path):
+    """Never more sessions are open than asked for, and that many are."""
+    crowd = Crowded(1000)
+    run_virtual(run(plan([utterance(n, 2.0) for n in range(30)]), tmp_path, crowd, concurrency=7))
+    assert 7 == crowd.most
+
+
+@pytest.mark.parametrize("admits", [1, 3])
+def test_a_quota_makes_utterances_wait_not_fail(tmp_path, admits):
+    """A service that admits fewer sessions than we open refuses some; every utterance is transcribed all the same."""
+    crowd = Crowded(admits)
+    made = plan([utterance(n, 1.0) for n in range(60)])
+    tally = run_virtual(run(made, tmp_path, crowd, concurrency=16))
+    records = read_journal(tmp_path)
+    assert sorted(slots(made)) == sorted(final_slots(tmp_path))
+    assert {"ok"} == {r.outcome for r in records if r.final}
+    assert tally.quota_waits == sum(r.failure == "quota" for r in records)
+    assert 0 < tally.quota_waits < 120
+    assert admits == crowd.most
+
+
+def test_concurrency_recovers_when_the_quota_does(tmp_path):
+    """When the service admits more again, more sessions are opened again."""
+    crowd = Crowded(2)
+
+    def widen(pool):
+        asyncio.get_running_loop().call_later(60, setattr, crowd, "admits", 8)
+
+    run_virtual(
+        run(
+            plan([utterance(n, 1.0) for n in range(300)]),
+            tmp_path,
+            crowd,
+            concurrency=8,
+            meddle=widen,
+        )
+    )
+    assert 8 == crowd.most
+
+
+def test_a_transient_failure_is_tried_again(tmp_path):
+    """Two breaks and a success leave three records, of which the last is final and ok, and three traces."""
+    times = Counter()
+
+    def shaky(line, frame):
+        if "setup" in frame:
+            times["n"] += 1
+            if times["n"] <= 2:
+                line.hang_up(1011, "Internal error encountered.")
+                return
+        polite(" hello")(line, frame)
+
+    run_virtual(run(plan([utterance(0)]), tmp_path, Service(shaky)))
+    records = read_journal(tmp_path)
+    assert [(1, False), (2, False), (3, True)] == [(r.attempt, r.final) for r in records]
+    assert ["failed_server", "failed_server", "ok"] == [r.outcome for r in records]
+    assert ["transient", "transient", None] == [r.failure for r in records]
+    assert 3 == len({read_trace(tmp_path / r.trace).header.attempt for r in records})
+
+
+def test_a_lasting_failure_ends_after_three_attempts(tmp_path):
+    """A service that always breaks is given three attempts an utterance; the rows say why, and the run ends."""
+
+    def broken(line, frame):
+        if "setup" in frame:
+            line.hang_up(1011, "Internal error encountered.")
+
+    tally = run_virtual(run(plan([utterance(n) for n in range(5)]), tmp_path, Service(broken)))
+    finals = [r for r in read_journal(tmp_path) if r.final]
+    assert 5 == len(finals) == tally.failed
+    assert {("failed_server", 3, "closed 1011: Internal error encountered.")} == {
+        (r.outcome, r.attempt, r.reason) for r in finals
+    }
+
+
+def refuse(code, reason):
+    """Return a service that refuses every setup."""
+
+    def answer(line, frame):
+        if "setup" in frame:
+            line.hang_up(code, reason)
+
+    return Service(answer)
+
+
+@pytest.mark.parametrize(
+    "code, reason, words",
+    [
+        (1007, "API key not valid. Please pass a valid API key.", "credentials"),
+        (1008, f"models/{MODEL} is not found for API version v1beta, or is not supported", "model"),
+        (1007, "Request contains an invalid argument.", "configuration"),
+    ],
+)
+def test_what_refuses_everything_is_told_at_the_first_refusal(tmp_path, code, reason, words):
+    """A refused key, model or configuration ends the run after as many sessions as were open, and nothing is final."""
+    service = refuse(code, reason)
+    with pytest.raises(RefusedError) as error:
+        run_virtual(
+            run(plan([utterance(n) for n in range(1000)]), tmp_path, service, concurrency=4)
+        )
+    assert words in str(error.value)
+    assert reason in str(error.value)
+    assert len(service.lines) <= 8
+    assert [] == final_slots(tmp_path)
+
+
+def test_one_refused_model_does_not_end_the_others(tmp_path):
+    """When one of two models is refused, its utterances are failed rows with the reason and the other's are done."""
+
+    def answer(line, frame):
+        if "setup" in frame and "odd" in frame["setup"].get("model", ""):
+            line.hang_up(
+                1008, "models/odd is not found for API version v1beta, or is not supported"
+            )
+            return
+        polite(" hello")(line, frame)
+
+    class Named(Service):
+        async def connect(self, endpoint, listener):
+            return await super().connect(endpoint, listener)
+
+    from harness.run import stream
+
+    service = Named(answer)
+    made = plan([utterance(n) for n in range(20)], models=(MODEL, "odd"))
+    original = stream.Streamer.__init__
+
+    def with_names(self, **more):
+        import msgspec
+
+        more["setups"] = {
+            m: msgspec.structs.replace(s, model=f"models/{m}") for m, s in more["setups"].items()
+        }
+        original(self, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stream.Streamer, "__init__", with_names)
+        run_virtual(run(made, tmp_path, service, concurrency=3))
+    finals = [r for r in read_journal(tmp_path) if r.final]
+    assert 40 == len(finals)
+    assert {"ok"} == {r.outcome for r in finals if r.model == MODEL}
+    odd = [r for r in finals if r.model == "odd"]
+    assert {"model_not_found"} == {r.failure for r in odd}
+    assert all("is not found" in r.reason for r in odd)
+    assert sum(r.trace is not None for r in odd) <= 3
+
+
+def test_nothing_at_the_address_ends_the_run(tmp_path):
+    """When nothing answers, the run ends after one utterance's attempts, with an error about the place."""
+    service = Service(
+        lambda line, _: line.hang_up(None, "cannot connect", unreachable=True), upgraded=False
+    )
+    with pytest.raises(InputError, match="nothing answers"):
+        run_virtual(
+            run(plan([utterance(n) for n in range(1000)]), tmp_path, service, concurrency=2)
+        )
+    assert len(service.lines) <= 6
+
+
+def test_an_unreadable_clip_is_a_row(tmp_path):
+    """A clip that cannot be read is a final row that says why; the others are done, and nothing was sent for it."""
+    import msgspec
+
+    lost = msgspec.structs.replace(utterance(1), duration_s=None)
+    service = Service(polite(" hello"))
+    tally = run_virtual(run(plan([utterance(0), lost, utterance(2)]), tmp_path, service))
+    by_id = {r.utterance: r for r in read_journal(tmp_path)}
+    assert ("failed_client", "input", None) == (
+        by_id["u0001"].outcome,
+        by_id["u0001"].failure,
+        by_id["u0001"].trace,
+    )
+    assert "no such file" in by_id["u0001"].reason
+    assert {"ok"} == {by_id["u0000"].outcome, by_id["u0002"].outcome}
+    assert (3, 1, 2) == (tally.done, tally.failed, len(service.lines))
+
+
+def test_a_stop_drains_and_the_same_run_continues(tmp_path):
+    """After a stop the open sessions end; going on does what is missing, and nothing twice."""
+    made = plan([utterance(n) for n in range(20)])
+    first = Service(polite(" hello"))
+    tally = run_virtual(
+        run(
+            made,
+            tmp_path,
+            first,
+            concurrency=4,
+            meddle=lambda pool: asyncio.get_running_loop().call_later(1.5, pool.stop, "test"),
+        )
+    )
+    assert "test" == tally.stopped
+    assert 4 == len(final_slots(tmp_path)) == len(first.lines)
+    second = Service(polite(" hello"))
+    run_virtual(run(made, tmp_path, second, concurrency=4))
+    assert 16 == len(second.lines)
+    assert sorted(slots(made)) == sorted(final_slots(tmp_path))
+
+
+def test_a_cut_run_continues(tmp_path):
+    """A run that is cut down in the middle, sessions open, continues: every slot ends once."""
+    made = plan([utterance(n) for n in range(20)])
+
+    async def cut():
+        task = asyncio.create_task(run(made, tmp_path, Service(polite(" hello"))))
+        await asyncio.sleep(5.0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    run_virtual(cut())
+    done = len(final_slots(tmp_path))
+    assert 0 < done < 20
+    service = Service(polite(" hello"))
+    run_virtual(run(made, tmp_path, service))
+    assert 20 - done == len(service.lines)
+    assert sorted(slots(made)) == sorted(final_slots(tmp_path))
+
+
+def test_the_budget_stops_the_run_cleanly(tmp_path):
+    """No session is begun after the budget is spent; what was open is kept, the rest is unattempted."""
+
+    def dear(line, frame):
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+        elif "activityEnd" in frame.get("realtimeInput", {}):
+            line.say({"serverContent": {"inputTranscription": {"text": " hello"}}})
+            bill = {
+                "promptTokenCount": 1_000_000,
+                "totalTokenCount": 1_000_000,
+                "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 1_000_000}],
+            }
+            line.say({"serverContent": {"turnComplete": True}, "usageMetadata": bill})
+
+    service = Service(dear)
+    tally = run_virtual(
+        run(
+            plan([utterance(n) for n in range(50)]),
+            tmp_path,
+            service,
+            concurrency=2,
+            budget_usd=10.0,
+        )
+    )
+    assert "budget" in tally.stopped
+    assert 10.0 <= tally.cost_usd <= 10.0 + 2 * 3.0
+    assert tally.done == len(service.lines) < 50
+
+
+def test_a_run_is_deterministic(tmp_path):
+    """In virtual time the same run leaves the same journal, times of day aside."""
+    import msgspec
+
+    journals = []
+    for name in ("a", "b"):
+        folder = tmp_path / name
+        run_virtual(run(plan([utterance(n) for n in range(12)]), folder, Crowded(3), concurrency=6))
+        journals.append([msgspec.structs.replace(r, started_at="") for r in read_journal(folder)])
+    assert journals[0] == journals[1]
+
+
+def test_virtual_time_is_really_virtual(tmp_path):
+    """Thirty one-minute sessions, half at a time, end after their two minutes on a clock that nobody waits for."""
+    loop = VirtualTimeLoop()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(
+            run(
+                plan([utterance(n, 60.0) for n in range(30)]),
+                tmp_path,
+                Service(polite(" x")),
+                concurrency=15,
+            )
+        )
+        assert 120 < loop.time() < 140
