@@ -122,20 +122,27 @@ _Record = tuple[int, "dict[str, Any] | _UnusableError"]
 
 def _pairs(path: Path, records: Iterator[_Record], locale: str | None) -> list[Pair]:
     pairs: list[Pair] = []
-    faults: list[str] = []
+    faults: dict[str, list[int]] = {}
     taken: dict[tuple[str, str, str, str], int] = {}
     for number, cells in records:
         try:
             pair = _pair(cells, number, locale)
         except _UnusableError as fault:
-            faults.append(f"{path}:{number}: {fault}")
+            faults.setdefault(str(fault), []).append(number)
             continue
         first = taken.setdefault((pair.dataset, pair.model, pair.repeat, pair.id), number)
         if first != number:
-            faults.append(f"{path}:{number}: id “{pair.id}” is also that of line {first}")
+            faults.setdefault(f"id “{pair.id}” is also that of line {first}", []).append(number)
         pairs.append(pair)
     if faults:
-        raise _input_error(path, faults)
+        raise _input_error(
+            path,
+            [
+                f"{path}:{numbers[0]}: {what}"
+                + (f" (and {len(numbers) - 1} more lines)" if numbers[1:] else "")
+                for what, numbers in faults.items()
+            ],
+        )
     if not pairs:
         raise InputError(f"{path}: holds no pairs of transcripts")
     return pairs

@@ -1,0 +1,51 @@
+"""`harness report`: write a run's reports again."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command(short_help="Write a run's reports again.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--profile",
+    default="norm-1n",
+    show_default=True,
+    help="How texts are made comparable before they are counted.",
+)
+@click.option(
+    "--metric",
+    default="auto",
+    show_default=True,
+    help="Which rate is the headline; auto takes each locale's own.",
+)
+@click.option(
+    "--excel", is_flag=True, help="Begin the CSV files with the mark Excel needs to read UTF-8."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print summary.json instead of the table.")
+def command(run: Path, profile: str, metric: str, excel: bool, as_json: bool) -> None:
+    """Score RUN (a run folder) again from its journal and traces, and write every report into it.
+
+    No session is opened. The same folder, profile and version give the same bytes.
+
+    Example: harness report reports/20261121-140312-1f0c9a7e --profile norm-1
+    """
+    from harness.report.build import build_reports
+    from harness.report.digest import summary_rich, summary_text
+    from harness.report.table import UTTERANCES
+    from harness.report.write import PAGE, SUMMARY_CSV, SUMMARY_MD, json_bytes
+
+    table = build_reports(run, profile=profile, metric=metric, excel=excel)
+    if as_json:
+        click.echo(json_bytes(table.summary), nl=False)
+    elif sys.stdout.isatty():
+        from rich.console import Console
+
+        Console().print(summary_rich(table.summary))
+    else:
+        click.echo(summary_text(table.summary))
+    names = f"{PAGE}, {SUMMARY_MD}, {SUMMARY_CSV}, {UTTERANCES}"
+    click.echo(f"written into {click.format_filename(run)}: {names}", err=True)

@@ -1,0 +1,127 @@
+"""Where speech begins and ends in every clip of a run: found once, kept in `speech.jsonl`.
+
+Latency is counted from these. A person's annotation beats our detector, which beats the clip's own ends.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from harness.errors import InputError
+from harness.units import SAMPLE_RATE, Seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from harness.run.record import PlannedUtterance
+
+SPEECH = "speech.jsonl"
+
+Source = Literal["annotation", "detected", "clip"]
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """Speech in a clip, s from its first sample."""
+
+    start_s: Seconds
+    end_s: Seconds
+    source: Source
+    """`annotation` of the dataset, `detected` in the signal, or the `clip`'s own ends."""
+
+
+class AudioSpan(msgspec.Struct, frozen=True, kw_only=True):
+    """What was listened to. The same bytes are listened to once, whatever file they lie in."""
+
+    sha256: str | None
+    """Of the file's bytes, hex; None: it could not be read when planned."""
+
+    audio: str
+    """The file's path, so that people find it."""
+
+    offset_s: Seconds
+    duration_s: Seconds | None
+
+    @property
+    def key(self) -> tuple[str, Seconds, Seconds | None]:
+        """What makes two spans the same."""
+        return (self.sha256 or self.audio, self.offset_s, self.duration_s)
+
+
+class _Line(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of `speech.jsonl`."""
+
+    span: AudioSpan
+    bounds: Bounds | None
+    """None: listened to, and no speech was found."""
+
+
+class SpeechBook:
+    """The speech bounds of a run's clips: what `speech.jsonl` holds, and what is found on the way."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / SPEECH
+        self._known = _read(self._path)
+        self._gone: set[tuple[str, Seconds, Seconds | None]] = set()
+
+    def bounds(self, utterance: PlannedUtterance, audio_s: Seconds | None) -> Bounds | None:
+        """Return where speech lies in a clip of `audio_s`; None when not even its length is known."""
+        if annotated := _annotation(utterance):
+            return annotated
+        span = AudioSpan(
+            sha256=utterance.sha256,
+            audio=utterance.audio,
+            offset_s=utterance.offset_s,
+            duration_s=utterance.duration_s,
+        )
+        if span.key not in self._known and span.key not in self._gone:
+            try:
+                self._known[span.key] = _Line(span=span, bounds=_detected(span))
+            except InputError:
+                self._gone.add(span.key)  # not kept: the file may be back the next time
+        line = self._known.get(span.key)
+        if line and line.bounds:
+            return line.bounds
+        return None if audio_s is None else Bounds(start_s=0.0, end_s=audio_s, source="clip")
+
+    def lines(self) -> Iterable[bytes]:
+        """Return the lines of `speech.jsonl`, in the order the clips were met."""
+        return [msgspec.json.encode(line) for line in self._known.values()]
+
+
+def _read(path: Path) -> dict[tuple[str, Seconds, Seconds | None], _Line]:
+    """Return what is kept at `path`; nothing when it is missing or not ours: it can be found again."""
+    try:
+        lines = [msgspec.json.decode(line, type=_Line) for line in path.read_bytes().splitlines()]
+    except (OSError, msgspec.DecodeError):
+        return {}
+    return {line.span.key: line for line in lines}
+
+
+def _annotation(utterance: PlannedUtterance) -> Bounds | None:
+    """Return the tags `speech_start` and `speech_end` (s from the clip's first sample) when both are sound."""
+    try:
+        start, end = (float(utterance.tags[tag]) for tag in ("speech_start", "speech_end"))
+    except (KeyError, TypeError, ValueError):
+        return None
+    if not (math.isfinite(start) and math.isfinite(end) and 0 <= start < end):
+        return None
+    return Bounds(start_s=start, end_s=end, source="annotation")
+
+
+def _detected(span: AudioSpan) -> Bounds | None:
+    """Return what the detector finds, to the sample; InputError when the audio is gone or unreadable."""
+    from pathlib import Path
+
+    from harness.audio.load import load
+    from harness.audio.speech import speech_bounds
+
+    clip = load(Path(span.audio), offset_s=span.offset_s, duration_s=span.duration_s)
+    found = speech_bounds(clip)
+    if found is None:
+        return None
+    start, end = (round(t * SAMPLE_RATE) / SAMPLE_RATE for t in (found.start_s, found.end_s))
+    return Bounds(start_s=start, end_s=end, source="detected")

@@ -1,0 +1,182 @@
+"""A run folder's reports, all of them, from its plan, journal and traces alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness import __version__
+from harness.errors import InputError
+from harness.report import findings, summary
+from harness.report.bounds import SPEECH, SpeechBook
+from harness.report.digest import summary_markdown
+from harness.report.render import page
+from harness.report.rows import rows
+from harness.report.table import RunTable
+from harness.report.write import PAGE, SUMMARY_MD, table_files, write_files
+from harness.run.folder import read_journal, read_plan, slot, slots
+from harness.score.score import profile_block
+from harness.trace import hypothesis, read_trace
+from harness.wire.live.catalogue import find
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from harness.report.rows import Row
+    from harness.run.record import Plan
+    from harness.trace import Channel, Fragment
+
+
+def build_reports(
+    folder: Path, *, profile: str = "norm-1n", metric: str = "auto", excel: bool = False
+) -> RunTable:
+    """Score the run in `folder`, write every report into it, and return its table.
+
+    Speech bounds are found once per clip and kept in `speech.jsonl`. UsageError names an unknown profile or metric;
+    InputError says what is missing or cannot be written.
+    """
+    plan = read_plan(folder)
+    speech = SpeechBook(folder)
+    table = run_table(folder, plan, speech, profile=profile, metric=metric)
+
+    def fragments(row: Row) -> Sequence[Fragment]:
+        return _fragments(folder, row, plan.transcript)
+
+    write_files(
+        folder,
+        {
+            SPEECH: b"".join(line + b"\n" for line in speech.lines()),
+            **table_files(table, excel=excel),
+            SUMMARY_MD: summary_markdown(table.summary).encode(),
+            PAGE: page(table, fragments),
+        },
+    )
+    return table
+
+
+def run_table(
+    folder: Path, plan: Plan, speech: SpeechBook, *, profile: str, metric: str
+) -> RunTable:
+    """Return the run in `folder` as a table; nothing is written."""
+    records = read_journal(folder)
+    scored = list(rows(plan, records, speech, profile=profile, metric=metric))
+    if not scored:
+        raise InputError(f"{folder}: there is nothing to report", why="its plan is empty")
+    wanted = set(slots(plan))
+    foreign = sum(slot(record) not in wanted for record in records)
+    return RunTable(
+        folder=folder,
+        rows=scored,
+        summary=_summary(folder, plan, scored, foreign=foreign, profile=profile, metric=metric),
+    )
+
+
+def _summary(
+    folder: Path, plan: Plan, scored: Sequence[Row], *, foreign: int, profile: str, metric: str
+) -> summary.Summary:
+    block = profile_block(profile)
+    cells = summary.cells(scored, profile=block["id"], interval=_interval)
+    standings = summary.standings(scored, cells)
+    datasets = _datasets(plan)
+    spots = findings.deaf_spots(scored)
+    cost = summary.cost(scored)
+    begun = [row.record.started_at for row in scored if row.record]
+    return summary.Summary(
+        run=folder.resolve().name,
+        harness=__version__,
+        plan_hash=plan.hash,
+        created_at=plan.created_at,
+        last_session_at=max(begun, default=None),
+        service=plan.service,
+        endpoints=sorted(
+            {row.record.endpoint for row in scored if row.record and row.record.endpoint}
+        ),
+        task=plan.task,
+        transcript=plan.transcript,
+        pace=plan.pace,
+        chunk_ms=plan.chunk_ms,
+        turns=plan.turns,
+        repeats=plan.repeats,
+        seed=plan.seed,
+        command=plan.command,
+        versions=plan.versions,
+        environment=plan.environment,
+        setups=plan.setups,
+        datasets=datasets,
+        models=plan.models,
+        locales=sorted({row.locale for row in scored}),
+        profile=summary.Profile(
+            id=block["id"],
+            metric=metric,
+            code_sha256=block["code_sha256"],
+            versions=block["versions"],
+        ),
+        prices_as_of=_prices_as_of(plan),
+        labels=findings.labels(scored),
+        verdict=findings.verdict(plan, scored, standings, cost),
+        warnings=findings.warnings(plan, scored, cells, datasets, spots, foreign=foreign),
+        deaf_spots=spots,
+        sessions=len(scored),
+        scored=sum(row.counts is not None for row in scored),
+        failed=sum(row.must_rerun for row in scored),
+        attempts=sum(row.attempts for row in scored),
+        audio_s=summary.audio(scored) or 0.0,
+        cost_usd=cost,
+        certificate=summary.certificate(scored),
+        standings=standings,
+        cells=cells,
+        troubles=summary.troubles(scored),
+    )
+
+
+def _interval(scored: Sequence[Row]) -> tuple[float, float] | None:
+    """Return the ends of the 95 % interval of the pooled rate over speakers, over utterances where they are unknown.
+
+    None: too few of them, or a metric that is no ratio of errors to reference tokens.
+    """
+    from harness.stats.intervals import rate_interval
+
+    if scored[0].metric in ("MER", "WIL"):
+        return None
+    blocks: dict[str, list[Row]] = {}
+    for row in scored:
+        blocks.setdefault(row.speaker or row.utterance_id, []).append(row)
+    sums = [summary.pooled(row.counts for row in block) for block in blocks.values()]
+    found = rate_interval([(block.errors, block.reference_tokens) for block in sums])
+    return (found.low, found.high) if found else None
+
+
+def _datasets(plan: Plan) -> list[summary.DatasetFacts]:
+    found = []
+    for dataset in plan.datasets:
+        own = [utterance for utterance in plan.utterances if utterance.dataset == dataset.name]
+        found.append(
+            summary.DatasetFacts(
+                name=dataset.name,
+                title=dataset.title,
+                licence=dataset.licence,
+                synthetic=dataset.synthetic,
+                utterances=len(own),
+                locales=sorted({utterance.locale for utterance in own}),
+            )
+        )
+    return found
+
+
+def _prices_as_of(plan: Plan) -> str | None:
+    """Return the oldest date among the prices of the plan's models; None when none of them has one."""
+    known = [find(model) for model in plan.models]
+    return min((model.price.as_of for model in known if model and model.price), default=None)
+
+
+def _fragments(folder: Path, row: Row, channel: Channel) -> Sequence[Fragment]:
+    """Return a row's transcript as it came; nothing when its trace is gone or torn: the journal has the text."""
+    if row.record is None or row.record.trace is None:
+        return ()
+    path = (folder / row.record.trace).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        return ()
+    try:
+        return hypothesis(read_trace(path), channel).fragments
+    except InputError:
+        return ()

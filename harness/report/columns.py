@@ -1,0 +1,297 @@
+"""The columns of `utterances.csv` and `summary.csv`: declared once, here, as data.
+
+The tables are written and read by these lists, and docs/columns.md is generated from them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Kind = Literal["text", "whole", "real", "flag"]
+"""What a cell holds: text, a whole number, a real number, or `True`/`False`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of a table."""
+
+    name: str
+    kind: Kind
+    unit: str = ""
+    """Unit of the numbers; empty where they have none."""
+
+    meaning: str
+    missing: str = "never"
+    """When the cell is empty."""
+
+
+def _column(
+    name: str, kind: Kind, meaning: str, *, unit: str = "", missing: str = "never"
+) -> Column:
+    return Column(name=name, kind=kind, unit=unit, meaning=meaning, missing=missing)
+
+
+_UNSCORED = "the row is not scored: `reason` says why"
+_NO_SESSION = "no session was ever opened, or the run was not paced"
+_NO_USAGE = "no attempt brought a usage record"
+
+UTTERANCE_COLUMNS: tuple[Column, ...] = (
+    _column("utterance_id", "text", "The utterance's id, unique in its dataset."),
+    _column("dataset", "text", "Name of the dataset."),
+    _column("locale", "text", "BCP-47 locale of the utterance."),
+    _column("model", "text", "Model id."),
+    _column("repeat", "whole", "Which repeat of the cell, from 1."),
+    _column(
+        "outcome",
+        "text",
+        "How the last attempt ended: `ok`, `ok_empty`, `partial`, `failed_server`, `blocked`, `failed_quota`, "
+        "`failed_client`.",
+        missing="the session was planned and has no final attempt",
+    ),
+    _column(
+        "reference",
+        "text",
+        "What was said, as the dataset writes it.",
+        missing="the dataset has none",
+    ),
+    _column(
+        "hypothesis",
+        "text",
+        "What was heard, as the service wrote it.",
+        missing="the session gave no text, or it was empty",
+    ),
+    _column(
+        "metric",
+        "text",
+        "Which rate `rate` is, as the locale wants it or as asked for.",
+        missing=_UNSCORED,
+    ),
+    _column(
+        "errors",
+        "whole",
+        "Substitutions + deletions + insertions.",
+        unit="tokens",
+        missing=_UNSCORED,
+    ),
+    _column("hits", "whole", "Tokens heard right.", unit="tokens", missing=_UNSCORED),
+    _column("substitutions", "whole", "Tokens heard as another.", unit="tokens", missing=_UNSCORED),
+    _column("deletions", "whole", "Tokens not heard.", unit="tokens", missing=_UNSCORED),
+    _column(
+        "insertions", "whole", "Tokens heard that nobody said.", unit="tokens", missing=_UNSCORED
+    ),
+    _column(
+        "reference_tokens",
+        "whole",
+        "Tokens of the normalised reference: hits + substitutions + deletions.",
+        unit="tokens",
+        missing=_UNSCORED,
+    ),
+    _column(
+        "rate",
+        "real",
+        "errors / reference_tokens; may exceed 1.",
+        unit="ratio",
+        missing="the row is not scored, or its reference has no tokens",
+    ),
+    _column(
+        "audio_s",
+        "real",
+        "Length of the clip that was sent.",
+        unit="s",
+        missing="it was never read",
+    ),
+    _column(
+        "first_text_s",
+        "real",
+        "First non-empty fragment − due time of the onset of speech. Early text is negative.",
+        unit="s",
+        missing="no text came, or the run was not paced at real time",
+    ),
+    _column(
+        "final_text_s",
+        "real",
+        "Last change of the transcript − due time of the end of speech.",
+        unit="s",
+        missing="no text came, or the run was not paced at real time",
+    ),
+    _column(
+        "speech_bounds_source",
+        "text",
+        "Where onset and end of speech come from: `annotation` (tags `speech_start`, `speech_end`), `detected` in the "
+        "signal, or `clip` (its first and last sample).",
+        missing="the length of the clip is unknown",
+    ),
+    _column(
+        "setup_s",
+        "real",
+        "Start of the connection to `setupComplete`.",
+        unit="s",
+        missing="setup never completed",
+    ),
+    _column(
+        "send_lag_p50_ms",
+        "real",
+        "Median of how late audio frames left, against their due times.",
+        unit="ms",
+        missing=_NO_SESSION,
+    ),
+    _column(
+        "send_lag_p99_ms",
+        "real",
+        "99th percentile of how late audio frames left.",
+        unit="ms",
+        missing=_NO_SESSION,
+    ),
+    _column(
+        "late",
+        "flag",
+        "True: our own client fell behind (p99 lag over 20 ms), so latency percentiles leave this row out.",
+        missing="no final attempt",
+    ),
+    _column("attempts", "whole", "Sessions opened for this row, the last included."),
+    _column(
+        "prompt_tokens",
+        "whole",
+        "Tokens sent, over all attempts.",
+        unit="tokens",
+        missing=_NO_USAGE,
+    ),
+    _column(
+        "response_tokens",
+        "whole",
+        "Tokens answered, over all attempts.",
+        unit="tokens",
+        missing=_NO_USAGE,
+    ),
+    _column(
+        "total_tokens",
+        "whole",
+        "Tokens billed, over all attempts.",
+        unit="tokens",
+        missing=_NO_USAGE,
+    ),
+    _column(
+        "cost_usd",
+        "real",
+        "Tokens of all attempts at the catalogue's list prices.",
+        unit="USD",
+        missing="the model's price or the tokens are unknown",
+    ),
+    _column(
+        "reason",
+        "text",
+        "Why the row failed, is not whole, or has no rate, in words.",
+        missing="nothing is wrong with it",
+    ),
+)
+
+_NO_RATE = "no row of the cell is scored, or its references have no tokens"
+_NO_LATENCY = "no row has one, all were late, or the run was not paced at real time"
+_PARTLY_USAGE = "an answered row has none: a sum over a part would mislead"
+
+SUMMARY_COLUMNS: tuple[Column, ...] = (
+    _column("dataset", "text", "Name of the dataset."),
+    _column("locale", "text", "BCP-47 locale."),
+    _column("model", "text", "Model id."),
+    _column("metric", "text", "Which rate `rate` is.", missing="no row of the cell is scored"),
+    _column("utterances", "whole", "Rows planned: utterances × repeats."),
+    _column(
+        "scored",
+        "whole",
+        "Rows in `rate`: every session that ended with an answer or by the service's fault. Empty answers, "
+        "server failures and refusals count as all deletions.",
+    ),
+    _column(
+        "failed",
+        "whole",
+        "Rows that are not the service's answer and must be run again: quota, our own failures, not attempted. "
+        "While there are any, the cell is incomplete.",
+    ),
+    _column(
+        "rate",
+        "real",
+        "Σ errors / Σ reference_tokens of the scored rows.",
+        unit="ratio",
+        missing=_NO_RATE,
+    ),
+    _column(
+        "rate_low",
+        "real",
+        "Lower end of the 95 % interval of `rate`, over speakers.",
+        unit="ratio",
+        missing="too little to say",
+    ),
+    _column(
+        "rate_high", "real", "Upper end of the same.", unit="ratio", missing="too little to say"
+    ),
+    _column(
+        "rate_norm1",
+        "real",
+        "The same rate under the text profile `norm-1` (numbers must be written alike).",
+        unit="ratio",
+        missing="the profile does not give it",
+    ),
+    _column("wer", "real", "Pooled word error rate.", unit="ratio", missing=_NO_RATE),
+    _column(
+        "cer",
+        "real",
+        "Pooled character error rate, spaces counted.",
+        unit="ratio",
+        missing=_NO_RATE,
+    ),
+    _column(
+        "cerns",
+        "real",
+        "Pooled character error rate without spaces: the rate that compares languages.",
+        unit="ratio",
+        missing=_NO_RATE,
+    ),
+    _column(
+        "mer",
+        "real",
+        "Match error rate of the counts in `rate`: errors / (hits + errors), at most 1.",
+        unit="ratio",
+        missing=_NO_RATE,
+    ),
+    _column("audio_s", "real", "Audio sent.", unit="s", missing="no clip was read"),
+    _column(
+        "first_text_p50_s",
+        "real",
+        "Median of `first_text_s`, late rows left out.",
+        unit="s",
+        missing=_NO_LATENCY,
+    ),
+    _column(
+        "first_text_p95_s", "real", "95th percentile of the same.", unit="s", missing=_NO_LATENCY
+    ),
+    _column(
+        "final_text_p50_s",
+        "real",
+        "Median of `final_text_s`, late rows left out.",
+        unit="s",
+        missing=_NO_LATENCY,
+    ),
+    _column(
+        "final_text_p95_s", "real", "95th percentile of the same.", unit="s", missing=_NO_LATENCY
+    ),
+    _column("late_sessions", "whole", "Rows whose session our own client sent late."),
+    _column("prompt_tokens", "whole", "Sum of the rows'.", unit="tokens", missing=_PARTLY_USAGE),
+    _column("response_tokens", "whole", "Sum of the rows'.", unit="tokens", missing=_PARTLY_USAGE),
+    _column("total_tokens", "whole", "Sum of the rows'.", unit="tokens", missing=_PARTLY_USAGE),
+    _column("cost_usd", "real", "Sum of the rows'.", unit="USD", missing=_PARTLY_USAGE),
+    _column("profile", "text", "Id of the text profile that `rate` was counted under."),
+)
+
+
+def markdown(columns: Sequence[Column]) -> str:
+    """Return the Markdown table that documents `columns`."""
+    lines = ["| column | type | unit | meaning | empty when |", "|---|---|---|---|---|"]
+    lines += [
+        f"| `{column.name}` | {column.kind} | {column.unit} | {column.meaning} | {column.missing} |"
+        for column in columns
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,244 @@
+"""What a report says in words: where the answers come from, what to know before believing them, and the verdict."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from harness.report.ears import SOURCE, ear_limit
+from harness.report.summary import NOT_ATTEMPTED, Caution, DeafSpot, Label, unbilled
+from harness.units import Usd, duration_text, usd_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from harness.report.rows import Row
+    from harness.report.summary import Cell, DatasetFacts, Standing
+    from harness.run.record import Plan
+
+_GOOGLE = ".googleapis.com"
+"""Every host of the Developer API and of Vertex ends so."""
+
+
+def labels(rows: Iterable[Row]) -> list[Label]:
+    """Return what nobody may miss about who answered; empty when only Google's own hosts did.
+
+    The emulator says so itself in the answer to the upgrade; that header, not the option used, is believed.
+    """
+    found: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        if row.record is None or row.record.endpoint is None:
+            continue
+        if row.record.emulator is not None:
+            ear = ear_name(row.record.emulator)
+            scripted = ear.casefold().startswith("scripted")
+            kind = "scripted" if scripted else "emulated"
+            found[kind, "SCRIPTED" if scripted else f"EMULATED ({ear})"] += 1
+        elif not is_google(row.record.endpoint):
+            found["other", f"OTHER ENDPOINT ({_host(row.record.endpoint)})"] += 1
+    return [
+        Label(kind=kind, text=text, sessions=sessions)  # type: ignore[arg-type]  # the three kinds written above
+        for (kind, text), sessions in found.most_common()
+    ]
+
+
+def ear_name(header: str) -> str:
+    """Return the recogniser that an `X-Live-Emulator` header names: `<version>; <ear>`."""
+    return header.partition(";")[2].strip() or "unknown ear"
+
+
+def is_google(endpoint: str) -> bool:
+    """Whether `endpoint` is one of Google's own, over TLS."""
+    parts = urlsplit(endpoint)
+    return parts.scheme in ("wss", "https") and (parts.hostname or "").endswith(_GOOGLE)
+
+
+def _host(endpoint: str) -> str:
+    try:
+        return urlsplit(endpoint).netloc.rpartition("@")[2] or endpoint
+    except ValueError:
+        return endpoint
+
+
+def warnings(
+    plan: Plan,
+    rows: Sequence[Row],
+    cells: Sequence[Cell],
+    datasets: Sequence[DatasetFacts],
+    spots: Sequence[DeafSpot],
+    *,
+    foreign: int,
+) -> list[Caution]:
+    """Return what the reader must know, the serious first. `foreign` counts records that the plan does not know."""
+    found = [
+        *_failures(rows, cells),
+        *_lateness(plan, rows),
+        *_ears(spots),
+        *_money(rows),
+        *_speech(rows),
+        *(
+            _note(f"{dataset.name}: synthetic speech. Its figures say little about people.")
+            for dataset in datasets
+            if dataset.synthetic
+        ),
+        *(_note(note) for note in plan.notes),
+    ]
+    if foreign:
+        found.append(
+            _note(f"{_sessions(foreign)} of the journal are not in the plan and were left out.")
+        )
+    return sorted(found, key=lambda warning: warning.level != "serious")
+
+
+_RERUN = {
+    NOT_ATTEMPTED: "never attempted",
+    "failed_quota": "refused for quota",
+    "failed_client": "failed on our side",
+}
+_AS_IT_IS = {
+    "failed_server": "failed at the service",
+    "blocked": "blocked by the service",
+    "partial": "broke off",
+    "ok_empty": "ended well without text",
+}
+
+
+def _failures(rows: Sequence[Row], cells: Sequence[Cell]) -> Iterable[Caution]:
+    outcomes = Counter(row.outcome or NOT_ATTEMPTED for row in rows)
+    total = _sessions(len(rows))
+    if failed := sum(outcomes[outcome] for outcome in _RERUN):
+        incomplete = sum(not cell.complete for cell in cells)
+        yield _serious(
+            f"{failed:,} of {total} must be run again ({_listed(outcomes, _RERUN)}). Until then {incomplete} of "
+            f"{_plural(len(cells), 'cell')} {'is' if incomplete == 1 else 'are'} incomplete and unranked; the same "
+            "command continues the run."
+        )
+    if unwell := sum(outcomes[outcome] for outcome in _AS_IT_IS):
+        yield _serious(
+            f"{unwell:,} of {total} gave no whole answer ({_listed(outcomes, _AS_IT_IS)}) and are scored as they are: "
+            "no text is all deletions."
+        )
+    if unscored := sum(row.rate is None and not row.must_rerun for row in rows):
+        yield _serious(f"{unscored:,} of {total} cannot have a rate: their rows say why.")
+
+
+def _listed(outcomes: Counter[str], words: dict[str, str]) -> str:
+    return ", ".join(f"{outcomes[name]:,} {text}" for name, text in words.items() if outcomes[name])
+
+
+def _lateness(plan: Plan, rows: Sequence[Row]) -> Iterable[Caution]:
+    if plan.pace != 1.0:
+        yield _note(
+            f"Latency is not reported: audio was sent at pace {plan.pace:g}, not in real time."
+        )
+        return
+    late = sum(row.late is True for row in rows)
+    if late:
+        yield _serious(
+            f"Latency of {_sessions(late)} is not reported: our client was late "
+            "(99th percentile of send lag over 20 ms)."
+        )
+
+
+def deaf_spots(rows: Iterable[Row]) -> list[DeafSpot]:
+    """Return the locales of the run that an emulator's recogniser hears badly or not at all."""
+    heard = {
+        (ear_name(row.record.emulator), row.locale)
+        for row in rows
+        if row.record and row.record.emulator
+    }
+    limits = [(ear, locale, ear_limit(ear, locale)) for ear, locale in sorted(heard)]
+    return [
+        DeafSpot(ear=ear, locale=locale, fitness=limit.fitness, measured=limit.measured)
+        for ear, locale, limit in limits
+        if limit
+    ]
+
+
+def _ears(spots: Sequence[DeafSpot]) -> Iterable[Caution]:
+    for ear in dict.fromkeys(spot.ear for spot in spots):
+        parts = []
+        for fitness, words in (("unusable", "cannot hear"), ("weak", "hears badly")):
+            own = [spot.locale for spot in spots if (spot.ear, spot.fitness) == (ear, fitness)]
+            if own:
+                parts.append(f"{words} {', '.join(own)}")
+        yield _serious(
+            f"{ear}, the emulator's recogniser, {' and '.join(parts)} ({SOURCE}): these rates are the recogniser's "
+            "limit, not a model's."
+        )
+
+
+def _money(rows: Sequence[Row]) -> Iterable[Caution]:
+    silent = sum(unbilled(row) and row.total_tokens is None for row in rows)
+    if silent:
+        yield _note(
+            f"{_sessions(silent)} brought no usage record: sums of tokens and cost over them are left empty."
+        )
+    unpriced = sorted(
+        {row.model for row in rows if row.cost_usd is None and row.total_tokens is not None}
+    )
+    if unpriced:
+        yield _note(
+            f"No list price is known for all tokens of {', '.join(unpriced)}: cost is left empty."
+        )
+
+
+def _speech(rows: Sequence[Row]) -> Iterable[Caution]:
+    clips = sum(row.speech_bounds_source == "clip" and row.first_text_s is not None for row in rows)
+    if clips:
+        yield _note(
+            f"Latency of {_sessions(clips)} is counted from the clip's own ends: no speech was found in it, "
+            "or its audio is gone."
+        )
+
+
+def verdict(
+    plan: Plan, rows: Sequence[Row], standings: Sequence[Standing], cost: Usd | None
+) -> str:
+    """Return the run in a sentence: how much was done, and the headline rate of every dataset."""
+    scored = sum(row.counts is not None for row in rows)
+    failed = sum(row.must_rerun for row in rows)
+    locales = len({row.locale for row in rows})
+    audio_s = sum(row.audio_s or 0.0 for row in rows)
+    parts = [
+        f"{scored:,} of {_sessions(len(rows))} scored"
+        + (f", {failed:,} to run again" if failed else "")
+        + f": {_plural(len(plan.models), 'model')}, {_plural(locales, 'locale')}, "
+        f"{duration_text(audio_s)} of audio"
+        + (f", {usd_text(cost)} at list prices" if cost is not None else "")
+        + "."
+    ]
+    best: dict[str, Standing] = {}
+    for standing in standings:
+        best.setdefault(standing.dataset, standing)
+    for dataset, standing in best.items():
+        if standing.macro_cerns is None:
+            continue
+        where = f" over {standing.ranked_locales} of {standing.locales} locales"
+        who = (
+            f" ({standing.model}, the lowest of {len(plan.models)})" if len(plan.models) > 1 else ""
+        )
+        parts.append(f"{dataset}: macro CERns {percent(standing.macro_cerns)}{where}{who}.")
+    return " ".join(parts)
+
+
+def percent(rate: float | None) -> str:
+    """Return a rate as people read it: `7.4 %`; a dash when there is none."""
+    return "–" if rate is None else f"{rate * 100:.1f} %"
+
+
+def _serious(text: str) -> Caution:
+    return Caution(level="serious", text=text)
+
+
+def _note(text: str) -> Caution:
+    return Caution(level="note", text=text)
+
+
+def _sessions(count: int) -> str:
+    return _plural(count, "session")
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

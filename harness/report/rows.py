@@ -1,0 +1,255 @@
+"""The rows of `utterances.csv`: plan, journal and scores brought together, one row a planned session.
+
+Knows one row at a time. What many rows say together is `summary`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.run.folder import slot, slots
+from harness.score.edits import EditCounts
+from harness.score.faults import faults
+from harness.score.score import TOKENS, Score, Unscored, judgement
+from harness.text.tokenise import words
+from harness.units import SAMPLE_RATE, Milliseconds, Seconds, Usd
+from harness.wire.live.catalogue import cost_usd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from harness.report.bounds import SpeechBook
+    from harness.run.folder import Slot
+    from harness.run.record import Plan, PlannedUtterance, Usage, UtteranceRecord
+
+ANSWERS = frozenset({"ok", "ok_empty", "partial", "failed_server", "blocked"})
+"""Outcomes that are the service's own answer, and are scored as such: no text is all deletions."""
+
+Piece = tuple[str, str | None, str | None]
+"""A run of an alignment: operation (`= S D I`), reference text, hypothesis text; None on the missing side."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One planned session: the columns of `utterances.csv`, then what pages draw and summaries pool."""
+
+    utterance_id: str
+    dataset: str
+    locale: str
+    model: str
+    repeat: int
+    outcome: str | None
+    reference: str | None
+    hypothesis: str | None
+    metric: str | None
+    errors: int | None
+    hits: int | None
+    substitutions: int | None
+    deletions: int | None
+    insertions: int | None
+    reference_tokens: int | None
+    rate: float | None
+    audio_s: Seconds | None
+    first_text_s: Seconds | None
+    final_text_s: Seconds | None
+    speech_bounds_source: str | None
+    setup_s: Seconds | None
+    send_lag_p50_ms: Milliseconds | None
+    send_lag_p99_ms: Milliseconds | None
+    late: bool | None
+    attempts: int
+    prompt_tokens: int | None
+    response_tokens: int | None
+    total_tokens: int | None
+    cost_usd: Usd | None
+    reason: str | None
+
+    speaker: str | None
+    """Speaker in the dataset; None: unknown."""
+
+    counts: EditCounts | None
+    """Edits of the row's metric; None: not scored."""
+
+    companions: Mapping[str, EditCounts]
+    """Edits under the other metrics and profiles, by name."""
+
+    if_deleted: EditCounts | None
+    """For a row that must be run again: the edits had nothing been heard; None: it has no reference."""
+
+    diff: Sequence[Piece]
+    """The alignment that `counts` counted, runs merged."""
+
+    faults: tuple[str, ...]
+    """What is suspicious about the transcript (`harness.score.faults`)."""
+
+    record: UtteranceRecord | None
+    """The last attempt, when it was final."""
+
+    @property
+    def must_rerun(self) -> bool:
+        """Whether this is no answer of the service: quota, our own failure, or never attempted."""
+        return self.outcome not in ANSWERS
+
+
+def rows(
+    plan: Plan,
+    records: Iterable[UtteranceRecord],
+    speech: SpeechBook,
+    *,
+    profile: str,
+    metric: str,
+) -> Iterator[Row]:
+    """Yield a row for every planned session, in plan order, scored under `profile` and `metric`.
+
+    UsageError names an unknown profile or metric. Records that the plan does not know are passed over.
+    """
+    utterances = {(utterance.dataset, utterance.id): utterance for utterance in plan.utterances}
+    attempts: dict[Slot, list[UtteranceRecord]] = {}
+    for record in records:
+        attempts.setdefault(slot(record), []).append(record)
+    for wanted in slots(plan):
+        dataset, utterance_id, _, _ = wanted
+        yield _row(
+            wanted,
+            utterances[dataset, utterance_id],
+            attempts.get(wanted, []),
+            speech,
+            profile=profile,
+            metric=metric,
+        )
+
+
+def _row(
+    wanted: Slot,
+    utterance: PlannedUtterance,
+    attempts: list[UtteranceRecord],
+    speech: SpeechBook,
+    *,
+    profile: str,
+    metric: str,
+) -> Row:
+    _, _, model, repeat = wanted
+    record = next((record for record in reversed(attempts) if record.final), None)
+    audio_s = _audio_s(record)
+    bounds = speech.bounds(utterance, audio_s)
+    onset = bounds.start_s if bounds else None
+    end = bounds.end_s if bounds else None
+    usages = [attempt.usage for attempt in attempts if attempt.usage.records]
+    answered = record is not None and record.outcome in ANSWERS
+    heard = (record.hypothesis or "") if record and answered else ""
+    judged = judgement(utterance.reference, heard, utterance.locale, profile=profile, metric=metric)
+    scored = judged if isinstance(judged, Score) and answered else None
+    reason = record.reason if record else _unfinished(attempts)
+    if isinstance(judged, Unscored):
+        reason = reason or judged.reason
+    elif judged.rate is None and answered:
+        reason = reason or "the reference has no tokens"
+    counts = scored.counts if scored else None
+    return Row(
+        utterance_id=utterance.id,
+        dataset=utterance.dataset,
+        locale=utterance.locale,
+        model=model,
+        repeat=repeat,
+        outcome=record.outcome if record else None,
+        reference=utterance.reference or None,
+        hypothesis=(record.hypothesis or None) if record else None,
+        metric=scored.metric if scored else None,
+        errors=counts.errors if counts else None,
+        hits=counts.hits if counts else None,
+        substitutions=counts.substitutions if counts else None,
+        deletions=counts.deletions if counts else None,
+        insertions=counts.insertions if counts else None,
+        reference_tokens=counts.reference_tokens if counts else None,
+        rate=scored.rate if scored else None,
+        audio_s=audio_s,
+        first_text_s=_since(onset, record.first_text_t if record else None),
+        final_text_s=_since(end, record.final_text_t if record else None),
+        speech_bounds_source=bounds.source if bounds else None,
+        setup_s=_rounded(record.setup_s if record else None),
+        send_lag_p50_ms=_rounded(record.send_lag_p50_ms if record else None),
+        send_lag_p99_ms=_rounded(record.send_lag_p99_ms if record else None),
+        late=record.late if record else None,
+        attempts=len(attempts),
+        prompt_tokens=_sum(usage.prompt_tokens for usage in usages),
+        response_tokens=_sum(usage.response_tokens for usage in usages),
+        total_tokens=_sum(usage.total_tokens for usage in usages),
+        cost_usd=_cost(model, usages),
+        reason=reason,
+        speaker=utterance.speaker,
+        counts=counts,
+        companions=scored.companions if scored else {},
+        if_deleted=judged.counts if isinstance(judged, Score) and not answered else None,
+        diff=merged(scored.alignment, spaced=scored.metric in SPACED) if scored else (),
+        faults=faults(scored, audio_s=audio_s) if scored and heard else (),
+        record=record,
+    )
+
+
+SPACED = frozenset(name for name, tokens in TOKENS.items() if tokens is words) | {"MixER"}
+"""Metrics whose tokens are words, or words among characters; the others' are letters that join."""
+
+
+def merged(alignment: Iterable[Piece], *, spaced: bool) -> tuple[Piece, ...]:
+    """Return `alignment` with runs joined, so that pages stay small and letters join as their script wants.
+
+    Of words (`spaced`), runs of hits become one text with spaces and every error stays a piece of its own; of
+    characters, every run of one operation becomes one text.
+    """
+    joint = " " if spaced else ""
+    pieces: list[Piece] = []
+    for operation, said, heard in alignment:
+        last = pieces[-1] if pieces else None
+        if last and last[0] == operation and (operation == "=" or not spaced):
+            pieces[-1] = (operation, _joined(joint, last[1], said), _joined(joint, last[2], heard))
+        else:
+            pieces.append((operation, said, heard))
+    return tuple(pieces)
+
+
+def _joined(joint: str, first: str | None, second: str | None) -> str | None:
+    return None if first is None or second is None else first + joint + second
+
+
+def _audio_s(record: UtteranceRecord | None) -> Seconds | None:
+    if record and record.audio_samples is not None:
+        return record.audio_samples / SAMPLE_RATE
+    return None
+
+
+def _unfinished(attempts: list[UtteranceRecord]) -> str:
+    if not attempts:
+        return "not attempted"
+    last = attempts[-1]
+    return f"not finished after {len(attempts)} attempts; the last: {last.reason or last.outcome}"
+
+
+def _since(origin: Seconds | None, t: Seconds | None) -> Seconds | None:
+    return None if origin is None or t is None else _rounded(t - origin)
+
+
+def _rounded(value: float | None) -> float | None:
+    """Return `value` to the millionth: a loop's clock says no more."""
+    return None if value is None else round(value, 6)
+
+
+def _sum(values: Iterable[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _cost(model: str, usages: list[Usage]) -> Usd | None:
+    """Return what all attempts cost; None when one of them cannot be priced or none brought a bill.
+
+    Details that cover only a part of a count are priced as they are: the service leaves small gaps. A count without
+    any details is unknown, not free.
+    """
+    total = 0.0
+    for usage in usages:
+        details = usage.prompt_by_modality, usage.response_by_modality
+        cost = cost_usd(model, *details)
+        if cost is None or (usage.total_tokens and not any(details)):
+            return None
+        total += cost
+    return round(total, 10) if usages else None

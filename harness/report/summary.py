@@ -1,0 +1,516 @@
+"""Many rows pooled: the cells of `summary.csv`, the models' standings, and the whole document of `summary.json`.
+
+Counts add and rates are derived from the sums; a rate is never averaged inside a cell. Across locales only a macro
+average over complete cells is given, never a sum.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from harness.score.score import rate, total
+from harness.units import Milliseconds, Seconds, Usd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from harness.report.rows import Row
+    from harness.score.edits import EditCounts
+
+SUMMARY_SCHEMA = 1
+
+NOT_ATTEMPTED = "not attempted"
+
+
+class Cell(msgspec.Struct, frozen=True, kw_only=True):
+    """Dataset × model × locale: the columns of `summary.csv`, then what pages say beside them."""
+
+    dataset: str
+    locale: str
+    model: str
+    metric: str | None
+    utterances: int
+    scored: int
+    failed: int
+    rate: float | None
+    rate_low: float | None
+    rate_high: float | None
+    rate_norm1: float | None
+    wer: float | None
+    cer: float | None
+    cerns: float | None
+    mer: float | None
+    audio_s: Seconds | None
+    first_text_p50_s: Seconds | None
+    first_text_p95_s: Seconds | None
+    final_text_p50_s: Seconds | None
+    final_text_p95_s: Seconds | None
+    late_sessions: int
+    prompt_tokens: int | None
+    response_tokens: int | None
+    total_tokens: int | None
+    cost_usd: Usd | None
+    profile: str
+
+    hits: int
+    substitutions: int
+    deletions: int
+    insertions: int
+    reference_tokens: int
+    """Sums over the scored rows."""
+
+    speakers: int | None
+    """Speakers that the interval is over; None: the dataset does not say."""
+
+    timed: int
+    """Rows in the latency percentiles."""
+
+    outcomes: dict[str, int]
+    """Rows by outcome; `not attempted` for those without one."""
+
+    rate_if_failed_deleted: float | None
+    """The rate had every failed row been heard as nothing: the worst case of an incomplete cell; None: it is complete."""
+
+    rate_answered: float | None
+    """The rate of the rows that answered, without `failed_server` and `blocked`; None: there are none of those."""
+
+    @property
+    def errors(self) -> int:
+        """Sum of the scored rows' errors."""
+        return self.substitutions + self.deletions + self.insertions
+
+    @property
+    def complete(self) -> bool:
+        """Whether no row must be run again."""
+        return self.failed == 0
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Dataset × model, over all locales."""
+
+    dataset: str
+    model: str
+    locales: int
+    """Locales of the dataset in the run."""
+
+    ranked_locales: int
+    """Complete cells with a rate: those that the macro averages are over."""
+
+    word_locales: int
+    """Those among them whose own metric is a word error rate."""
+
+    macro_cerns: float | None
+    """Unweighted mean of the cells' `cerns`; None: no complete cell."""
+
+    macro_wer: float | None
+    """Unweighted mean of `rate` over cells whose metric is WER; None: there are none."""
+
+    utterances: int
+    scored: int
+    failed: int
+    first_text_p50_s: Seconds | None
+    first_text_p95_s: Seconds | None
+    final_text_p50_s: Seconds | None
+    final_text_p95_s: Seconds | None
+    timed: int
+    late_sessions: int
+    audio_s: Seconds | None
+    prompt_tokens: int | None
+    response_tokens: int | None
+    total_tokens: int | None
+    prompt_by_modality: dict[str, int]
+    response_by_modality: dict[str, int]
+    cost_usd: Usd | None
+
+    @property
+    def usd_per_audio_hour(self) -> Usd | None:
+        """Cost of an hour of audio; None where either is unknown."""
+        if self.cost_usd is None or not self.audio_s:
+            return None
+        return self.cost_usd / self.audio_s * 3600
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """Sessions that went wrong in the same way."""
+
+    outcome: str
+    failure: str | None
+    """Its class (`quota`, `transient`, …); None: not a failure, or never attempted."""
+
+    rows: int
+    counted: str
+    """What it means for the rates, in words."""
+
+    reasons: dict[str, int]
+    """The commonest reasons as they were given, and how many rows gave them."""
+
+
+class Certificate(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether our own client sent on time."""
+
+    sessions: int
+    """Sessions whose send lag was measured."""
+
+    late: int
+    lag_p50_ms: Milliseconds | None
+    """Median of the sessions' medians."""
+
+    lag_p99_worst_ms: Milliseconds | None
+    """The largest of the sessions' 99th percentiles."""
+
+
+class Label(msgspec.Struct, frozen=True, kw_only=True):
+    """What nobody may miss about where the answers come from."""
+
+    kind: Literal["emulated", "scripted", "other"]
+    text: str
+    """`EMULATED (whisper-base)`, `SCRIPTED`, `OTHER ENDPOINT (host)`."""
+
+    sessions: int
+
+
+class DeafSpot(msgspec.Struct, frozen=True, kw_only=True):
+    """A locale that an emulator's recogniser hears badly (`ears`)."""
+
+    ear: str
+    locale: str
+    fitness: Literal["weak", "unusable"]
+    measured: str
+    """Its character error rate, in words."""
+
+
+class Caution(msgspec.Struct, frozen=True, kw_only=True):
+    """Something the reader must know before believing a figure."""
+
+    level: Literal["serious", "note"]
+    text: str
+
+
+class DatasetFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A dataset as the run used it."""
+
+    name: str
+    title: str
+    licence: str | None
+    synthetic: bool
+    utterances: int
+    locales: list[str]
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """How texts were made comparable before they were counted."""
+
+    id: str
+    metric: str
+    """As asked for: `auto` takes each locale's own."""
+
+    code_sha256: str
+    """SHA-256 of the code that shapes a score, hex."""
+
+    versions: dict[str, str]
+    """Of the libraries that shape a score."""
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a report says: `summary.json`. The Markdown, the terminal and the page are renderings of it."""
+
+    schema: int = SUMMARY_SCHEMA
+    run: str
+    """The run folder's name."""
+
+    harness: str
+    """Version of this program that wrote the report."""
+
+    plan_hash: str
+    created_at: str
+    """When the run was planned, ISO 8601 UTC."""
+
+    last_session_at: str | None
+    """When its last session started, ISO 8601 UTC; None: none did."""
+
+    service: str
+    endpoints: list[str]
+    task: str
+    transcript: str
+    pace: float
+    chunk_ms: Milliseconds
+    turns: str
+    repeats: int
+    seed: int
+    command: str
+    versions: dict[str, str]
+    environment: dict[str, str]
+    setups: dict[str, dict[str, Any]]
+    datasets: list[DatasetFacts]
+    models: list[str]
+    locales: list[str]
+    profile: Profile
+    prices_as_of: str | None
+    """Date of the price list; None: no price of it was used."""
+
+    labels: list[Label]
+    verdict: str
+    """The run in a sentence."""
+
+    warnings: list[Caution]
+    deaf_spots: list[DeafSpot]
+    sessions: int
+    """Rows planned."""
+
+    scored: int
+    failed: int
+    attempts: int
+    audio_s: Seconds
+    cost_usd: Usd | None
+    certificate: Certificate
+    standings: list[Standing]
+    cells: list[Cell]
+    troubles: list[Trouble]
+
+
+def cells(
+    rows: Iterable[Row],
+    *,
+    profile: str,
+    interval: Callable[[Sequence[Row]], tuple[float, float] | None],
+) -> list[Cell]:
+    """Return a cell per dataset × model × locale, in the order they are first met.
+
+    `interval` gives the ends of the 95 % interval of the scored rows' pooled rate, or None.
+    """
+    return [
+        _cell(group, profile=profile, interval=interval)
+        for group in _grouped(rows, lambda row: (row.dataset, row.model, row.locale))
+    ]
+
+
+def _cell(
+    rows: Sequence[Row],
+    *,
+    profile: str,
+    interval: Callable[[Sequence[Row]], tuple[float, float] | None],
+) -> Cell:
+    scored = [row for row in rows if row.counts is not None]
+    counts = pooled(row.counts for row in scored)
+    ends = interval(scored) if scored and counts.reference_tokens else None
+    first = timed(row.first_text_s for row in _punctual(rows))
+    final = timed(row.final_text_s for row in _punctual(rows))
+    metric = scored[0].metric if scored else None  # one locale, one metric
+    speakers = {row.speaker for row in scored}
+    return Cell(
+        dataset=rows[0].dataset,
+        locale=rows[0].locale,
+        model=rows[0].model,
+        metric=metric,
+        utterances=len(rows),
+        scored=len(scored),
+        failed=sum(row.must_rerun for row in rows),
+        rate=rate(metric, counts) if metric else None,
+        rate_low=ends[0] if ends else None,
+        rate_high=ends[1] if ends else None,
+        rate_norm1=_companion(scored, "norm-1", metric) if metric else None,
+        wer=_companion(scored, "WER", "WER"),
+        cer=_companion(scored, "CER", "CER"),
+        cerns=_companion(scored, "CERns", "CERns"),
+        mer=rate("MER", counts),
+        audio_s=audio(rows),
+        first_text_p50_s=percentile(first, 50),
+        first_text_p95_s=percentile(first, 95),
+        final_text_p50_s=percentile(final, 50),
+        final_text_p95_s=percentile(final, 95),
+        late_sessions=sum(row.late is True for row in rows),
+        prompt_tokens=_billed(rows, lambda row: row.prompt_tokens),
+        response_tokens=_billed(rows, lambda row: row.response_tokens),
+        total_tokens=_billed(rows, lambda row: row.total_tokens),
+        cost_usd=cost(rows),
+        profile=profile,
+        hits=counts.hits,
+        substitutions=counts.substitutions,
+        deletions=counts.deletions,
+        insertions=counts.insertions,
+        reference_tokens=counts.reference_tokens,
+        speakers=len(speakers) if speakers and None not in speakers else None,
+        timed=len(final),
+        outcomes=dict(Counter(row.outcome or NOT_ATTEMPTED for row in rows)),
+        rate_if_failed_deleted=_worst_case(rows, metric),
+        rate_answered=_answered(scored, metric),
+    )
+
+
+def standings(rows: Sequence[Row], cells: Sequence[Cell]) -> list[Standing]:
+    """Return a standing per dataset × model: the lowest macro CERns of a dataset first, incomplete ones last."""
+    found = []
+    for group in _grouped(rows, lambda row: (row.dataset, row.model)):
+        dataset, model = group[0].dataset, group[0].model
+        own = [cell for cell in cells if (cell.dataset, cell.model) == (dataset, model)]
+        ranked = [cell for cell in own if cell.complete and cell.rate is not None]
+        first = timed(row.first_text_s for row in _punctual(group))
+        final = timed(row.final_text_s for row in _punctual(group))
+        usages = [row.record.usage for row in group if row.record]
+        words = [cell.rate for cell in ranked if cell.metric == "WER"]
+        found.append(
+            Standing(
+                dataset=dataset,
+                model=model,
+                locales=len(own),
+                ranked_locales=len(ranked),
+                word_locales=len(words),
+                macro_cerns=_mean([cell.cerns for cell in ranked]),
+                macro_wer=_mean(words),
+                utterances=len(group),
+                scored=sum(row.counts is not None for row in group),
+                failed=sum(row.must_rerun for row in group),
+                first_text_p50_s=percentile(first, 50),
+                first_text_p95_s=percentile(first, 95),
+                final_text_p50_s=percentile(final, 50),
+                final_text_p95_s=percentile(final, 95),
+                timed=len(final),
+                late_sessions=sum(row.late is True for row in group),
+                audio_s=audio(group),
+                prompt_tokens=_billed(group, lambda row: row.prompt_tokens),
+                response_tokens=_billed(group, lambda row: row.response_tokens),
+                total_tokens=_billed(group, lambda row: row.total_tokens),
+                prompt_by_modality=_by_modality(usage.prompt_by_modality for usage in usages),
+                response_by_modality=_by_modality(usage.response_by_modality for usage in usages),
+                cost_usd=cost(group),
+            )
+        )
+    order = {name: place for place, name in enumerate(dict.fromkeys(row.dataset for row in rows))}
+    return sorted(
+        found,
+        key=lambda standing: (
+            order[standing.dataset],
+            standing.macro_cerns is None or standing.ranked_locales < standing.locales,
+            standing.macro_cerns or 0.0,
+        ),
+    )
+
+
+def troubles(rows: Iterable[Row]) -> list[Trouble]:
+    """Return what went wrong, by outcome and class, the commonest first."""
+    found = []
+    for group in _grouped(
+        (row for row in rows if row.outcome != "ok"),
+        lambda row: (row.outcome, row.record.failure if row.record else None),
+    ):
+        reasons = Counter(row.reason for row in group if row.reason)
+        found.append(
+            Trouble(
+                outcome=group[0].outcome or NOT_ATTEMPTED,
+                failure=group[0].record.failure if group[0].record else None,
+                rows=len(group),
+                counted="must be run again" if group[0].must_rerun else "scored as it is",
+                reasons=dict(reasons.most_common(3)),
+            )
+        )
+    return sorted(found, key=lambda trouble: -trouble.rows)
+
+
+def certificate(rows: Iterable[Row]) -> Certificate:
+    """Return whether our own client was on time, over all sessions."""
+    measured = [row for row in rows if row.send_lag_p99_ms is not None]
+    medians = timed(row.send_lag_p50_ms for row in measured)
+    worst = timed(row.send_lag_p99_ms for row in measured)
+    return Certificate(
+        sessions=len(measured),
+        late=sum(row.late is True for row in measured),
+        lag_p50_ms=percentile(medians, 50),
+        lag_p99_worst_ms=worst[-1] if worst else None,
+    )
+
+
+def percentile(ordered: Sequence[float], percent: float) -> float | None:
+    """Return the percentile of ascending values, linear between neighbours (numpy's default); None of nothing."""
+    if not ordered:
+        return None
+    place = (len(ordered) - 1) * percent / 100
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return round(ordered[low] + (ordered[high] - ordered[low]) * (place - low), 6)
+
+
+def timed(values: Iterable[float | None]) -> list[float]:
+    """Return the values that are there, ascending."""
+    return sorted(value for value in values if value is not None)
+
+
+def _grouped(rows: Iterable[Row], key: Callable[[Row], tuple[Any, ...]]) -> list[list[Row]]:
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return list(groups.values())
+
+
+def pooled(counts: Iterable[EditCounts | None]) -> EditCounts:
+    """Return the sum of the counts that are there."""
+    return total(count for count in counts if count is not None)
+
+
+def _companion(scored: Sequence[Row], name: str, metric: str) -> float | None:
+    """Return the pooled rate under another metric; None when a row lacks it: a rate over a part would mislead."""
+    counts = [row.companions.get(name) for row in scored]
+    return None if None in counts else rate(metric, pooled(counts))
+
+
+def _worst_case(rows: Sequence[Row], metric: str | None) -> float | None:
+    if metric is None or not any(row.must_rerun for row in rows):
+        return None
+    return rate(metric, pooled(row.counts or row.if_deleted for row in rows))
+
+
+def _answered(scored: Sequence[Row], metric: str | None) -> float | None:
+    answered = [row for row in scored if row.outcome not in ("failed_server", "blocked")]
+    if metric is None or len(answered) == len(scored):
+        return None
+    return rate(metric, pooled(row.counts for row in answered))
+
+
+def _punctual(rows: Iterable[Row]) -> Iterable[Row]:
+    """Return the rows whose latency is the service's: our own client was on time."""
+    return (row for row in rows if row.late is False)
+
+
+def audio(rows: Iterable[Row]) -> Seconds | None:
+    """Return the audio that was sent; None when no clip was read."""
+    lengths = [row.audio_s for row in rows if row.audio_s is not None]
+    return round(sum(lengths), 6) if lengths else None
+
+
+def _billed(rows: Sequence[Row], tokens: Callable[[Row], int | None]) -> int | None:
+    """Return the rows' sum; None when a row that answered has none, or no row has any."""
+    values = [tokens(row) for row in rows]
+    if any(value is None and unbilled(row) for row, value in zip(rows, values, strict=True)):
+        return None
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def cost(rows: Sequence[Row]) -> Usd | None:
+    """Return the rows' sum; None when a row that answered, or that brought tokens, has no price."""
+    if any(
+        row.cost_usd is None and (unbilled(row) or row.total_tokens is not None) for row in rows
+    ):
+        return None
+    costs = [row.cost_usd for row in rows if row.cost_usd is not None]
+    return round(sum(costs), 10) if costs else None
+
+
+def unbilled(row: Row) -> bool:
+    """Whether a row should have brought a bill: the service took its audio and answered."""
+    return row.outcome in ("ok", "ok_empty", "partial", "blocked")
+
+
+def _by_modality(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for count in counts:
+        total.update(count)
+    return dict(sorted(total.items()))
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Return the unweighted mean; None of nothing, or when a value is missing."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known and len(known) == len(values) else None

@@ -1,0 +1,89 @@
+"""Every file of a report but the page: CSV, JSON, Parquet. Whole or not at all, and the same bytes every time."""
+
+from __future__ import annotations
+
+import csv
+import io
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from harness.errors import InputError
+from harness.report.columns import SUMMARY_COLUMNS, UTTERANCE_COLUMNS
+from harness.report.table import UTTERANCES, csv_cell
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from harness.report.columns import Column
+    from harness.report.rows import Row
+    from harness.report.summary import Cell, Summary
+    from harness.report.table import RunTable
+
+SUMMARY_CSV = "summary.csv"
+SUMMARY_JSON = "summary.json"
+SUMMARY_MD = "summary.md"
+PARQUET = "utterances.parquet"
+PAGE = "report.html"
+
+_BOM = b"\xef\xbb\xbf"
+
+
+def table_files(table: RunTable, *, excel: bool) -> dict[str, bytes]:
+    """Return the tables of `table` by file name; the Parquet file only where pyarrow is installed.
+
+    `excel` puts a byte-order mark before the CSV files, without which Excel takes them for its local encoding.
+    """
+    mark = _BOM if excel else b""
+    files = {
+        UTTERANCES: mark + csv_bytes(table.rows, UTTERANCE_COLUMNS),
+        SUMMARY_CSV: mark + csv_bytes(table.summary.cells, SUMMARY_COLUMNS),
+        SUMMARY_JSON: json_bytes(table.summary),
+    }
+    parquet = _parquet(table)
+    return files if parquet is None else {**files, PARQUET: parquet}
+
+
+def csv_bytes(records: Sequence[Row] | Sequence[Cell], columns: Sequence[Column]) -> bytes:
+    """Return `records` as CSV (RFC 4180, UTF-8) with exactly `columns`; a missing value is an empty cell."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(column.name for column in columns)
+    for record in records:
+        writer.writerow(csv_cell(getattr(record, column.name)) for column in columns)
+    return text.getvalue().encode()
+
+
+def json_bytes(summary: Summary) -> bytes:
+    """Return the document of `summary.json`."""
+    return msgspec.json.format(msgspec.json.encode(summary), indent=1) + b"\n"
+
+
+def _parquet(table: RunTable) -> bytes | None:
+    """Return the rows as Parquet, with the run's identity in the frame's `attrs`; None without pyarrow."""
+    if find_spec("pyarrow") is None:
+        return None
+    frame = table.utterances()
+    frame.attrs = {"plan_hash": table.summary.plan_hash, "profile": table.summary.profile.id}
+    sink = io.BytesIO()
+    frame.to_parquet(sink, engine="pyarrow", compression="zstd", index=False)
+    return sink.getvalue()
+
+
+def write_files(folder: Path, files: dict[str, bytes]) -> None:
+    """Write every file whole or not at all; InputError when the folder does not let itself be written."""
+    for name, data in files.items():
+        path = folder / name
+        unfinished = path.with_name(path.name + ".part")
+        try:
+            unfinished.write_bytes(data)
+            unfinished.replace(path)
+        except OSError as error:
+            unfinished.unlink(missing_ok=True)
+            raise InputError(
+                f"{path}: cannot be written",
+                why=error.strerror or str(error),
+                hint="the run itself is safe: free the place, then harness report " + str(folder),
+            ) from error
