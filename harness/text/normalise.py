@@ -220,7 +220,7 @@ _APOSTROPHES: dict[str, Step] = {
 """By language; elsewhere an apostrophe within a word stays."""
 
 _MARK = regex.compile(
-    r"\.{3}|(?!(?<=\d)[.,:/](?=\d)|(?<=[\p{L}\p{M}\p{N}])['-](?=[\p{L}\p{M}\p{N}]))[\p{P}\p{S}]"
+    r"\.{3}|(?!(?<=\d)[.,:/٫٬](?=\d)|(?<=[\p{L}\p{M}\p{N}])['-](?=[\p{L}\p{M}\p{N}]))[\p{P}\p{S}]"
 )
 
 

@@ -218,10 +218,9 @@ def _chinese(number: int) -> Iterator[str]:
         elif said and not said.endswith("零"):
             said += "零"
         if place and place % 4 == 0:
-            tail = "零" if said.endswith("零") else ""
-            said = said.rstrip("零")
-            # A whole group of zeros has no unit of its own.
-            said += ("万亿"[place // 4 - 1] if number // 10**place % 10_000 else "") + tail
+            group = number // 10**place % 10_000
+            # A whole group of zeros has no unit of its own, and one zero stands for it.
+            said = said.rstrip("零") + ("万亿"[place // 4 - 1] if group else "零")
     said = said.rstrip("零") or "零"
     said = regex.sub("^一十", "十", said)
     yield said

@@ -1,0 +1,134 @@
+"""A minimal alignment, against two other implementations."""
+
+import random
+
+import jiwer
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.score import align
+
+SCRIPTS = {
+    "Latin": ["der", "die", "das", "und", "ist", "nicht", "mit", "über", "straße", "é", "naïve"],
+    "Devanagari": ["है", "में", "की", "कि", "के", "नहीं", "और", "हिन्दी", "हिंदी", "क़लम"],
+    "Arabic": ["في", "من", "على", "إلى", "هذا", "التي", "كتاب", "مدرسة"],
+    "Thai": ["ไม่ได้", "มา", "ไป", "น้ำ", "นำ", "ที่", "เป็น"],
+    "Han": list("我们去北京他说她好人不在有这"),
+    "Hangul": ["학교에", "간다", "나는", "한국", "안녕", "그래요"],
+    "Cyrillic": ["и", "в", "не", "на", "что", "он", "ёлка", "елка"],
+    "emoji": ["a", "😀", "é", "é", "İ", "ı"],
+}
+
+
+def pairs(n, seed=1, corruption=0.25):
+    """Yield script names and word lists, the second a corrupted copy of the first."""
+    draw = random.Random(seed)  # noqa: S311 - seeded
+    for number in range(n):
+        script = list(SCRIPTS)[number % len(SCRIPTS)]
+        words = SCRIPTS[script]
+        reference = [draw.choice(words) for _ in range(draw.randint(0, 25))]
+        hypothesis = []
+        for word in reference:
+            chance = draw.random()
+            if chance < corruption / 3:
+                continue
+            hypothesis.append(draw.choice(words) if chance < 2 * corruption / 3 else word)
+            if chance > 1 - corruption / 3:
+                hypothesis.append(draw.choice(words))
+        yield script, reference, hypothesis
+
+
+def textbook(reference, hypothesis):
+    """Return the Levenshtein distance as the textbook writes it down."""
+    row = list(range(len(hypothesis) + 1))
+    for i, said in enumerate(reference, start=1):
+        diagonal, row[0] = row[0], i
+        for j, heard in enumerate(hypothesis, start=1):
+            diagonal, row[j] = (
+                row[j],
+                min(row[j] + 1, row[j - 1] + 1, diagonal + (said != heard)),
+            )
+    return row[-1]
+
+
+def test_counts_are_those_of_jiwer_and_totals_those_of_the_textbook():
+    """On thousands of pairs in eight scripts, jiwer counts the same and a textbook finds the same total."""
+    for script, reference, hypothesis in pairs(4000):
+        counts = align.counts(align.operations(reference, hypothesis))
+        assert textbook(reference, hypothesis) == counts.errors, script
+        assert align.distance(reference, hypothesis) == counts.errors
+        theirs = jiwer.process_words(" ".join(reference), " ".join(hypothesis))
+        assert (theirs.hits, theirs.substitutions, theirs.deletions, theirs.insertions) == (
+            counts.hits,
+            counts.substitutions,
+            counts.deletions,
+            counts.insertions,
+        )
+
+
+def test_character_counts_are_those_of_jiwer():
+    """Characters, combining marks among them, are counted as jiwer counts them."""
+    for _, reference, hypothesis in pairs(800, seed=2):
+        said, heard = " ".join(reference), " ".join(hypothesis)
+        counts = align.counts(align.operations(said, heard))
+        theirs = jiwer.process_characters(said, heard)
+        assert theirs.substitutions + theirs.deletions + theirs.insertions == counts.errors
+        assert theirs.hits == counts.hits
+
+
+@pytest.mark.witness
+def test_totals_are_those_of_kaldialign():
+    """kaldialign, which breaks ties otherwise, finds the same totals."""
+    edit_distance = pytest.importorskip("kaldialign").edit_distance
+    for _, reference, hypothesis in pairs(2000, seed=3, corruption=0.8):
+        theirs = edit_distance(reference, hypothesis)["total"]
+        assert theirs == align.distance(reference, hypothesis)
+
+
+@settings(max_examples=300)
+@given(st.text(alphabet="abक़की ", max_size=20), st.text(alphabet="abक़की ", max_size=20))
+def test_an_alignment_replays_to_both_texts(reference, hypothesis):
+    """Reading an alignment's left side gives the reference, its right side the hypothesis, and `=` only equals."""
+    operations = align.operations(reference, hypothesis)
+    steps = list(align.alignment(operations, reference, hypothesis))
+    assert reference == "".join(said for _, said, _ in steps if said is not None)
+    assert hypothesis == "".join(heard for _, _, heard in steps if heard is not None)
+    for op, said, heard in steps:
+        assert {"=": said == heard, "S": said != heard, "D": heard is None, "I": said is None}[op]
+    assert len(steps) == align.counts(operations).hits + align.counts(operations).errors
+
+
+@settings(max_examples=300)
+@given(st.text(alphabet="abc", max_size=15), st.text(alphabet="abc", max_size=15))
+def test_swapping_the_texts_exchanges_deletions_and_insertions(reference, hypothesis):
+    """The other way round, the errors are the same, and what was deleted is inserted."""
+    forth = align.counts(align.operations(reference, hypothesis))
+    back = align.counts(align.operations(hypothesis, reference))
+    assert forth.errors == back.errors
+    assert forth.deletions - forth.insertions == back.insertions - back.deletions
+
+
+@pytest.mark.parametrize(
+    "reference, hypothesis, operations",
+    [
+        ("", "", ""),
+        ("abc", "", "D3"),
+        ("", "ab", "I2"),
+        ("abcd", "abxd", "=2S1=1"),
+        ("ab", "ba", "I1=1D1"),
+    ],
+)
+def test_runs(reference, hypothesis, operations):
+    """Operations are written as runs."""
+    assert operations == align.operations(reference, hypothesis)
+
+
+def test_a_long_recording_is_aligned_in_little_memory():
+    """Hours of words, 30,000 of them, are aligned."""
+    draw = random.Random(5)  # noqa: S311 - seeded
+    reference = [str(draw.randrange(5000)) for _ in range(30_000)]
+    hypothesis = [word for word in reference if draw.random() > 0.02]
+    counts = align.counts(align.operations(reference, hypothesis))
+    assert len(reference) - len(hypothesis) == counts.deletions
+    assert counts.insertions == 0
