@@ -132,7 +132,9 @@ def _put(tree: dict[str, Any], path: str, value: Any) -> None:
     for depth, step in enumerate(steps):
         name = step if kind is None else _wire_name(kind, step, ".".join(steps[:depth]))
         if depth == len(steps) - 1:
-            tree[name] = value
+            tree.pop(name, None)
+            if value is not None:
+                tree[name] = value
             return
         kind = None if kind is None else _below(kind, name, path)
         inner = tree.setdefault(name, {})

@@ -1,0 +1,413 @@
+"""Refusals in action: what the service would not take is refused with its code and words."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.wire.live import catalogue
+from harness.wire.live.endpoint import Route
+from harness.wire.live.refusals import Refused
+from harness.wire.live.server import AudioReceived, LiveServer, authenticate
+
+BETA = Route(platform="gemini", version="v1beta")
+ALPHA = Route(platform="gemini", version="v1alpha")
+TOKEN = Route(platform="gemini", version="v1alpha", constrained=True)
+VERTEX = Route(platform="vertex", version="v1beta1")
+
+HALF = "models/gemini-live-2.5-flash-preview"
+NATIVE = "models/gemini-2.5-flash-native-audio-preview-09-2025"
+TRANSCRIBE = "models/gemini-3.5-transcribe-live"
+FLASH_31 = "models/gemini-3.1-flash-live-preview"
+LIVE_38 = "models/gemini-3.8-live"
+
+
+def setup(model: str = HALF, **fields: Any) -> dict[str, Any]:
+    """Return a setup frame's JSON."""
+    return {"setup": {"model": model, **fields}}
+
+
+def said(*frames: Any, route: Route = BETA, era: catalogue.Era = "later") -> tuple[int, str] | None:
+    """Return the close code and reason with which a server ends on these frames, or None when it goes on."""
+    server = LiveServer(route, era)
+    try:
+        for frame in frames:
+            server.receive(frame if isinstance(frame, (str, bytes)) else json.dumps(frame))
+    except Refused as refused:
+        return refused.code, refused.reason
+    return None
+
+
+INVALID = "Request contains an invalid argument."
+SETUP_FIRST = "setup must be the first message and only the first"
+AUDIO = {"realtimeInput": {"audio": {"mimeType": "audio/pcm;rate=16000", "data": "AAE="}}}
+
+
+def generation(**fields: Any) -> dict[str, Any]:
+    """Return the generationConfig field of a setup."""
+    return {"generationConfig": fields}
+
+
+REFUSED = [
+    # Order.
+    ([{"realtimeInput": {"text": "x"}}], 1007, SETUP_FIRST),
+    ([{"clientContent": {}}], 1007, SETUP_FIRST),
+    ([{}], 1007, SETUP_FIRST),
+    ([setup(), setup()], 1007, SETUP_FIRST),
+    ([setup(), {}], 1007, INVALID),
+    # JSON and names.
+    (["{"], 1007, "Invalid JSON payload received. "),
+    ([b"\xff"], 1007, "Invalid JSON payload received. "),
+    (["[" * 5000], 1007, "Invalid JSON payload received. Message too deep."),
+    (
+        [setup(responseModalities=["TEXT"])],
+        1007,
+        "Invalid JSON payload received. Unknown name \"responseModalities\" at 'setup': Cannot find field.",
+    ),
+    (
+        [setup(**generation(inputAudioTranscription={}))],
+        1007,
+        "Invalid JSON payload received. Unknown name \"inputAudioTranscription\" at 'setup.generation_config': Cannot find fie",
+    ),
+    (
+        [setup(), {"hello": 1}],
+        1007,
+        'Invalid JSON payload received. Unknown name "hello": Cannot find field.',
+    ),
+    (
+        [setup(tools=[{}, {"functionDeclarations": [{"nam": "f"}]}])],
+        1007,
+        "Invalid JSON payload received. Unknown name \"nam\" at 'setup.tools[1].function_declarations[0]': Cannot find field.",
+    ),
+    (
+        [setup() | {"clientContent": {}}],
+        1007,
+        "Invalid value at '' (oneof), oneof field 'message_type' is already set. Cannot set 'client_content'",
+    ),
+    (
+        [setup(**generation(topP="x"))],
+        1007,
+        "Invalid value at 'setup.generation_config.top_p' (TYPE_DOUBLE), \"x\"",
+    ),
+    (
+        [setup(realtimeInputConfig={"turnCoverage": "ALL"})],
+        1007,
+        "Invalid value at 'setup.realtime_input_config.turn_coverage' (type.googleapis.com/google.ai.generativelanguage.v1beta.R",
+    ),
+    (
+        [setup(**generation(responseModalities=["SPEECH"]))],
+        1007,
+        "Invalid value at 'setup.generation_config.response_modalities' (",
+    ),
+    # Models.
+    (
+        [setup("models/nope")],
+        1008,
+        "models/nope is not found for API version v1beta, or is not supported for bidiGenerateContent. Call ListModels to see the li",
+    ),
+    ([setup("")], 1008, "models/ is not found"),
+    (
+        [setup("models/gemini-live-2.5-flash")],
+        1008,
+        "models/gemini-live-2.5-flash is not found for API version v1beta",
+    ),
+    (
+        [setup("publishers/google/models/gemini-live-2.5-flash-preview")],
+        1008,
+        "models/publishers/google",
+    ),
+    # Modalities.
+    ([setup(**generation(responseModalities=["TEXT", "AUDIO"]))], 1007, INVALID),
+    ([setup(**generation(responseModalities=["IMAGE"]))], 1007, INVALID),
+    (
+        [setup(NATIVE, **generation(responseModalities=["TEXT"]))],
+        1007,
+        "Cannot extract voices from a non-audio request",
+    ),
+    (
+        [setup(TRANSCRIBE, **generation(responseModalities=["AUDIO"]))],
+        1007,
+        "The requested combination of response modalities (AUDIO) is not supported",
+    ),
+    # Abilities.
+    (
+        [setup(**generation(thinkingConfig={"thinkingBudget": 0}))],
+        1007,
+        "thinking_config is not supported",
+    ),
+    (
+        [setup(LIVE_38, **generation(thinkingConfig={"thinkingLevel": "LOW"}))],
+        1007,
+        "thinking_config is not supported",
+    ),
+    (
+        [setup(NATIVE, proactivity={"proactiveAudio": True})],
+        1007,
+        'Invalid JSON payload received. Unknown name "proactivity" at',
+    ),
+    (
+        [setup(NATIVE, **generation(enableAffectiveDialog=True))],
+        1007,
+        'Invalid JSON payload received. Unknown name "enableAffec',
+    ),
+    ([setup(**generation(translationConfig={"targetLanguageCode": "de"}))], 1007, INVALID),
+    ([setup(inputAudioTranscription={"languageCodes": ["de"]})], 1007, INVALID),
+    (
+        [
+            setup(
+                FLASH_31,
+                tools=[{"functionDeclarations": [{"name": "f", "behavior": "NON_BLOCKING"}]}],
+            )
+        ],
+        1007,
+        INVALID,
+    ),
+    (
+        [
+            setup(
+                **generation(
+                    speechConfig={"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": "Achird"}}}
+                )
+            )
+        ],
+        1007,
+        "Requested voice api_name 'Achird' is not available for model models/gemini-live-2.5-flash-preview",
+    ),
+    (
+        [setup(sessionResumption={"transparent": True})],
+        1007,
+        'Invalid JSON payload received. Unknown name "transparent" at',
+    ),
+    (
+        [setup(explicitVadSignal=True)],
+        1007,
+        'Invalid JSON payload received. Unknown name "explicitVadSignal"',
+    ),
+    # Input.
+    (
+        [setup(), {"realtimeInput": {"activityStart": {}}}],
+        1007,
+        "Explicit activity control is not supported when automatic activity detection is enabled.",
+    ),
+    ([setup(), {"realtime_input": {"activity_end": {}}}], 1007, "Explicit activity control"),
+    (
+        [
+            setup(FLASH_31),
+            {"realtimeInput": {"mediaChunks": [{"mimeType": "audio/pcm", "data": "AAA="}]}},
+        ],
+        1007,
+        "realtime_input.media_chunks is deprecated. Use audio, video, or text instead.",
+    ),
+    (
+        [setup(), {"realtimeInput": {"audio": {"mimeType": "audio/pcm", "data": "AAAA"}}}],
+        1007,
+        INVALID,
+    ),
+    (
+        [setup(), {"realtimeInput": {"audio": {"mimeType": "audio/wav", "data": "AAA="}}}],
+        1007,
+        INVALID,
+    ),
+    (
+        [setup(), {"realtimeInput": {"audio": {"mimeType": "audio/pcm;rate=0", "data": "AAA="}}}],
+        1007,
+        INVALID,
+    ),
+    (
+        [setup(), {"realtimeInput": {"audio": {"mimeType": "audio/pcm;rate=٣", "data": "AAA="}}}],
+        1007,
+        INVALID,
+    ),
+    (
+        [setup(), {"realtimeInput": {"audio": {"data": "@"}}}],
+        1007,
+        "Invalid value at 'realtime_input.audio.data' (TYPE_BYTES), Base64",
+    ),
+    ([setup(FLASH_31), {"clientContent": {"turnComplete": True}}], 1007, INVALID),
+]
+
+
+@pytest.mark.parametrize("frames, code, reason", REFUSED, ids=lambda value: str(value)[:60])
+def test_refused_as_the_service_refuses(frames, code, reason):
+    """Every broken rule ends the session with the service's code and the beginning of its words, within 123 bytes."""
+    refused = said(*frames)
+    assert refused is not None
+    assert code == refused[0]
+    assert refused[1].startswith(reason)
+    assert len(refused[1].encode()) <= 123
+
+
+TAKEN = [
+    ([setup("gemini-live-2.5-flash-preview")], BETA),
+    ([setup(**generation(responseModalities=["MODALITY_UNSPECIFIED"]))], BETA),
+    (
+        [
+            setup(
+                NATIVE,
+                proactivity={"proactiveAudio": True},
+                **generation(enableAffectiveDialog=True),
+            )
+        ],
+        ALPHA,
+    ),
+    ([setup(NATIVE, **generation(thinkingConfig={"thinkingBudget": 0}))], BETA),
+    ([setup(FLASH_31, **generation(thinkingConfig={"thinkingLevel": "LOW"}))], BETA),
+    (
+        [setup(TRANSCRIBE, inputAudioTranscription={"languageCodes": ["de"], "mode": "VERBATIM"})],
+        BETA,
+    ),
+    (
+        [
+            setup(
+                NATIVE,
+                **generation(
+                    speechConfig={"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": "achird"}}}
+                ),
+            )
+        ],
+        BETA,
+    ),
+    ([setup("publishers/google/models/gemini-live-2.5-flash", explicitVadSignal=True)], VERTEX),
+    ([setup("projects/p/locations/l/publishers/google/models/gemini-live-2.5-flash")], VERTEX),
+    ([setup(), AUDIO, {"realtimeInput": {"audioStreamEnd": True}}], BETA),
+    (
+        [
+            setup(),
+            {"realtimeInput": {"mediaChunks": [{"mimeType": "audio/pcm", "data": "AAA="}, {}]}},
+        ],
+        BETA,
+    ),
+    (
+        [
+            setup(FLASH_31, historyConfig={"initialHistoryInClientContent": True}),
+            {"clientContent": {"turns": [{"parts": [{"text": "x"}]}]}},
+        ],
+        BETA,
+    ),
+]
+
+
+@pytest.mark.parametrize("frames, route", TAKEN, ids=lambda value: str(value)[:60])
+def test_what_the_service_takes_is_taken(frames, route):
+    """What the guides and the SDK send is not refused."""
+    assert said(*frames, route=route) is None
+
+
+def test_vertex_refuses_in_its_own_words():
+    """An unknown publisher model, TEXT on native audio, and a trigger out of range are Vertex AI's refusals."""
+    native = "gemini-live-2.5-flash-native-audio"
+    code, reason = said(setup("publishers/google/models/nope"), route=VERTEX)
+    assert (1008, "Publisher Model `publishers/google/models/nope` was not found") == (
+        code,
+        reason[:61],
+    )
+    assert (1007, INVALID) == said(
+        setup(native, **generation(responseModalities=["TEXT"])), route=VERTEX
+    )
+    compression = {"triggerTokens": "100", "slidingWindow": {}}
+    assert (1007, INVALID) == said(
+        setup(native, contextWindowCompression=compression), route=VERTEX
+    )
+
+
+LATER = [
+    setup(TRANSCRIBE),
+    setup(inputAudioTranscription={"languageCodes": ["de"]}),
+    setup(historyConfig={"initialHistoryInClientContent": True}),
+    setup(NATIVE, **generation(thinkingConfig={"thinkingLevel": "LOW"})),
+    setup(realtimeInputConfig={"turnCoverage": "TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO"}),
+]
+
+
+@pytest.mark.parametrize("frame", LATER, ids=lambda value: str(value)[:90])
+def test_the_guide_era_knows_nothing_later(frame):
+    """With `era="guide"`, models, fields and values that came after the guides do not exist."""
+    refused = said(frame, era="guide")
+    assert refused is not None
+    assert refused[1].startswith(
+        ("models/", "Invalid JSON payload received. Unknown name", "Invalid value at")
+    )
+
+
+def test_audio_may_have_any_declared_rate():
+    """The declared rate is passed on; without one it is the native 16 kHz; spelling does not matter."""
+    for mime, rate in (
+        ("audio/pcm", 16000),
+        ("audio/pcm;rate=16000", 16000),
+        ("audio/PCM; rate=44100", 44100),
+        ("audio/L16;codec=pcm;rate=8000", 8000),
+    ):
+        server = LiveServer(BETA)
+        server.receive(json.dumps(setup()))
+        frame = {"realtimeInput": {"audio": {"mimeType": mime, "data": "AAE="}}}
+        assert [AudioReceived(pcm=b"\0\1", rate=rate)] == server.receive(json.dumps(frame))
+
+
+@given(st.binary() | st.text(st.characters(exclude_categories=())))
+@settings(deadline=None)
+def test_garbage_is_refused_and_nothing_else(frame):
+    """Whatever arrives is understood or refused, before the setup and after it."""
+    server = LiveServer(BETA)
+    for _ in range(2):
+        try:
+            server.receive(frame)
+        except Refused as refused:
+            code = refused.code
+        else:
+            code = 1007
+        assert 1007 == code
+        server = LiveServer(BETA)
+        server.receive(json.dumps(setup()))
+
+
+OPEN, BAD = None, "API key not valid. Please pass a valid API key."
+NOBODY = "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or other form of API c"
+UNAUTHENTICATED = "Request had invalid authentication credentials."
+
+
+@pytest.mark.parametrize(
+    "route, query, headers, said",
+    [
+        (BETA, "key=k", [], OPEN),
+        (BETA, "", [("X-Goog-Api-Key", "k")], OPEN),
+        (BETA, "", [("Authorization", "Bearer ya29")], OPEN),
+        (BETA, "", [], NOBODY),
+        (BETA, "key=", [("x-goog-api-key", "")], NOBODY),
+        (BETA, "key=invalid", [], BAD),
+        (BETA, "", [("x-goog-api-key", "invalid")], BAD),
+        (BETA, "key=auth_tokens/t", [], BAD),
+        (BETA, "access_token=auth_tokens/t", [], NOBODY),
+        (BETA, "", [("authorization", "Token auth_tokens/t")], NOBODY),
+        (TOKEN, "access_token=auth_tokens/t", [], OPEN),
+        (
+            TOKEN,
+            "",
+            [("authorization", "Token auth_tokens/t"), ("x-goog-api-key", "auth_tokens/t")],
+            OPEN,
+        ),
+        (TOKEN, "", [("x-goog-api-key", "auth_tokens/t")], OPEN),
+        (TOKEN, "key=k", [], BAD),
+        (TOKEN, "access_token=auth_tokens/", [], BAD),
+        (TOKEN, "access_token=auth_tokens/invalid", [], BAD),
+        (TOKEN, "", [], NOBODY),
+        (VERTEX, "", [("Authorization", "bearer ya29")], OPEN),
+        (VERTEX, "", [("x-goog-api-key", "k")], OPEN),
+        (VERTEX, "", [("Authorization", "Bearer invalid")], UNAUTHENTICATED),
+        (VERTEX, "", [("Authorization", "Basic abc")], UNAUTHENTICATED),
+        (VERTEX, "", [], UNAUTHENTICATED),
+    ],
+)
+def test_the_door(route, query, headers, said):
+    """Keys, tokens and bearers open what they should, and a bad one gets the platform's refusal."""
+    refusal = authenticate(route, query, headers)
+    if said is None:
+        assert refusal is None
+    else:
+        assert refusal is not None
+        assert refusal.reason.startswith(said)
+        assert "auth" == refusal.kind
+        assert refusal.at_upgrade is (route.platform == "vertex")
