@@ -40,9 +40,8 @@ def command(chosen: str | None, as_json: bool) -> None:
             _FLAGS[locale.native_audio],
             _FLAGS[locale.guide],
             _FLAGS[locale.vertex24],
-            locale.script,
             locale.native,
         )
         for locale in locales
     ]
-    print_table(("CODE", "LANGUAGE", "METRIC", "NATIVE", "GUIDE", "24", "SCRIPT", "ITS NAME"), rows)
+    print_table(("CODE", "LANGUAGE", "METRIC", "NATIVE", "GUIDE", "24", "ITS NAME"), rows)

@@ -37,6 +37,7 @@ from harness.corpus.row import ALIASES, Row
 from harness.corpus.utterance import Fault, Utterance
 from harness.errors import InputError, UsageError
 from harness.text.locales import Canonical, canonical
+from harness.text.visible import visible
 
 LONGEST_ID: Final = 512
 """Characters."""
@@ -179,7 +180,9 @@ class _Register:
             notes.fault("audio_filepath is empty" if not cell else "audio_filepath is not text")
             return None
         if _CONTROL.search(cell):
-            notes.fault(f"control characters or bytes that are no UTF-8 in the path “{cell}”")
+            notes.fault(
+                f"control characters, or bytes that are no UTF-8, in the path “{visible(cell)}”"
+            )
             return None
         path = self._fence.audio(cell, row.base)
         if isinstance(path, str):
@@ -271,7 +274,7 @@ def _name(cell: Any, column: str, notes: _Notes) -> str | None:
     if not isinstance(cell, str):
         notes.fault(f"{column} is not text")
     elif _CONTROL.search(cell):
-        notes.fault(f"control characters in {column} “{cell[:LONGEST_ID]}”")
+        notes.fault(f"control characters in {column} “{visible(cell[:40])}”")
     elif len(cell) > LONGEST_ID:
         notes.fault(f"{column} is longer than {LONGEST_ID} characters")
     else:

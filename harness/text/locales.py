@@ -196,15 +196,16 @@ def _of_language(language: str) -> list[Locale]:
 
 def _unknown(text: str, language: str) -> UsageError:
     shown = ascii(text.strip()[:40])[1:-1] if not text.isprintable() else text.strip()[:40]
+    hint: str | None
     if same := [locale.code for locale in _of_language(language)]:
-        hint: str | None = " or ".join(same)
-    elif near := suggestion(text, LOCALES):
-        hint = near
+        hint = " or ".join(same)
+    elif "-" in text or "_" in text or len(text) <= 3:
+        hint = suggestion(text, LOCALES)
     else:
-        by_name = {locale.english: locale.code for locale in LOCALES.values()}
-        hint = suggestion(text, by_name)
-        for name, code in by_name.items():
-            hint = hint and hint.replace(f"“{name}”", f"“{code}”, {name}")
+        own = {locale.english.partition(" (")[0]: locale.iso639_1 for locale in LOCALES.values()}
+        hint = suggestion(text, own)
+        for name, short in own.items():
+            hint = hint and hint.replace(f"“{name}”", f"“{canonical(short).code}” ({name})")
     today = _OLD_CODES_OF_OTHERS.get(language)
     return UsageError(
         f"unknown locale “{shown}”",
