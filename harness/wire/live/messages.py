@@ -81,6 +81,8 @@ class FunctionResponse(Message, frozen=True):
     """`INTERRUPT`, `WHEN_IDLE`, `SILENT`: for non-blocking functions only."""
 
     will_continue: bool | None = None
+    parts: list[dict[str, Any]] = []
+    """Media that belong to the answer."""
 
 
 class Part(Message, frozen=True):
@@ -90,7 +92,13 @@ class Part(Message, frozen=True):
     thought: bool = False
     """True: a summary of the model's thoughts, not part of the answer."""
 
+    thought_signature: bytes = b""
+    """Opaque; to be sent back as it came."""
+
     inline_data: Blob | None = None
+    file_data: dict[str, Any] | None = None
+    video_metadata: dict[str, Any] | None = None
+    part_metadata: dict[str, Any] | None = None
     function_call: FunctionCall | None = None
     function_response: FunctionResponse | None = None
     executable_code: dict[str, Any] | None = None
@@ -127,6 +135,8 @@ class SpeechConfig(Message, frozen=True):
     voice_config: VoiceConfig | None = None
     language_code: str | None = None
     """BCP-47, for half-cascade models; it does not steer input transcription."""
+
+    multi_speaker_voice_config: dict[str, Any] | None = None
 
 
 class ThinkingConfig(Message, frozen=True):
@@ -271,6 +281,9 @@ class Tool(Message, frozen=True):
     google_search_retrieval: dict[str, Any] | None = None
     code_execution: dict[str, Any] | None = None
     url_context: dict[str, Any] | None = None
+    google_maps: dict[str, Any] | None = None
+    file_search: dict[str, Any] | None = None
+    computer_use: dict[str, Any] | None = None
 
 
 class Setup(Message, frozen=True):

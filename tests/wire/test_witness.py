@@ -1,0 +1,165 @@
+"""Google's own message definitions as a witness of ours: names, types and enum values."""
+
+from __future__ import annotations
+
+import types
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+
+import pytest
+
+from harness.wire.live import rules
+from harness.wire.live.messages import ClientMessage, Message, ServerMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [
+    pytest.mark.witness,
+    pytest.mark.filterwarnings("ignore"),
+]
+
+NOT_PUBLISHED = {
+    # Fields of the SDK's types and of public logs that the published definitions lack.
+    "ClientMessage": {"context_update"},
+    "Setup": {
+        "avatar_config",
+        "explicit_vad_signal",
+        "history_config",
+        "labels",
+        "proactivity",
+        "safety_settings",
+    },
+    "GenerationConfig": {"enable_affective_dialog", "translation_config"},
+    "ThinkingConfig": {"thinking_level"},
+    "AudioTranscriptionConfig": {
+        "adaptation_phrases",
+        "custom_vocabulary",
+        "diarization",
+        "language_auto",
+        "language_codes",
+        "language_hints",
+        "mode",
+        "word_timestamp",
+    },
+    "SessionResumptionConfig": {"transparent"},
+    "ServerMessage": {"error", "voice_activity", "voice_activity_detection_signal"},
+    "SetupComplete": {"session_id"},
+    "ServerContent": {"interaction_status", "interim_input_transcription", "turn_complete_reason"},
+    "Transcription": {
+        "end_offset",
+        "finished",
+        "language_code",
+        "speaker_label",
+        "start_offset",
+        "words",
+    },
+    "SessionResumptionUpdate": {"last_consumed_client_message_index"},
+    "UsageMetadata": {
+        "candidates_token_count",
+        "candidates_tokens_details",
+        "service_tier",
+        "traffic_type",
+    },
+}
+
+NOT_OURS = {
+    # Of the general configuration the Live API does not take these.
+    "GenerationConfig": {
+        "enable_enhanced_civic_answers",
+        "image_config",
+        "logprobs",
+        "response_json_schema",
+        "response_json_schema_ordered",
+        "response_logprobs",
+        "response_mime_type",
+        "response_schema",
+        "stop_sequences",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def pairs() -> list[tuple[type[Message], Any]]:
+    """Return each of our classes with Google's descriptor of the same message."""
+    proto = pytest.importorskip("google.ai.generativelanguage_v1beta")
+    found: dict[tuple[type[Message], str], tuple[type[Message], Any]] = {}
+
+    def walk(kind: type[Message], descriptor: Any) -> None:
+        if (kind, descriptor.full_name) in found:
+            return
+        found[kind, descriptor.full_name] = kind, descriptor
+        theirs = {field.name.rstrip("_"): field for field in descriptor.fields}
+        for name, hint in _leaves(kind):
+            if name in theirs and isinstance(hint, type) and issubclass(hint, Message):
+                walk(hint, theirs[name].message_type)
+
+    walk(ClientMessage, proto.BidiGenerateContentClientMessage.pb().DESCRIPTOR)
+    walk(ServerMessage, proto.BidiGenerateContentServerMessage.pb().DESCRIPTOR)
+    return list(found.values())
+
+
+def _leaves(kind: type[Message]) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of `kind` with their types, lists and None taken off."""
+    for name, hint in get_type_hints(kind).items():
+        inner = hint
+        while get_origin(inner) in (types.UnionType, list):
+            inner = next(one for one in get_args(inner) if one is not types.NoneType)
+        if name != "unknown":
+            yield name, inner
+
+
+def test_our_fields_are_googles(pairs):
+    """Every published field is ours under the same JSON name, and what we have beyond them is listed here."""
+    assert len(pairs) > 30
+    for kind, descriptor in pairs:
+        ours = {name for name, _ in _leaves(kind)}
+        theirs = {field.name.rstrip("_") for field in descriptor.fields}
+        assert NOT_PUBLISHED.get(kind.__name__, set()) == ours - theirs, kind
+        assert NOT_OURS.get(kind.__name__, set()) == theirs - ours, kind
+        wire = dict(zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True))
+        for field in descriptor.fields:
+            name = field.name.rstrip("_")
+            assert name not in wire or wire[name] == field.json_name
+
+
+def test_our_types_are_googles(pairs):
+    """A field that Google calls text, a number, bytes, a flag, an enum or a message is one of ours as well."""
+    from google.protobuf.descriptor import FieldDescriptor as Kind
+
+    ours_for = {
+        Kind.TYPE_STRING: (str,),
+        Kind.TYPE_ENUM: (str,),
+        Kind.TYPE_BOOL: (bool,),
+        Kind.TYPE_BYTES: (bytes,),
+        # JSON writers send 40.0 for a count as readily as 40; ours takes both.
+        Kind.TYPE_INT32: (int, float),
+        Kind.TYPE_INT64: (int,),
+        Kind.TYPE_FLOAT: (float,),
+    }
+    for kind, descriptor in pairs:
+        theirs = {field.name.rstrip("_"): field for field in descriptor.fields}
+        for name, hint in _leaves(kind):
+            if name not in theirs:
+                continue
+            if theirs[name].type in ours_for:
+                assert hint in ours_for[theirs[name].type], (kind, name)
+            elif theirs[name].message_type.name == "Duration":
+                assert hint is str
+            else:
+                free_form = hint is Any or get_origin(hint) is dict
+                assert free_form or issubclass(hint, Message), (kind, name)
+
+
+def test_our_enum_values_are_googles(pairs):
+    """The names that the server machine takes are the published ones, but for those that came later."""
+    descriptors = dict(pairs)
+    checked = 0
+    for (kind, name), (type_name, values) in rules._ENUMS.items():
+        field = descriptors[kind].fields_by_name.get(name)
+        if field is None:
+            continue
+        checked += 1
+        later = rules._LATER_VALUES.get((kind, name), frozenset())
+        assert {value.name for value in field.enum_type.values} == values - later
+        assert field.enum_type.full_name.endswith(f".v1beta.{type_name}")
+    assert checked >= 8
