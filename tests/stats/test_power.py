@@ -1,0 +1,58 @@
+"""Planning: what n utterances can show."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from harness.stats.power import (
+    design_effect,
+    detectable_difference,
+    intraclass_correlation,
+    planned_difference,
+    utterances_needed,
+)
+
+
+@pytest.mark.parametrize(
+    "rate, expected",
+    [
+        (0.05, [1.9, 1.0, 0.7, 0.6, 0.4, 0.3]),
+        (0.10, [2.7, 1.4, 1.1, 0.8, 0.6, 0.4]),
+        (0.20, [3.8, 2.0, 1.5, 1.2, 0.8, 0.5]),
+    ],
+)
+def test_the_planning_table(rate, expected):
+    """Points that 100, 350, 650, 1000, 2000 and 5000 utterances of 22 words can show, at 80 % power."""
+    sizes = (100, 350, 650, 1000, 2000, 5000)
+    found = [100 * planned_difference(n, rate=rate, words=22) for n in sizes]
+    assert expected == pytest.approx(found, abs=0.06)
+
+
+def test_a_difference_of_the_detectable_size_is_found_four_times_in_five():
+    """In simulation, the detectable difference is found with 80 % power."""
+    draw = np.random.Generator(np.random.PCG64(1))
+    n, spread = 400, 2.0
+    shift = detectable_difference(spread / np.sqrt(n))
+    samples = draw.normal(shift, spread, size=(3000, n))
+    z = samples.mean(axis=1) / (samples.std(axis=1, ddof=1) / np.sqrt(n))
+    assert np.mean(np.abs(z) > stats.norm.ppf(0.975)) == pytest.approx(0.8, abs=0.03)
+
+
+def test_the_planner_inverts_the_detectable_difference():
+    """As many utterances as a difference takes can show that difference, and one fewer cannot."""
+    n = utterances_needed(0.01, spread=1.5, words=20, block=10, icc=0.1)
+    error = 1.5 / 20 * np.sqrt(design_effect(10, 0.1))
+    assert detectable_difference(error / np.sqrt(n)) <= 0.01
+    assert detectable_difference(error / np.sqrt(n - 1)) > 0.01
+
+
+def test_intraclass_correlation_is_recovered():
+    """The correlation within speakers is estimated from unequal blocks; without blocks there is none."""
+    draw = np.random.Generator(np.random.PCG64(2))
+    blocks = [
+        (draw.normal(0, 0.5) + draw.normal(0, 1, size=draw.integers(5, 15))).tolist()
+        for _ in range(2000)
+    ]
+    assert 0.2 == pytest.approx(intraclass_correlation(blocks), abs=0.02)
+    assert intraclass_correlation([[1.0], [2.0]]) is None
+    assert intraclass_correlation([[1.0, 2.0]]) is None
