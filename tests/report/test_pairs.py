@@ -1,0 +1,126 @@
+"""Tables of pairs: what is read, and what is said about what cannot be."""
+
+import pytest
+
+from harness.errors import InputError, UsageError
+from harness.report.pairs import Pair, read_pairs
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Return a function that writes a table and reads it."""
+
+    def read(name, content, **options):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return read_pairs(path, **options)
+
+    return read
+
+
+WHOLE = Pair(
+    id="u1", reference="a, b", hypothesis="a", locale="en-US", speaker="s", dataset="d", model="m", line=2
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("t.csv", 'id,reference,hypothesis,locale,speaker,dataset,model\nu1,"a, b",a,en-US,s,d,m\n'),
+        ("t.csv", '\ufeffutterance_id,text,hyp,lang,client_id,dataset,model\r\nu1,"a, b",a,en-US,s,d,m\r\n'),
+        ("t.tsv", "id\treference\thypothesis\tlocale\tspeaker\tdataset\tmodel\nu1\ta, b\ta\ten-US\ts\td\tm\n"),
+        ("t.jsonl", '\n{"id":"u1","reference":"a, b","hypothesis":"a","locale":"en-US","speaker":"s","dataset":"d","model":"m","other":1}\n'),
+    ],
+)  # fmt: skip
+def test_every_layout_gives_the_same_pair(table, name, content):
+    """A table is read the same in every layout, under any of a column's names."""
+    assert [WHOLE] == table(name, content)
+
+
+def test_parquet_is_read(tmp_path):
+    """Parquet gives the same pair."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    arrow = pytest.importorskip("pyarrow")
+    columns = {"id": ["u0", "u1"], "reference": ["x", "a, b"], "hypothesis": [None, "a"],
+               "locale": ["en-US"] * 2, "speaker": ["s"] * 2, "dataset": ["d"] * 2, "model": ["m"] * 2}  # fmt: skip
+    parquet.write_table(arrow.table(columns), tmp_path / "t.parquet")
+    pairs = read_pairs(tmp_path / "t.parquet")
+    assert WHOLE == pairs[1]
+    assert pairs[0].hypothesis is None
+
+
+def test_trn_files_are_paired_by_id(tmp_path):
+    """Two `trn` files are matched by the id at the end of each line, whose first part is the speaker."""
+    (tmp_path / "r.trn").write_text(";; comment\nthe cat (ann-1)\nyes (bob_2)\n")
+    (tmp_path / "h.trn").write_text("(bob_2)\nthe hat (ann-1)\n")
+    pairs = read_pairs(tmp_path / "r.trn", tmp_path / "h.trn", locale="en-US")
+    assert [("ann-1", "ann", "the cat", "the hat"), ("bob_2", "bob", "yes", "")] == [
+        (pair.id, pair.speaker, pair.reference, pair.hypothesis) for pair in pairs
+    ]
+
+
+def test_ctm_words_go_to_the_segment_they_lie_in(tmp_path):
+    """Each word of a `ctm` belongs to the `stm` segment that holds its middle."""
+    (tmp_path / "r.stm").write_text(
+        "f 1 ann 0.0 1.0 <o,f0> the cat\nf 1 ann 1.0 2.0 sat\nf 1 x 2.0 3.0 IGNORE_TIME_SEGMENT_IN_SCORING\n"
+    )
+    (tmp_path / "h.ctm").write_text(
+        "f 1 0.1 0.3 the 0.9\nf 1 0.6 0.7 cat\nf 1 0.95 0.3 sat\nf 1 2.2 0.1 noise\n"
+    )
+    pairs = read_pairs(tmp_path / "r.stm", tmp_path / "h.ctm", locale="en-US")
+    assert [("the cat", "the cat"), ("sat", "sat")] == [
+        (pair.reference, pair.hypothesis) for pair in pairs
+    ]
+
+
+@pytest.mark.parametrize(
+    "name, content, said",
+    [
+        ("t.csv", "reference,hypothesis,locale\na,b,en\nc,d\n", ":3: 2 cells where the header has 3"),
+        ("t.csv", b"reference,hypothesis,locale\na,b,en\n\xff,d,en\n", ":3: not UTF-8"),
+        ("t.csv", 'reference,hypothesis,locale\na,b,en\n"c,d,en\n', ":3: not CSV"),
+        ("t.csv", "reference,hypothesi,locale\na,b,en\n", "did you mean “hypothesi”"),
+        ("t.csv", "reference,hypothesis\na,b\nc,d\n", ":2: no column locale .* 1 more lines"),
+        ("t.csv", "id,reference,hypothesis,locale\n7,a,b,en\n7,c,d,en\n", ":3: id “7” is also that of line 2"),
+        ("t.csv", "reference,hypothesis,locale\n", "holds no pairs"),
+        ("t.csv", "", "holds no pairs"),
+        ("t.csv", "r".encode("utf-16"), "UTF-16"),
+        ("t.jsonl", '{"reference":1,"hypothesis":"b","locale":"en"}\n', ":1: reference is 1"),
+        ("t.jsonl", '[{"reference":"a"}]\n', ":1: not a JSON object"),
+        ("t.parquet", "no", "cannot be read as Parquet"),
+        ("t.xlsx", "", "ends in none of"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named_with_its_line(table, name, content, said):
+    """A table that cannot be used says why, with file and line, and what to do."""
+    with pytest.raises(InputError, match=said):
+        table(name, content)
+
+
+def test_all_faults_are_told_at_once(table):
+    """Every kind of fault is in one message, not one a try."""
+    with pytest.raises(InputError) as error:
+        table("t.csv", b"id,reference,hypothesis,locale\n1,a,b,en\n1,a,b,en\nx\n\xff,a,b,en\n")
+    for line in (":3: ", ":4: ", ":5: "):
+        assert line in str(error.value)
+
+
+def test_repeats_of_a_run_are_no_duplicates(table):
+    """The same utterance may stand once for each dataset, model and repeat, as in `utterances.csv`."""
+    header = "utterance_id,dataset,locale,model,repeat,reference,hypothesis\n"
+    rows = "1,d,en,m,1,a,b\n1,d,en,m,2,a,b\n1,d,en,n,1,a,b\n1,e,en,m,1,a,'=b\n"
+    pairs = table("t.csv", header + rows)
+    assert 4 == len(pairs)
+    assert "=b" == pairs[3].hypothesis
+
+
+def test_two_sided_formats_take_two_files(tmp_path):
+    """`trn` alone, a table with a second file, and NIST files without a language are refused, with what to type."""
+    (tmp_path / "r.trn").write_text("a (s-1)\n")
+    (tmp_path / "t.csv").write_text("reference,hypothesis,locale\na,b,en\n")
+    with pytest.raises(UsageError, match=r"HYP.trn"):
+        read_pairs(tmp_path / "r.trn")
+    with pytest.raises(UsageError, match="--language"):
+        read_pairs(tmp_path / "r.trn", tmp_path / "r.trn")
+    with pytest.raises(UsageError, match="two files"):
+        read_pairs(tmp_path / "t.csv", tmp_path / "t.csv")

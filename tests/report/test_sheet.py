@@ -1,0 +1,170 @@
+"""`harness score` on a table: the document and the exit codes."""
+
+import json
+import subprocess
+import sys
+
+import jiwer
+import pytest
+from click.testing import CliRunner
+
+from harness.cli import main
+from harness.report.pairs import Pair
+from harness.report.sheet import sheet
+
+
+def pairs():
+    """Return two locales, two models, and one of each kind that has no rate."""
+    rows = [
+        ("1", "en-US", "m", "the cat sat", "the cat sit"),
+        ("2", "en", "m", "a b c", "a b c d"),
+        ("3", "en-US", "n", "a b c", None),
+        ("4", "zh", "m", "我们去北京。", "我们去北平"),
+        ("5", "en-US", "m", "", "hello"),
+        ("6", "en-US", "m", None, "hello"),
+        ("7", "xx", "m", "a", "a"),
+        ("8", "en-US", "m", "...", "uh"),
+    ]
+    return [
+        Pair(id=i, reference=r, hypothesis=h, locale=loc, model=model, speaker=i, line=int(i) + 1)
+        for i, loc, model, r, h in rows
+    ]
+
+
+def test_a_sheet_has_every_row_and_cell():
+    """Rows keep their order and their reasons, cells sum their counts, totals sum the cells."""
+    document = sheet(pairs(), profile="norm-1n", metric="auto")
+    assert list("12345678") == [row["id"] for row in document["rows"]]
+    reasons = {row["id"]: row["reason"] for row in document["rows"] if "reason" in row}
+    assert set("5678") == set(reasons) == {r["id"] for r in document["rows"] if r["rate"] is None}
+    assert ("no reference", "the reference is empty") == (reasons["6"], reasons["5"])
+    assert "unknown locale" in reasons["7"]
+    cells = {(cell["locale"], cell["model"]): cell for cell in document["cells"]}
+    english = cells["en-US", "m"]
+    assert (5, 2, 3) == (english["utterances"], english["scored"], english["failed"])
+    # What was heard where nothing was said counts as inserted.
+    assert (1, 3, 6, 4) == tuple(
+        english[name] for name in ("substitutions", "insertions", "reference_tokens", "errors")
+    )
+    assert english["errors"] / 6 == english["rate"]
+    assert 1.0 == cells["en-US", "n"]["rate"]
+    assert 0.2 == cells["cmn-CN", "m"]["rate"]
+    for name in ("errors", "hits", "insertions", "utterances", "failed"):
+        assert sum(cell[name] for cell in document["cells"]) == document["totals"][name]
+
+
+def test_macro_rates_are_means_over_locales():
+    """A locale's cells are averaged, then the locales; words where words are the metric, characters everywhere."""
+    totals = sheet(pairs(), profile="norm-1", metric="auto")["totals"]
+    assert ["en-US"] == totals["macro_wer_locales"]
+    assert (4 / 6 + 1.0) / 2 == pytest.approx(totals["macro_wer"])
+    assert ["cmn-CN", "en-US"] == totals["macro_cerns_locales"]
+
+
+def test_a_cell_has_jiwers_rate():
+    """Without anything odd in a table, a cell's rate is jiwer's corpus rate."""
+    said, heard = ["a b c", "d e", "f"], ["a x c", "d e f", ""]
+    rows = [
+        Pair(id=str(i), reference=r, hypothesis=h, locale="de-DE")
+        for i, (r, h) in enumerate(zip(said, heard, strict=True))
+    ]
+    cell = sheet(rows, profile="raw-1", metric="WER")["cells"][0]
+    assert jiwer.wer(said, heard) == pytest.approx(cell["rate"])
+    assert cell["rate_low"] <= cell["rate"] <= cell["rate_high"]
+    assert "utterance" == cell["interval"]["block"]
+
+
+def run(*arguments):
+    """Return the exit code and what was printed."""
+    result = CliRunner().invoke(_Main(), list(arguments))
+    return result.exit_code, result.stdout, result.stderr
+
+
+class _Main:
+    """The program as Click's runner calls a command."""
+
+    name = "harness"
+
+    def main(self, args, prog_name, **_):
+        main(list(args))
+
+
+@pytest.fixture
+def csv(tmp_path):
+    """Return a table of two good rows."""
+    path = tmp_path / "t.csv"
+    path.write_text("reference,hypothesis,locale\nThe cat.,the cat,en-US\na b,a c,en-US\n")
+    return path
+
+
+def test_a_good_table_is_exit_0(csv):
+    """One JSON document on stdout, nothing on stderr, exit 0."""
+    code, out, err = run("score", str(csv), "--json")
+    assert (0, "") == (code, err)
+    document = json.loads(out)
+    assert {"rows", "cells", "totals", "profile"} == set(document)
+    assert [["=", "the", "the"], ["=", "cat", "cat"]] == document["rows"][0]["alignment"]
+    assert {"id", "code_sha256", "versions"} <= set(document["profile"])
+    code, out, _ = run("score", str(csv))
+    assert 0 == code
+    assert "25.00 %" in out
+
+
+@pytest.mark.parametrize(
+    "arguments, code, said",
+    [
+        (["--metric", "wer"], 2, "“WER”"),
+        (["--profile", "norm"], 2, "norm-1"),
+        (["--language", "xx"], 2, "unknown locale"),
+        (["--profil", "x"], 2, "--profile"),
+    ],
+)
+def test_what_is_typed_wrong_is_exit_2(csv, arguments, code, said):
+    """An unknown profile, metric, locale or option is named, with the nearest."""
+    found, out, err = run("score", str(csv), *arguments)
+    assert (code, "") == (found, out)
+    assert said in err
+
+
+def test_a_row_without_a_rate_is_exit_5(csv):
+    """The rest is scored; the row, its line and its reason are said on stderr."""
+    with csv.open("a") as file:
+        file.write(",x,en-US\na,b,zz\n")
+    code, out, err = run("score", str(csv), "--json")
+    assert 5 == code
+    assert "line 4" in err
+    assert "zz" in err
+    assert 2 == json.loads(out)["totals"]["failed"]
+
+
+def test_an_unusable_table_is_exit_3(tmp_path, csv):
+    """A missing file, a folder that is no run, and a ragged table are told, and nothing is printed."""
+    ragged = tmp_path / "r.csv"
+    ragged.write_text("reference,hypothesis,locale\na\n")
+    for path in (tmp_path / "none.csv", tmp_path, ragged):
+        code, out, err = run("score", str(path))
+        assert (3, "") == (code, out)
+        assert str(path) in err
+
+
+def test_names_from_a_table_cannot_drive_the_terminal(tmp_path):
+    """Control characters of a table are not printed."""
+    path = tmp_path / "t.jsonl"
+    path.write_text(
+        json.dumps(
+            {"reference": "", "hypothesis": "", "locale": "en", "id": "\x1b[2J", "model": "\x1b[1m"}
+        )
+    )
+    _, out, err = run("score", str(path))
+    assert "\x1b" not in out + err
+
+
+@pytest.mark.wall
+def test_help_imports_nothing_but_click():
+    """`harness score --help` loads no library but click."""
+    probe = (
+        "import sys; from harness.cli.score import command\n"
+        "heavy = {'numpy', 'pandas', 'regex', 'msgspec', 'rapidfuzz', 'jiwer'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", probe], check=True)
