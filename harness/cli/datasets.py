@@ -123,7 +123,7 @@ def check_(ctx: click.Context, path: str, deep: bool, locale: str | None, as_jso
 
 
 @command.command("import")
-@click.argument("layout", type=click.Choice(LAYOUTS))
+@click.argument("layout", type=click.Choice(LAYOUTS), metavar="LAYOUT")
 @click.argument("src", type=click.Path(path_type=Path))
 @click.argument("dest", type=click.Path(path_type=Path))
 @click.option("--copy", is_flag=True, help="Copy the audio into DEST instead of referring to it.")
@@ -141,6 +141,9 @@ def import_(
     as_json: bool,
 ) -> None:
     """Read SRC, which is laid out as LAYOUT, and write DEST/manifest.jsonl and DEST/recipe.toml.
+
+    LAYOUT is jsonl (NeMo's too), csv, tsv, folder (audio, each with a .txt of its name), librispeech, common-voice or
+    fleurs; SRC is its folder, or the manifest or TSV file itself.
 
     Put DEST into a ./datasets folder, or its parent into $HARNESS_DATASETS, to call it by name. Nothing is overwritten.
     What cannot be used is told and left out, and the command then ends with 5.

@@ -23,6 +23,7 @@ from harness.corpus.shelf import fault_text, made_up, read
 from harness.corpus.utterance import Fault, Utterance
 from harness.errors import InputError, UsageError
 from harness.text.locales import canonical
+from harness.text.visible import visible
 
 MANIFEST: Final = "manifest.jsonl"
 
@@ -61,7 +62,7 @@ def take_in(
             raise InputError(f"{target / name} exists and is not overwritten")
     usable, faults = _usable(recipe)
     if not usable:
-        told = "\n  ".join(fault_text(fault) for fault in faults[:3])
+        told = "\n  ".join(visible(fault_text(fault)) for fault in faults[:3])
         raise InputError(f"{source}: no usable utterance", why=told or "there is nothing in it")
     try:
         target.mkdir(parents=True, exist_ok=True)

@@ -67,6 +67,8 @@ def recognised(path: Path) -> tuple[Layout, Path]:
     """
     if path.is_file():
         return _of_file(path), path
+    if not path.is_dir():
+        raise InputError(f"{path} is neither a file nor a folder")
     for name in (*_MANIFESTS, *_SPLITS):
         if (path / name).is_file():
             return _of_file(path / name), path / name

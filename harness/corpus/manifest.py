@@ -27,6 +27,7 @@ import math
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -90,6 +91,9 @@ def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
     except FileExistsError as error:
         raise InputError(f"{path} exists and is not overwritten") from error
     except OSError as error:
+        # Half a manifest would be refused as one that exists.
+        with suppress(OSError):
+            path.unlink()
         raise InputError(f"{path}: cannot be written", why=error.strerror) from error
 
 
@@ -194,7 +198,10 @@ class _Register:
         """Return the canonical locale; what was assumed is said once for each spelling."""
         if cell is _ABSENT or cell is None or cell == "":
             if self._locale is None:
-                notes.fault("no locale: add a locale column, or locale = … to a recipe.toml")
+                remedy = (
+                    "name a folder after it (de-DE)" if notes.whole_file else "add a locale column"
+                )
+                notes.fault(f"no locale: {remedy}, or add locale = … to a recipe.toml")
             return self._locale
         if not isinstance(cell, str):
             notes.fault("locale is not text")
@@ -241,6 +248,10 @@ class _Notes:
     def __init__(self, row: Row) -> None:
         self._row = row
         self.faults: list[Fault] = []
+
+    @property
+    def whole_file(self) -> bool:
+        return self._row.line is None
 
     @property
     def unusable(self) -> bool:
@@ -290,7 +301,7 @@ def _reference(cell: Any, notes: _Notes) -> str | None:
         return None
     clean, count = _CONTROL_IN_TEXT.subn(" ", cell)
     if count:
-        notes.warning(f"{count} control characters in text: read as spaces")
+        notes.warning(f"control characters in text ({count}): read as spaces")
     return clean
 
 

@@ -28,6 +28,7 @@ from harness.corpus.sources import READERS
 from harness.corpus.utterance import Dataset, Fault
 from harness.errors import InputError, UsageError, suggestion
 from harness.text.locales import canonical
+from harness.text.visible import visible
 
 PATH_VARIABLE: Final = "HARNESS_DATASETS"
 """Environment variable: folders that hold datasets."""
@@ -77,7 +78,7 @@ def open_dataset(text: str, *, locale: str | None = None) -> Dataset:
         else:
             utterances.append(found.utterance)
     if not utterances:
-        told = [fault_text(fault) for fault in faults if not fault.warning]
+        told = [visible(fault_text(fault)) for fault in faults if not fault.warning]
         more = f"\n  … and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
         raise InputError(
             f"{text}: no usable utterance",

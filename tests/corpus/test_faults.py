@@ -109,7 +109,7 @@ def test_a_missing_text_column_is_a_fault_but_the_audio_can_be_heard(manifest):
     "line, what, odd",
     [
         (row(text=None), "no reference", {"reference": None}),
-        (row(text="a\u0000b\u001b"), "2 control characters in text", {"reference": "a b "}),
+        (row(text="a\u0000b\u001b"), "control characters in text (2)", {"reference": "a b "}),
         (row(locale="de"), "locale “de” is taken as de-DE", {"locale": "de-DE"}),
         (row(locale="es_419"), "taken as es-US", {"locale": "es-US"}),
     ],
