@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from harness.errors import HarnessError
+from harness.text.visible import visible
 
 COMMANDS = {
     "run": "Stream datasets through Live sessions, score and report.",
@@ -132,7 +133,7 @@ def main(args: list[str] | None = None) -> None:
         click.echo("interrupted", err=True)
         sys.exit(130)
     except HarnessError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo("\n".join(visible(line) for line in f"error: {error}".splitlines()), err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # The reader of our output has gone; there is nobody left to tell.

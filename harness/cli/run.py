@@ -175,7 +175,8 @@ def command(
     from harness.wire.live.setups import transcription_setup, with_overrides
 
     locales = select(language) if language else None
-    opened = [open_dataset(name) for name in dict.fromkeys(datasets or ("sample",))]
+    only = locales[0] if locales is not None and len(locales) == 1 else None
+    opened = [open_dataset(name, locale=only) for name in dict.fromkeys(datasets or ("sample",))]
     notes = _notes(opened, locales)
     utterances = chosen(opened, locales, limit, seed)
     names = list(dict.fromkeys(model)) or [DEFAULT_MODELS[service]]
@@ -341,7 +342,6 @@ def _say_end(plan: Plan, tally: Tally, folder: Path) -> None:
         click.echo(
             f"{tally.failed} failed: utterances.csv says why, utterance by utterance", err=True
         )
-    click.echo(f"report: {_shown(folder / 'report.html')}", err=True)
 
 
 def _notes(datasets: list[Dataset], locales: list[str] | None) -> list[str]:
