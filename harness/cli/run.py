@@ -168,6 +168,7 @@ def command(
 
     An interrupted run is continued by the same command.
     """  # noqa: D301 - Click's mark for a paragraph that it must not wrap
+    from harness.cli.forecast import print_forecast
     from harness.corpus.shelf import open_dataset
     from harness.run.plan import chosen, make_plan
     from harness.session.config import endpoints, wants_alpha
@@ -202,7 +203,7 @@ def command(
         notes=notes,
     )
     if dry_run:
-        _print_estimate(plan, concurrency, as_json=as_json)
+        print_forecast(plan, concurrency, as_json=as_json)
         return 0
     for note in notes:
         click.echo(f"note: {note}", err=True)
@@ -296,7 +297,7 @@ def _run(
             )
             return 130
     reported = _report(folder, as_json=as_json)
-    _say_end(plan, tally, folder)
+    _say_end(plan, tally)
     if tally.stopped == INTERRUPTED:
         return 130
     if reported != 0:
@@ -331,7 +332,7 @@ def _incomplete(plan: Plan, folder: Path) -> bool:
     )
 
 
-def _say_end(plan: Plan, tally: Tally, folder: Path) -> None:
+def _say_end(plan: Plan, tally: Tally) -> None:
     if tally.stopped:
         left = tally.wanted - tally.done
         click.echo(
@@ -377,56 +378,6 @@ def _warn_unknown(models: list[str]) -> None:
                 f"warning: model {model!r} is not in the catalogue and is tried all the same{hint}",
                 err=True,
             )
-
-
-def _print_estimate(plan: Plan, concurrency: int, *, as_json: bool) -> None:
-    import dataclasses
-    import json
-
-    from harness.run.plan import estimate
-    from harness.units import duration_text, usd_text
-    from harness.wire.live.catalogue import AS_OF
-
-    told = estimate(plan, concurrency)
-    if as_json:
-        document = {
-            "plan": plan.hash,
-            "price_date": AS_OF,
-            "notes": plan.notes,
-            **dataclasses.asdict(told),
-        }
-        click.echo(json.dumps(document, ensure_ascii=False))
-        return
-    locales = len({u.locale for u in plan.utterances})
-    selected = f"{len(plan.utterances)} utterances in {locales} locales"
-    unknown = f" ({told.unknown_lengths} of unknown length)" if told.unknown_lengths else ""
-    wall = (
-        f"about {duration_text(told.wall_s)}"
-        if told.wall_s is not None
-        else "not paced: as fast as the service takes it"
-    )
-    cost = (
-        f"about {usd_text(told.cost_usd)}"
-        if told.cost_usd is not None
-        else "unknown: no price for a model"
-    )
-    emulated = ", had it been Google's service" if plan.service == "emulator" else ""
-    rows = [
-        (
-            "sessions",
-            f"{told.sessions} = {selected} × {len(plan.models)} models × {plan.repeats} repeats{unknown}",
-        ),
-        ("audio", duration_text(told.audio_s)),
-        ("time", f"{wall}, {concurrency} sessions at once"),
-        ("tokens", f"about {told.prompt_tokens:,} in, {told.response_tokens:,} out"),
-        ("cost", f"{cost} at the prices of {AS_OF}{emulated}"),
-        ("service", plan.endpoint),
-    ]
-    for name, value in rows:
-        click.echo(f"{name:9} {value}")
-    for note in plan.notes:
-        click.echo(f"note: {note}")
-    click.echo("nothing was sent")
 
 
 def _as_sent(setup: Setup) -> dict[str, Any]:

@@ -1,0 +1,61 @@
+"""`harness run --dry-run`: what a plan would take, and cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from harness.run.record import Plan
+
+
+def print_forecast(plan: Plan, concurrency: int, *, as_json: bool) -> None:
+    """Print what `plan` would take with `concurrency` sessions at once."""
+    import dataclasses
+    import json
+
+    from harness.run.plan import estimate
+    from harness.units import duration_text, usd_text
+    from harness.wire.live.catalogue import AS_OF
+
+    told = estimate(plan, concurrency)
+    if as_json:
+        document = {
+            "plan": plan.hash,
+            "price_date": AS_OF,
+            "notes": plan.notes,
+            **dataclasses.asdict(told),
+        }
+        click.echo(json.dumps(document, ensure_ascii=False))
+        return
+    locales = len({u.locale for u in plan.utterances})
+    selected = f"{len(plan.utterances)} utterances in {locales} locales"
+    unknown = f" ({told.unknown_lengths} of unknown length)" if told.unknown_lengths else ""
+    wall = (
+        f"about {duration_text(told.wall_s)}"
+        if told.wall_s is not None
+        else "not paced: as fast as the service takes it"
+    )
+    cost = (
+        f"about {usd_text(told.cost_usd)}"
+        if told.cost_usd is not None
+        else "unknown: no price for a model"
+    )
+    emulated = ", had it been Google's service" if plan.service == "emulator" else ""
+    rows = [
+        (
+            "sessions",
+            f"{told.sessions} = {selected} × {len(plan.models)} models × {plan.repeats} repeats{unknown}",
+        ),
+        ("audio", duration_text(told.audio_s)),
+        ("time", f"{wall}, {concurrency} sessions at once"),
+        ("tokens", f"about {told.prompt_tokens:,} in, {told.response_tokens:,} out"),
+        ("cost", f"{cost} at the prices of {AS_OF}{emulated}"),
+        ("service", plan.endpoint),
+    ]
+    for name, value in rows:
+        click.echo(f"{name:9} {value}")
+    for note in plan.notes:
+        click.echo(f"note: {note}")
+    click.echo("nothing was sent")
