@@ -43,9 +43,10 @@ def _interval(cell: Cell) -> str:
 
 
 def _cells(summary: Summary) -> list[tuple[str, ...]]:
+    synthetic = {dataset.name for dataset in summary.datasets if dataset.synthetic}
     return [
         (
-            cell.dataset,
+            cell.dataset + (" (synthetic)" if cell.dataset in synthetic else ""),
             cell.locale,
             cell.model,
             cell.metric or "–",

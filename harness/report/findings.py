@@ -36,7 +36,7 @@ def labels(rows: Iterable[Row]) -> list[Label]:
             kind = "scripted" if scripted else "emulated"
             found[kind, "SCRIPTED" if scripted else f"EMULATED ({ear})"] += 1
         elif not is_google(row.record.endpoint):
-            found["other", f"OTHER ENDPOINT ({_host(row.record.endpoint)})"] += 1
+            found["other", f"OTHER ENDPOINT ({_scheme_and_host(row.record.endpoint)[1]})"] += 1
     return [
         Label(kind=kind, text=text, sessions=sessions)  # type: ignore[arg-type]  # the three kinds written above
         for (kind, text), sessions in found.most_common()
@@ -50,15 +50,17 @@ def ear_name(header: str) -> str:
 
 def is_google(endpoint: str) -> bool:
     """Whether `endpoint` is one of Google's own, over TLS."""
-    parts = urlsplit(endpoint)
-    return parts.scheme in ("wss", "https") and (parts.hostname or "").endswith(_GOOGLE)
+    scheme, host = _scheme_and_host(endpoint)
+    return scheme in ("wss", "https") and host.partition(":")[0].endswith(_GOOGLE)
 
 
-def _host(endpoint: str) -> str:
+def _scheme_and_host(endpoint: str) -> tuple[str, str]:
+    """Return the scheme, and the host with its port, of an endpoint; the whole of it where that is no URL."""
     try:
-        return urlsplit(endpoint).netloc.rpartition("@")[2] or endpoint
+        parts = urlsplit(endpoint)
     except ValueError:
-        return endpoint
+        return "", endpoint
+    return parts.scheme, parts.netloc.rpartition("@")[2] or endpoint
 
 
 def warnings(

@@ -1,0 +1,340 @@
+"""The reports of a run: every planned session is a row, sums are sums, and the same run gives the same bytes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import soundfile
+
+import harness
+from harness.audio import speech
+from harness.errors import InputError, UsageError
+from harness.report.build import build_reports
+from harness.report.columns import SUMMARY_COLUMNS
+from harness.report.table import read_table
+from harness.run.folder import JOURNAL, read_journal, read_plan
+from harness.run.record import Usage
+
+FILES = {
+    "utterances.csv",
+    "summary.csv",
+    "summary.json",
+    "summary.md",
+    "report.html",
+    "speech.jsonl",
+}
+COUNTS = ("hits", "substitutions", "deletions", "insertions", "reference_tokens")
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory, said):
+    """One of everything, reported once."""
+    folder = said.make_run(tmp_path_factory.mktemp("story") / "run", said.STORIES)
+    return build_reports(folder)
+
+
+def test_every_planned_session_is_a_row(run, said):
+    """Rows are utterances × models × repeats in plan order, whether or not anything became of them."""
+    one = said.Said
+    planned = [
+        one(id=name, model=model, repeat=repeat)
+        for name in ("a", "b", "c")
+        for model in ("m1", "m2")
+        for repeat in (1, 2)
+        if (name, model, repeat) != ("c", "m2", 2)
+    ]
+    frame = build_reports(run(planned)).utterances()
+    assert 3 * 2 * 2 == len(frame)
+    assert [("a", "m1", 1), ("b", "m1", 1)] == list(
+        frame[["utterance_id", "model", "repeat"]].head(2).itertuples(index=False, name=None)
+    )
+    assert ["not attempted"] == list(frame[frame["outcome"].isna()]["reason"])
+
+
+def test_a_cell_is_the_sum_of_its_rows(story):
+    """Scored and failed rows, counts, tokens, audio and late sessions of every cell are sums over its rows."""
+    frame = story.utterances()
+    for cell in story.summary.cells:
+        rows = frame[
+            (frame["dataset"] == cell.dataset)
+            & (frame["locale"] == cell.locale)
+            & (frame["model"] == cell.model)
+        ]
+        assert cell.utterances == len(rows)
+        assert cell.scored == rows["metric"].notna().sum()
+        assert {name: getattr(cell, name) for name in COUNTS} == {
+            name: rows[name].sum() for name in COUNTS
+        }
+        assert cell.rate == rows["errors"].sum() / rows["reference_tokens"].sum()
+        assert cell.late_sessions == rows["late"].sum()
+        assert cell.audio_s == pytest.approx(rows["audio_s"].sum())
+        assert cell.total_tokens == rows["total_tokens"].sum()
+    assert len(frame) == sum(cell.utterances for cell in story.summary.cells)
+
+
+def test_what_is_no_answer_is_not_scored(story):
+    """Quota refusals and sessions never attempted are out of the rate and make their cell incomplete; empty answers and
+    server failures are in it, as all deletions.
+    """
+    frame = story.utterances().set_index("utterance_id")
+    for name in ("de-quota", "en-never"):
+        assert frame.loc[name, ["metric", "rate", "errors"]].isna().all()
+    for name in ("en-empty", "en-broken"):
+        assert (4, 4, 1.0) == tuple(frame.loc[name, ["errors", "deletions", "rate"]])
+    german = next(cell for cell in story.summary.cells if cell.locale == "de-DE")
+    assert (3, 2, 1) == (german.utterances, german.scored, german.failed)
+    assert not german.complete
+    # “Guten Morgen” unheard is two more deletions.
+    assert (german.errors + 2) / (german.reference_tokens + 2) == german.rate_if_failed_deleted
+    assert Counter(ok=2, failed_quota=1) == german.outcomes
+    standing = next(one for one in story.summary.standings if one.dataset == "sample")
+    assert (2, 4) == (standing.ranked_locales, standing.locales)
+
+
+def test_a_row_without_reference_says_so(story):
+    """An utterance whose dataset has no reference is neither scored nor failed, and its row says why."""
+    frame = story.utterances().set_index("utterance_id")
+    assert "no reference" == frame.loc["en-unwritten", "reason"]
+    english = next(cell for cell in story.summary.cells if cell.locale == "en-US")
+    assert english.utterances == english.scored + english.failed + 1
+
+
+def test_attempts_count_and_their_tokens_too(story):
+    """A row that was refused twice for quota and then answered has three attempts and is whole."""
+    frame = story.utterances().set_index("utterance_id")
+    assert (3, "ok", 137) == tuple(frame.loc["de-retried", ["attempts", "outcome", "total_tokens"]])
+
+
+def test_latency_counts_from_due_speech_and_leaves_late_sessions_out(story, said):
+    """first_text_s and final_text_s count from onset and end of speech; percentiles equal numpy's over punctual rows."""
+    frame = story.utterances().set_index("utterance_id")
+    records = {record.utterance: record for record in read_journal(story.folder) if record.final}
+    row, record = frame.loc["en-22"], records["en-22"]
+    assert row["first_text_s"] == pytest.approx(record.first_text_t - said.SPEECH["speech_start"])
+    assert row["final_text_s"] == pytest.approx(record.final_text_t - said.SPEECH["speech_end"])
+    assert "annotation" == row["speech_bounds_source"]
+    english = next(cell for cell in story.summary.cells if cell.locale == "en-US")
+    timed = frame[(frame["locale"] == "en-US") & (frame["late"] == False)]  # noqa: E712 - a column, not a flag
+    for percent in (50, 95):
+        for column in ("first_text", "final_text"):
+            expected = np.percentile(timed[f"{column}_s"].dropna().to_numpy(float), percent)
+            assert getattr(english, f"{column}_p{percent}_s") == pytest.approx(expected, abs=1e-6)
+    assert (1, 4) == (english.late_sessions, english.timed)
+
+
+def test_the_same_run_gives_the_same_bytes(run):
+    """Reporting again changes no byte of any file."""
+    folder = run()
+    build_reports(folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    build_reports(folder)
+    assert before == {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    assert FILES <= set(before)
+
+
+def test_the_summary_on_disk_is_the_table(story):
+    """summary.csv and summary.json hold the cells that the table gives."""
+    disk = read_table(story.folder / "summary.csv", SUMMARY_COLUMNS)
+    assert story.cells().astype("string").equals(disk.astype("string"))
+    document = json.loads((story.folder / "summary.json").read_text())
+    assert [cell.rate for cell in story.summary.cells] == [
+        cell["rate"] for cell in document["cells"]
+    ]
+    assert "NaN" not in (story.folder / "summary.json").read_text()
+
+
+def test_summary_markdown_stays_as_it_is(said, tmp_path):
+    """summary.md of the story is the golden file, byte for byte but for the version of the program."""
+    folder = said.make_run(tmp_path / "20261121-140312-1f0c9a7e", said.STORIES)
+    build_reports(folder, profile="norm-1")
+    markdown = (folder / "summary.md").read_text(encoding="utf-8")
+    golden = Path(__file__).with_name("summary.md")
+    if "REGENERATE_GOLDEN" in os.environ:
+        golden.write_text(markdown, encoding="utf-8")
+    assert golden.read_text(encoding="utf-8") == markdown.replace(
+        f"harness `{harness.__version__}`", "harness `0.1.0`"
+    )
+
+
+def test_without_real_time_there_is_no_latency(run, said):
+    """A run at pace 0 reports no latency and says why."""
+    summary = build_reports(run([said.Said(id="a")], pace=0.0)).summary
+    assert [None] == [cell.first_text_p50_s for cell in summary.cells]
+    assert any("not in real time" in warning.text for warning in summary.warnings)
+
+
+@pytest.mark.parametrize(
+    "bill, cost, tokens",
+    [
+        (Usage(), None, None),  # answered, and no bill came
+        (Usage(records=1, total_tokens=9, prompt_tokens=9), None, 146),  # tokens of no known kind
+    ],
+)
+def test_a_partly_unknown_sum_is_unknown(run, said, bill, cost, tokens):
+    """Cost and tokens of a cell are missing as soon as one of its answered rows lacks them, and a warning says so."""
+    table = build_reports(run([said.Said(id="a"), said.Said(id="b", usage=bill)]))
+    assert (cost, tokens) == (table.summary.cells[0].cost_usd, table.summary.cells[0].total_tokens)
+    assert table.summary.cost_usd is None
+    assert any("left empty" in warning.text for warning in table.summary.warnings)
+
+
+def test_a_model_without_price_costs_nothing_known(run, said):
+    """A model that the catalogue has no price for has tokens and no cost."""
+    cell = build_reports(run([said.Said(id="a", model="my-own-model")])).summary.cells[0]
+    assert (137, None) == (cell.total_tokens, cell.cost_usd)
+
+
+def test_cost_is_tokens_at_list_prices(run, said):
+    """128 audio tokens at $3 and 9 text tokens at $2 a million cost $0.000402 (gemini-live-2.5-flash-preview, 2025-10)."""
+    table = build_reports(run([said.Said(id="a"), said.Said(id="b")]))
+    assert [0.000402] * 2 == [row.cost_usd for row in table.rows]
+    assert pytest.approx(0.000804) == table.summary.cost_usd
+
+
+def test_speakers_are_the_blocks_of_the_interval(run, said):
+    """The interval is over speakers where all are known, so repeating a speaker's utterances does not narrow it."""
+    told = [
+        said.Said(id=f"{speaker}{n}", speaker=speaker, hypothesis=text)
+        for n in range(3)
+        for speaker, text in (
+            ("a", "the quick"),
+            ("b", "the quick brown fox"),
+            ("c", "the quick brown"),
+        )
+    ]
+    one, three = (build_reports(run(rows)).summary.cells[0] for rows in (told[:3], told))
+    assert (3, 3) == (one.speakers, three.speakers)
+    assert (one.rate_low, one.rate_high) == pytest.approx((three.rate_low, three.rate_high))
+    assert one.rate_low < one.rate < one.rate_high
+
+
+# ── Speech bounds ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def clip(tmp_path):
+    """Half a second of silence, two of loud noise in syllables, half a second of silence."""
+    noise = np.random.default_rng(1).normal(0, 0.2, 32_000)
+    syllables = 0.6 + 0.4 * np.sin(2 * np.pi * 4 * np.arange(32_000) / 16_000)
+    sound = np.concatenate([np.zeros(8_000), noise * syllables, np.zeros(8_000)])
+    path = tmp_path / "clip.wav"
+    soundfile.write(path, sound + 1e-4 * np.random.default_rng(2).normal(size=sound.size), 16_000)
+    return path
+
+
+def test_speech_is_looked_for_once_a_clip(run, said, clip, monkeypatch):
+    """Bounds are detected once per distinct span of audio, kept in speech.jsonl, and outlive the audio."""
+    heard = []
+    detect = speech.speech_bounds
+    monkeypatch.setattr(speech, "speech_bounds", lambda clip: heard.append(clip) or detect(clip))
+    folder = run(
+        [
+            said.Said(id="a", audio=str(clip), tags={}),
+            said.Said(id="a", audio=str(clip), tags={}, model="m2"),
+            said.Said(id="b", audio=str(clip), tags={}, repeat=2),
+        ]
+    )
+    first = build_reports(folder)
+    assert {"detected"} == {row.speech_bounds_source for row in first.rows if row.outcome}
+    assert 1 == len(heard)
+    onset = read_journal(folder)[0].first_text_t - first.rows[0].first_text_s
+    assert 0.5 == pytest.approx(onset, abs=0.15)
+    clip.unlink()
+    again = build_reports(folder)
+    assert 1 == len(heard)
+    assert [row.first_text_s for row in first.rows] == [row.first_text_s for row in again.rows]
+
+
+@pytest.mark.parametrize(
+    "tags", [{}, {"speech_start": "soon", "speech_end": 2}, {"speech_start": 3, "speech_end": 2}]
+)
+def test_without_speech_the_clip_itself_counts(run, said, tags):
+    """Where the audio is gone and nobody annotated it soundly, latency counts from the clip's ends, and is said to."""
+    table = build_reports(run([said.Said(id="a", tags=tags)]))
+    row = table.rows[0]
+    record = read_journal(table.folder)[0]
+    assert "clip" == row.speech_bounds_source
+    assert pytest.approx(record.first_text_t) == row.first_text_s
+    assert pytest.approx(record.final_text_t - said.CLIP_S) == row.final_text_s
+    assert any("own ends" in warning.text for warning in table.summary.warnings)
+
+
+# ── Bad input ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_torn_journal_is_reported_as_far_as_it_goes(run, said):
+    """A last line cut in half is a session not attempted; everything before it counts."""
+    folder = run([said.Said(id="a"), said.Said(id="b")])
+    journal = folder / JOURNAL
+    journal.write_bytes(journal.read_bytes()[:-20])
+    assert ["ok", None] == [row.outcome for row in build_reports(folder).rows]
+
+
+def test_missing_traces_cost_only_the_timeline(run):
+    """Without traces every row and rate is there all the same."""
+    folder = run()
+    whole = build_reports(folder).utterances()
+    for trace in (folder / "traces").iterdir():
+        trace.unlink()
+    assert whole.equals(build_reports(folder).utterances())
+
+
+def test_a_trace_outside_the_folder_is_not_read(run, said, tmp_path):
+    """A journal that points out of its folder gets nothing from there into the page."""
+    folder = run([said.Said(id="a", hypothesis="secret place")])
+    outside = tmp_path / "outside.jsonl.gz"
+    (folder / "traces" / "0000.jsonl.gz").rename(outside)
+    record = msgspec.structs.replace(
+        read_journal(folder)[0], trace="../outside.jsonl.gz", hypothesis="said"
+    )
+    (folder / JOURNAL).write_bytes(msgspec.json.encode(record) + b"\n")
+    build_reports(folder)
+    assert "secret" not in (folder / "report.html").read_text()
+
+
+def test_records_of_another_plan_are_left_out_and_counted(run, said):
+    """A record that the plan does not ask for is no row, and a warning counts it."""
+    folder = run([said.Said(id="a")])
+    stranger = msgspec.structs.replace(read_journal(folder)[0], utterance="stranger")
+    with (folder / JOURNAL).open("ab") as journal:
+        journal.write(msgspec.json.encode(stranger) + b"\n")
+    table = build_reports(folder)
+    assert ["a"] == [row.utterance_id for row in table.rows]
+    assert any("1 session of the journal" in warning.text for warning in table.summary.warnings)
+
+
+def test_what_cannot_be_reported_is_named(tmp_path, run, said):
+    """A folder without a plan, an unknown profile and an unwritable place are each named."""
+    with pytest.raises(InputError, match="not a run folder"):
+        build_reports(tmp_path)
+    folder = run([said.Said(id="a")])
+    with pytest.raises(UsageError, match="norm-9"):
+        build_reports(folder, profile="norm-9")
+    with pytest.raises(UsageError, match="WERR"):
+        build_reports(folder, metric="WERR")
+    assert not (folder / "report.html").exists()
+    (folder / "report.html").mkdir()
+    with pytest.raises(InputError, match=r"report\.html: cannot be written"):
+        build_reports(folder)
+    assert not list(folder.glob("*.part"))
+
+
+def test_the_plan_is_what_the_summary_repeats(story):
+    """Hash, command, setup, licence and synthetic speech are the plan's."""
+    plan = read_plan(story.folder)
+    summary = story.summary
+    assert (plan.hash, plan.command, plan.setups) == (
+        summary.plan_hash,
+        summary.command,
+        summary.setups,
+    )
+    assert [("sample", False), ("voices", True)] == [
+        (one.name, one.synthetic) for one in summary.datasets
+    ]
+    assert harness.__version__ == summary.harness

@@ -1,0 +1,67 @@
+"""`harness report`: what it prints, what it writes, how it fails."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from harness.cli import main
+
+
+def asked(*arguments):
+    """Return the exit code of `harness` with these arguments."""
+    with pytest.raises(SystemExit) as ended:
+        main(["report", *map(str, arguments)])
+    return ended.value.code
+
+
+def test_it_prints_the_table_and_writes_the_files(run, capsys):
+    """Stdout has the labels, the verdict and a line a cell; stderr names the files; the exit code is 0."""
+    folder = run()
+    assert 0 == asked(folder)
+    out, err = capsys.readouterr()
+    assert out.startswith("EMULATED (whisper-base)\n")
+    assert 8 == sum("gemini-live-2.5-flash-preview" in line for line in out.splitlines())
+    assert "report.html" in err
+    assert (folder / "report.html").is_file()
+
+
+def test_json_is_one_document(run, capsys):
+    """`--json` prints summary.json and nothing else on stdout."""
+    folder = run()
+    assert 0 == asked(folder, "--json", "--metric", "CERns", "--profile", "norm-1")
+    out = capsys.readouterr().out
+    assert json.loads((folder / "summary.json").read_text()) == json.loads(out)
+    assert {"CERns", None} >= {cell["metric"] for cell in json.loads(out)["cells"]}
+
+
+@pytest.mark.parametrize(
+    "option, wrong, nearest",
+    [("--profile", "norm-9", "norm-1"), ("--metric", "WERR", "WER")],
+)
+def test_an_unknown_name_is_a_usage_error(run, capsys, option, wrong, nearest):
+    """An unknown profile or metric is exit 2, and the message names it and the nearest."""
+    assert 2 == asked(run(), option, wrong)
+    told = capsys.readouterr().err
+    assert wrong in told
+    assert nearest in told
+
+
+def test_a_folder_that_is_no_run_is_named(tmp_path, capsys):
+    """A folder without a plan is exit 3, and the message says what it lacks."""
+    assert 3 == asked(tmp_path)
+    assert "plan.json" in capsys.readouterr().err
+
+
+@pytest.mark.wall
+def test_help_loads_nothing_heavy():
+    """`harness report --help` imports nothing third-party but click."""
+    code = (
+        "import sys\nfrom harness.cli import main\ntry:\n    main(['report', '--help'])\nexcept SystemExit: pass\n"
+        "print(sorted({'numpy','pandas','jinja2','msgspec','rich','librosa'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "[]" == done.stderr.strip()

@@ -1,0 +1,233 @@
+"""report.html: one file, no request, no markup from anybody's text, and everything readable without its script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import subprocess
+from html.parser import HTMLParser
+
+import pytest
+
+from harness.report.build import build_reports
+from harness.report.render import EXPLORED, explored
+
+TAGS = {
+    "a", "abbr", "article", "b", "bdi", "body", "br", "caption", "circle", "code", "dd", "details", "div", "dl", "dt",
+    "em", "footer", "form", "h1", "h2", "h3", "head", "header", "html", "input", "kbd", "label", "li", "line", "main",
+    "meta", "nav", "noscript", "option", "p", "path", "pre", "rect", "script", "section", "select", "small", "span",
+    "strong", "style", "summary", "svg", "table", "tbody", "td", "th", "thead", "title", "tr", "ul",
+}  # fmt: skip
+
+
+class Parsed(HTMLParser):
+    """A page as a browser's parser sees it: tags, attributes, and the text of each element kind."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.inline: dict[str, list[str]] = {"script": [], "style": []}
+        self._inside: str | None = None
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._inside = tag if tag in self.inline else None
+        if self._inside:
+            self.inline[tag].append("")
+
+    def handle_endtag(self, tag):
+        if tag == self._inside:
+            self._inside = None
+
+    def handle_data(self, data):
+        if self._inside:
+            self.inline[self._inside][-1] += data
+        else:
+            self.text += data
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory, said):
+    """One of everything, hostile text in every field that comes from outside."""
+    evil = "</script></style></title><script>alert(1)</script><img src=x onerror=alert(1)>\u202e\u2028&lt;"
+    rows = [
+        *said.STORIES,
+        said.Said(
+            id=evil,
+            dataset=evil,
+            model=evil,
+            reference=evil,
+            hypothesis=evil + " x",
+            speaker=evil,
+            reason=evil,
+        ),
+        said.Said(id="elsewhere", emulator=None, endpoint="ws://" + "evil<b>host"),
+        said.Said(id="eared", emulator=f"1; {evil}"),
+    ]
+    folder = said.make_run(
+        tmp_path_factory.mktemp("page") / "run", rows, command=evil, notes=[evil]
+    )
+    return build_reports(folder)
+
+
+@pytest.fixture(scope="module")
+def page(table):
+    """The page's text."""
+    return (table.folder / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def parsed(page):
+    """The page, parsed."""
+    return Parsed(page)
+
+
+def test_hostile_text_never_becomes_markup(parsed):
+    """There are no elements but our template's, no event handler, no inline style, no link out of the page."""
+    assert TAGS >= {tag for tag, _ in parsed.tags}
+    assert 2 == len(parsed.inline["script"])
+    assert 1 == len(parsed.inline["style"])
+    for _, attributes in parsed.tags:
+        assert not [
+            name
+            for name in attributes
+            if name.startswith("on") or name in ("src", "style", "action")
+        ]
+        assert attributes.get("href", "#").startswith("#")
+
+
+def test_the_policy_allows_these_inline_elements_and_nothing_else(parsed):
+    """The content-security policy forbids every source but the page's own style and script, by their hashes."""
+    (policy,) = [
+        a["content"] for tag, a in parsed.tags if a.get("http-equiv") == "Content-Security-Policy"
+    ]
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    for rule, text in (
+        ("script-src", parsed.inline["script"][1]),
+        ("style-src", parsed.inline["style"][0]),
+    ):
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" == rules.pop(rule)
+    assert {"default-src": "'none'", "base-uri": "'none'", "form-action": "'none'"} == rules
+
+
+def test_the_page_names_no_address_to_fetch(page, parsed):
+    """Style and script contain no URL, import or request."""
+    for text in (parsed.inline["style"][0], parsed.inline["script"][1]):
+        assert not re.search(
+            r"https?:|url\(|@import|fetch\(|XMLHttp|innerHTML|insertAdjacent|document\.write|eval\(",
+            text,
+        )
+
+
+def test_the_data_is_the_rows(table, parsed):
+    """The explorer's data holds every row's texts as they are, and the alignment that was counted."""
+    data = json.loads(parsed.inline["script"][0])
+    rows = explored(table.rows)
+    assert len(table.rows) == data["total"] == data["count"]
+    columns = data["columns"]
+    for name in ("utterance_id", "reference", "hypothesis", "rate", "reason"):
+        assert [getattr(row, name) for row in rows] == columns[name]
+    for name in ("model", "locale", "outcome"):
+        assert [getattr(row, name) for row in rows] == [
+            data["words"][name][place] for place in columns[name]
+        ]
+    for row, diff in zip(rows, columns["diff"], strict=True):
+        assert row.diff == tuple(
+            (op, None if op == "I" else text[0], {"D": None, "S": text[-1]}.get(op, text[0]))
+            for op, *text in diff
+        )
+
+
+def test_worst_rows_come_first_and_bring_their_fragments(table, parsed):
+    """Rows are ordered by rate, and the transcript's pieces are there with their times."""
+    columns = json.loads(parsed.inline["script"][0])["columns"]
+    rates = [rate for rate in columns["rate"] if rate is not None]
+    assert sorted(rates, reverse=True) == rates == columns["rate"][: len(rates)]
+    place = columns["utterance_id"].index("en-22")
+    assert "the quick brown box jumped" == "".join(
+        text for _, text, _ in columns["fragments"][place]
+    )
+
+
+def test_the_explorer_holds_at_most_so_many(table):
+    """Of more rows than the explorer holds, the worst are taken."""
+    rows = [row for row in table.rows if row.rate is not None]
+    many = explored(rows * (EXPLORED // len(rows) + 1))
+    assert EXPLORED == len(many)
+    assert max(row.rate for row in rows) == many[0].rate
+
+
+def test_a_reader_without_script_gets_every_figure(table, parsed):
+    """Labels, warnings, every cell's rate and the command are in the page's own text."""
+    for label in table.summary.labels:
+        assert label.text.split("<")[0] in parsed.text
+    for warning in table.summary.warnings:
+        assert warning.text.replace("\u2028", "") in parsed.text.replace("\u2028", "")
+    for cell in table.summary.cells:
+        assert cell.rate is None or f"{cell.rate * 100:.1f} %" in parsed.text
+    assert table.summary.command in parsed.text
+
+
+@pytest.mark.parametrize(
+    "emulator, endpoint, label",
+    [
+        ("0.1.0; whisper-base", "ws://127.0.0.1:1/ws", "EMULATED (whisper-base)"),
+        ("0.1.0; whisper-base", "wss://generativelanguage.googleapis.com/ws", "EMULATED (whisper-base)"),
+        ("0.1.0; scripted", "ws://127.0.0.1:1/ws", "SCRIPTED"),
+        ("", "ws://127.0.0.1:1/ws", "EMULATED (unknown ear)"),
+        (None, "ws://127.0.0.1:8080/ws", "OTHER ENDPOINT (127.0.0.1:8080)"),
+        (None, "wss://me:pass@proxy.example/ws", "OTHER ENDPOINT (proxy.example)"),
+        (None, "wss://generativelanguage.googleapis.com.evil.example/ws", "OTHER ENDPOINT (generativelanguage.googleapis.com.evil.example)"),
+        (None, "ws://generativelanguage.googleapis.com/ws", "OTHER ENDPOINT (generativelanguage.googleapis.com)"),
+        (None, "wss://[broken/ws", "OTHER ENDPOINT (wss://[broken/ws)"),
+        (None, "wss://generativelanguage.googleapis.com/ws", None),
+        (None, "wss://europe-west4-aiplatform.googleapis.com/ws", None),
+    ],
+)  # fmt: skip
+def test_nobody_can_miss_who_answered(run, said, emulator, endpoint, label):
+    """Title, page, Markdown and terminal begin with EMULATED, SCRIPTED or OTHER ENDPOINT unless Google's host answered."""
+    table = build_reports(run([said.Said(id="a", emulator=emulator, endpoint=endpoint)]))
+    assert [label] * bool(label) == [one.text for one in table.summary.labels]
+    page = (table.folder / "report.html").read_text(encoding="utf-8")
+    title = re.search("<title>(.*?)</title>", page).group(1)
+    assert title.startswith(label or table.folder.name)
+
+
+def test_synthetic_speech_is_said_everywhere(table, page):
+    """A dataset of synthetic speech is called so in the head, the matrix, the method and the Markdown table."""
+    assert 3 == page.count('class="synthetic"')
+    assert "voices (synthetic)" in (table.folder / "summary.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.wall
+@pytest.mark.parametrize(
+    "scheme", ["--blink-settings=preferredColorScheme=1", "--blink-settings=preferredColorScheme=0"]
+)
+def test_a_browser_draws_the_explorer_and_runs_nothing_else(table, chromium, tmp_path, scheme):
+    """In a real browser the list and a diff appear, nothing is requested, and no hostile text is executed."""
+    done = subprocess.run(
+        [
+            chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync",
+            f"--user-data-dir={tmp_path / 'profile'}", f"--log-net-log={tmp_path / 'net.json'}", scheme,
+            "--enable-logging=stderr", "--dump-dom", (table.folder / "report.html").as_uri(),
+        ],
+        capture_output=True, text=True, timeout=100, check=True,
+    )  # fmt: skip
+    seen = Parsed(done.stdout)
+    assert f"{len(table.rows)} of {len(table.rows)} rows" in seen.text
+    options = [a for tag, a in seen.tags if a.get("role") == "option"]
+    assert "true" == options[0]["aria-selected"]
+    assert any("piece" in (a.get("class") or "") for _, a in seen.tags)
+    assert "CONSOLE" not in done.stderr  # neither a script error nor a refusal of the policy
+    assert not [tag for tag, _ in seen.tags if tag in ("img", "iframe", "object")]
+    asked = re.findall(
+        r'"url":"(https?://[^"]+)', (tmp_path / "net.json").read_text(errors="replace")
+    )
+    assert [] == [url for url in asked if "evil" in url or "x" == url]

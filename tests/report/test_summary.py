@@ -1,0 +1,107 @@
+"""Figures over many rows: laws, and second witnesses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.report.build import build_reports
+from harness.report.ears import ear_limit
+from harness.report.rows import merged
+from harness.report.summary import percentile
+from harness.score.score import score_text
+
+WORDS = st.lists(st.sampled_from(["the", "quick", "brown", "fox", "für", "é"]), max_size=8).map(
+    " ".join
+)
+LETTERS = st.text("人生而自由すべての ", max_size=12)
+
+
+@given(
+    values=st.lists(st.floats(-1e3, 1e3), min_size=1), percent=st.sampled_from([0, 5, 50, 95, 100])
+)
+def test_percentiles_are_numpys(values, percent):
+    """A percentile equals numpy's default, to the millionth."""
+    assert np.percentile(values, percent) == pytest.approx(
+        percentile(sorted(values), percent), abs=1e-6
+    )
+
+
+def test_nothing_has_no_percentile():
+    """The percentile of no values is missing, not 0."""
+    assert percentile([], 50) is None
+
+
+@given(
+    texts=st.one_of(
+        st.tuples(st.just("en-US"), WORDS, WORDS), st.tuples(st.just("ja-JP"), LETTERS, LETTERS)
+    )
+)
+def test_a_merged_alignment_is_still_the_texts(texts):
+    """Its pieces spell both normalised texts in order, and hold as many errors as were counted."""
+    locale, said, heard = texts
+    score = score_text(said, heard, locale)
+    spaced = locale == "en-US"
+    joint = " " if spaced else ""
+    pieces = merged(score.alignment, spaced=spaced)
+    for side, text in ((1, score.normalised_reference), (2, score.normalised_hypothesis)):
+        spelt = joint.join(piece[side] for piece in pieces if piece[side] is not None)
+        assert (text if spaced else text.replace(" ", "")) == spelt
+    letters = [max(len(said or ""), len(heard or "")) for op, said, heard in pieces if op != "="]
+    assert score.counts.errors == (len(letters) if spaced else sum(letters))
+
+
+def test_models_rank_by_macro_cerns_and_incomplete_ones_last(run, said):
+    """The lowest macro rate leads; a model that lacks a locale gets no place before complete ones."""
+    one = said.Said
+    table = build_reports(
+        run(
+            [
+                one(id="a", model="bad", hypothesis="the"),
+                one(id="a", model="good"),
+                one(id="a", model="lacking"),
+                one(id="b", model="bad", locale="de-DE"),
+                one(id="b", model="good", locale="de-DE"),
+                one(id="b", model="lacking", locale="de-DE", hypothesis=None),
+            ]
+        )
+    )
+    assert ["good", "bad", "lacking"] == [standing.model for standing in table.summary.standings]
+    assert [2, 2, 1] == [standing.ranked_locales for standing in table.summary.standings]
+
+
+def test_a_macro_rate_is_the_plain_mean_of_its_cells(run, said):
+    """Macro CERns is over all complete locales, macro WER over those measured in words, never both in one."""
+    one = said.Said
+    table = build_reports(
+        run(
+            [
+                one(id="a", hypothesis="the quick brown"),
+                one(id="b", locale="de-DE", reference="eins zwei", hypothesis="eins"),
+                one(id="c", locale="ja-JP", reference="自由", hypothesis="自"),
+            ]
+        )
+    )
+    standing = table.summary.standings[0]
+    cells = table.summary.cells
+    assert np.mean([cell.cerns for cell in cells]) == pytest.approx(standing.macro_cerns)
+    assert (0.25 + 0.5) / 2 == standing.macro_wer
+    assert (3, 2) == (standing.ranked_locales, standing.word_locales)
+
+
+@pytest.mark.parametrize(
+    "ear, locale, fitness",
+    [
+        ("whisper-base", "en-US", None),
+        ("whisper-base int8", "bn-BD", "unusable"),
+        ("whisper-base", "hi-IN", "weak"),
+        ("pocketsphinx", "bn-IN", None),
+        ("scripted", "th-TH", None),
+    ],
+)
+def test_an_ears_limits_are_known_by_language(ear, locale, fitness):
+    """A recogniser's limits go with its name and the language, whatever the region."""
+    limit = ear_limit(ear, locale)
+    assert fitness == (limit.fitness if limit else None)
