@@ -34,17 +34,36 @@ def command(platform: Platform | None, as_json: bool) -> None:
     if as_json:
         document = {
             "as_of": catalogue.AS_OF,
-            "audio_tokens_per_s": catalogue.DEFAULT_AUDIO_TOKENS_PER_S,
+            "limits": _limits(),
             "models": [asdict(model) for model in models],
         }
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
     for model in models:
         click.echo("\n".join(_lines(model)) + "\n")
+    limits = _limits()
     click.echo(
-        f"{len(models)} models, as of {catalogue.AS_OF}. Prices in USD for a million tokens;\n"
-        "each with its date and source in --json."
+        textwrap.fill(
+            f"{len(models)} models, as of {catalogue.AS_OF}. Prices in USD for a million tokens; a second of audio is "
+            f"{limits['audio_tokens_per_s']} tokens (some sources say {min(catalogue.AUDIO_TOKENS_PER_S)}). Without "
+            f"context compression a session lasts {limits['session_audio_s'] / 60:.0f} min, with video "
+            f"{limits['session_video_s'] / 60:.0f} min; a connection about {limits['connection_s'] / 60:.0f} min. "
+            "Sources and dates: --json.",
+            WIDTH,
+        )
     )
+
+
+def _limits() -> dict[str, float]:
+    return {
+        "audio_tokens_per_s": catalogue.DEFAULT_AUDIO_TOKENS_PER_S,
+        "video_tokens_per_s": catalogue.VIDEO_TOKENS_PER_S,
+        "session_audio_s": catalogue.SESSION_AUDIO_S,
+        "session_video_s": catalogue.SESSION_VIDEO_S,
+        "connection_s": catalogue.CONNECTION_S,
+        "go_away_lead_s": catalogue.GO_AWAY_LEAD_S,
+        "free_sessions": catalogue.FREE_SESSIONS,
+    }
 
 
 def _lines(model: Model) -> Iterator[str]:
@@ -59,8 +78,9 @@ def _lines(model: Model) -> Iterator[str]:
         )
         if has
     ]
+    context = f", {model.context_tokens // 1024}k context" if model.context_tokens else ""
     yield _indented(
-        f"{model.kind}, answers in {' or '.join(model.modalities)}, {model.context_tokens // 1024}k context, "
+        f"{model.kind}, answers in {' or '.join(model.modalities)}{context}, "
         f"on {' and '.join(model.platforms)}"
     )
     yield _indented(model.status)

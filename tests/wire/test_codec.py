@@ -354,6 +354,24 @@ def test_a_refusal_names_the_place(frame, detail):
     assert detail == caught.value.detail
 
 
+def nested(levels: int) -> str:
+    """Return a frame whose JSON is `levels` deep."""
+    inner = levels - 3
+    return '{"setup":{"safetySettings":[' + '{"a":' * inner + "1" + "}" * inner + "]}}"
+
+
+def test_depth_is_bounded_where_protobuf_bounds_it():
+    """What is read can be written again, since nothing deeper than protobuf's own 100 levels is read."""
+    deepest = codec.decode_client(nested(codec.MAX_DEPTH))
+    assert deepest == codec.decode_client(codec.encode(deepest))
+    for levels in (codec.MAX_DEPTH + 1, 900):
+        for frame in (nested(levels), nested(levels).encode(), memoryview(nested(levels).encode())):
+            with pytest.raises(codec.MalformedFrameError, match="too deep"):
+                codec.decode_client(frame)
+    wide = ClientMessage(setup=Setup(safety_settings=[{}] * 1000))
+    assert wide == codec.decode_client(codec.encode(wide))
+
+
 # ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

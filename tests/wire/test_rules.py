@@ -241,6 +241,27 @@ def test_refused_as_the_service_refuses(frames, code, reason):
     assert len(refused[1].encode()) <= 123
 
 
+@pytest.mark.parametrize(
+    "frame",
+    [
+        setup(**{"\x1b[31m\n": 1}),
+        setup("models/\x1b[31m\n"),
+        setup(**generation(responseModalities=["\x1b[31m\n"])),
+        setup(**generation(topP="\x1b[31m\n")),
+        setup(
+            **generation(
+                speechConfig={"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": "\x1b"}}}
+            )
+        ),
+    ],
+)
+def test_a_reason_is_printable(frame):
+    """Whatever a client names things, the reason that quotes it can be shown on a terminal."""
+    refused = said(frame)
+    assert refused is not None
+    assert refused[1].isprintable()
+
+
 TAKEN = [
     ([setup("gemini-live-2.5-flash-preview")], BETA),
     ([setup(**generation(responseModalities=["MODALITY_UNSPECIFIED"]))], BETA),

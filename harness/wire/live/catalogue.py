@@ -62,8 +62,9 @@ class Model:
     modalities: tuple[Modality, ...]
     """What it can answer in; a session picks one."""
 
-    context_tokens: int
-    """Context window of a session, tokens, as the guides give it."""
+    context_tokens: int | None
+    """Context window of a session, tokens: 128k for native audio, 32k for half-cascade (capabilities guide); None: not
+    published."""
 
     thinking: bool = False
     """It takes `thinkingConfig`."""
@@ -156,7 +157,7 @@ MODELS: tuple[Model, ...] = (
         platforms=("gemini", "vertex"),
         kind="transcribe",
         modalities=("TEXT",),
-        context_tokens=32_768,
+        context_tokens=None,
         async_functions=False,
         transcription_hints=True,
         era="later",
@@ -169,7 +170,7 @@ MODELS: tuple[Model, ...] = (
         platforms=("vertex",),
         kind="transcribe",
         modalities=("TEXT",),
-        context_tokens=32_768,
+        context_tokens=None,
         async_functions=False,
         transcription_hints=True,
         era="later",
@@ -208,7 +209,7 @@ MODELS: tuple[Model, ...] = (
         platforms=("gemini",),
         kind="translate",
         modalities=("AUDIO",),
-        context_tokens=131_072,
+        context_tokens=None,
         async_functions=False,
         era="later",
         status="since mid 2026",
@@ -380,8 +381,43 @@ MODELS: tuple[Model, ...] = (
         source=f"{_VERTEX_OVERVIEW} (its WebSocket sample)",
         price=_flash_price("2025-10", _LITELLM_2025),
     ),
+    Model(
+        id="gemini-2.5-flash-preview-native-audio-dialog",
+        platforms=("gemini",),
+        kind="native-audio",
+        modalities=("AUDIO",),
+        context_tokens=131_072,
+        affective=True,
+        proactive=True,
+        era="guide",
+        status="since 2025-05; shut down",
+        source="Gemini API release notes, 2025-05",
+    ),
+    Model(
+        id="gemini-2.5-flash-exp-native-audio-thinking-dialog",
+        platforms=("gemini",),
+        kind="native-audio",
+        modalities=("AUDIO",),
+        context_tokens=131_072,
+        thinking=True,
+        affective=True,
+        proactive=True,
+        era="guide",
+        status="since 2025-05; shut down",
+        source="Gemini API release notes, 2025-05",
+    ),
+    Model(
+        id="gemini-2.0-flash-exp",
+        platforms=("gemini", "vertex"),
+        kind="half-cascade",
+        modalities=("TEXT", "AUDIO"),
+        context_tokens=32_768,
+        era="guide",
+        status="since 2024-12, the first Live model; shut down",
+        source="Gemini API release notes, 2024-12",
+    ),
 )
-"""Newest first: those that the guides name, and those that came after."""
+"""Newest first: those that the guides name, those that came after, and those before that logs still mention."""
 
 _BY_ID: Mapping[str, Model] = MappingProxyType({model.id: model for model in MODELS})
 

@@ -44,6 +44,9 @@ _M = TypeVar("_M", bound=Message)
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 """What may be an int64 in a string."""
 
+MAX_DEPTH = 100
+"""Levels of JSON. Source: protobuf's JSON parsers refuse more."""
+
 _EXCERPT = 80
 """How many characters of a bad frame an error shows."""
 
@@ -75,6 +78,7 @@ _fast_client = msgspec.json.Decoder(ClientMessage)
 def decode_server(frame: Frame) -> ServerMessage:
     """Return the server's message in `frame`; MalformedFrameError when there is none."""
     try:
+        _check_depth(frame)
         return _fast_server.decode(frame)
     except (ValueError, RecursionError):
         return _decode_slowly(frame, ServerMessage)
@@ -83,9 +87,35 @@ def decode_server(frame: Frame) -> ServerMessage:
 def decode_client(frame: Frame) -> ClientMessage:
     """Return the client's message in `frame`; MalformedFrameError when there is none."""
     try:
+        _check_depth(frame)
         return _fast_client.decode(frame)
     except (ValueError, RecursionError):
         return _decode_slowly(frame, ClientMessage)
+
+
+def _check_depth(frame: Frame) -> None:
+    """Raise RecursionError when JSON nests deeper than protobuf allows, so that what was read can also be written."""
+    if len(frame) <= 2 * MAX_DEPTH:
+        # Every level takes two characters at least.
+        return
+    text = bytes(frame) if isinstance(frame, memoryview) else frame
+    openings = (
+        text.count("{") + text.count("[")
+        if isinstance(text, str)
+        else text.count(b"{") + text.count(b"[")
+    )
+    if openings <= MAX_DEPTH:
+        return
+    level = [msgspec.json.decode(text)]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            inner
+            for value in level
+            if isinstance(value, (dict, list))
+            for inner in (value.values() if isinstance(value, dict) else value)
+        ]
+    if level:
+        raise RecursionError
 
 
 def message_from(value: Any, kind: type[_M]) -> _M:
@@ -111,6 +141,7 @@ def message_from(value: Any, kind: type[_M]) -> _M:
 
 def _decode_slowly(frame: Frame, kind: type[_M]) -> _M:
     try:
+        _check_depth(frame)
         return message_from(msgspec.json.decode(frame), kind)
     except _MismatchError as error:
         raise MalformedFrameError(str(error), frame) from None

@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from harness.wire.live import catalogue, refusals
+from harness.wire.live.codec import excerpt
 from harness.wire.live.messages import (
     AudioTranscriptionConfig,
     AutomaticActivityDetection,
@@ -132,14 +133,15 @@ def check_names(message: ClientMessage, route: Route, era: Era) -> None:
         if place is None or not _has_field(place, route, era):
             where = f" at '{path}'" if path else ""
             raise Refused(
-                refusals.UNKNOWN_NAME, refusals.UNKNOWN_NAME.text(name=wire_name, where=where)
+                refusals.UNKNOWN_NAME,
+                refusals.UNKNOWN_NAME.text(name=excerpt(wire_name), where=where),
             )
         if enum := _ENUMS.get(place):
             names = enum[1] - (_LATER_VALUES.get(place, frozenset()) if era == "guide" else set())
             for name in value if isinstance(value, list) else [value]:
                 if name not in names:
                     field = f"{path}.{place[1]}"
-                    problem = f"'{field}' (type.googleapis.com/google.ai.generativelanguage.v1beta.{enum[0]}), \"{name}\""
+                    problem = f"'{field}' (type.googleapis.com/google.ai.generativelanguage.v1beta.{enum[0]}), \"{excerpt(name)}\""
                     raise Refused(
                         refusals.INVALID_VALUE, refusals.INVALID_VALUE.text(problem=problem)
                     )
@@ -201,9 +203,9 @@ def model_of(setup: Setup, route: Route, era: Era) -> Model:
         return model
     if route.platform == "vertex":
         refusal = refusals.PUBLISHER_MODEL_NOT_FOUND
-        raise Refused(refusal, refusal.text(model=setup.model))
+        raise Refused(refusal, refusal.text(model=excerpt(setup.model)))
     refusal = refusals.MODEL_NOT_FOUND
-    shown = setup.model.removeprefix("models/")
+    shown = excerpt(setup.model.removeprefix("models/"))
     raise Refused(refusal, refusal.text(model=shown, version=route.version))
 
 
@@ -252,7 +254,7 @@ def _check_voice(config: GenerationConfig, model: Model) -> None:
     name = prebuilt.voice_name if prebuilt else None
     known = {one.casefold() for one in catalogue.voices(model.kind)}
     if name and name.casefold() not in known:
-        text = refusals.UNKNOWN_VOICE.text(voice=name, model=f"models/{model.id}")
+        text = refusals.UNKNOWN_VOICE.text(voice=excerpt(name), model=f"models/{model.id}")
         raise Refused(refusals.UNKNOWN_VOICE, text)
 
 
