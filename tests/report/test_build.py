@@ -79,8 +79,9 @@ def test_a_cell_is_the_sum_of_its_rows(story):
 
 
 def test_what_is_no_answer_is_not_scored(story):
-    """Quota refusals and sessions never attempted are out of the rate and make their cell incomplete; empty answers and
-    server failures are in it, as all deletions.
+    """Quota refusals and sessions never attempted are out of the rate; empty answers and server failures are in it.
+
+    The former make their cell incomplete, the latter are all deletions.
     """
     frame = story.utterances().set_index("utterance_id")
     for name in ("de-quota", "en-never"):
