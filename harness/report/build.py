@@ -9,6 +9,7 @@ from harness.errors import InputError
 from harness.report import findings, summary
 from harness.report.bounds import SPEECH, SpeechBook
 from harness.report.digest import summary_markdown
+from harness.report.document import DatasetFacts, Profile, Summary
 from harness.report.render import page
 from harness.report.rows import rows
 from harness.report.table import RunTable
@@ -73,7 +74,7 @@ def run_table(
 
 def _summary(
     folder: Path, plan: Plan, scored: Sequence[Row], *, foreign: int, profile: str, metric: str
-) -> summary.Summary:
+) -> Summary:
     block = profile_block(profile)
     cells = summary.cells(scored, profile=block["id"], interval=_interval)
     standings = summary.standings(scored, cells)
@@ -81,7 +82,7 @@ def _summary(
     spots = findings.deaf_spots(scored)
     cost = summary.cost(scored)
     begun = [row.record.started_at for row in scored if row.record]
-    return summary.Summary(
+    return Summary(
         run=folder.resolve().name,
         harness=__version__,
         plan_hash=plan.hash,
@@ -105,7 +106,7 @@ def _summary(
         datasets=datasets,
         models=plan.models,
         locales=sorted({row.locale for row in scored}),
-        profile=summary.Profile(
+        profile=Profile(
             id=block["id"],
             metric=metric,
             code_sha256=block["code_sha256"],
@@ -146,12 +147,12 @@ def _interval(scored: Sequence[Row]) -> tuple[float, float] | None:
     return (found.low, found.high) if found else None
 
 
-def _datasets(plan: Plan) -> list[summary.DatasetFacts]:
+def _datasets(plan: Plan) -> list[DatasetFacts]:
     found = []
     for dataset in plan.datasets:
         own = [utterance for utterance in plan.utterances if utterance.dataset == dataset.name]
         found.append(
-            summary.DatasetFacts(
+            DatasetFacts(
                 name=dataset.name,
                 title=dataset.title,
                 licence=dataset.licence,

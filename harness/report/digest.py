@@ -11,7 +11,7 @@ from harness.units import Seconds, usd_text
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from harness.report.summary import Cell, Summary
+    from harness.report.document import Cell, Summary
 
 _MOST_CELLS = 200
 """Rows of the Markdown table: keeps `summary.md` under the 64 kB that a pull-request comment may have."""

@@ -6,15 +6,16 @@ from collections import Counter
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from harness.report.document import NOT_ATTEMPTED, Caution, DeafSpot, Label
 from harness.report.ears import SOURCE, ear_limit
-from harness.report.summary import NOT_ATTEMPTED, Caution, DeafSpot, Label, unbilled
+from harness.report.summary import unbilled
 from harness.units import Usd, duration_text, usd_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from harness.report.document import Cell, DatasetFacts, Standing
     from harness.report.rows import Row
-    from harness.report.summary import Cell, DatasetFacts, Standing
     from harness.run.record import Plan
 
 _GOOGLE = ".googleapis.com"

@@ -25,8 +25,8 @@ from harness.units import Seconds, duration_text, usd_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from harness.report.document import Cell, Summary
     from harness.report.rows import Row
-    from harness.report.summary import Cell, Summary
     from harness.report.table import RunTable
     from harness.trace import Fragment
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from harness.report.columns import Column
+    from harness.report.document import Cell, Summary
     from harness.report.rows import Row
-    from harness.report.summary import Cell, Summary
 
 UTTERANCES = "utterances.csv"
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.report.columns import Column
+    from harness.report.document import Cell, Summary
     from harness.report.rows import Row
-    from harness.report.summary import Cell, Summary
     from harness.report.table import RunTable
 
 SUMMARY_CSV = "summary.csv"

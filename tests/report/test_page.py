@@ -15,7 +15,7 @@ from harness.report.build import build_reports
 from harness.report.render import EXPLORED, explored
 
 TAGS = {
-    "a", "abbr", "article", "b", "bdi", "body", "br", "caption", "circle", "code", "dd", "details", "div", "dl", "dt",
+    "a", "abbr", "article", "aside", "b", "bdi", "body", "br", "caption", "circle", "code", "dd", "details", "div", "dl", "dt",
     "em", "footer", "form", "h1", "h2", "h3", "head", "header", "html", "input", "kbd", "label", "li", "line", "main",
     "meta", "nav", "noscript", "option", "p", "path", "pre", "rect", "script", "section", "select", "small", "span",
     "strong", "style", "summary", "svg", "table", "tbody", "td", "th", "thead", "title", "tr", "ul",

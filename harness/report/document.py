@@ -1,0 +1,263 @@
+"""The document that sums a run up, `summary.json`: cells, standings, warnings, and all that a report repeats.
+
+The Markdown, the terminal's text and the page are renderings of it. Knows shapes; how they are made from rows is
+`summary`, what is said in words is `findings`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from harness.units import Milliseconds, Seconds, Usd
+
+SUMMARY_SCHEMA = 1
+
+NOT_ATTEMPTED = "not attempted"
+
+
+class Cell(msgspec.Struct, frozen=True, kw_only=True):
+    """Dataset × model × locale: the columns of `summary.csv`, then what pages say beside them."""
+
+    dataset: str
+    locale: str
+    model: str
+    metric: str | None
+    utterances: int
+    scored: int
+    failed: int
+    rate: float | None
+    rate_low: float | None
+    rate_high: float | None
+    rate_norm1: float | None
+    wer: float | None
+    cer: float | None
+    cerns: float | None
+    mer: float | None
+    audio_s: Seconds | None
+    first_text_p50_s: Seconds | None
+    first_text_p95_s: Seconds | None
+    final_text_p50_s: Seconds | None
+    final_text_p95_s: Seconds | None
+    late_sessions: int
+    prompt_tokens: int | None
+    response_tokens: int | None
+    total_tokens: int | None
+    cost_usd: Usd | None
+    profile: str
+
+    hits: int
+    substitutions: int
+    deletions: int
+    insertions: int
+    reference_tokens: int
+    """Sums over the scored rows."""
+
+    speakers: int | None
+    """Speakers that the interval is over; None: the dataset does not say."""
+
+    timed: int
+    """Rows in the latency percentiles."""
+
+    outcomes: dict[str, int]
+    """Rows by outcome; `not attempted` for those without one."""
+
+    rate_if_failed_deleted: float | None
+    """The rate had every failed row been heard as nothing: the worst case of an incomplete cell; None: it is complete."""
+
+    rate_answered: float | None
+    """The rate of the rows that answered, without `failed_server` and `blocked`; None: there are none of those."""
+
+    @property
+    def errors(self) -> int:
+        """Sum of the scored rows' errors."""
+        return self.substitutions + self.deletions + self.insertions
+
+    @property
+    def complete(self) -> bool:
+        """Whether no row must be run again."""
+        return self.failed == 0
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Dataset × model, over all locales."""
+
+    dataset: str
+    model: str
+    locales: int
+    """Locales of the dataset in the run."""
+
+    ranked_locales: int
+    """Complete cells with a rate: those that the macro averages are over."""
+
+    word_locales: int
+    """Those among them whose own metric is a word error rate."""
+
+    macro_cerns: float | None
+    """Unweighted mean of the cells' `cerns`; None: no complete cell."""
+
+    macro_wer: float | None
+    """Unweighted mean of `rate` over cells whose metric is WER; None: there are none."""
+
+    utterances: int
+    scored: int
+    failed: int
+    first_text_p50_s: Seconds | None
+    first_text_p95_s: Seconds | None
+    final_text_p50_s: Seconds | None
+    final_text_p95_s: Seconds | None
+    timed: int
+    late_sessions: int
+    audio_s: Seconds | None
+    prompt_tokens: int | None
+    response_tokens: int | None
+    total_tokens: int | None
+    prompt_by_modality: dict[str, int]
+    response_by_modality: dict[str, int]
+    cost_usd: Usd | None
+
+    @property
+    def usd_per_audio_hour(self) -> Usd | None:
+        """Cost of an hour of audio; None where either is unknown."""
+        if self.cost_usd is None or not self.audio_s:
+            return None
+        return self.cost_usd / self.audio_s * 3600
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """Sessions that went wrong in the same way."""
+
+    outcome: str
+    failure: str | None
+    """Its class (`quota`, `transient`, …); None: not a failure, or never attempted."""
+
+    rows: int
+    counted: str
+    """What it means for the rates, in words."""
+
+    reasons: dict[str, int]
+    """The commonest reasons as they were given, and how many rows gave them."""
+
+
+class Certificate(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether our own client sent on time."""
+
+    sessions: int
+    """Sessions whose send lag was measured."""
+
+    late: int
+    lag_p50_ms: Milliseconds | None
+    """Median of the sessions' medians."""
+
+    lag_p99_worst_ms: Milliseconds | None
+    """The largest of the sessions' 99th percentiles."""
+
+
+class Label(msgspec.Struct, frozen=True, kw_only=True):
+    """What nobody may miss about where the answers come from."""
+
+    kind: Literal["emulated", "scripted", "other"]
+    text: str
+    """`EMULATED (whisper-base)`, `SCRIPTED`, `OTHER ENDPOINT (host)`."""
+
+    sessions: int
+
+
+class DeafSpot(msgspec.Struct, frozen=True, kw_only=True):
+    """A locale that an emulator's recogniser hears badly (`ears`)."""
+
+    ear: str
+    locale: str
+    fitness: Literal["weak", "unusable"]
+    measured: str
+    """Its character error rate, in words."""
+
+
+class Caution(msgspec.Struct, frozen=True, kw_only=True):
+    """Something the reader must know before believing a figure."""
+
+    level: Literal["serious", "note"]
+    text: str
+
+
+class DatasetFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A dataset as the run used it."""
+
+    name: str
+    title: str
+    licence: str | None
+    synthetic: bool
+    utterances: int
+    locales: list[str]
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """How texts were made comparable before they were counted."""
+
+    id: str
+    metric: str
+    """As asked for: `auto` takes each locale's own."""
+
+    code_sha256: str
+    """SHA-256 of the code that shapes a score, hex."""
+
+    versions: dict[str, str]
+    """Of the libraries that shape a score."""
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a report says of a run."""
+
+    schema: int = SUMMARY_SCHEMA
+    run: str
+    """The run folder's name."""
+
+    harness: str
+    """Version of this program that wrote the report."""
+
+    plan_hash: str
+    created_at: str
+    """When the run was planned, ISO 8601 UTC."""
+
+    last_session_at: str | None
+    """When its last session started, ISO 8601 UTC; None: none did."""
+
+    service: str
+    endpoints: list[str]
+    task: str
+    transcript: str
+    pace: float
+    chunk_ms: Milliseconds
+    turns: str
+    repeats: int
+    seed: int
+    command: str
+    versions: dict[str, str]
+    environment: dict[str, str]
+    setups: dict[str, dict[str, Any]]
+    datasets: list[DatasetFacts]
+    models: list[str]
+    locales: list[str]
+    profile: Profile
+    prices_as_of: str | None
+    """Date of the price list; None: no price of it was used."""
+
+    labels: list[Label]
+    verdict: str
+    """The run in a sentence."""
+
+    warnings: list[Caution]
+    deaf_spots: list[DeafSpot]
+    sessions: int
+    """Rows planned."""
+
+    scored: int
+    failed: int
+    attempts: int
+    audio_s: Seconds
+    cost_usd: Usd | None
+    certificate: Certificate
+    standings: list[Standing]
+    cells: list[Cell]
+    troubles: list[Trouble]
