@@ -34,6 +34,20 @@ _KNOWN_MAGIC: Final = (
 """How files begin that libsndfile reads, unless they are damaged."""
 
 
+def readable_formats() -> str:
+    """Return in words what can be read here, with the libraries' versions."""
+    import soundfile
+
+    kinds = ", ".join(sorted(kind.lower() for kind in {*soundfile.available_formats()} - {"RAW"}))
+    try:
+        import av
+    except ModuleNotFoundError:
+        more = f"to read more: {AV_HINT}"
+    else:
+        more = f"m4a, webm, 3gp, wma and more (PyAV {av.__version__})"
+    return f"{kinds} (libsndfile {soundfile.__libsndfile_version__}); {more}"
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[Source]:
     """Give the file opened for decoding; InputError, naming it, when there is no sound to be had from it."""

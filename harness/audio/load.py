@@ -15,7 +15,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from harness.audio.clip import AudioClip, FilePcm, MemoryPcm, Pcm
-from harness.audio.decode import opened
+from harness.audio.decode import opened, readable_formats
 from harness.audio.faults import SignalFaults, short, wrong_suffix
 from harness.audio.source import BLOCK, AudioInfo, Source, shown
 from harness.audio.spool import IN_MEMORY, Spool
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from harness.audio.source import FloatBlock
 
-__all__ = ["AudioInfo", "load", "probe"]
+__all__ = ["AudioInfo", "load", "probe", "readable_formats"]
 
 _SPAN_SLACK_S: Final[Seconds] = 0.1
 """How far a span may end beyond the file: manifests round durations, and take them from other decoders."""
@@ -178,13 +178,13 @@ def _resampled(blocks: Iterator[FloatBlock], rate: int) -> Iterator[FloatBlock]:
 
 
 def _rounded(block: FloatBlock) -> NDArray[np.int16]:
-    """Return samples as PCM16: rounded to nearest, saturated (resampling overshoots by up to 16 %)."""
+    """Return samples as PCM16: rounded to nearest, saturated (resampling overshoots by up to 16 %). Changes `block`."""
     import numpy as np
 
-    scaled = block * np.float32(32768)
-    np.rint(scaled, out=scaled)
-    np.clip(scaled, -32768, 32767, out=scaled)
-    return scaled.astype("<i2")
+    block *= 32768
+    np.rint(block, out=block)
+    np.clip(block, -32768, 32767, out=block)
+    return block.astype("<i2")
 
 
 def _not_finite(path: Path, block: FloatBlock, first: Samples, rate: int) -> InputError:

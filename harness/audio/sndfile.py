@@ -73,11 +73,15 @@ class SndfileSource:
                 break
 
     def blocks(self, start: Samples, count: Samples | None) -> Iterator[FloatBlock]:
-        """Yield `count` frames from `start`, or all from there; fewer where the file ends or is damaged."""
+        """Yield `count` frames from `start`, or all from there; fewer where the file ends or is damaged.
+
+        A block is overwritten by the next.
+        """
         import numpy as np
         import soundfile
 
-        size = max(1, BLOCK // self.info.channels)
+        shape = (max(1, BLOCK // self.info.channels), self.info.channels)
+        buffer = np.empty(shape, dtype=np.float32)
         left = _UNKNOWN_LENGTH if count is None else count
         at = start
         try:
@@ -87,8 +91,9 @@ class SndfileSource:
             self.faults.append(damaged(start / self.info.rate, _reason(error)))
             return
         while left:
+            block = buffer[:left]
             # NaN marks what was not decoded: when decoding breaks off, soundfile raises and keeps the count to itself.
-            block = np.full((min(size, left), self.info.channels), np.nan, dtype=np.float32)
+            block.fill(np.nan)
             try:
                 got = self._sound.buffer_read_into(block, dtype="float32")
             except soundfile.LibsndfileError as error:

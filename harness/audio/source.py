@@ -64,7 +64,10 @@ class Source(Protocol):
     """What was found wrong with the file so far, in words; complete when `blocks` has ended."""
 
     def blocks(self, start: Samples, count: Samples | None) -> Iterator[FloatBlock]:
-        """Yield `count` frames from `start`, or all from there; fewer where the file ends or is damaged."""
+        """Yield `count` frames from `start`, or all from there; fewer where the file ends or is damaged.
+
+        A block may be changed by its taker, and is overwritten by the next.
+        """
         ...
 
 
