@@ -46,7 +46,7 @@ rooms: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 docs: $(VENV)/.dev
-	$(BIN)/cog --check -P README.md docs/*.md datasets/README.md datasets/*/README.md
+	$(BIN)/cog --check --verbosity=1 README.md docs/*.md datasets/README.md datasets/*/README.md
 
 bench: $(VENV)/.dev  ## measure against peers and floors, and write docs/benchmarks.md
 	$(BIN)/python -m tests.bench
