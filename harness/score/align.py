@@ -8,7 +8,7 @@ Knows tokens; does not know what they were cut from.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 import regex
 from rapidfuzz.distance import Levenshtein
@@ -24,7 +24,6 @@ Op: TypeAlias = Literal["=", "S", "D", "I"]
 Step: TypeAlias = "tuple[Op, str | None, str | None]"
 """What happened, to which token of the reference, and what the hypothesis has there."""
 
-_OPS: dict[str, Op] = {"equal": "=", "replace": "S", "delete": "D", "insert": "I"}
 _RUN = regex.compile(r"([=SDI])([0-9]+)")
 
 
@@ -33,13 +32,33 @@ def distance(reference: Sequence[str], hypothesis: Sequence[str]) -> int:
     return Levenshtein.distance(reference, hypothesis)
 
 
-def operations(reference: Sequence[str], hypothesis: Sequence[str]) -> str:
-    """Return a minimal alignment as runs of operations: `=4S1D2`; empty for two empty sequences."""
+def edits(reference: Sequence[str], hypothesis: Sequence[str]) -> tuple[str, EditCounts]:
+    """Return a minimal alignment as runs of operations, `=4S1D2`, and its counts."""
     runs = []
-    for block in Levenshtein.opcodes(reference, hypothesis):
-        length = max(block.src_end - block.src_start, block.dest_end - block.dest_start)
-        runs.append(f"{_OPS[block.tag]}{length}")
-    return "".join(runs)
+    hits = substitutions = deletions = insertions = 0
+    for tag, from_start, from_end, to_start, to_end in _opcodes(reference, hypothesis):
+        if tag == "equal":
+            hits += (length := from_end - from_start)
+            runs.append(f"={length}")
+        elif tag == "replace":
+            substitutions += (length := from_end - from_start)
+            runs.append(f"S{length}")
+        elif tag == "delete":
+            deletions += (length := from_end - from_start)
+            runs.append(f"D{length}")
+        else:
+            insertions += (length := to_end - to_start)
+            runs.append(f"I{length}")
+    return "".join(runs), EditCounts(
+        hits=hits, substitutions=substitutions, deletions=deletions, insertions=insertions
+    )
+
+
+def _opcodes(
+    reference: Sequence[str], hypothesis: Sequence[str]
+) -> list[tuple[str, int, int, int, int]]:
+    # Tuples are cheaper than RapidFuzz's own objects; its type stubs give no width.
+    return cast("Any", Levenshtein.opcodes(reference, hypothesis).as_list())  # type: ignore[no-any-return]
 
 
 def counts(operations: str) -> EditCounts:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 
-class EditCounts(msgspec.Struct, frozen=True, kw_only=True):
+class EditCounts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Tokens of one minimal alignment, by what happened to them. A sum of counts is the counts of the whole."""
 
     hits: int = 0

@@ -44,7 +44,7 @@ METRICS = tuple(TOKENS)
 _ALWAYS = ("WER", "CER", "CERns")
 
 
-class Score(msgspec.Struct, frozen=True, kw_only=True):
+class Score(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """All measures of one utterance."""
 
     profile: str
@@ -128,21 +128,20 @@ def score_text(
     locale = _code(locale)
     metric = metric_of(locale, metric)
     strict = strict_profile(profile)
+    said, heard = normalised(reference, locale, strict), normalised(hypothesis, locale, strict)
+    numbers = strict != profile and (has_digits(said) or has_digits(heard))
     texts = _Pair(
-        reference=normalised(reference, locale, strict),
-        hypothesis=normalised(hypothesis, locale, strict),
+        reference=said,
+        hypothesis=heard,
         locale=locale,
         profile=strict,
-        numbers=strict != profile,
+        numbers=numbers,
     )
-    heard, operations = texts.aligned(metric)
-    counts = align.counts(operations)
-    companions = {
-        name: counts if name == metric else align.counts(texts.aligned(name)[1]) for name in _ALWAYS
-    }
+    heard, operations, counts = texts.aligned(metric)
+    companions = {name: counts if name == metric else texts.aligned(name)[2] for name in _ALWAYS}
     companions["norm-1"] = (
         counts
-        if profile == "norm-1" or (profile == HEADLINE and not texts.has_digits)
+        if strict == "norm-1" and not numbers
         else _strict_counts(reference, hypothesis, locale, metric)
     )
     return Score(
@@ -165,17 +164,14 @@ class _Pair(msgspec.Struct, frozen=True, kw_only=True):
     locale: str
     profile: str
     numbers: bool
+    """True: there are some, and they may be written another way."""
 
-    @property
-    def has_digits(self) -> bool:
-        return has_digits(self.reference) or has_digits(self.hypothesis)
-
-    def aligned(self, metric: str) -> tuple[str, str]:
-        """Return the hypothesis that the metric sees, and the operations of its alignment."""
+    def aligned(self, metric: str) -> tuple[str, str, EditCounts]:
+        """Return the hypothesis that the metric sees, and the operations and counts of its alignment."""
         tokens = TOKENS[metric]
         said = tokens(self.reference)
         heard = self.hypothesis
-        if self.numbers and self.has_digits:
+        if self.numbers:
             heard = tolerant(
                 self.reference,
                 heard,
@@ -183,17 +179,13 @@ class _Pair(msgspec.Struct, frozen=True, kw_only=True):
                 self.profile,
                 lambda text: align.distance(said, tokens(text)),
             )
-        return heard, align.operations(said, tokens(heard))
+        return heard, *align.edits(said, tokens(heard))
 
 
 def _strict_counts(reference: str, hypothesis: str, locale: str, metric: str) -> EditCounts:
     tokens = TOKENS[metric]
-    return align.counts(
-        align.operations(
-            tokens(normalised(reference, locale, "norm-1")),
-            tokens(normalised(hypothesis, locale, "norm-1")),
-        )
-    )
+    said = tokens(normalised(reference, locale, "norm-1"))
+    return align.edits(said, tokens(normalised(hypothesis, locale, "norm-1")))[1]
 
 
 def rate(metric: str, counts: EditCounts) -> float | None:

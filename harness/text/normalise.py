@@ -108,24 +108,26 @@ def _spaced(text: str) -> str:
     return " ".join(text.split())
 
 
-_TYPOGRAPHY = str.maketrans(
+_TYPOGRAPHY = (
     dict.fromkeys("’‘ʼ′´`｀", "'")
     | dict.fromkeys("“”„«»", '"')
     | dict.fromkeys("‐‑‒–—―−﹘﹣", "-")
     | {"…": "..."}
 )
+_TYPOGRAPHIC = regex.compile(f"[{''.join(_TYPOGRAPHY)}]")
 
 
 def _typographic(text: str) -> str:
-    return text.translate(_TYPOGRAPHY)
+    return _TYPOGRAPHIC.sub(lambda found: _TYPOGRAPHY[found[0]], text)
 
 
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _HALF_WIDTH_KANA = regex.compile("[\uff65-\uff9f\u3099\u309a]+")
+_WIDE = regex.compile("[\uff01-\uff9f\u3099\u309a]")
 
 
 def _width(text: str) -> str:
-    if text.isascii():
+    if not _WIDE.search(text):
         return text
     text = text.translate(_FULL_WIDTH)
     return _nfc(_HALF_WIDTH_KANA.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text))

@@ -55,7 +55,7 @@ def textbook(reference, hypothesis):
 def test_counts_are_those_of_jiwer_and_totals_those_of_the_textbook():
     """On thousands of pairs in eight scripts, jiwer counts the same and a textbook finds the same total."""
     for script, reference, hypothesis in pairs(4000):
-        counts = align.counts(align.operations(reference, hypothesis))
+        counts = align.edits(reference, hypothesis)[1]
         assert textbook(reference, hypothesis) == counts.errors, script
         assert align.distance(reference, hypothesis) == counts.errors
         theirs = jiwer.process_words(" ".join(reference), " ".join(hypothesis))
@@ -71,7 +71,7 @@ def test_character_counts_are_those_of_jiwer():
     """Characters, combining marks among them, are counted as jiwer counts them."""
     for _, reference, hypothesis in pairs(800, seed=2):
         said, heard = " ".join(reference), " ".join(hypothesis)
-        counts = align.counts(align.operations(said, heard))
+        counts = align.edits(said, heard)[1]
         theirs = jiwer.process_characters(said, heard)
         assert theirs.substitutions + theirs.deletions + theirs.insertions == counts.errors
         assert theirs.hits == counts.hits
@@ -90,21 +90,22 @@ def test_totals_are_those_of_kaldialign():
 @given(st.text(alphabet="abक़की ", max_size=20), st.text(alphabet="abक़की ", max_size=20))
 def test_an_alignment_replays_to_both_texts(reference, hypothesis):
     """Reading an alignment's left side gives the reference, its right side the hypothesis, and `=` only equals."""
-    operations = align.operations(reference, hypothesis)
+    operations, counts = align.edits(reference, hypothesis)
     steps = list(align.alignment(operations, reference, hypothesis))
     assert reference == "".join(said for _, said, _ in steps if said is not None)
     assert hypothesis == "".join(heard for _, _, heard in steps if heard is not None)
     for op, said, heard in steps:
         assert {"=": said == heard, "S": said != heard, "D": heard is None, "I": said is None}[op]
-    assert len(steps) == align.counts(operations).hits + align.counts(operations).errors
+    assert len(steps) == counts.hits + counts.errors
+    assert counts == align.counts(operations)
 
 
 @settings(max_examples=300)
 @given(st.text(alphabet="abc", max_size=15), st.text(alphabet="abc", max_size=15))
 def test_swapping_the_texts_exchanges_deletions_and_insertions(reference, hypothesis):
     """The other way round, the errors are the same, and what was deleted is inserted."""
-    forth = align.counts(align.operations(reference, hypothesis))
-    back = align.counts(align.operations(hypothesis, reference))
+    forth = align.edits(reference, hypothesis)[1]
+    back = align.edits(hypothesis, reference)[1]
     assert forth.errors == back.errors
     assert forth.deletions - forth.insertions == back.insertions - back.deletions
 
@@ -121,7 +122,7 @@ def test_swapping_the_texts_exchanges_deletions_and_insertions(reference, hypoth
 )
 def test_runs(reference, hypothesis, operations):
     """Operations are written as runs."""
-    assert operations == align.operations(reference, hypothesis)
+    assert operations == align.edits(reference, hypothesis)[0]
 
 
 def test_a_long_recording_is_aligned_in_little_memory():
@@ -129,6 +130,6 @@ def test_a_long_recording_is_aligned_in_little_memory():
     draw = random.Random(5)  # noqa: S311 - seeded
     reference = [str(draw.randrange(5000)) for _ in range(30_000)]
     hypothesis = [word for word in reference if draw.random() > 0.02]
-    counts = align.counts(align.operations(reference, hypothesis))
+    counts = align.edits(reference, hypothesis)[1]
     assert len(reference) - len(hypothesis) == counts.deletions
     assert counts.insertions == 0
