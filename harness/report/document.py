@@ -170,8 +170,11 @@ class DeafSpot(msgspec.Struct, frozen=True, kw_only=True):
     ear: str
     locale: str
     fitness: Literal["weak", "unusable"]
-    measured: str
-    """Its character error rate, in words."""
+    why: str
+    """What it does, in words."""
+
+    source: str
+    """Where that is from, in words."""
 
 
 class Caution(msgspec.Struct, frozen=True, kw_only=True):

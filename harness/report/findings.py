@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from harness.report.document import NOT_ATTEMPTED, Caution, DeafSpot, Label
-from harness.report.ears import SOURCE, ear_limit
+from harness.report.ears import ear_limit
 from harness.report.summary import unbilled
 from harness.units import Usd, duration_text, usd_text
 
@@ -153,7 +153,7 @@ def deaf_spots(rows: Iterable[Row]) -> list[DeafSpot]:
     }
     limits = [(ear, locale, ear_limit(ear, locale)) for ear, locale in sorted(heard)]
     return [
-        DeafSpot(ear=ear, locale=locale, fitness=limit.fitness, measured=limit.measured)
+        DeafSpot(ear=ear, locale=locale, fitness=limit.fitness, why=limit.why, source=limit.source)
         for ear, locale, limit in limits
         if limit
     ]
@@ -162,12 +162,13 @@ def deaf_spots(rows: Iterable[Row]) -> list[DeafSpot]:
 def _ears(spots: Sequence[DeafSpot]) -> Iterable[Caution]:
     for ear in dict.fromkeys(spot.ear for spot in spots):
         parts = []
+        sources = dict.fromkeys(spot.source for spot in spots if spot.ear == ear)
         for fitness, words in (("unusable", "cannot hear"), ("weak", "hears badly")):
             own = [spot.locale for spot in spots if (spot.ear, spot.fitness) == (ear, fitness)]
             if own:
                 parts.append(f"{words} {', '.join(own)}")
         yield _serious(
-            f"{ear}, the emulator's recogniser, {' and '.join(parts)} ({SOURCE}): these rates are the recogniser's "
+            f"{ear}, the emulator's recogniser, {' and '.join(parts)} ({'; '.join(sources)}): these rates are the recogniser's "
             "limit, not a model's."
         )
 
@@ -183,7 +184,8 @@ def _money(rows: Sequence[Row]) -> Iterable[Caution]:
     )
     if unpriced:
         yield _note(
-            f"No list price is known for all tokens of {', '.join(unpriced)}: cost is left empty."
+            f"Not all tokens of {', '.join(unpriced)} can be priced (no list price, or the service did not say of "
+            "which modality they are): their cost is left empty."
         )
 
 

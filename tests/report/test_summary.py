@@ -97,7 +97,9 @@ def test_a_macro_rate_is_the_plain_mean_of_its_cells(run, said):
         ("whisper-base", "en-US", None),
         ("whisper-base int8", "bn-BD", "unusable"),
         ("whisper-base", "hi-IN", "weak"),
-        ("pocketsphinx", "bn-IN", None),
+        ("pocketsphinx en-us 5.1.0", "de-DE", "unusable"),
+        ("pocketsphinx en-us 5.1.0", "en-IN", None),
+        ("another", "bn-IN", None),
         ("scripted", "th-TH", None),
     ],
 )
