@@ -54,6 +54,15 @@ def edits(reference: Sequence[str], hypothesis: Sequence[str]) -> tuple[str, Edi
     )
 
 
+def equal_runs(reference: Sequence[str], hypothesis: Sequence[str]) -> list[tuple[int, int, int]]:
+    """Return the equal runs of a minimal alignment, in order: start in each sequence, and length."""
+    return [
+        (from_start, to_start, from_end - from_start)
+        for tag, from_start, from_end, to_start, _ in _opcodes(reference, hypothesis)
+        if tag == "equal"
+    ]
+
+
 def _opcodes(
     reference: Sequence[str], hypothesis: Sequence[str]
 ) -> list[tuple[str, int, int, int, int]]:

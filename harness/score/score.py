@@ -19,6 +19,7 @@ from harness.errors import UsageError, suggestion
 from harness.score import align
 from harness.score.edits import EditCounts
 from harness.text import tokenise
+from harness.text.compounds import compounded
 from harness.text.locales import LOCALES, canonical
 from harness.text.normalise import HEADLINE, normalised, steps, strict_profile
 from harness.text.numbers import has_digits, tolerant
@@ -33,10 +34,11 @@ TOKENS: dict[str, Callable[[str], Sequence[str]]] = {
     "CERns": tokenise.characters_unspaced,
     "gCER": tokenise.clusters,
     "MixER": tokenise.mixed,
+    "WERc": tokenise.words,
     "MER": tokenise.words,
     "WIL": tokenise.words,
 }
-"""Every metric, and what it counts."""
+"""Every metric, and what it counts. `WERc` is the WER with compounds written as the reference writes them."""
 
 METRICS = tuple(TOKENS)
 """The names of the metrics; `auto` is each locale's own."""
@@ -179,13 +181,21 @@ class _Pair(msgspec.Struct, frozen=True, kw_only=True):
                 self.profile,
                 lambda text: align.distance(said, tokens(text)),
             )
+        if metric == "WERc":
+            apart, answer = tokenise.words(self.reference), tokenise.words(heard)
+            heard = " ".join(compounded(apart, answer, align.equal_runs(apart, answer)))
         return heard, *align.edits(said, tokens(heard))
 
 
 def _strict_counts(reference: str, hypothesis: str, locale: str, metric: str) -> EditCounts:
-    tokens = TOKENS[metric]
-    said = tokens(normalised(reference, locale, "norm-1"))
-    return align.edits(said, tokens(normalised(hypothesis, locale, "norm-1")))[1]
+    texts = _Pair(
+        reference=normalised(reference, locale, "norm-1"),
+        hypothesis=normalised(hypothesis, locale, "norm-1"),
+        locale=locale,
+        profile="norm-1",
+        numbers=False,
+    )
+    return texts.aligned(metric)[2]
 
 
 def rate(metric: str, counts: EditCounts) -> float | None:
@@ -256,7 +266,9 @@ def _version(package: str) -> str:
 
 
 _CODE = {
-    "harness.text": ("normalise.py", "scripts.py", "t2s.txt", "tokenise.py", "numbers.py", "numerals.py"),
+    "harness.text": (
+        "normalise.py", "scripts.py", "t2s.txt", "tokenise.py", "numbers.py", "numerals.py", "compounds.py",
+    ),
     "harness.score": ("align.py", "edits.py", "score.py"),
 }  # fmt: skip
 """The files whose change may change a score."""
