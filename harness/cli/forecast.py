@@ -46,7 +46,7 @@ def print_forecast(plan: Plan, concurrency: int, *, as_json: bool) -> None:
     rows = [
         (
             "sessions",
-            f"{told.sessions} = {selected} × {len(plan.models)} models × {plan.repeats} repeats{unknown}",
+            f"{told.sessions} = {selected} × {_count(len(plan.models), 'model')} × {_count(plan.repeats, 'repeat')}{unknown}",
         ),
         ("audio", duration_text(told.audio_s)),
         ("time", f"{wall}, {concurrency} sessions at once"),
@@ -59,3 +59,7 @@ def print_forecast(plan: Plan, concurrency: int, *, as_json: bool) -> None:
     for note in plan.notes:
         click.echo(f"note: {note}")
     click.echo("nothing was sent")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -240,7 +240,6 @@ def _run(
     """Stream and report; return the exit code."""
     import asyncio
     import contextlib
-    import tempfile
 
     import msgspec
 
@@ -264,18 +263,10 @@ def _run(
             name: msgspec.structs.replace(setup, model=given().model_name(name))
             for name, setup in setups.items()
         }
-        spool = Path(
-            stack.enter_context(
-                tempfile.TemporaryDirectory(prefix="harness-", ignore_cleanup_errors=True)
-            )
-        )
 
         def clip(utterance: PlannedUtterance) -> AudioClip:
             return load(
-                Path(utterance.audio),
-                offset_s=utterance.offset_s,
-                duration_s=utterance.duration_s,
-                spool=spool,
+                Path(utterance.audio), offset_s=utterance.offset_s, duration_s=utterance.duration_s
             )
 
         try:
