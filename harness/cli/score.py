@@ -97,6 +97,7 @@ def _run_pairs(path: Path, *, profile: str, metric: str) -> list[Pair]:
 
 def _warn(document: dict[str, Any], profile: str) -> None:
     """Say on stderr which rows have no rate and why, and which library numbers would take."""
+    from harness.text.normalise import tolerates_numbers
     from harness.text.numerals import missing_library
 
     for row in document["rows"]:
@@ -105,7 +106,7 @@ def _warn(document: dict[str, Any], profile: str) -> None:
             click.echo(
                 f"not scored: {place}id {_plain(row['id'])}: {_plain(row['reason'])}", err=True
             )
-    if not profile.endswith("n"):
+    if not tolerates_numbers(profile):
         return
     lacking: dict[str, set[str]] = {}
     for cell in document["cells"]:

@@ -19,9 +19,10 @@ from harness.errors import UsageError, suggestion
 from harness.score import align
 from harness.score.edits import EditCounts
 from harness.text import tokenise
+from harness.text.compat import LIBRARIES
 from harness.text.compounds import compounded
 from harness.text.locales import LOCALES, canonical
-from harness.text.normalise import HEADLINE, normalised, steps, strict_profile
+from harness.text.normalise import HEADLINE, normalised, steps, strict_profile, tolerates_numbers
 from harness.text.numbers import has_digits, tolerant
 from harness.text.numerals import library, missing_library
 
@@ -131,7 +132,7 @@ def score_text(
     metric = metric_of(locale, metric)
     strict = strict_profile(profile)
     said, heard = normalised(reference, locale, strict), normalised(hypothesis, locale, strict)
-    numbers = strict != profile and (has_digits(said) or has_digits(heard))
+    numbers = tolerates_numbers(profile) and (has_digits(said) or has_digits(heard))
     texts = _Pair(
         reference=said,
         hypothesis=heard,
@@ -234,10 +235,9 @@ def profile_block(profile: str, locale: str | None = None) -> dict[str, Any]:
     Scores may stand in one table only if their ids are equal; so the id says which library was absent. Without a
     locale, the block is of the profile in all locales.
     """
-    strict = strict_profile(profile)
     missing: list[str] = []
-    libraries: list[str] = []
-    if strict != profile:
+    libraries = [LIBRARIES[profile][0]] if profile in LIBRARIES else []
+    if tolerates_numbers(profile):
         codes = [_code(locale)] if locale else list(LOCALES)
         libraries = sorted({package for code in codes if (package := library(code))})
         missing = sorted({package for code in codes if (package := missing_library(code))})
@@ -267,7 +267,7 @@ def _version(package: str) -> str:
 
 _CODE = {
     "harness.text": (
-        "normalise.py", "scripts.py", "t2s.txt", "tokenise.py", "numbers.py", "numerals.py", "compounds.py",
+        "normalise.py", "scripts.py", "t2s.txt", "tokenise.py", "numbers.py", "numerals.py", "compounds.py", "compat.py",
     ),
     "harness.score": ("align.py", "edits.py", "score.py"),
 }  # fmt: skip

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import regex
 
 from harness.errors import UsageError, suggestion
-from harness.text import scripts
+from harness.text import compat, scripts
 from harness.text.locales import canonical
 from harness.text.tokenise import UNSPACED
 
@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 
 Step: TypeAlias = "Callable[[str], str]"
 
-PROFILES = ("raw-1", "orth-1", "norm-1", "norm-1n", "lenient-1", "lenient-1n")
-"""Every profile of our own, from the strictest; a final `n` tolerates other writings of a number."""
+_TOLERANT = {"norm-1n": "norm-1", "lenient-1n": "lenient-1"}
+"""Profiles that tolerate other writings of a number, and what they are without."""
+
+PROFILES = ("raw-1", "orth-1", "norm-1", "norm-1n", "lenient-1", "lenient-1n", *compat.PROFILES)
+"""Every profile, our own from the strictest, then other people's."""
 
 HEADLINE = "norm-1n"
 
@@ -61,12 +64,19 @@ def strict_profile(profile: str) -> str:
             f"unknown text profile {profile!r}",
             hint=suggestion(profile, PROFILES) or f"known are: {', '.join(PROFILES)}",
         )
-    return profile.removesuffix("n")
+    return _TOLERANT.get(profile, profile)
+
+
+def tolerates_numbers(profile: str) -> bool:
+    """Return whether a profile accepts numbers written another way; UsageError when it is unknown."""
+    return strict_profile(profile) != profile
 
 
 @cache
 def _steps(locale: str, profile: str) -> dict[str, Step]:
     locale = canonical(locale).code
+    if profile in compat.PROFILES:
+        return compat.steps(locale, profile)
     language = locale.partition("-")[0]
     raw: dict[str, Step] = {"nfc": _nfc, "invis": _visible, "ws": _spaced}
     if profile == "raw-1":

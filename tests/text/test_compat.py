@@ -1,0 +1,104 @@
+"""Other people's normalisers: what they were published to do."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.errors import UsageError
+from harness.score.score import score_text
+from harness.text import compat
+from harness.text.normalise import normalised, tolerates_numbers
+
+EXAMPLES = [
+    json.loads(line)
+    for line in (Path(__file__).parents[1] / "golden" / "normalise_examples.jsonl")
+    .read_text(encoding="utf-8")
+    .splitlines()
+]
+
+# Inputs and results of openai/whisper, tests/test_normalizer.py (MIT).
+WHISPER_ENGLISH = {
+    "thirty one": "31", "five twenty four": "524", "nineteen ninety nine": "1999", "two point five million": "2500000",
+    "four point two billions": "4200000000s", "200 thousand dollars": "$200000", "€52.4 million": "€52400000",
+    "two double o eight": "2008", "forty three thousand two hundred and sixty": "43260", "nineteen fifties": "1950s",
+    "thirty three thousand and three hundred and thirty third": "33333rd", "july third twenty twenty": "july 3rd 2020",
+    "3 14": "3 14", "3 point 14": "3.14", "two point two five dollars": "$2.25", "seventy six per cent": "76%",
+    "double oh seven": "007", "one triple oh one": "10001", "thirty two thousandth": "32000th", "minus 500": "-500",
+    "positive twenty thousand": "+20000", "two dollars and seventy cents": "$2.70", "$0.36": "¢36",
+    "three and a half million": "3500000", "b747": "b 747", "10 th": "10th",
+    "mobilisation": "mobilization", "cancelation": "cancellation",
+    "Let's": "let us", "he's like": "he is like", "she's been like": "she has been like", "10mm": "10 mm",
+    "RC232": "rc 232",
+    "Mr. Park visited Assoc. Prof. Kim Jr.": "mister park visited associate professor kim junior",
+}  # fmt: skip
+
+
+@pytest.mark.witness
+@pytest.mark.parametrize("text", WHISPER_ENGLISH)
+def test_whispers_own_tests_of_its_english_normaliser_pass(text):
+    """What Whisper's tests expect of its English normaliser, `compat-whisper-en` gives."""
+    pytest.importorskip("whisper_normalizer")
+    assert WHISPER_ENGLISH[text] == normalised(text, "en-US", "compat-whisper-en")
+
+
+@pytest.mark.witness
+@pytest.mark.parametrize("row", EXAMPLES, ids=lambda row: f"{row['locale']}-{row['text'][:8]!a}")
+def test_our_basic_normaliser_is_whispers(row):
+    """`compat-whisper-basic` is Whisper's basic normaliser in every locale."""
+    basic = pytest.importorskip("whisper_normalizer.basic").BasicTextNormalizer()
+    expected = " ".join(basic(row["text"]).split())
+    assert expected == normalised(row["text"], row["locale"], "compat-whisper-basic")
+
+
+@pytest.mark.witness
+@given(st.text(max_size=30))
+def test_our_basic_normaliser_is_whispers_on_any_text(text):
+    """`compat-whisper-basic` is Whisper's basic normaliser on any text at all."""
+    basic = pytest.importorskip("whisper_normalizer.basic").BasicTextNormalizer()
+    assert " ".join(basic(text).split()) == normalised(text, "en-US", "compat-whisper-basic")
+
+
+@pytest.mark.parametrize(
+    "text, locale, expected",
+    [
+        ("Es kostet 10 000 Euro (ca.)", "de-DE", "es kostet zehntausend euro"),
+        ("C’est l’été !", "fr-FR", "c est l été"),
+        ("Vinte e 5", "pt-BR", "vinte e cinco"),
+        ("25 ജനം", "ml-IN", "25 ജന"),
+    ],
+)
+def test_open_asr_writes_numbers_in_words(text, locale, expected):
+    """`compat-openasr-ml` drops what stands in parentheses, and spells numbers where num2words can."""
+    pytest.importorskip("num2words")
+    assert expected == normalised(text, locale, "compat-openasr-ml")
+
+
+def test_why_it_is_no_headline():
+    """Whisper's basic normaliser hides a wrong vowel sign: which is why it is never the headline."""
+    pair = ("की किताब", "कि किताब", "hi-IN")
+    assert 0 == score_text(*pair, profile="compat-whisper-basic").counts.errors
+    assert 1 == score_text(*pair, profile="norm-1").counts.errors
+
+
+def test_no_other_peoples_profile_tolerates_numbers():
+    """A profile's name that ends in n is not by that a tolerant one."""
+    assert not any(tolerates_numbers(profile) for profile in compat.PROFILES)
+
+
+def test_a_missing_package_is_named():
+    """Without its package, a profile is refused with the command that installs it."""
+    probe = (
+        "import sys; sys.modules['whisper_normalizer'] = None\n"
+        "from harness.text.normalise import normalised\n"
+        "from harness.errors import UsageError\n"
+        "try: normalised('a', 'en-US', 'compat-whisper-en')\n"
+        "except UsageError as error: sys.exit('live-harness[text]' not in str(error))\n"
+        "sys.exit(1)"
+    )
+    assert UsageError.exit_code == 2
+    subprocess.run([sys.executable, "-W", "error", "-c", probe], check=True)
