@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.units import SAMPLE_RATE, Milliseconds, Samples, Seconds
+from harness.units import SAMPLE_BYTES, SAMPLE_RATE, Milliseconds, Samples, Seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,10 +39,15 @@ def due(end: Samples, pace: float) -> Seconds:
     return end / SAMPLE_RATE / pace if pace else 0.0
 
 
-def chunks(clip: AudioClip, chunk_ms: Milliseconds, pace: float = 1.0) -> Iterator[Chunk]:
-    """Yield the clip in chunks of `chunk_ms` (the last may be shorter), due `pace` times as fast as real time."""
+def chunks(
+    clip: AudioClip, chunk_ms: Milliseconds, pace: float = 1.0, *, start: Samples = 0
+) -> Iterator[Chunk]:
+    """Yield the clip from sample `start` on in chunks of `chunk_ms` (the last may be shorter).
+
+    They are due `pace` times as fast as real time.
+    """
     size = max(1, round(chunk_ms * SAMPLE_RATE / 1000))
-    for offset in range(0, len(clip), size):
+    for offset in range(start, len(clip), size):
         pcm = clip.read(offset, size)
-        samples = len(pcm) // 2
+        samples = len(pcm) // SAMPLE_BYTES
         yield Chunk(offset=offset, samples=samples, pcm=pcm, due_s=due(offset + samples, pace))

@@ -52,8 +52,9 @@ def record(
         endpoint=header.endpoint,
         audio_samples=header.audio_samples,
         hypothesis=heard.text if judged else None,
-        first_text_t=heard.first_text_t if header.pace == 1 else None,
-        final_text_t=heard.final_text_t if header.pace == 1 else None,
+        first_text_t=_on_the_clips_clock(trace, heard.first_text_t),
+        final_text_t=_on_the_clips_clock(trace, heard.final_text_t),
+        seams=sum(e.dir == "!" and "seam" in e.frame for e in trace.events),
         setup_s=_span(began, ready),
         send_lag_p50_ms=percentile(lags, 50),
         send_lag_p99_ms=percentile(lags, 99),
@@ -70,14 +71,26 @@ def send_lags_ms(trace: SessionTrace) -> list[Milliseconds]:
     if not pace:
         return []
     lags: list[Milliseconds] = []
+    paused: Seconds = 0.0
     for event in trace.events:
+        if event.dir == "!" and "seam" in event.frame:
+            paused += event.frame["seam"]["pause_s"]
         if event.dir != ">":
             continue
         audio = (event.frame.get("realtimeInput") or {}).get("audio")
         if audio:
             start = audio["offset"] if "offset" in audio else audio["silence"]
-            lags.append(round((event.t - due(start + audio["samples"], pace)) * 1000, 3))
+            lags.append(round((event.t - due(start + audio["samples"], pace) - paused) * 1000, 3))
     return lags
+
+
+def _on_the_clips_clock(trace: SessionTrace, t: Seconds | None) -> Seconds | None:
+    """Return `t` less the pauses at the seams before it; None when not paced at real time."""
+    if t is None or trace.header.pace != 1:
+        return None
+    notes = (e for e in trace.events if e.dir == "!" and e.t <= t and "seam" in e.frame)
+    paused: Seconds = sum(note.frame["seam"]["pause_s"] for note in notes)
+    return round(t - paused, 6)
 
 
 def percentile(values: Sequence[float], percent: float) -> float | None:

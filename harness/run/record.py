@@ -143,10 +143,15 @@ class UtteranceRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Text on the plan's channel; None: the session gave none that could be judged."""
 
     first_text_t: Seconds | None = None
-    """First text, s from the due time of the clip's first sample; None: no text, or not paced at real time."""
+    """First text, s from the due time of the clip's first sample, less the clip's pauses at seams before it.
+
+    None: no text, or not paced at real time."""
 
     final_text_t: Seconds | None = None
     """Last change of the text, s from the due time of the clip's first sample; None as above."""
+
+    seams: int = 0
+    """How often another connection went on with the clip."""
 
     setup_s: Seconds | None = None
     """From the start of the connection to `setupComplete`."""

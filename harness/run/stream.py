@@ -6,15 +6,18 @@ import asyncio
 import hashlib
 import re
 import wave
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from harness.audio.cuts import quiet_cuts
 from harness.clock import utc_now
 from harness.errors import InputError
 from harness.run import attempt
 from harness.run.folder import AUDIO, TRACES
 from harness.run.pool import Attempted
 from harness.run.record import UtteranceRecord
-from harness.session.drive import Assignment, Session, Waits
+from harness.session.drive import Assignment, Session
+from harness.session.leg import Waits
 from harness.session.pace import Pacer
 from harness.trace import TraceHeader, write_trace
 from harness.wire.live.catalogue import cost_usd
@@ -30,12 +33,26 @@ if TYPE_CHECKING:
     from harness.session.retry import Ending
     from harness.session.transport import Connect
     from harness.trace import SessionTrace
+    from harness.units import Samples, Seconds
     from harness.wire.live.endpoint import Endpoint
     from harness.wire.live.messages import Setup
 
 
 Offload: TypeAlias = "Callable[..., Awaitable[Any]]"
 """`offload(work, *args)`: does beside the loop what would hold it up, and returns what it returns."""
+
+
+LEG_S: Final[Seconds] = 540.0
+"""Longest span of a clip sent over one connection, s: a minute less than the Live API lets one live."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A clip that is ready to be streamed."""
+
+    clip: AudioClip
+    cuts: tuple[Samples, ...]
+    """Where another connection goes on."""
 
 
 class Streamer:
@@ -70,14 +87,17 @@ class Streamer:
         for sub in (TRACES, AUDIO):
             (folder / sub).mkdir(exist_ok=True)
 
-    async def prepare(self, slot: Slot) -> AudioClip:
-        """Return the clip of a slot's utterance; InputError when it cannot be read."""
-        clip: AudioClip = await self._offload(self._load, self._utterances[slot[:2]])
-        return clip
+    async def prepare(self, slot: Slot) -> Prepared:
+        """Return a slot's clip and where it is cut; InputError when it cannot be read."""
+        prepared: Prepared = await self._offload(self._prepared, self._utterances[slot[:2]])
+        return prepared
 
-    async def attempt(self, slot: Slot, prepared: Any, number: int) -> Attempted:
+    def _prepared(self, utterance: PlannedUtterance) -> Prepared:
+        clip = self._load(utterance)
+        return Prepared(clip=clip, cuts=quiet_cuts(clip, LEG_S))
+
+    async def attempt(self, slot: Slot, prepared: Prepared, number: int) -> Attempted:
         """Drive one session, write its trace, and return its record, which the pool keeps."""
-        clip: AudioClip = prepared
         dataset, _, model, repeat = slot
         utterance = self._utterances[slot[:2]]
         endpoint: Endpoint = await self._offload(self._endpoint)
@@ -102,7 +122,8 @@ class Streamer:
             name=name,
             endpoint=endpoint,
             setup=self._setups[model],
-            clip=clip,
+            clip=prepared.clip,
+            cuts=prepared.cuts,
             chunk_ms=self._plan.chunk_ms,
             pace=self._plan.pace,
             channel=self._plan.transcript,

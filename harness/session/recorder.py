@@ -51,10 +51,21 @@ class Recorder:
             (t, "!", {"upgraded": {k: headers[k] for k in _KEPT_HEADERS if k in headers}})
         )
 
-    def audio_starts(self, t: Seconds, samples: Samples) -> None:
-        """Set the zero of the trace's times: when the clip's first sample is due."""
-        self._zero = t
-        self._samples = samples
+    def audio_starts(
+        self, t: Seconds, offset: Samples, was_due: Seconds | None, samples: Samples
+    ) -> None:
+        """Note when the sample at `offset` of a clip of `samples` is due.
+
+        The first time, that sets the zero of the trace's times. From then on it is a seam, where the clip pauses from
+        when the sample would have been due until it is.
+        """
+        if was_due is None:
+            self._zero = t
+            self._samples = samples
+        else:
+            self._events.append(
+                (t, "!", {"seam": {"offset": offset, "pause_s": round(t - was_due, 6)}})
+            )
 
     def sent(self, t: Seconds, frame: Any) -> None:
         """Keep what we sent."""

@@ -7,7 +7,8 @@ import json
 
 from harness.audio.clip import AudioClip, MemoryPcm
 from harness.secret import Secret
-from harness.session.drive import Assignment, Session, Waits
+from harness.session.drive import Assignment, Session
+from harness.session.leg import Waits
 from harness.session.pace import Pacer
 from harness.session.transport import Closed, Upgraded
 from harness.trace import TraceHeader

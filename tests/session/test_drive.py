@@ -373,3 +373,97 @@ def test_no_way_of_escaping_hides_a_secret(written):
     _, trace = run_virtual(drive(Service(echo), assignment(0.2)))
     assert KEY not in repr(trace)
     assert "[secret]" == hypothesis(trace, "input").text
+
+
+def leaving(lead: float, after: float = 2.0):
+    """Return a service that announces `after` s into each connection that it goes in `lead` s, and aborts then."""
+
+    def answer(line, frame):
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+            line.say({"goAway": {"timeLeft": f"{lead}s"}}, after)
+            line.loop.call_later(
+                after + lead, line.hang_up, 1008, "Connection aborted because the client failed"
+            )
+        elif (sent := frame.get("realtimeInput", {}).get("audio")) is not None:
+            line.samples = getattr(line, "samples", 0) + len(sent["data"]) * 3 // 8
+        elif {"activityEnd", "audioStreamEnd"} & frame.get("realtimeInput", {}).keys():
+            line.say(
+                {"serverContent": {"inputTranscription": {"text": f" part{len(service.lines)}"}}},
+                0.3,
+            )
+            line.say({"serverContent": {"turnComplete": True}}, 0.3)
+
+    service = Service(answer)
+    return service
+
+
+@pytest.mark.parametrize("turns", ["manual", "auto"])
+@pytest.mark.parametrize("pace", [1.0, 0.0])
+def test_a_service_that_goes_is_heard_out_and_gone_on_with(turns, pace):
+    """On goAway the turn is ended, heard out, and another connection goes on: no sample lost, none twice, text whole."""
+    service = leaving(8.0)
+    ending, trace = run_virtual(
+        drive(service, assignment(15.0 if pace else 60.0, turns=turns, pace=pace))
+    )
+    assert "ok" == ending.outcome
+    offsets = [(offset, samples) for key, offset, samples in audio_of(trace) if key == "offset"]
+    position = 0
+    for offset, samples in offsets:
+        assert position == offset
+        position += samples
+    assert len(assignment(15.0 if pace else 60.0).clip) == position
+    expected = "".join(f" part{n + 1}" for n in range(len(service.lines))).strip()
+    assert expected == hypothesis(trace, "input").text
+    if pace:
+        assert len(service.lines) > 1
+        kept = record(trace, "input", path=None, final=True)
+        assert len(service.lines) - 1 == kept.seams
+        assert kept.send_lag_max_ms < 1
+        assert 15.3 + 1e-3 > kept.final_text_t - (1.5 if turns == "auto" else 0)
+
+
+def test_a_clip_longer_than_a_connection_goes_over_several():
+    """A clip with cuts goes over as many connections as parts, each cut at the chunk that passes it."""
+    import dataclasses
+
+    service = Service(polite(" word"))
+    todo = dataclasses.replace(assignment(10.0), cuts=(48_000, 100_100))
+    ending, trace = run_virtual(drive(service, todo))
+    assert ("ok", 3) == (ending.outcome, len(service.lines))
+    assert "word word word" == hypothesis(trace, "input").text
+    assert 160_000 == sum(samples for _, _, samples in audio_of(trace))
+    assert [48_000, 100_800] == [
+        e.frame["seam"]["offset"] for e in trace.events if e.dir == "!" and "seam" in e.frame
+    ]
+
+
+def test_a_session_is_resumed_with_its_newest_handle():
+    """When resumption is asked for, the next connection resumes with the newest resumable handle."""
+    import dataclasses
+
+    from harness.wire.live.messages import SessionResumptionConfig
+
+    def answer(line, frame):
+        if "setup" in frame:
+            resumptions.append(frame["setup"].get("sessionResumption"))
+            line.say({"setupComplete": {}})
+            line.say(
+                {
+                    "sessionResumptionUpdate": {
+                        "newHandle": f"h{len(resumptions)}",
+                        "resumable": True,
+                    }
+                }
+            )
+            line.say({"sessionResumptionUpdate": {}})
+        else:
+            polite(" x")(line, frame)
+
+    import msgspec
+
+    resumptions: list = []
+    todo = assignment(2.0)
+    setup = msgspec.structs.replace(todo.setup, session_resumption=SessionResumptionConfig())
+    run_virtual(drive(Service(answer), dataclasses.replace(todo, setup=setup, cuts=(16_000,))))
+    assert [{}, {"handle": "h1"}] == resumptions
