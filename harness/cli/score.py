@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="Which rate is counted; auto takes each locale's own.",
 )
+@click.option(
+    "--sclite",
+    is_flag=True,
+    help="Divide errors into S, D and I as NIST's sclite does (weights 4, 3, 3).",
+)
 @click.option("--language", help="Locale of pairs that name none.")
 @click.option("--json", "as_json", is_flag=True, help="Print rows, cells, totals and the profile.")
 def command(  # noqa: PLR0917 - Click passes them by name
@@ -33,6 +38,7 @@ def command(  # noqa: PLR0917 - Click passes them by name
     hypotheses: Path | None,
     profile: str,
     metric: str,
+    sclite: bool,
     language: str | None,
     as_json: bool,
 ) -> int:
@@ -58,7 +64,8 @@ def command(  # noqa: PLR0917 - Click passes them by name
         from harness.report.pairs import read_pairs
 
         pairs = read_pairs(path, hypotheses, locale=locale)
-    document = sheet(pairs, profile=profile, metric=metric)
+    aligner = "sclite" if sclite else "minimal"
+    document = sheet(pairs, profile=profile, metric=metric, aligner=aligner)
     _warn(document, profile)
     if as_json:
         click.echo(msgspec.json.encode(document))

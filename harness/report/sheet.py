@@ -48,11 +48,13 @@ class _Judged:
         return self.judgement.rate if isinstance(self.judgement, Score) else None
 
 
-def sheet(pairs: Sequence[Pair], *, profile: str, metric: str) -> dict[str, Any]:
+def sheet(
+    pairs: Sequence[Pair], *, profile: str, metric: str, aligner: str = "minimal"
+) -> dict[str, Any]:
     """Return `rows`, `cells`, `totals` and `profile` of scored pairs; UsageError for an unknown profile or metric."""
     # What was typed wrong is said before any pair is judged.
-    score_text("", "", "en-US", profile=profile, metric=metric)
-    judged = [_judged(pair, profile, metric) for pair in pairs]
+    score_text("", "", "en-US", profile=profile, metric=metric, aligner=aligner)
+    judged = [_judged(pair, profile, metric, aligner) for pair in pairs]
     groups: dict[tuple[str, str, str], list[_Judged]] = {}
     for one in judged:
         groups.setdefault((one.pair.dataset, one.locale, one.pair.model), []).append(one)
@@ -61,11 +63,14 @@ def sheet(pairs: Sequence[Pair], *, profile: str, metric: str) -> dict[str, Any]
         "rows": [_row(one) for one in judged],
         "cells": [_cell(*key, group) for key, group in groups.items()],
         "totals": _totals(judged, groups),
-        "profile": profile_block(profile, *(locales if len(locales) == 1 else ())),
+        "profile": {
+            **profile_block(profile, *(locales if len(locales) == 1 else ())),
+            "aligner": aligner,
+        },
     }
 
 
-def _judged(pair: Pair, profile: str, metric: str) -> _Judged:
+def _judged(pair: Pair, profile: str, metric: str, aligner: str) -> _Judged:
     try:
         locale = canonical(pair.locale).code
     except UsageError as error:
@@ -77,7 +82,12 @@ def _judged(pair: Pair, profile: str, metric: str) -> _Judged:
         pair=pair,
         locale=locale,
         judgement=judgement(
-            pair.reference, pair.hypothesis, locale, profile=profile, metric=metric
+            pair.reference,
+            pair.hypothesis,
+            locale,
+            profile=profile,
+            metric=metric,
+            aligner=aligner,
         ),
     )
 

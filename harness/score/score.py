@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 
 from harness.errors import UsageError, suggestion
-from harness.score import align
+from harness.score import align, sclite
 from harness.score.edits import EditCounts
 from harness.text import tokenise
 from harness.text.compat import LIBRARIES
@@ -46,6 +46,12 @@ METRICS = tuple(TOKENS)
 
 _ALWAYS = ("WER", "CER", "CERns")
 
+ALIGNERS: dict[str, Callable[[Sequence[str], Sequence[str]], tuple[str, EditCounts]]] = {
+    "minimal": align.edits,
+    "sclite": sclite.edits,
+}
+"""How tokens are paired: as few errors as can be, or as NIST's sclite does."""
+
 
 class Score(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """All measures of one utterance."""
@@ -70,6 +76,9 @@ class Score(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     normalised_hypothesis: str
     """The hypothesis as the profile writes it, its numbers rewritten where the profile allows."""
+
+    aligner: str
+    """`minimal`, or `sclite` for NIST's weights and order of ties."""
 
     operations: str
     """The alignment as runs of `=` equal, `S`, `D`, `I`: `=4S1D2`."""
@@ -109,11 +118,14 @@ def judgement(
     *,
     profile: str = HEADLINE,
     metric: str = "auto",
+    aligner: str = "minimal",
 ) -> Judgement:
     """Return the score of a transcript, or why there is none; no hypothesis is an empty one: all deletions."""
     if reference is None:
         return Unscored(reason="no reference")
-    return score_text(reference, hypothesis or "", locale, profile=profile, metric=metric)
+    return score_text(
+        reference, hypothesis or "", locale, profile=profile, metric=metric, aligner=aligner
+    )
 
 
 def score_text(
@@ -123,11 +135,14 @@ def score_text(
     *,
     profile: str = HEADLINE,
     metric: str = "auto",
+    aligner: str = "minimal",
 ) -> Score:
-    """Return the score of a transcript; UsageError names an unknown locale, profile or metric.
+    """Return the score of a transcript; UsageError names an unknown locale, profile, metric or aligner.
 
     An empty reference has insertions and no rate.
     """
+    if aligner not in ALIGNERS:
+        raise UsageError(f"unknown aligner {aligner!r}", hint=f"known are: {', '.join(ALIGNERS)}")
     locale = _code(locale)
     metric = metric_of(locale, metric)
     strict = strict_profile(profile)
@@ -139,13 +154,14 @@ def score_text(
         locale=locale,
         profile=strict,
         numbers=numbers,
+        aligner=aligner,
     )
     heard, operations, counts = texts.aligned(metric)
     companions = {name: counts if name == metric else texts.aligned(name)[2] for name in _ALWAYS}
     companions["norm-1"] = (
         counts
         if strict == "norm-1" and not numbers
-        else _strict_counts(reference, hypothesis, locale, metric)
+        else _strict_counts(reference, hypothesis, locale, metric, aligner)
     )
     return Score(
         profile=profile,
@@ -155,6 +171,7 @@ def score_text(
         companions=companions,
         normalised_reference=texts.reference,
         normalised_hypothesis=heard,
+        aligner=aligner,
         operations=operations,
     )
 
@@ -168,6 +185,8 @@ class _Pair(msgspec.Struct, frozen=True, kw_only=True):
     profile: str
     numbers: bool
     """True: there are some, and they may be written another way."""
+
+    aligner: str
 
     def aligned(self, metric: str) -> tuple[str, str, EditCounts]:
         """Return the hypothesis that the metric sees, and the operations and counts of its alignment."""
@@ -185,16 +204,19 @@ class _Pair(msgspec.Struct, frozen=True, kw_only=True):
         if metric == "WERc":
             apart, answer = tokenise.words(self.reference), tokenise.words(heard)
             heard = " ".join(compounded(apart, answer, align.equal_runs(apart, answer)))
-        return heard, *align.edits(said, tokens(heard))
+        return heard, *ALIGNERS[self.aligner](said, tokens(heard))
 
 
-def _strict_counts(reference: str, hypothesis: str, locale: str, metric: str) -> EditCounts:
+def _strict_counts(
+    reference: str, hypothesis: str, locale: str, metric: str, aligner: str
+) -> EditCounts:
     texts = _Pair(
         reference=normalised(reference, locale, "norm-1"),
         hypothesis=normalised(hypothesis, locale, "norm-1"),
         locale=locale,
         profile="norm-1",
         numbers=False,
+        aligner=aligner,
     )
     return texts.aligned(metric)[2]
 
@@ -269,7 +291,7 @@ _CODE = {
     "harness.text": (
         "normalise.py", "scripts.py", "t2s.txt", "tokenise.py", "numbers.py", "numerals.py", "compounds.py", "compat.py",
     ),
-    "harness.score": ("align.py", "edits.py", "score.py"),
+    "harness.score": ("align.py", "edits.py", "score.py", "sclite.py"),
 }  # fmt: skip
 """The files whose change may change a score."""
 

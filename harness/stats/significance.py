@@ -116,9 +116,12 @@ def segments(first: str, second: str, *, good: int = 2) -> list[int]:
     found: list[int] = []
     difference, wrong, right_in_row = 0, False, 0
     for errors_a, errors_b in zip(_per_slot(first), _per_slot(second), strict=True):
-        if errors_a or errors_b:
+        (gap_a, word_a), (gap_b, word_b) = errors_a, errors_b
+        difference += gap_a + word_a - gap_b - word_b
+        if gap_a or gap_b:
             wrong, right_in_row = True, 0
-            difference += errors_a - errors_b
+        if word_a or word_b:
+            wrong, right_in_row = True, 0
             continue
         right_in_row += 1
         if wrong and right_in_row >= good:
@@ -127,21 +130,18 @@ def segments(first: str, second: str, *, good: int = 2) -> list[int]:
     return [*found, difference] if wrong else found
 
 
-def _per_slot(operations: str) -> list[int]:
-    """Return errors per slot of the reference: its words, and the gaps before, between and after them that hold any.
-
-    Gaps are merged with the word that follows, the last one stands alone, so that all alignments of a reference agree.
-    """
-    slots: list[int] = []
+def _per_slot(operations: str) -> list[tuple[int, int]]:
+    """Return for each word of the reference, and for its end, the tokens inserted before it and whether it is wrong."""
+    slots: list[tuple[int, int]] = []
     inserted = 0
     for op, length in _runs(operations):
         if op == "I":
             inserted += length
             continue
         for _ in range(length):
-            slots.append(inserted + (op != "="))
+            slots.append((inserted, int(op != "=")))
             inserted = 0
-    return [*slots, inserted]
+    return [*slots, (inserted, 0)]
 
 
 def _runs(operations: str) -> Iterable[tuple[str, int]]:

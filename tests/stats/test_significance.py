@@ -94,6 +94,7 @@ def test_macro_differences_sum_to_the_difference_of_macro_rates():
         ("S1=2S1", "=4", [1, 1]),
         ("=2I1=2", "=1S1=2", [0]),
         ("=1I2", "=1", [2]),
+        ("S1=1I1=2S1", "=5", [2, 1]),
         ("D3", "S1=1D1", [1]),
         ("", "I1", [-1]),
     ],
