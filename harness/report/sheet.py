@@ -13,7 +13,10 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UsageError
+from harness.report.confusions import confusions
+from harness.score.edits import EditCounts
 from harness.score.faults import faults
+from harness.score.readability import MarkCounts, readability
 from harness.score.score import (
     Judgement,
     Score,
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from harness.report.pairs import Pair
-    from harness.score.edits import EditCounts
+    from harness.score.readability import Mark
     from harness.stats.intervals import Interval
 
 
@@ -172,6 +175,36 @@ def _cell(dataset: str, locale: str, model: str, group: Sequence[_Judged]) -> di
         "cer": _companion(scores, "CER").rate,
         "cerns": _companion(scores, "CERns").rate,
         "mer": words.match_error_rate if scored else None,
+        "readability": _readability(group),
+        "confusions": confusions(
+            (one.pair.id, one.judgement) for one in group if isinstance(one.judgement, Score)
+        ),
+    }
+
+
+def _readability(group: Iterable[_Judged]) -> dict[str, Any] | None:
+    """Return a cell's punctuation error rate, casing accuracy and marks; None where there is nothing to read."""
+    punctuation = EditCounts.zero()
+    marks: dict[Mark, MarkCounts] = {}
+    cased = cased_right = 0
+    for one in group:
+        if not isinstance(one.judgement, Score):
+            continue
+        found = readability(one.pair.reference or "", one.pair.hypothesis or "", one.locale)
+        if found is None:
+            return None
+        punctuation += found.punctuation
+        for kind, counts in found.marks.items():
+            marks[kind] = marks.get(kind, MarkCounts()) + counts
+        cased += found.cased or 0
+        cased_right += found.cased_right or 0
+    return {
+        "punctuation_error_rate": punctuation.match_error_rate,
+        "casing": cased_right / cased if cased else None,
+        "marks": {
+            kind: {"precision": counts.precision, "recall": counts.recall, "f1": counts.f1}
+            for kind, counts in marks.items()
+        },
     }
 
 

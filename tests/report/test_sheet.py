@@ -53,6 +53,17 @@ def test_a_sheet_has_every_row_and_cell():
         assert sum(cell[name] for cell in document["cells"]) == document["totals"][name]
 
 
+def test_a_cell_says_how_it_reads_and_what_went_wrong():
+    """Punctuation, casing and the commonest errors stand beside a cell's rate."""
+    rows = [Pair(id="u", reference="Hello, World.", hypothesis="hello word.", locale="en-US")]
+    cell = sheet(rows, profile="norm-1", metric="WER")["cells"][0]
+    assert 0.5 == cell["readability"]["punctuation_error_rate"]
+    assert 0.0 == cell["readability"]["casing"]
+    assert 1.0 == cell["readability"]["marks"]["stop"]["f1"]
+    first = cell["confusions"][0]
+    assert ("world", "word", ("u",)) == (first.reference, first.hypothesis, first.examples)
+
+
 def test_macro_rates_are_means_over_locales():
     """A locale's cells are averaged, then the locales; words where words are the metric, characters everywhere."""
     totals = sheet(pairs(), profile="norm-1", metric="auto")["totals"]
