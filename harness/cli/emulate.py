@@ -1,0 +1,248 @@
+"""`harness emulate`: the Live API on this machine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from harness.errors import InputError, UsageError, suggestion
+from harness.units import duration_text
+from harness.wire.live import catalogue
+
+if TYPE_CHECKING:
+    import asyncio
+    import ssl
+    from collections.abc import Coroutine
+    from contextlib import AsyncExitStack
+
+    from harness.emulator.ears import Ear
+
+SCRIPTED_SESSIONS: Final = 1000
+"""How many sessions are admitted when nothing is recognised."""
+
+
+@click.command("emulate")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on. Anything but loopback lets others in: any key opens it.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8765,
+    show_default=True,
+    help="Port; 0 picks a free one.",
+)
+@click.option("--tls", is_flag=True, help="Also listen with TLS, under a certificate made for it.")
+@click.option(
+    "--ear",
+    default="auto",
+    show_default=True,
+    metavar="EAR",
+    help="auto, whisper, whisper:NAME, whisper:DIR, pocketsphinx, scripted, or scripted:FILE.",
+)
+@click.option(
+    "--ear-language",
+    "languages",
+    multiple=True,
+    metavar="CODE",
+    help="Let the ear hear this language (ISO 639-1) instead of detecting it; repeat for several.",
+)
+@click.option(
+    "--sessions",
+    type=click.IntRange(min=1),
+    help="Sessions at once; more are refused for quota.  [default: as many as the ear hears in real time]",
+)
+@click.option(
+    "--era",
+    type=click.Choice(["guide", "later"]),
+    default="later",
+    show_default=True,
+    help="guide: the service as the guides of autumn 2025 describe it; later: what came after as well.",
+)
+@click.option(
+    "--audio-tokens",
+    "audio_tokens_per_s",
+    type=click.IntRange(min=1),
+    default=catalogue.AUDIO_TOKENS_PER_S[0],
+    show_default=True,
+    help="Tokens of a second of audio in the usage it reports; sources say 25 or 32.",
+)
+@click.option(
+    "--silence-ms",
+    type=click.IntRange(min=20),
+    default=800,
+    show_default=True,
+    help="Silence that ends a turn when the client does not say.",
+)
+@click.option(
+    "--connection-life",
+    "connection_s",
+    type=click.FloatRange(min=0, min_open=True),
+    default=catalogue.CONNECTION_S,
+    show_default=True,
+    metavar="SECONDS",
+    help=f"How long a connection may last, {duration_text(catalogue.CONNECTION_S)} as with the service.",
+)
+@click.option(
+    "--go-away-lead",
+    "go_away_lead_s",
+    type=click.FloatRange(min=0),
+    default=catalogue.GO_AWAY_LEAD_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long before its end a connection is told.",
+)
+@click.option("--refuse-first", type=click.IntRange(min=0), default=0, hidden=True)
+@click.option("--exit-with-stdin", is_flag=True, hidden=True)
+def command(**options: Any) -> None:
+    """Serve the Live API on this machine, with a real recogniser.
+
+    Prints one line of JSON with the URL when it is ready, and serves until it is interrupted. Any key opens it except
+    “invalid”. Point a client of your own at it to test it, or a run: harness run --url ws://127.0.0.1:8765.
+    """
+    import asyncio
+
+    with_stdin = options.pop("exit_with_stdin")
+    asyncio.run(_until_stopped(_serve(**options), with_stdin=with_stdin))
+
+
+async def _until_stopped(serving: Coroutine[Any, Any, None], *, with_stdin: bool) -> None:
+    """Run `serving` until SIGINT or SIGTERM comes, or standard input ends where that counts."""
+    import asyncio
+    import contextlib
+    import signal
+    import threading
+
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(serving)
+    with contextlib.suppress(NotImplementedError):  # Windows has Ctrl-C alone
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(signal_number, task.cancel)
+    if with_stdin:
+
+        def watch() -> None:
+            while sys.stdin.buffer.read(4096):
+                pass
+            with contextlib.suppress(RuntimeError):  # the loop may be over already
+                loop.call_soon_threadsafe(task.cancel)
+
+        threading.Thread(target=watch, daemon=True).start()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def _serve(
+    *,
+    host: str,
+    port: int,
+    tls: bool,
+    ear: str,
+    languages: tuple[str, ...],
+    sessions: int | None,
+    era: catalogue.Era,
+    refuse_first: int,
+    **manners: Any,
+) -> None:
+    """Serve until cancelled: the ear first, then the sockets, then the line that says so."""
+    import json
+    from contextlib import AsyncExitStack
+
+    from harness.emulator.conversation import Manners
+    from harness.emulator.serve import Service, listen, stop
+
+    async with AsyncExitStack() as stack:
+        heard_by, capacity = await _ear(stack, ear, _languages(languages))
+        service = Service(
+            ear=heard_by,
+            sessions=sessions or capacity,
+            era=era,
+            manners=Manners(**manners),
+            refuse_first=refuse_first,
+        )
+        servers: list[asyncio.Server] = []
+        stack.push_async_callback(stop, service, servers)
+        servers.append(await listen(service, host, port))
+        told: dict[str, object] = {"url": _url("ws", host, servers[0])}
+        if tls:
+            context, ca_file = _certificate(stack, host)
+            servers.append(await listen(service, host, 0, context))
+            told |= {"tls_url": _url("wss", host, servers[1]), "ca_file": str(ca_file)}
+        if not _is_loopback(host):
+            click.echo(f"others can reach this machine at {host}: any key opens it", err=True)
+        click.echo(json.dumps(told | {"ear": heard_by.name, "sessions": service.sessions}))
+        await servers[0].serve_forever()
+
+
+async def _ear(stack: AsyncExitStack, text: str, languages: tuple[str, ...]) -> tuple[Ear, int]:
+    """Return the ear that `--ear` names, ready to hear, and how many sessions it bears."""
+    from harness.emulator import ears
+    from harness.emulator.remote import RemoteEar
+    from harness.emulator.scripted import Scripted
+
+    chosen = ears.chosen(text)
+    kind, _, detail = chosen.partition(":")
+    if kind == "scripted":
+        return (Scripted.from_file(Path(detail)) if detail else Scripted()), SCRIPTED_SESSIONS
+    ear = RemoteEar(chosen, languages)
+    stack.push_async_callback(ear.stop)
+    await ear.start()
+    return ear, ears.capacity(ear.real_time_factor)
+
+
+def _languages(codes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the languages that `--ear-language` names; UsageError when one is unknown."""
+    from harness.text.locales import LOCALES
+
+    known = {locale.iso639_1 for locale in LOCALES.values()}
+    found = tuple(code.partition("-")[0].lower() for code in codes)
+    for code in found:
+        if code not in known:
+            raise UsageError(
+                f"--ear-language: no language {code!r}",
+                hint=suggestion(code, known) or f"one of {', '.join(sorted(known))}",
+            )
+    return found
+
+
+def _certificate(stack: AsyncExitStack, host: str) -> tuple[ssl.SSLContext, Path]:
+    """Return a server's TLS context and the file of the authority to trust, which is removed in the end."""
+    import ssl
+    import tempfile
+
+    try:
+        import trustme
+    except ImportError as error:
+        raise InputError(
+            "--tls needs trustme", hint="pip install 'live-harness[emulator]'"
+        ) from error
+
+    authority = trustme.CA(organization_name="live-harness emulator")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    names = dict.fromkeys((host, "127.0.0.1", "::1", "localhost"))
+    authority.issue_cert(*names).configure_cert(context)
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="harness-emulator-"))
+    ca_file = Path(folder) / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca_file))
+    return context, ca_file
+
+
+def _url(scheme: str, host: str, server: asyncio.Server) -> str:
+    """Return where a client on this machine finds `server`."""
+    port = server.sockets[0].getsockname()[1]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"{scheme}://[{shown}]:{port}" if ":" in shown else f"{scheme}://{shown}:{port}"
+
+
+def _is_loopback(host: str) -> bool:
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

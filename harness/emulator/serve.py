@@ -1,0 +1,328 @@
+"""The emulator's sockets: `websockets`' sans-I/O protocol under an asyncio protocol of ours, and the door's rules.
+
+Answers upgrades as the service does (404, 401, 429, or a close right after), says that it is an emulator in a header of
+every answer, and hands frames to a `Conversation`. Any bytes may come in; none of them stops the server. `GET /` tells
+its state as JSON. Knows sockets, and how many sessions the ear can bear; does not know what is said in them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from websockets.datastructures import Headers
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+from harness import __version__
+from harness.emulator.context import Handles
+from harness.emulator.conversation import Conversation, Manners
+from harness.errors import InputError
+from harness.wire.live import endpoint, refusals
+from harness.wire.live.server import LiveServer, authenticate
+
+if TYPE_CHECKING:
+    import ssl
+
+    from harness.emulator.ears import Ear
+    from harness.units import Seconds
+    from harness.wire.live.catalogue import Era
+    from harness.wire.live.refusals import Refusal
+
+EMULATOR_HEADER: Final = "X-Live-Emulator"
+"""In the answer to every upgrade: version and ear. It makes a report say EMULATED."""
+
+MAX_MESSAGE_BYTES: Final = 16 * 2**20
+"""Largest message taken: six minutes of 16 kHz audio as base64, in one frame as the guides' samples send it."""
+
+UPGRADE_S: Final[Seconds] = 10.0
+"""Longest wait for a whole request."""
+
+CLOSE_S: Final[Seconds] = 5.0
+"""Longest wait for the peer to close after we have."""
+
+STOP_S: Final[Seconds] = 1.0
+"""Longest wait for the peers to close when the server stops."""
+
+MOST_UNREAD: Final = 8 * 2**20
+"""Bytes that a client may leave unread before it is dropped."""
+
+MOST_CONNECTIONS: Final = 4096
+"""Open sockets, sessions or not; more are dropped unanswered."""
+
+_log = logging.getLogger(__name__)
+
+_silent = logging.getLogger("harness.emulator.serve.websockets")
+_silent.setLevel(logging.CRITICAL)
+"""For the protocol library: what a hostile peer sends is no news."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Service:
+    """What all connections share."""
+
+    ear: Ear
+    sessions: int
+    """How many may be open at once."""
+
+    manners: Manners = field(default_factory=Manners)
+    era: Era = "later"
+    handles: Handles = field(default_factory=Handles)
+    refuse_first: int = 0
+    """So many upgrades are refused for quota before any is taken: for tests of clients."""
+
+    open_sessions: int = 0
+    served: int = 0
+    """Sessions since the start."""
+
+    refused: int = 0
+    """Upgrades refused for quota since the start."""
+
+    connections: set[_Connection] = field(default_factory=set)
+
+    @property
+    def title(self) -> str:
+        """What the header says: version and ear."""
+        name = "".join(one if 32 <= ord(one) < 127 else "?" for one in self.ear.name)
+        return f"{__version__}; {name}"
+
+    def status(self) -> dict[str, object]:
+        """Return the state that `GET /` shows."""
+        return {
+            "emulator": __version__,
+            "ear": self.ear.name,
+            "sessions": self.open_sessions,
+            "capacity": self.sessions,
+            "served": self.served,
+            "refused": self.refused,
+        }
+
+    def admit(self) -> bool:
+        """Return whether one more session fits, and count the refusal when it does not."""
+        if self.refuse_first > 0:
+            self.refuse_first -= 1
+        elif self.open_sessions < self.sessions:
+            return True
+        self.refused += 1
+        return False
+
+
+async def listen(
+    service: Service, host: str, port: int, tls: ssl.SSLContext | None = None
+) -> asyncio.Server:
+    """Return a server that listens; InputError names the place that cannot be listened at."""
+    loop = asyncio.get_running_loop()
+    try:
+        return await loop.create_server(
+            lambda: _Connection(service),
+            host,
+            port,
+            ssl=tls,
+            ssl_handshake_timeout=UPGRADE_S if tls else None,
+        )
+    except OSError as error:
+        raise InputError(
+            f"cannot listen on {host} port {port}",
+            why=error.strerror or str(error),
+            hint="--port 0 picks a free one",
+        ) from error
+
+
+async def stop(service: Service, servers: list[asyncio.Server]) -> None:
+    """Listen no more and close every connection, the slow ones after a second."""
+    for server in servers:
+        server.close()
+    lost = [connection.lost for connection in service.connections]
+    for connection in list(service.connections):
+        connection.close(1001, "")
+    if lost:
+        await asyncio.wait(lost, timeout=STOP_S)
+    for connection in list(service.connections):
+        connection.abort()
+
+
+class _Connection(asyncio.Protocol):
+    """One client. It is the `Line` of its conversation."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._ws = ServerProtocol(extensions=None, max_size=MAX_MESSAGE_BYTES, logger=_silent)
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._conversation: Conversation | None = None
+        self._parts: list[bytes] = []
+        self._text = False
+        self._timer: asyncio.TimerHandle | None = None
+        self.lost: asyncio.Future[None] = self._loop.create_future()
+        """Done when the socket is closed."""
+
+    # ── asyncio's side ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream server makes no other
+        self._transport = transport
+        if len(self._service.connections) >= MOST_CONNECTIONS:
+            transport.abort()
+            return
+        self._service.connections.add(self)
+        self._timer = self._loop.call_later(UPGRADE_S, transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        self._ws.receive_data(data)
+        for event in self._ws.events_received():
+            match event:
+                case Request():
+                    self._answer(event)
+                case Frame():
+                    self._frame(event)
+                case Response():
+                    pass  # Only a client's protocol gives one.
+        self._flush()
+
+    def eof_received(self) -> None:
+        self._ws.receive_eof()
+        self._flush()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost.set_result(None)
+        self._service.connections.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._conversation is not None:
+            self._service.open_sessions -= 1
+            self._conversation.gone()
+
+    # ── the door ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _answer(self, request: Request) -> None:
+        """Answer the one HTTP request of this connection."""
+        service = self._service
+        path, _, query = request.path.partition("?")
+        route = endpoint.route(path)
+        if route is None:
+            if path.strip("/") == "" and "Upgrade" not in request.headers:
+                self._respond(HTTPStatus.OK, json.dumps(service.status()), "application/json")
+            else:
+                self._respond(HTTPStatus.NOT_FOUND, refusals.NOT_FOUND.text())
+            return
+        refusal = authenticate(route, query, request.headers.raw_items())
+        if refusal is not None and refusal.at_upgrade:
+            self._respond(HTTPStatus(refusal.code), refusal.text())
+            return
+        response = self._ws.accept(request)
+        if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+            self._send_response(response)
+        elif not service.admit():
+            self._respond(HTTPStatus.TOO_MANY_REQUESTS, refusals.TOO_MANY_REQUESTS.text())
+        else:
+            self._send_response(response)
+            self._begin(route, refusal)
+
+    def _begin(self, route: endpoint.Route, refusal: Refusal | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if refusal is not None:
+            self.close(refusal.code, refusals.close_reason(refusal.text()))
+            return
+        service = self._service
+        service.open_sessions += 1
+        service.served += 1
+        self._conversation = Conversation(
+            LiveServer(route, service.era), service.ear, self, service.manners, service.handles
+        )
+
+    def _respond(
+        self, status: HTTPStatus, text: str, kind: str = "text/plain; charset=utf-8"
+    ) -> None:
+        body = f"{text}\n".encode()
+        headers = Headers(
+            [
+                ("Connection", "close"),
+                ("Content-Length", str(len(body))),
+                ("Content-Type", kind),
+            ]
+        )
+        self._send_response(Response(status.value, status.phrase, headers, body))
+
+    def _send_response(self, response: Response) -> None:
+        response.headers[EMULATOR_HEADER] = self._service.title
+        self._ws.send_response(response)
+
+    # ── frames ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _frame(self, frame: Frame) -> None:
+        if frame.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            return
+        if frame.opcode is not Opcode.CONT:
+            self._parts = []
+        self._parts.append(bytes(frame.data))
+        if frame.fin and self._conversation is not None:
+            message = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+            self._parts = []
+            self._conversation.received(message)
+
+    # ── what the conversation calls ──────────────────────────────────────────────────────────────────────────────────
+
+    def send(self, frame: bytes) -> None:
+        """Send a binary message; a client that reads nothing is dropped."""
+        if self._ws.state is not State.OPEN or self._transport is None:
+            return
+        if self._transport.get_write_buffer_size() > MOST_UNREAD:
+            self._transport.abort()
+            return
+        self._ws.send_binary(frame)
+        self._flush()
+
+    def close(self, code: int, reason: str) -> None:
+        """Close the WebSocket; the socket follows, at the latest after a while."""
+        if self._ws.state is State.OPEN:
+            self._ws.send_close(code, reason)
+            self._flush()
+        elif self._ws.state is State.CONNECTING and self._transport is not None:
+            self._transport.abort()
+
+    def abort(self) -> None:
+        """Drop the socket now."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def hold(self, full: bool) -> None:
+        """Stop reading while `full`: the client's own socket then tells it to wait."""
+        if self._transport is None or self.lost.done():
+            return
+        with suppress(RuntimeError):  # a transport that closes can be neither
+            if full:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
+
+    def _flush(self) -> None:
+        transport = self._transport
+        if transport is None or self.lost.done():
+            return
+        for data in self._ws.data_to_send():
+            if data:
+                transport.write(data)
+            elif transport.can_write_eof():
+                with suppress(OSError):
+                    transport.write_eof()
+            else:
+                # TLS has no half-close: the rest is written before the transport ends.
+                transport.close()
+        if self._ws.close_expected():
+            self._bid_farewell(transport)
+
+    def _bid_farewell(self, transport: asyncio.Transport) -> None:
+        if self._conversation is not None:
+            self._conversation.gone()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(CLOSE_S, transport.abort)
+        self.hold(full=False)
