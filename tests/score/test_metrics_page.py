@@ -1,0 +1,31 @@
+"""The page about metrics cannot lie."""
+
+import doctest
+from pathlib import Path
+
+import pytest
+
+from harness.score.score import METRICS
+from harness.text.locales import LOCALES
+from harness.text.normalise import PROFILES
+from harness.text.numerals import missing_library
+
+PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
+
+
+@pytest.mark.skipif(
+    any(missing_library(locale) for locale in LOCALES), reason="the extra `text` is not installed"
+)
+def test_its_examples_are_true():
+    """Every example of docs/metrics.md gives what stands below it."""
+    pytest.importorskip("num2words")
+    failures, examples = doctest.testfile(str(PAGE), module_relative=False, encoding="utf-8")
+    assert 0 == failures
+    assert examples > 30
+
+
+def test_it_names_every_metric_and_profile():
+    """No metric or profile is without a definition."""
+    text = PAGE.read_text(encoding="utf-8")
+    for name in (*METRICS, *PROFILES):
+        assert f"`{name}`" in text
