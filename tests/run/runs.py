@@ -17,7 +17,7 @@ from harness.secret import Secret
 from harness.wire.live import endpoint as live
 from harness.wire.live.codec import to_json
 from harness.wire.live.setups import transcription_setup
-from tests.session.memory import MODEL
+from tests.session.memory import MODEL, ready
 
 
 def utterance(number: int, seconds: float = 1.0, locale: str = "en-US") -> PlannedUtterance:
@@ -88,9 +88,7 @@ async def run(
             plan=made,
             folder=folder,
             journal=journal,
-            setups={
-                m: transcription_setup(m, turns="manual", transcript="input") for m in made.models
-            },
+            setups={m: ready(m, turns="manual", transcript="input") for m in made.models},
             endpoint=lambda: live.gemini(Secret("k-e-y"), url="ws://127.0.0.1:1"),
             connect=service.connect,
             load=clip,

@@ -180,27 +180,8 @@ def test_one_refused_model_does_not_end_the_others(tmp_path):
             return
         polite(" hello")(line, frame)
 
-    class Named(Service):
-        async def connect(self, endpoint, listener):
-            return await super().connect(endpoint, listener)
-
-    from harness.run import stream
-
-    service = Named(answer)
     made = plan([utterance(n) for n in range(20)], models=(MODEL, "odd"))
-    original = stream.Streamer.__init__
-
-    def with_names(self, **more):
-        import msgspec
-
-        more["setups"] = {
-            m: msgspec.structs.replace(s, model=f"models/{m}") for m, s in more["setups"].items()
-        }
-        original(self, **more)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stream.Streamer, "__init__", with_names)
-        run_virtual(run(made, tmp_path, service, concurrency=3))
+    run_virtual(run(made, tmp_path, Service(answer), concurrency=3))
     finals = [r for r in read_journal(tmp_path) if r.final]
     assert 40 == len(finals)
     assert {"ok"} == {r.outcome for r in finals if r.model == MODEL}

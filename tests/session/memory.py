@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 
+import msgspec
+
 from harness.audio.clip import AudioClip, MemoryPcm
 from harness.secret import Secret
 from harness.session.drive import Assignment, Session
@@ -102,6 +104,11 @@ def polite(*words: str, after: float = 0.1, reply: str = "ok"):
     return answer
 
 
+def ready(model: str, **how):
+    """Return the setup as it is sent: with the model's resource name."""
+    return msgspec.structs.replace(transcription_setup(model, **how), model=f"models/{model}")
+
+
 def assignment(
     seconds: float = 1.0, *, pace: float = 1.0, turns: str = "manual", channel="input", waits=None
 ):
@@ -125,7 +132,7 @@ def assignment(
         header=header,
         name="u1",
         endpoint=live.gemini(Secret(KEY), url="ws://127.0.0.1:1"),
-        setup=transcription_setup(MODEL, turns=turns, transcript=channel),
+        setup=ready(MODEL, turns=turns, transcript=channel),
         clip=AudioClip(pcm=MemoryPcm(bytes(round(seconds * 16000) * 2))),
         chunk_ms=100,
         pace=pace,
