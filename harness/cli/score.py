@@ -105,6 +105,7 @@ def _run_pairs(path: Path, *, profile: str, metric: str) -> list[Pair]:
 def _warn(document: dict[str, Any], profile: str) -> None:
     """Say on stderr which rows have no rate and why, and which library numbers would take."""
     from harness.text.normalise import tolerates_numbers
+    from harness.text.numbers import has_digits
     from harness.text.numerals import missing_library
 
     for row in document["rows"]:
@@ -116,9 +117,12 @@ def _warn(document: dict[str, Any], profile: str) -> None:
     if not tolerates_numbers(profile):
         return
     lacking: dict[str, set[str]] = {}
-    for cell in document["cells"]:
-        if cell["metric"] and (package := missing_library(cell["locale"])):
-            lacking.setdefault(package, set()).add(cell["locale"])
+    for row in document["rows"]:
+        said, heard = row["normalised_reference"], row["normalised_hypothesis"]
+        if row["metric"] and (has_digits(said) or has_digits(heard)):
+            package = missing_library(row["locale"])
+            if package:
+                lacking.setdefault(package, set()).add(row["locale"])
     for package, locales in sorted(lacking.items()):
         click.echo(
             f"warning: {package} is not installed, so numbers count as errors when written another way "

@@ -61,13 +61,13 @@ def sheet(
     groups: dict[tuple[str, str, str], list[_Judged]] = {}
     for one in judged:
         groups.setdefault((one.pair.dataset, one.locale, one.pair.model), []).append(one)
-    locales = {one.locale for one in judged if isinstance(one.judgement, Score)}
+    locales = sorted({one.locale for one in judged if isinstance(one.judgement, Score)})
     return {
         "rows": [_row(one) for one in judged],
         "cells": [_cell(*key, group) for key, group in groups.items()],
         "totals": _totals(judged, groups),
         "profile": {
-            **profile_block(profile, *(locales if len(locales) == 1 else ())),
+            **profile_block(profile, *locales),
             "aligner": aligner,
         },
     }

@@ -251,24 +251,25 @@ def _code(locale: str) -> str:
     return locale if locale in LOCALES else canonical(locale).code
 
 
-def profile_block(profile: str, locale: str | None = None) -> dict[str, Any]:
-    """Return what identifies a text profile: `id`, `code_sha256`, `steps`, `versions`.
+def profile_block(profile: str, *locales: str) -> dict[str, Any]:
+    """Return what identifies a text profile in some locales, or in all: `id`, `code_sha256`, `steps`, `versions`.
 
-    Scores may stand in one table only if their ids are equal; so the id says which library was absent. Without a
-    locale, the block is of the profile in all locales.
+    Scores may stand in one table only if their ids are equal; so the id says which library was absent. It names the
+    locale, and the steps are listed, where there is just one.
     """
+    codes = [_code(locale) for locale in locales] or list(LOCALES)
+    only = codes[0] if len(codes) == 1 else None
     missing: list[str] = []
     libraries = [LIBRARIES[profile][0]] if profile in LIBRARIES else []
     if tolerates_numbers(profile):
-        codes = [_code(locale)] if locale else list(LOCALES)
         libraries = sorted({package for code in codes if (package := library(code))})
         missing = sorted({package for code in codes if (package := missing_library(code))})
     without = "".join(f"-without-{package}" for package in missing)
-    place = f"/{_code(locale)}" if locale else ""
+    place = f"/{only}" if only else ""
     return {
         "id": f"glt-{profile}{without}{place}",
         "code_sha256": _code_hash(),
-        "steps": list(steps(locale, profile)) if locale else [],
+        "steps": list(steps(only, profile)) if only else [],
         "versions": {
             "python": platform.python_version(),
             "unicode": unicodedata.unidata_version,

@@ -100,8 +100,7 @@ def revisions(shown: Sequence[Screen]) -> int:
 
 def _taken_back(shown: Sequence[Screen]) -> list[int]:
     return [
-        len(before.text) - _common(before.text, after.text)
-        for before, after in pairwise(shown)
+        len(before.text) - _common(before.text, after.text) for before, after in pairwise(shown)
     ]
 
 

@@ -93,6 +93,8 @@ def test_ctm_words_go_to_the_segment_they_lie_in(tmp_path):
 )  # fmt: skip
 def test_what_is_wrong_is_named_with_its_line(table, name, content, said):
     """A table that cannot be used says why, with file and line, and what to do."""
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow")
     with pytest.raises(InputError, match=said):
         table(name, content)
 
