@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from harness.report.confusions import Confusion
 from harness.units import Milliseconds, Seconds, Usd
 
 SUMMARY_SCHEMA = 1
@@ -97,6 +98,10 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     macro_cerns: float | None
     """Unweighted mean of the cells' `cerns`; None: no complete cell."""
 
+    macro_cerns_low: float | None = None
+    macro_cerns_high: float | None = None
+    """Its 95 % interval over speakers; None: too little to say."""
+
     macro_wer: float | None
     """Unweighted mean of `rate` over cells whose metric is WER; None: there are none."""
 
@@ -154,12 +159,89 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     """The largest of the sessions' 99th percentiles."""
 
 
+class Percentile(msgspec.Struct, frozen=True, kw_only=True):
+    """A percentile, linear between neighbours, and its 95 % interval of order statistics."""
+
+    value: Seconds
+    low: Seconds | None
+    high: Seconds | None
+    """None: too few values to bound it."""
+
+
+class Spread(msgspec.Struct, frozen=True, kw_only=True):
+    """The distribution of a latency."""
+
+    n: int
+    quantiles: list[Seconds]
+    """At `harness.report.spread.SHARES`."""
+
+    p50: Percentile
+    p95: Percentile
+    p99: Percentile
+
+
+class Latency(msgspec.Struct, frozen=True, kw_only=True):
+    """The latencies of a model on a dataset; late sessions are left out."""
+
+    dataset: str
+    model: str
+    locale: str | None
+    """None: over all locales."""
+
+    first_text: Spread | None
+    final_text: Spread | None
+    """None: no session has one."""
+
+
+class Bucket(msgspec.Struct, frozen=True, kw_only=True):
+    """The error rate of a model on clips of a length."""
+
+    dataset: str
+    model: str
+    from_s: Seconds
+    to_s: Seconds | None
+    """None: no upper end."""
+
+    utterances: int
+    locales: int
+    """Of those with clips of that length: the rate is the plain mean over them."""
+
+    metric: str
+    """`WER` where all locales are measured so, else `CERns`."""
+
+    rate: float | None
+    """None: their references have no tokens."""
+
+
+class Mistakes(msgspec.Struct, frozen=True, kw_only=True):
+    """The commonest mistakes of a cell: of words, or of runs of characters where the metric counts those."""
+
+    dataset: str
+    model: str
+    locale: str
+    commonest: list[Confusion]
+
+
+class Flag(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows that a detector found suspicious (`harness.score.faults`). They stay in all rates."""
+
+    fault: str
+    rows: int
+    scored: int
+    """Rows that were looked at."""
+
+    locales: dict[str, int]
+    """Flagged rows by locale, the most first."""
+
+    examples: list[str]
+
+
 class Label(msgspec.Struct, frozen=True, kw_only=True):
     """What nobody may miss about where the answers come from."""
 
     kind: Literal["emulated", "scripted", "other"]
     text: str
-    """`EMULATED (whisper-base)`, `SCRIPTED`, `OTHER ENDPOINT (host)`."""
+    """`EMULATED (whisper-base)`, `EMULATED (SCRIPTED, no recogniser)`, `OTHER ENDPOINT (host)`."""
 
     sessions: int
 
@@ -264,3 +346,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     standings: list[Standing]
     cells: list[Cell]
     troubles: list[Trouble]
+    latencies: list[Latency]
+    buckets: list[Bucket]
+    mistakes: list[Mistakes]
+    flags: list[Flag]

@@ -35,7 +35,8 @@ def labels(rows: Iterable[Row]) -> list[Label]:
             ear = ear_name(row.record.emulator)
             scripted = ear.casefold().startswith("scripted")
             kind = "scripted" if scripted else "emulated"
-            found[kind, "SCRIPTED" if scripted else f"EMULATED ({ear})"] += 1
+            heard_by = "SCRIPTED, no recogniser" if scripted else ear
+            found[kind, f"EMULATED ({heard_by})"] += 1
         elif not is_google(row.record.endpoint):
             found["other", f"OTHER ENDPOINT ({_scheme_and_host(row.record.endpoint)[1]})"] += 1
     return [

@@ -36,7 +36,12 @@ def main(count: int, url: str) -> None:
                 file.writeframes((number + 1).to_bytes(2, "little") * 16000)
         items = tuple(
             Utterance(
-                id=f"u{n}", dataset="d", audio=root / f"{n % CLIPS}.wav", reference="hello", locale="en-US", duration_s=1.0
+                id=f"u{n}",
+                dataset="d",
+                audio=root / f"{n % CLIPS}.wav",
+                reference="hello",
+                locale="en-US",
+                duration_s=1.0,
             )
             for n in range(count)
         )

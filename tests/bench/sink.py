@@ -8,7 +8,9 @@ import sys
 from websockets.asyncio.server import serve
 
 READY = b'{\n  "setupComplete": {}\n}\n'
-TEXT = b'{\n  "serverContent": {\n    "inputTranscription": {\n      "text": " hello"\n    }\n  }\n}\n'
+TEXT = (
+    b'{\n  "serverContent": {\n    "inputTranscription": {\n      "text": " hello"\n    }\n  }\n}\n'
+)
 END = (
     b'{\n  "serverContent": {\n    "turnComplete": true\n  },\n  "usageMetadata": {\n    "promptTokenCount": 25,\n'
     b'    "totalTokenCount": 25\n  }\n}\n'

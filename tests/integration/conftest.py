@@ -1,0 +1,60 @@
+"""Processes that the command's own tests talk to."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def emulator_url():
+    """Give the URL of an emulator in its own process, with an ear that reads from a script."""
+    environment = {
+        k: v for k, v in os.environ.items() if not k.startswith(("HARNESS_", "GEMINI_", "GOOGLE_"))
+    }
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "harness",
+            "emulate",
+            "--port",
+            "0",
+            "--ear",
+            "scripted",
+            "--exit-with-stdin",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+    )
+    line = process.stdout.readline()
+    assert line, process.stderr.read().decode()
+    yield json.loads(line)["url"]
+    process.communicate(timeout=20)
+    assert 0 == process.returncode
+
+
+@pytest.fixture
+def harness(tmp_path):
+    """Give a function that runs the command in an empty folder and returns what came of it."""
+
+    def call(*arguments: str, **options) -> subprocess.CompletedProcess:
+        environment = os.environ | options.pop("env", {})
+        return subprocess.run(
+            [sys.executable, "-m", "harness", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=options.pop("cwd", tmp_path),
+            env=environment,
+            timeout=110,
+            **options,
+        )
+
+    return call

@@ -1,0 +1,404 @@
+"""The command itself, in processes of its own, against an emulator in another: what a user does and sees."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+import harness as package
+from harness.run.folder import read_journal, read_plan, unfinished
+
+pytestmark = [pytest.mark.wall, pytest.mark.timeout(240)]
+
+
+def only_run(folder: Path) -> Path:
+    """Return the one run folder below `folder`/reports."""
+    (found,) = (folder / "reports").iterdir()
+    return found
+
+
+def speech(seconds: float, rate: int, channels: int = 1) -> np.ndarray:
+    """Return noise in bursts, as float, shaped (n,) or (n, channels)."""
+    n = round(seconds * rate)
+    t = np.arange(n) / rate
+    signal = 0.3 * np.sin(2 * np.pi * 220 * t) * (np.sin(2 * np.pi * 3 * t) > 0)
+    return signal if channels == 1 else np.stack([signal] * channels, axis=1)
+
+
+ODD = [
+    ("wav8.wav", 8000, 1, "WAV", "PCM_U8"),
+    ("wav16.wav", 16000, 1, "WAV", "PCM_16"),
+    ("wav24.wav", 44100, 2, "WAV", "PCM_24"),
+    ("wav32.wav", 48000, 1, "WAV", "PCM_32"),
+    ("float.wav", 22050, 1, "WAV", "FLOAT"),
+    ("double.wav", 11025, 1, "WAV", "DOUBLE"),
+    ("ulaw.wav", 8000, 1, "WAV", "ULAW"),
+    ("alaw.wav", 8000, 1, "WAV", "ALAW"),
+    ("six.wav", 48000, 6, "WAVEX", "PCM_16"),
+    ("high.wav", 192000, 1, "WAV", "PCM_24"),
+    ("a.flac", 44100, 2, "FLAC", "PCM_24"),
+    ("b.ogg", 44100, 1, "OGG", "VORBIS"),
+    ("c.opus", 48000, 1, "OGG", "OPUS"),
+    ("d.mp3", 44100, 1, "MP3", "MPEG_LAYER_III"),
+    ("e.aiff", 32000, 1, "AIFF", "PCM_16"),
+    ("f.au", 8000, 1, "AU", "PCM_16"),
+    ("g.w64", 16000, 1, "W64", "PCM_16"),
+    ("h.rf64", 16000, 1, "RF64", "PCM_16"),
+    ("i.caf", 16000, 1, "CAF", "PCM_16"),
+    ("really-flac.wav", 16000, 1, "FLAC", "PCM_16"),
+    ("Ünï cødé \u0631.wav", 16000, 1, "WAV", "PCM_16"),
+]
+
+
+@pytest.fixture
+def odd_folder(tmp_path):
+    """Give a folder of odd audio files with sidecar texts, three of which cannot be read."""
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    for name, rate, channels, kind, subtype in ODD:
+        soundfile.write(
+            folder / name, speech(0.6, rate, channels), rate, format=kind, subtype=subtype
+        )
+    (folder / "text.wav").write_text("I am not audio")
+    (folder / "empty.wav").write_bytes(b"")
+    (folder / "cut.flac").write_bytes((folder / "a.flac").read_bytes()[:30])
+    for path in list(folder.iterdir()):
+        path.with_suffix(".txt").write_text("zero seconds of audio")
+    return folder
+
+
+def test_a_folder_of_odd_files(odd_folder, harness, emulator_url, tmp_path):
+    """Every format is streamed; the three that cannot be read are rows that say why; the run goes on and exits with 5."""
+    ran = harness("run", odd_folder, "--language", "en-US", "--url", emulator_url, "--pace", "0")
+    assert 5 == ran.returncode, ran.stderr
+    frame = package.read_run(only_run(tmp_path))
+    assert len(ODD) + 3 == len(frame)
+    failed = frame[frame["outcome"] == "failed_client"]
+    assert 3 == len(failed)
+    assert failed["reason"].notna().all()
+    assert {"text", "empty", "cut"} == {Path(name).stem for name in failed["utterance_id"]}
+    rest = frame[frame["outcome"] != "failed_client"]
+    assert {"ok"} == set(rest["outcome"])
+    assert (abs(rest["audio_s"] - 0.6) < 0.1).all()
+
+
+def test_the_run_folder_holds_what_it_promises(harness, emulator_url, tmp_path):
+    """A run leaves plan, journal, traces, tables and page, with the promised columns first and in order."""
+    ran = harness(
+        "run",
+        "voices",
+        "--limit",
+        "1",
+        "--language",
+        "vertex24",
+        "--url",
+        emulator_url,
+        "--pace",
+        "0",
+    )
+    assert 0 == ran.returncode, ran.stderr
+    folder = only_run(tmp_path)
+    plan = read_plan(folder)
+    assert [] == unfinished(plan, read_journal(folder))
+    utterances = pd.read_csv(folder / "utterances.csv")
+    first = [
+        "utterance_id",
+        "dataset",
+        "locale",
+        "model",
+        "repeat",
+        "outcome",
+        "reference",
+        "hypothesis",
+        "metric",
+        "errors",
+        "hits",
+        "substitutions",
+        "deletions",
+        "insertions",
+        "reference_tokens",
+        "rate",
+        "audio_s",
+        "first_text_s",
+        "final_text_s",
+        "speech_bounds_source",
+        "setup_s",
+        "send_lag_p50_ms",
+        "send_lag_p99_ms",
+        "late",
+        "attempts",
+        "prompt_tokens",
+        "response_tokens",
+        "total_tokens",
+        "cost_usd",
+        "reason",
+    ]
+    assert first == list(utterances.columns)[: len(first)]
+    summary = pd.read_csv(folder / "summary.csv")
+    columns = [
+        "dataset",
+        "locale",
+        "model",
+        "metric",
+        "utterances",
+        "scored",
+        "failed",
+        "rate",
+        "rate_low",
+        "rate_high",
+        "rate_norm1",
+        "wer",
+        "cer",
+        "cerns",
+        "mer",
+        "audio_s",
+        "first_text_p50_s",
+        "first_text_p95_s",
+        "final_text_p50_s",
+        "final_text_p95_s",
+        "late_sessions",
+        "prompt_tokens",
+        "response_tokens",
+        "total_tokens",
+        "cost_usd",
+        "profile",
+    ]
+    assert columns == list(summary.columns)[: len(columns)]
+    assert 24 == len(summary)
+    assert "EMULATED" in (folder / "summary.md").read_text()
+    assert "SCRIPTED" in (folder / "report.html").read_text()
+    assert 24 == len(list((folder / "traces").iterdir()))
+
+
+def test_credentials_change_nothing_but_the_address(harness, emulator_url, tmp_path):
+    """Through the Developer API's door with a key, the tables are those of the emulator's own run."""
+    columns = [
+        "utterance_id",
+        "hypothesis",
+        "errors",
+        "hits",
+        "rate",
+        "prompt_tokens",
+        "total_tokens",
+        "outcome",
+    ]
+    tables = []
+    for name, options, environment in (
+        ("a", ("--url", emulator_url), {}),
+        (
+            "b",
+            (
+                "--service",
+                "gemini",
+                "--model",
+                "gemini-live-2.5-flash-preview",
+                "--url",
+                emulator_url,
+            ),
+            {"GEMINI_API_KEY": "any-key-at-all"},
+        ),
+        (
+            "c",
+            ("--service", "vertex", "--model", "gemini-live-2.5-flash", "--url", emulator_url),
+            {"GOOGLE_CLOUD_PROJECT": "p", "CLOUDSDK_AUTH_ACCESS_TOKEN": "any-token-at-all"},
+        ),
+    ):
+        out = tmp_path / name
+        ran = harness(
+            "run", "sample", "--limit", "1", "--pace", "0", "--out", out, *options, env=environment
+        )
+        assert 0 == ran.returncode, ran.stderr
+        tables.append(package.read_run(out)[columns])
+        everything = b"".join(path.read_bytes() for path in out.rglob("*") if path.is_file())
+        assert b"at-all" not in everything
+        assert "at-all" not in ran.stdout + ran.stderr
+    pd.testing.assert_frame_equal(tables[0], tables[1])
+    pd.testing.assert_frame_equal(tables[0], tables[2])
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (
+            ["--service", "gemini", "--model", "gemini-live-2.5-flash-preview"],
+            {"GEMINI_API_KEY": "invalid"},
+            "credentials",
+        ),
+        (["--model", "no-such-model"], {}, "no-such-model"),
+        (["--set", 'generationConfig.responseModalities=["AUDIO"]'], {}, "AUDIO"),
+    ],
+)
+def test_a_refusal_is_told_at_once(harness, emulator_url, tmp_path, case):
+    """A refused key, model or configuration exits with 4 after the first sessions, in words, without a traceback."""
+    options, environment, words = case
+    ran = harness(
+        "run",
+        "voices",
+        "--url",
+        emulator_url,
+        "--pace",
+        "0",
+        "--out",
+        "o",
+        *options,
+        env=environment,
+    )
+    assert 4 == ran.returncode, ran.stderr
+    assert words in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert 1 <= len(read_journal(tmp_path / "o")) <= 8
+
+
+def test_an_interrupted_run_is_continued_by_the_same_command(emulator_url, tmp_path):
+    """One SIGINT drains: exit 130, reports written; the same command does the rest in the same folder."""
+    command = [
+        sys.executable,
+        "-m",
+        "harness",
+        "run",
+        "sample",
+        "--url",
+        emulator_url,
+        "--concurrency",
+        "3",
+    ]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    for line in process.stderr:
+        if line.startswith("run folder"):
+            break
+    folder = only_run(tmp_path)
+    journal = folder / "journal.jsonl"
+    while not journal.exists() or not journal.read_bytes():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert 130 == process.returncode
+    assert (folder / "report.html").exists()
+    done = {r.utterance for r in read_journal(folder) if r.final}
+    assert 0 < len(done) < 37
+    again = subprocess.run(
+        [*command[:-1], "37", "--json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
+    assert 0 == again.returncode, again.stderr
+    assert folder == only_run(tmp_path)
+    finals = [r.utterance for r in read_journal(folder) if r.final]
+    assert 37 == len(finals) == len(set(finals))
+    assert json.loads(again.stdout)
+
+
+def test_a_killed_run_is_continued(emulator_url, tmp_path):
+    """After SIGKILL the same command continues: every utterance has one final record."""
+    command = [
+        sys.executable,
+        "-m",
+        "harness",
+        "run",
+        "sample",
+        "--url",
+        emulator_url,
+        "--pace",
+        "0",
+        "--concurrency",
+        "2",
+    ]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while not list(tmp_path.glob("reports/*/journal.jsonl")) or not read_journal(
+        only_run(tmp_path)
+    ):
+        assert process.poll() is None
+    process.kill()
+    process.wait()
+    ran = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=110
+    )
+    assert 0 == ran.returncode, ran.stderr
+    finals = [r.utterance for r in read_journal(only_run(tmp_path)) if r.final]
+    assert 37 == len(finals) == len(set(finals))
+
+
+def test_a_finished_run_is_not_overwritten(harness, emulator_url, tmp_path):
+    """--out on a finished run, on another plan's, or on a folder that is no run, exits with 3 and changes nothing."""
+    out = tmp_path / "out"
+    common = ("run", "voices", "--url", emulator_url, "--pace", "0", "--out", out)
+    assert 0 == harness(*common, "--language", "de-DE").returncode
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    for options, words in (
+        (("--language", "de-DE"), "finished"),
+        (("--language", "ru-RU"), "another plan"),
+    ):
+        ran = harness(*common, *options)
+        assert 3 == ran.returncode
+        assert words in ran.stderr
+    assert before == {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "dear.txt").write_text("x")
+    ran = harness(*common[:-1], tmp_path / "letters", "--language", "de-DE")
+    assert 3 == ran.returncode
+    assert "no run" in ran.stderr
+
+
+def test_the_emulator_that_a_run_starts_is_gone_afterwards(harness, tmp_path):
+    """`harness run` starts its own emulator, says EMULATED, and leaves no process behind."""
+    ran = harness(
+        "run",
+        "voices",
+        "--language",
+        "de-DE",
+        "--pace",
+        "0",
+        "--json",
+        env={"HARNESS_EMULATE_EAR": "scripted"},
+    )
+    assert 0 == ran.returncode, ran.stderr
+    document = json.loads(ran.stdout)
+    assert "SCRIPTED" in json.dumps(document) or "EMULATED" in json.dumps(document)
+    (record,) = read_journal(only_run(tmp_path))
+    assert "scripted" in record.emulator
+    port = record.endpoint.split(":")[2].split("/")[0]
+    import socket
+
+    with socket.socket() as probe:
+        assert 0 != probe.connect_ex(("127.0.0.1", int(port)))
+
+
+def test_a_port_in_use_is_named(harness, emulator_url):
+    """`harness emulate` on a port in use exits with 3 and names the port."""
+    port = emulator_url.rpartition(":")[2].strip("/")
+    ran = harness("emulate", "--port", port, "--ear", "scripted")
+    assert 3 == ran.returncode, ran.stderr
+    assert port in ran.stderr
+
+
+def test_the_doctor_walks_through(harness, emulator_url):
+    """`harness doctor` checks everything with one session and exits with 0; a refused key is exit 4."""
+    ran = harness("doctor", "--url", emulator_url)
+    assert 0 == ran.returncode, ran.stdout + ran.stderr
+    assert "EMULATED" in ran.stdout
+    refused = harness(
+        "doctor",
+        "--service",
+        "gemini",
+        "--model",
+        "gemini-live-2.5-flash-preview",
+        "--url",
+        emulator_url,
+        env={"GEMINI_API_KEY": "invalid"},
+    )
+    assert 4 == refused.returncode, refused.stdout + refused.stderr
