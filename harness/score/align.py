@@ -8,6 +8,7 @@ Knows tokens; does not know what they were cut from.
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 import regex
@@ -16,7 +17,7 @@ from rapidfuzz.distance import Levenshtein
 from harness.score.edits import EditCounts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
 Op: TypeAlias = Literal["=", "S", "D", "I"]
 """Equal, substituted, deleted (only in the reference), inserted (only in the hypothesis)."""
@@ -78,11 +79,17 @@ def counts(operations: str) -> EditCounts:
     return EditCounts(hits=of["="], substitutions=of["S"], deletions=of["D"], insertions=of["I"])
 
 
-def alignment(
-    operations: str, reference: Sequence[str], hypothesis: Sequence[str]
-) -> Iterator[Step]:
-    """Yield the alignment that `operations` describes, step by step, over the sequences it was made from."""
-    left, right = iter(reference), iter(hypothesis)
-    for op, length in _RUN.findall(operations):
-        for _ in range(int(length)):
-            yield op, None if op == "I" else next(left), None if op == "D" else next(right)
+def alignment(operations: str, reference: Sequence[str], hypothesis: Sequence[str]) -> list[Step]:
+    """Return the alignment that `operations` describes, step by step, over the sequences it was made from."""
+    steps: list[Step] = []
+    i = j = 0
+    for op, digits in _RUN.findall(operations):
+        length = int(digits)
+        said: Iterable[str | None] = repeat(None, length)
+        heard: Iterable[str | None] = repeat(None, length)
+        if op != "I":
+            said = reference[i : (i := i + length)]
+        if op != "D":
+            heard = hypothesis[j : (j := j + length)]
+        steps += zip(repeat(op), said, heard, strict=False)
+    return steps

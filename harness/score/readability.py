@@ -103,7 +103,8 @@ def readability(reference: str, hypothesis: str, locale: str) -> Readability | N
     ):
         word, due = ("", None) if op == "I" else next(left)
         answer, written = ("", None) if op == "D" else next(right)
-        punctuation += _edit(due, written)
+        if due or written:
+            punctuation += _edit(due, written)
         if due:
             found = MarkCounts(right=1) if due == written else MarkCounts(missed=1)
             marks[due] = marks.get(due, MarkCounts()) + found
@@ -123,7 +124,7 @@ def readability(reference: str, hypothesis: str, locale: str) -> Readability | N
 
 def _edit(due: Mark | None, written: Mark | None) -> EditCounts:
     if due == written:
-        return EditCounts(hits=int(due is not None))
+        return EditCounts(hits=1)
     if due and written:
         return EditCounts(substitutions=1)
     return EditCounts(deletions=1) if due else EditCounts(insertions=1)
@@ -136,8 +137,8 @@ def _marked_words(text: str, locale: str) -> list[tuple[str, Mark | None]]:
     words: list[tuple[str, Mark | None]] = []
     for token in mixed(orthographic) if unspaced else orthographic.split():
         mark = _MARKS.get(token)
-        if mark is None and any(character.isalnum() for character in token):
-            words.append((token, None))
-        elif mark and words and words[-1][1] is None:
+        if mark and words and words[-1][1] is None:
             words[-1] = (words[-1][0], mark)
+        elif token[0].isalnum() or any(map(str.isalnum, token)):
+            words.append((token, None))
     return words

@@ -92,12 +92,10 @@ class Score(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def alignment(self) -> list[align.Step]:
         """The alignment, token by token: `(op, reference or None, hypothesis or None)`."""
         tokens = TOKENS[self.metric]
-        return list(
-            align.alignment(
-                self.operations,
-                tokens(self.normalised_reference),
-                tokens(self.normalised_hypothesis),
-            )
+        return align.alignment(
+            self.operations,
+            tokens(self.normalised_reference),
+            tokens(self.normalised_hypothesis),
         )
 
 

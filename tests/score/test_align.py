@@ -62,7 +62,7 @@ def test_totals_are_those_of_kaldialign(pairs):
 def test_an_alignment_replays_to_both_texts(reference, hypothesis):
     """Reading an alignment's left side gives the reference, its right side the hypothesis, and `=` only equals."""
     operations, counts = align.edits(reference, hypothesis)
-    steps = list(align.alignment(operations, reference, hypothesis))
+    steps = align.alignment(operations, reference, hypothesis)
     assert reference == "".join(said for _, said, _ in steps if said is not None)
     assert hypothesis == "".join(heard for _, _, heard in steps if heard is not None)
     for op, said, heard in steps:
