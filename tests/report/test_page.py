@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
 import subprocess
 from html.parser import HTMLParser
@@ -12,13 +11,12 @@ from html.parser import HTMLParser
 import pytest
 
 from harness.report.build import build_reports
-from harness.report.render import EXPLORED, explored
 
 TAGS = {
-    "a", "abbr", "article", "aside", "b", "bdi", "body", "br", "caption", "circle", "code", "dd", "details", "div", "dl", "dt",
-    "em", "footer", "form", "h1", "h2", "h3", "head", "header", "html", "input", "kbd", "label", "li", "line", "main",
+    "a", "abbr", "article", "aside", "b", "bdi", "body", "br", "button", "caption", "circle", "code", "dd", "details", "div", "dl", "dt",
+    "em", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "head", "header", "html", "input", "kbd", "label", "li", "line", "main",
     "meta", "nav", "noscript", "option", "p", "path", "pre", "rect", "script", "section", "select", "small", "span",
-    "strong", "style", "summary", "svg", "table", "tbody", "td", "th", "thead", "title", "tr", "ul",
+    "strong", "style", "summary", "svg", "table", "tbody", "td", "text", "th", "thead", "title", "tr", "ul",
 }  # fmt: skip
 
 
@@ -90,7 +88,7 @@ def parsed(page):
 def test_hostile_text_never_becomes_markup(parsed):
     """There are no elements but our template's, no event handler, no inline style, no link out of the page."""
     assert TAGS >= {tag for tag, _ in parsed.tags}
-    assert 2 == len(parsed.inline["script"])
+    assert 4 == len(parsed.inline["script"])  # three packs of data and the script
     assert 1 == len(parsed.inline["style"])
     for _, attributes in parsed.tags:
         assert not [
@@ -108,7 +106,7 @@ def test_the_policy_allows_these_inline_elements_and_nothing_else(parsed):
     ]
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
     for rule, text in (
-        ("script-src", parsed.inline["script"][1]),
+        ("script-src", parsed.inline["script"][-1]),
         ("style-src", parsed.inline["style"][0]),
     ):
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
@@ -116,51 +114,60 @@ def test_the_policy_allows_these_inline_elements_and_nothing_else(parsed):
     assert {"default-src": "'none'", "base-uri": "'none'", "form-action": "'none'"} == rules
 
 
-def test_the_page_names_no_address_to_fetch(page, parsed):
-    """Style and script contain no URL, import or request."""
-    for text in (parsed.inline["style"][0], parsed.inline["script"][1]):
+def test_the_page_names_no_address_to_fetch(parsed):
+    """Style and script contain no URL, import or request, but the name of SVG's elements."""
+    for text in (parsed.inline["style"][0], parsed.inline["script"][-1]):
         assert not re.search(
             r"https?:|url\(|@import|fetch\(|XMLHttp|innerHTML|insertAdjacent|document\.write|eval\(",
-            text,
+            text.replace('"http://www.w3.org/2000/svg"', ""),
         )
 
 
-def test_the_data_is_the_rows(table, parsed):
-    """The explorer's data holds every row's texts as they are, and the alignment that was counted."""
-    data = json.loads(parsed.inline["script"][0])
-    rows = explored(table.rows)
-    assert len(table.rows) == data["total"] == data["count"]
-    columns = data["columns"]
-    for name in ("utterance_id", "reference", "hypothesis", "rate", "reason"):
-        assert [getattr(row, name) for row in rows] == columns[name]
-    for name in ("model", "locale", "outcome"):
-        assert [getattr(row, name) for row in rows] == [
-            data["words"][name][place] for place in columns[name]
+def test_the_data_is_the_rows(table, page, said):
+    """The explorer's columns hold every row in plan order: texts as they are, figures to their precision."""
+    columns = said.unpacked(page, "rows")
+    assert [row.utterance_id for row in table.rows] == columns["utterance_id"]
+    for name in ("dataset", "locale", "model", "outcome", "metric", "reason"):
+        words = columns[name + ".words"]
+        assert [getattr(row, name) for row in table.rows] == [
+            words[int(place)] for place in columns[name]
         ]
-    for row, diff in zip(rows, columns["diff"], strict=True):
-        assert row.diff == tuple(
-            (op, None if op == "I" else text[0], {"D": None, "S": text[-1]}.get(op, text[0]))
-            for op, *text in diff
-        )
+    for name, step in (("errors", 0), ("rate", 1e-5), ("final_text_s", 1e-3), ("cost_usd", 1e-7)):
+        stored = columns[name]
+        assert [getattr(row, name) for row in table.rows] == [
+            None if value is None else pytest.approx(value, abs=step) for value in stored
+        ]
 
 
-def test_worst_rows_come_first_and_bring_their_fragments(table, parsed):
-    """Rows are ordered by rate, and the transcript's pieces are there with their times."""
-    columns = json.loads(parsed.inline["script"][0])["columns"]
-    rates = [rate for rate in columns["rate"] if rate is not None]
-    assert sorted(rates, reverse=True) == rates == columns["rate"][: len(rates)]
-    place = columns["utterance_id"].index("en-22")
-    assert "the quick brown box jumped" == "".join(
-        text for _, text, _ in columns["fragments"][place]
-    )
+def test_the_texts_are_the_rows(table, page, said):
+    """Reference, hypothesis and the alignment that was counted are there for every row of a small run."""
+    texts = said.unpacked(page, "texts")
+    assert list(range(len(table.rows))) == texts["rows"]
+    for row, at in zip(table.rows, range(0, len(texts["texts"]), 3), strict=True):
+        reference, hypothesis, diff = texts["texts"][at : at + 3]
+        assert (row.reference or "", row.hypothesis or "") == (reference, hypothesis)
+        pieces = [(piece[0], *piece[1:].split("\x1f")) for piece in diff.split("\x1e") if piece]
+        assert [
+            (op, said, heard) if op == "S" else (op, heard if op == "I" else said)
+            for op, said, heard in row.diff
+        ] == pieces
 
 
-def test_the_explorer_holds_at_most_so_many(table):
-    """Of more rows than the explorer holds, the worst are taken."""
-    rows = [row for row in table.rows if row.rate is not None]
-    many = explored(rows * (EXPLORED // len(rows) + 1))
-    assert EXPLORED == len(many)
-    assert max(row.rate for row in rows) == many[0].rate
+def test_a_session_is_there_as_it_went(table, page, said):
+    """A row's fragments and wire events are there with their times; audio frames are one stretch."""
+    columns = said.unpacked(page, "sessions")
+    place = next(n for n, row in enumerate(table.rows) if row.utterance_id == "en-22")
+    session = columns["sessions"][columns["rows"].index(place)]
+    assert "the quick brown box jumped" == "".join(text for _, text, _ in session["fragments"])
+    assert [0.5, 3.5] == session["speech"]
+    moments = {
+        name: (t, direction, detail, *until)
+        for t, direction, name, detail, *until in session["moments"]
+    }
+    assert (0.1, ">", "40 frames, 4.00 s of audio", 4.0) == moments["realtimeInput.audio"]
+    assert "<" == moments["serverContent.turnComplete"][1]
+    assert '{"totalTokenCount": 137}' == moments["usageMetadata"][2]
+    assert [t for t, *_ in session["moments"]] == sorted(t for t, *_ in session["moments"])
 
 
 def test_a_reader_without_script_gets_every_figure(table, parsed):
@@ -179,7 +186,7 @@ def test_a_reader_without_script_gets_every_figure(table, parsed):
     [
         ("0.1.0; whisper-base", "ws://127.0.0.1:1/ws", "EMULATED (whisper-base)"),
         ("0.1.0; whisper-base", "wss://generativelanguage.googleapis.com/ws", "EMULATED (whisper-base)"),
-        ("0.1.0; scripted", "ws://127.0.0.1:1/ws", "SCRIPTED"),
+        ("0.1.0; scripted", "ws://127.0.0.1:1/ws", "EMULATED (SCRIPTED, no recogniser)"),
         ("", "ws://127.0.0.1:1/ws", "EMULATED (unknown ear)"),
         (None, "ws://127.0.0.1:8080/ws", "OTHER ENDPOINT (127.0.0.1:8080)"),
         (None, "wss://me:pass@proxy.example/ws", "OTHER ENDPOINT (proxy.example)"),
@@ -191,7 +198,7 @@ def test_a_reader_without_script_gets_every_figure(table, parsed):
     ],
 )  # fmt: skip
 def test_nobody_can_miss_who_answered(run, said, emulator, endpoint, label):
-    """Title, page, Markdown and terminal begin with EMULATED, SCRIPTED or OTHER ENDPOINT unless Google's host answered."""
+    """Title, page, Markdown and terminal begin with EMULATED or OTHER ENDPOINT unless Google's host answered."""
     table = build_reports(run([said.Said(id="a", emulator=emulator, endpoint=endpoint)]))
     assert [label] * bool(label) == [one.text for one in table.summary.labels]
     page = (table.folder / "report.html").read_text(encoding="utf-8")
