@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.text.visible import visible
+
 if TYPE_CHECKING:
     from harness.report.pairs import Pair
 
@@ -112,7 +114,7 @@ def _warn(document: dict[str, Any], profile: str) -> None:
         if "reason" in row:
             place = f"line {row['line']}, " if row["line"] else ""
             click.echo(
-                f"not scored: {place}id {_plain(row['id'])}: {_plain(row['reason'])}", err=True
+                f"not scored: {place}id {visible(row['id'])}: {visible(row['reason'])}", err=True
             )
     if not tolerates_numbers(profile):
         return
@@ -152,9 +154,9 @@ def _table(document: dict[str, Any]) -> str:
         low, high = cell["rate_low"], cell["rate_high"]
         rows.append(
             (
-                _plain(cell["dataset"]) or "-",
-                _plain(cell["locale"]),
-                _plain(cell["model"]) or "-",
+                visible(cell["dataset"]) or "-",
+                visible(cell["locale"]),
+                visible(cell["model"]) or "-",
                 cell["metric"] or "-",
                 _percent(cell["rate"]),
                 "-" if low is None else f"{100 * low:.2f} to {100 * high:.2f}",
@@ -186,8 +188,3 @@ def _table(document: dict[str, Any]) -> str:
 
 def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.2f} %"
-
-
-def _plain(text: str) -> str:
-    """Return text from a file without what a terminal would obey."""
-    return "".join(character if character.isprintable() else "�" for character in text)

@@ -85,7 +85,7 @@ def test_a_cell_has_jiwers_rate():
     assert "utterance" == cell["interval"]["block"]
 
 
-def run(*arguments):
+def invoke(*arguments):
     """Return the exit code and what was printed."""
     result = CliRunner().invoke(_Main(), list(arguments))
     return result.exit_code, result.stdout, result.stderr
@@ -110,15 +110,29 @@ def csv(tmp_path):
 
 def test_a_good_table_is_exit_0(csv):
     """One JSON document on stdout, nothing on stderr, exit 0."""
-    code, out, err = run("score", str(csv), "--json")
+    code, out, err = invoke("score", str(csv), "--json")
     assert (0, "") == (code, err)
     document = json.loads(out)
     assert {"rows", "cells", "totals", "profile"} == set(document)
     assert [["=", "the", "the"], ["=", "cat", "cat"]] == document["rows"][0]["alignment"]
     assert {"id", "code_sha256", "versions"} <= set(document["profile"])
-    code, out, _ = run("score", str(csv))
+    code, out, _ = invoke("score", str(csv))
     assert 0 == code
     assert "25.00 %" in out
+
+
+def test_a_run_is_scored_again(run):
+    """A run's rows are those of its journal, its reports are written again under the profile, and none is lost."""
+    folder = run()
+    code, out, err = invoke("score", str(folder), "--json", "--profile", "raw-1")
+    document = json.loads(out)
+    assert 5 == code
+    assert document["profile"]["id"].startswith("glt-raw-1")
+    plan = json.loads((folder / "plan.json").read_text())
+    planned = len(plan["utterances"]) * len(plan["models"]) * plan["repeats"]
+    assert planned == len(document["rows"])
+    assert all(row["reason"] in err for row in document["rows"] if row["rate"] is None)
+    assert "glt-raw-1" in (folder / "summary.csv").read_text()
 
 
 @pytest.mark.parametrize(
@@ -132,7 +146,7 @@ def test_a_good_table_is_exit_0(csv):
 )
 def test_what_is_typed_wrong_is_exit_2(csv, arguments, code, said):
     """An unknown profile, metric, locale or option is named, with the nearest."""
-    found, out, err = run("score", str(csv), *arguments)
+    found, out, err = invoke("score", str(csv), *arguments)
     assert (code, "") == (found, out)
     assert said in err
 
@@ -141,7 +155,7 @@ def test_a_row_without_a_rate_is_exit_5(csv):
     """The rest is scored; the row, its line and its reason are said on stderr."""
     with csv.open("a") as file:
         file.write(",x,en-US\na,b,zz\n")
-    code, out, err = run("score", str(csv), "--json")
+    code, out, err = invoke("score", str(csv), "--json")
     assert 5 == code
     assert "line 4" in err
     assert "zz" in err
@@ -153,7 +167,7 @@ def test_an_unusable_table_is_exit_3(tmp_path, csv):
     ragged = tmp_path / "r.csv"
     ragged.write_text("reference,hypothesis,locale\na\n")
     for path in (tmp_path / "none.csv", tmp_path, ragged):
-        code, out, err = run("score", str(path))
+        code, out, err = invoke("score", str(path))
         assert (3, "") == (code, out)
         assert str(path) in err
 
@@ -166,7 +180,7 @@ def test_names_from_a_table_cannot_drive_the_terminal(tmp_path):
             {"reference": "", "hypothesis": "", "locale": "en", "id": "\x1b[2J", "model": "\x1b[1m"}
         )
     )
-    _, out, err = run("score", str(path))
+    _, out, err = invoke("score", str(path))
     assert "\x1b" not in out + err
 
 
