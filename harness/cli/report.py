@@ -8,6 +8,17 @@ from pathlib import Path
 import click
 
 
+def _clips(context: click.Context, option: click.Parameter, value: str | None) -> str | int | None:
+    """Return how many clips are asked for: a number, `all`, or None where nobody said."""
+    if value in (None, "all"):
+        return value
+    if value == "none":
+        return 0
+    if value.isascii() and value.isdigit():
+        return int(value)
+    raise click.BadParameter(f"{value!r} is not a number, none or all", context, option)
+
+
 @click.command(short_help="Write a run's reports again.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
@@ -25,8 +36,22 @@ import click
 @click.option(
     "--excel", is_flag=True, help="Begin the CSV files with the mark Excel needs to read UTF-8."
 )
+@click.option(
+    "--embed-audio",
+    metavar="N|none|all",
+    callback=_clips,
+    help="Put the N worst clips into the page, none, or all; else the worst that fit into 5 MB.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print summary.json instead of the table.")
-def command(run: Path, profile: str, metric: str, excel: bool, as_json: bool) -> None:
+def command(
+    *,
+    run: Path,
+    profile: str,
+    metric: str,
+    excel: bool,
+    embed_audio: str | int | None,
+    as_json: bool,
+) -> None:
     """Score RUN (a run folder) again from its journal and traces, and write every report into it.
 
     No session is opened. The same folder, profile and version give the same bytes.
@@ -35,10 +60,14 @@ def command(run: Path, profile: str, metric: str, excel: bool, as_json: bool) ->
     """
     from harness.report.build import build_reports
     from harness.report.digest import summary_rich, summary_text
+    from harness.report.explorer import Embed
     from harness.report.table import UTTERANCES
     from harness.report.write import PAGE, SUMMARY_CSV, SUMMARY_MD, json_bytes
 
-    table = build_reports(run, profile=profile, metric=metric, excel=excel)
+    embed = None
+    if embed_audio is not None:
+        embed = Embed(clips=None if embed_audio == "all" else int(embed_audio), characters=None)
+    table = build_reports(run, profile=profile, metric=metric, excel=excel, embed=embed)
     if as_json:
         click.echo(json_bytes(table.summary), nl=False)
     elif sys.stdout.isatty():

@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING
 
 from harness import __version__
 from harness.errors import InputError
-from harness.report import findings, summary
+from harness.report import findings, mistakes, spread, summary
 from harness.report.bounds import SPEECH, SpeechBook
 from harness.report.digest import summary_markdown
 from harness.report.document import DatasetFacts, Profile, Summary
+from harness.report.exhibits import Exhibits
+from harness.report.explorer import Embed
 from harness.report.render import page
 from harness.report.rows import rows
 from harness.report.table import RunTable
 from harness.report.write import PAGE, SUMMARY_MD, table_files, write_files
 from harness.run.folder import read_journal, read_plan, slot, slots
 from harness.score.score import profile_block
-from harness.trace import hypothesis, read_trace
 from harness.wire.live.catalogue import find
 
 if TYPE_CHECKING:
@@ -25,13 +26,19 @@ if TYPE_CHECKING:
 
     from harness.report.rows import Row
     from harness.run.record import Plan
-    from harness.trace import Channel, Fragment
 
 
 def build_reports(
-    folder: Path, *, profile: str = "norm-1n", metric: str = "auto", excel: bool = False
+    folder: Path,
+    *,
+    profile: str = "norm-1n",
+    metric: str = "auto",
+    excel: bool = False,
+    embed: Embed | None = None,
 ) -> RunTable:
     """Score the run in `folder`, write every report into it, and return its table.
+
+    `embed` says which clips are put into the page; None: the worst within the budget.
 
     Speech bounds are found once per clip and kept in `speech.jsonl`. UsageError names an unknown profile or metric;
     InputError says what is missing or cannot be written.
@@ -39,17 +46,14 @@ def build_reports(
     plan = read_plan(folder)
     speech = SpeechBook(folder)
     table = run_table(folder, plan, speech, profile=profile, metric=metric)
-
-    def fragments(row: Row) -> Sequence[Fragment]:
-        return _fragments(folder, row, plan.transcript)
-
+    shown = page(table, Exhibits(folder, plan, speech), embed or Embed())
     write_files(
         folder,
         {
             SPEECH: b"".join(line + b"\n" for line in speech.lines()),
             **table_files(table, excel=excel),
             SUMMARY_MD: summary_markdown(table.summary).encode(),
-            PAGE: page(table, fragments),
+            PAGE: shown,
         },
     )
     return table
@@ -77,7 +81,7 @@ def _summary(
 ) -> Summary:
     block = profile_block(profile)
     cells = summary.cells(scored, profile=block["id"], interval=_interval)
-    standings = summary.standings(scored, cells)
+    standings = summary.standings(scored, cells, interval=_macro_interval)
     datasets = _datasets(plan)
     spots = findings.deaf_spots(scored)
     cost = summary.cost(scored)
@@ -127,6 +131,10 @@ def _summary(
         standings=standings,
         cells=cells,
         troubles=summary.troubles(scored),
+        latencies=spread.latencies(scored),
+        buckets=spread.buckets(scored),
+        mistakes=mistakes.mistakes(scored),
+        flags=mistakes.flags(scored),
     )
 
 
@@ -139,12 +147,31 @@ def _interval(scored: Sequence[Row]) -> tuple[float, float] | None:
 
     if scored[0].metric in ("MER", "WIL"):
         return None
-    blocks: dict[str, list[Row]] = {}
-    for row in scored:
-        blocks.setdefault(row.speaker or row.utterance_id, []).append(row)
-    sums = [summary.pooled(row.counts for row in block) for block in blocks.values()]
+    sums = [summary.pooled(row.counts for row in block) for block in _blocks(scored)]
     found = rate_interval([(block.errors, block.reference_tokens) for block in sums])
     return (found.low, found.high) if found else None
+
+
+def _macro_interval(locales: Sequence[Sequence[Row]]) -> tuple[float, float] | None:
+    """Return the ends of the 95 % interval of the mean of the locales' CERns, over blocks as in `_interval`."""
+    from harness.stats.intervals import macro_interval
+
+    strata = [
+        [summary.pooled(row.companions.get("CERns") for row in block) for block in _blocks(own)]
+        for own in locales
+    ]
+    found = macro_interval(
+        [[(block.errors, block.reference_tokens) for block in blocks] for blocks in strata]
+    )
+    return (found.low, found.high) if found else None
+
+
+def _blocks(rows: Sequence[Row]) -> list[list[Row]]:
+    """Return the rows by speaker, by utterance where nobody says who spoke."""
+    blocks: dict[str, list[Row]] = {}
+    for row in rows:
+        blocks.setdefault(row.speaker or row.utterance_id, []).append(row)
+    return list(blocks.values())
 
 
 def _datasets(plan: Plan) -> list[DatasetFacts]:
@@ -168,16 +195,3 @@ def _prices_as_of(plan: Plan) -> str | None:
     """Return the oldest date among the prices of the plan's models; None when none of them has one."""
     known = [find(model) for model in plan.models]
     return min((model.price.as_of for model in known if model and model.price), default=None)
-
-
-def _fragments(folder: Path, row: Row, channel: Channel) -> Sequence[Fragment]:
-    """Return a row's transcript as it came; nothing when its trace is gone or torn: the journal has the text."""
-    if row.record is None or row.record.trace is None:
-        return ()
-    path = (folder / row.record.trace).resolve()
-    if not path.is_relative_to(folder.resolve()):
-        return ()
-    try:
-        return hypothesis(read_trace(path), channel).fragments
-    except InputError:
-        return ()

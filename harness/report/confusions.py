@@ -8,7 +8,7 @@ Knows scores and ids; does not know files or pages.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 import regex
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 BINS = 10
 EXAMPLES = 3
+
+Piece: TypeAlias = "tuple[str, str | None, str | None]"
+"""Operation, and what it is of reference and hypothesis: a token, or a run of characters."""
 
 TokenClass = Literal["number", "edge", "rare", "frequent", "other"]
 """What a token of the reference is; the first that fits."""
@@ -48,12 +51,18 @@ class Confusion(msgspec.Struct, frozen=True, kw_only=True):
 
 def confusions(scores: Iterable[tuple[str, Score]], *, most: int = 20) -> list[Confusion]:
     """Return the commonest substitutions, deletions and insertions, `most` of each, of scores with their ids."""
-    counts: Counter[tuple[str, str | None, str | None]] = Counter()
-    examples: dict[tuple[str, str | None, str | None], dict[str, None]] = {}
-    for identifier, score in scores:
-        if not score.counts.errors:
-            continue
-        for step in score.alignment:
+    aligned = ((name, score.alignment) for name, score in scores if score.counts.errors)
+    return commonest(aligned, most=most)
+
+
+def commonest(
+    alignments: Iterable[tuple[str, Iterable[Piece]]], *, most: int = 20
+) -> list[Confusion]:
+    """Return the commonest pieces of alignments that are errors, `most` of each operation, of alignments with ids."""
+    counts: Counter[Piece] = Counter()
+    examples: dict[Piece, dict[str, None]] = {}
+    for identifier, steps in alignments:
+        for step in steps:
             if step[0] != "=":
                 counts[step] += 1
                 found = examples.setdefault(step, {})

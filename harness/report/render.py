@@ -1,8 +1,8 @@
 """`report.html`: the page that shows a summary and its rows. It draws; it never recomputes.
 
-One file that works from disk: style, script and data are inside, a content-security policy by hash forbids everything
-else, and nothing is ever requested. All text is somebody's: Jinja2 escapes it in the page, and the script shows the
-data by `textContent` alone.
+One file that works from disk: style, script, data and some audio are inside, a content-security policy by hash forbids
+everything else, and nothing is requested, but a clip that lies beside the page when somebody plays it. All text is
+somebody's: Jinja2 escapes it in the page, and the script shows the data by `textContent` alone.
 """
 
 from __future__ import annotations
@@ -17,54 +17,63 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
+from harness.report.explorer import MOST_ROWS, Embed, explorer, fault_name
+from harness.report.figures import figures
 from harness.report.findings import percent
 from harness.report.rows import SPACED
 from harness.text.locales import LOCALES
 from harness.units import Seconds, duration_text, usd_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable
 
     from harness.report.document import Cell, Summary
-    from harness.report.rows import Row
+    from harness.report.exhibits import Exhibits
     from harness.report.table import RunTable
-    from harness.trace import Fragment
-
-EXPLORED = 20_000
-"""Rows that the explorer holds; of a larger run, those with the most errors. The tables hold all."""
-
-TIMELINES = 200
-"""Rows, the worst first, whose transcript fragments the page shows."""
 
 _TEMPLATES = Path(__file__).with_name("templates")
+_SCRIPTS = ("report.js", "explorer.js", "utterance.js")
 _HEATS = 9
 """Steps of the matrix' tint."""
 
 
-def page(table: RunTable, fragments: Callable[[Row], Sequence[Fragment]]) -> bytes:
-    """Return `report.html`. `fragments` gives a row's transcript as it came; it is asked for the worst rows only."""
+def page(table: RunTable, exhibits: Exhibits, embed: Embed) -> bytes:
+    """Return `report.html`; `exhibits` is asked for traces and clips of the worst rows only."""
     style = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
-    script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
-    template = _environment().get_template("report.html.j2")
-    shown = explored(table.rows)
-    return template.render(
-        run=table.summary,
-        style=Markup(style),  # noqa: S704 - our own file
-        script=Markup(script),  # noqa: S704 - our own file
-        style_hash=_source_hash(style),
-        script_hash=_source_hash(script),
-        data=Markup(_data(table, shown, fragments)),  # noqa: S704 - escaped by `_inert`
-        matrices=[_matrix(table.summary, dataset.name) for dataset in table.summary.datasets],
-        latency_span=_latency_span(table.summary.cells),
-        explored=len(shown),
-    ).encode()
+    script = "".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    shown = explorer(table.rows, exhibits, embed)
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            run=table.summary,
+            style=Markup(style),  # noqa: S704 - our own file
+            script=Markup(script),  # noqa: S704 - our own files
+            policy=_policy(style, script, embedded=bool(shown.audio), linked=bool(shown.linked)),
+            explorer=shown,
+            figures=figures(table.summary),
+            mistakes=_mistakes(table.summary),
+            matrices=[_matrix(table.summary, dataset.name) for dataset in table.summary.datasets],
+            latency_span=_latency_span(table.summary.cells),
+            over=max(0, len(table.rows) - MOST_ROWS),
+        )
+        .encode(errors="replace")
+    )
 
 
-def explored(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows of the explorer: the highest rate first, then what must be run again, then what has none."""
-    return sorted(rows, key=lambda row: (row.rate is None, not row.must_rerun, -(row.rate or 0.0)))[
-        :EXPLORED
-    ]
+def _policy(style: str, script: str, *, embedded: bool, linked: bool) -> str:
+    """Return the content-security policy: nothing but what is in the page, by hash, and audio where there is some."""
+    media = [source for source, there in (("data:", embedded), ("'self'", linked)) if there]
+    rules = {
+        "default-src": "'none'",
+        "style-src": f"'{_source_hash(style)}'",
+        "script-src": f"'{_source_hash(script)}'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    if media:
+        rules["media-src"] = " ".join(media)
+    return "; ".join(f"{name} {value}" for name, value in rules.items())
 
 
 def _environment() -> jinja2.Environment:
@@ -75,7 +84,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    filters: dict[str, Any] = {
         "percent": percent,
         "seconds": _seconds,
         "milliseconds": lambda value: "–" if value is None else f"{value:.1f} ms",
@@ -85,7 +94,9 @@ def _environment() -> jinja2.Environment:
         "moment": _moment,
         "json": lambda value: json.dumps(msgspec.to_builtins(value), ensure_ascii=False, indent=1),
         "locale": _locale_name,
+        "fault": fault_name,
     }
+    environment.filters |= filters
     return environment
 
 
@@ -169,72 +180,19 @@ def _latency_span(cells: Iterable[Cell]) -> tuple[Seconds, Seconds]:
     )
 
 
-# ── The explorer's data ──────────────────────────────────────────────────────────────────────────────────────────────
-
-_CODED = ("dataset", "locale", "model", "outcome", "metric", "speech_bounds_source")
-"""Columns of few different values: stored once, and pointed at."""
-
-_PLAIN = (
-    "utterance_id", "repeat", "reference", "hypothesis", "errors", "substitutions", "deletions", "insertions",
-    "reference_tokens", "rate", "audio_s", "first_text_s", "final_text_s", "send_lag_p99_ms", "late", "attempts",
-    "total_tokens", "cost_usd", "reason",
-)  # fmt: skip
+# ── Mistakes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _data(
-    table: RunTable, rows: Sequence[Row], fragments: Callable[[Row], Sequence[Fragment]]
-) -> str:
-    """Return the explorer's rows, column by column, as JSON that no HTML parser takes for anything else."""
-    columns: dict[str, Any] = {name: [getattr(row, name) for row in rows] for name in _PLAIN}
-    words: dict[str, list[Any]] = {}
-    for name in _CODED:
-        values = list(dict.fromkeys(getattr(row, name) for row in rows))
-        place = {value: number for number, value in enumerate(values)}
-        words[name] = values
-        columns[name] = [place[getattr(row, name)] for row in rows]
-    columns["faults"] = [[fault.replace("_", " ") for fault in row.faults] for row in rows]
-    columns["diff"] = [_compact(row) for row in rows]
-    columns["fragments"] = [
-        [[round(piece.t, 3), piece.text, int(piece.interim)] for piece in fragments(row)]
-        for row in rows[:TIMELINES]
-    ]
-    scripts = {
-        code: {
-            "lang": LOCALES[code].iso639_1 if code in LOCALES else code,
-            "rtl": code in LOCALES and LOCALES[code].direction == "rtl",
-        }
-        for code in words["locale"]
-    }
-    return _inert(
-        {
-            "total": len(table.rows),
-            "count": len(rows),
-            "repeats": table.summary.repeats,
-            "spaced": sorted(SPACED),
-            "words": words,
-            "columns": columns,
-            "locales": scripts,
-        }
-    )
-
-
-def _compact(row: Row) -> list[list[str]]:
-    """Return the diff without what the page can see: equal text once, and no missing sides."""
+def _mistakes(summary: Summary) -> list[dict[str, Any]]:
+    """Return the commonest mistakes cell by cell, those of each operation in a list."""
     return [
-        [op, said or "", heard or ""]
-        if op == "S"
-        else [op, said if said is not None else heard or ""]
-        for op, said, heard in row.diff
+        {
+            "dataset": cell.dataset,
+            "locale": cell.locale,
+            "model": cell.model,
+            "rtl": cell.locale in LOCALES and LOCALES[cell.locale].direction == "rtl",
+            "lang": LOCALES[cell.locale].iso639_1 if cell.locale in LOCALES else cell.locale,
+            "lists": [[one for one in cell.commonest if one.op == op] for op in "SDI"],
+        }
+        for cell in sorted(summary.mistakes, key=lambda cell: (cell.dataset, cell.locale))
     ]
-
-
-_INERT = str.maketrans(
-    {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-)
-
-
-def _inert(value: object) -> str:
-    """Return `value` as JSON in which no character can end a script element, open a comment or begin an entity."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).translate(
-        _INERT
-    )

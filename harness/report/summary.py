@@ -89,8 +89,16 @@ def _cell(
     )
 
 
-def standings(rows: Sequence[Row], cells: Sequence[Cell]) -> list[Standing]:
-    """Return a standing per dataset × model: the lowest macro CERns of a dataset first, incomplete ones last."""
+def standings(
+    rows: Sequence[Row],
+    cells: Sequence[Cell],
+    *,
+    interval: Callable[[Sequence[Sequence[Row]]], tuple[float, float] | None],
+) -> list[Standing]:
+    """Return a standing per dataset × model: the lowest macro CERns of a dataset first, incomplete ones last.
+
+    `interval` gives the ends of the 95 % interval of the macro CERns of some locales' scored rows, or None.
+    """
     found = []
     for group in _grouped(rows, lambda row: (row.dataset, row.model)):
         dataset, model = group[0].dataset, group[0].model
@@ -100,6 +108,8 @@ def standings(rows: Sequence[Row], cells: Sequence[Cell]) -> list[Standing]:
         final = timed(row.final_text_s for row in _punctual(group))
         usages = [row.record.usage for row in group if row.record]
         words = [cell.rate for cell in ranked if cell.metric == "WER"]
+        macro = _mean([cell.cerns for cell in ranked])
+        ends = None if macro is None else interval(_strata(group, {cell.locale for cell in ranked}))
         found.append(
             Standing(
                 dataset=dataset,
@@ -107,7 +117,9 @@ def standings(rows: Sequence[Row], cells: Sequence[Cell]) -> list[Standing]:
                 locales=len(own),
                 ranked_locales=len(ranked),
                 word_locales=len(words),
-                macro_cerns=_mean([cell.cerns for cell in ranked]),
+                macro_cerns=macro,
+                macro_cerns_low=ends[0] if ends else None,
+                macro_cerns_high=ends[1] if ends else None,
                 macro_wer=_mean(words),
                 utterances=len(group),
                 scored=sum(row.counts is not None for row in group),
@@ -135,6 +147,14 @@ def standings(rows: Sequence[Row], cells: Sequence[Cell]) -> list[Standing]:
             standing.macro_cerns is None or standing.ranked_locales < standing.locales,
             standing.macro_cerns or 0.0,
         ),
+    )
+
+
+def _strata(rows: Iterable[Row], locales: set[str]) -> list[list[Row]]:
+    """Return the scored rows of each of some locales."""
+    return _grouped(
+        (row for row in rows if row.locale in locales and row.counts is not None),
+        lambda row: (row.locale,),
     )
 
 

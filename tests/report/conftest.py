@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
+import re
+import struct
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from harness.run.folder import JOURNAL, TRACES, write_plan
@@ -48,6 +54,7 @@ class Said:
     speaker: str | None = None
     tags: dict[str, Any] = field(default_factory=lambda: dict(SPEECH))
     audio: str = "/nowhere/audio.wav"
+    audio_s: float = CLIP_S
     emulator: str | None = EMULATOR
     endpoint: str = ENDPOINT
     usage: Usage | None = None
@@ -157,15 +164,12 @@ def _records(folder: Path, plan: Plan, one: Said) -> list[UtteranceRecord]:
         emulator=one.emulator,
         client="live-harness/0.1.0",
         started_at=STARTED,
-        audio_samples=64_000,
+        audio_samples=int(one.audio_s * 16_000),
         chunk_ms=100,
         pace=plan.pace,
         turns="manual",
     )
-    events = [
-        TimedEvent(t=t, dir="<", frame={"serverContent": {"inputTranscription": {"text": text}}})
-        for t, text in fragments
-    ]
+    events = _events(one, fragments)
     write_trace(folder / trace, SessionTrace(header=header, events=events))
     paced = plan.pace == 1.0
     last = _record(
@@ -200,9 +204,47 @@ def _record(plan: Plan, one: Said, **values: Any) -> UtteranceRecord:
         started_at=STARTED,
         emulator=one.emulator,
         endpoint=one.endpoint,
-        audio_samples=int(CLIP_S * 16_000),
+        audio_samples=int(one.audio_s * 16_000),
         **{"trace": None, **values},
     )
+
+
+def _events(one: Said, fragments: list[tuple[float, str]]) -> list[TimedEvent]:
+    """Return a session with manual activity: set up before the first sample is due, paced, one frame for each fact."""
+    frames = int(one.audio_s * 10)
+    sent = [
+        TimedEvent(
+            t=n / 10 + 0.1003,
+            dir=">",
+            frame={"realtimeInput": {"audio": {"offset": n * 1600, "samples": 1600}}},
+        )
+        for n in range(frames)
+    ]
+    heard = [
+        TimedEvent(t=t, dir="<", frame={"serverContent": {"inputTranscription": {"text": text}}})
+        for t, text in fragments
+    ]
+    end = max([frames / 10 + 0.11, *(t for t, _ in fragments)])
+    events = [
+        TimedEvent(t=-0.04, dir="!", frame={"connect": one.endpoint}),
+        TimedEvent(t=-0.02, dir=">", frame={"setup": {"model": one.model}}),
+        TimedEvent(t=-0.01, dir="<", frame={"setupComplete": {}}),
+        TimedEvent(t=0.0, dir=">", frame={"realtimeInput": {"activityStart": {}}}),
+        *sent,
+        TimedEvent(t=frames / 10 + 0.101, dir=">", frame={"realtimeInput": {"activityEnd": {}}}),
+        *heard,
+        TimedEvent(
+            t=end,
+            dir="<",
+            frame={
+                "serverContent": {"turnComplete": True},
+                "usageMetadata": {"totalTokenCount": 137},
+            },
+        ),
+        TimedEvent(t=end + 0.5, dir="!", frame={"closed": {"code": 1000, "by_us": True}}),
+        TimedEvent(t=end + 0.5, dir="!", frame={"ended": {"outcome": one.outcome}}),
+    ]
+    return sorted(events, key=lambda event: event.t)
 
 
 def _fragments(one: Said) -> list[tuple[float, str]]:
@@ -211,8 +253,30 @@ def _fragments(one: Said) -> list[tuple[float, str]]:
         return []
     half = len(one.hypothesis) // 2
     later = len(one.id) / 20
-    pieces = [(1.1 + later, one.hypothesis[:half]), (4.2 + later, one.hypothesis[half:])]
+    pieces = [
+        (1.1 + later, one.hypothesis[:half]),
+        (one.audio_s + 0.2 + later, one.hypothesis[half:]),
+    ]
     return [(t, text) for t, text in pieces if text]
+
+
+def unpacked(page: str, name: str) -> dict[str, Any]:
+    """Return the parts of a page's pack, as its script sees them: numbers with None, texts, values."""
+    (text,) = re.findall(f'<script type="text/plain" id="pack-{name}">(.*?)</script>', page)
+    whole = gzip.decompress(base64.b64decode(text, validate=True))
+    start = 4 + struct.unpack_from("<I", whole)[0]
+    found: dict[str, Any] = {}
+    for part, (kind, offset, length, *more) in json.loads(whole[4:start]).items():
+        data = whole[start + offset : start + offset + length]
+        if kind == "numbers":
+            count, per = more
+            values = np.frombuffer(data, np.uint8).reshape(4, count).T.copy().view("<i4").ravel()
+            found[part] = [None if value == -(2**31) else value / per for value in values.tolist()]
+        elif kind == "texts":
+            found[part] = data.decode().split("\0") if more[0] else []
+        else:
+            found[part] = json.loads(data)
+    return found
 
 
 STORIES = (

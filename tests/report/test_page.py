@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import subprocess
 from html.parser import HTMLParser
 
 import pytest
@@ -160,13 +159,14 @@ def test_a_session_is_there_as_it_went(table, page, said):
     session = columns["sessions"][columns["rows"].index(place)]
     assert "the quick brown box jumped" == "".join(text for _, text, _ in session["fragments"])
     assert [0.5, 3.5] == session["speech"]
-    moments = {
-        name: (t, direction, detail, *until)
-        for t, direction, name, detail, *until in session["moments"]
-    }
-    assert (0.1, ">", "40 frames, 4.00 s of audio", 4.0) == moments["realtimeInput.audio"]
-    assert "<" == moments["serverContent.turnComplete"][1]
-    assert '{"totalTokenCount": 137}' == moments["usageMetadata"][2]
+    sent = [moment for moment in session["moments"] if moment[2] == "realtimeInput.audio"]
+    assert [
+        [0.1, ">", "realtimeInput.audio", "13 frames, 1.30 s of audio", 1.3],
+        [1.4, ">", "realtimeInput.audio", "27 frames, 2.70 s of audio", 4.0],
+    ] == sent
+    told = {name: (direction, detail) for _, direction, name, detail, *_ in session["moments"]}
+    assert ("<", "") == told["serverContent.turnComplete"]
+    assert ("<", '{"totalTokenCount": 137}') == told["usageMetadata"]
     assert [t for t, *_ in session["moments"]] == sorted(t for t, *_ in session["moments"])
 
 
@@ -210,31 +210,3 @@ def test_synthetic_speech_is_said_everywhere(table, page):
     """A dataset of synthetic speech is called so in the head, the matrix, the method and the Markdown table."""
     assert 3 == page.count('class="synthetic"')
     assert "voices (synthetic)" in (table.folder / "summary.md").read_text(encoding="utf-8")
-
-
-@pytest.mark.wall
-@pytest.mark.parametrize(
-    "scheme", ["--blink-settings=preferredColorScheme=1", "--blink-settings=preferredColorScheme=0"]
-)
-def test_a_browser_draws_the_explorer_and_runs_nothing_else(table, chromium, tmp_path, scheme):
-    """In a real browser the list and a diff appear, nothing is requested, and no hostile text is executed."""
-    done = subprocess.run(
-        [
-            chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            f"--user-data-dir={tmp_path / 'profile'}", f"--log-net-log={tmp_path / 'net.json'}", scheme,
-            "--enable-logging=stderr", "--dump-dom", (table.folder / "report.html").as_uri(),
-        ],
-        capture_output=True, text=True, timeout=100, check=True,
-    )  # fmt: skip
-    seen = Parsed(done.stdout)
-    assert f"{len(table.rows)} of {len(table.rows)} rows" in seen.text
-    options = [a for tag, a in seen.tags if a.get("role") == "option"]
-    assert "true" == options[0]["aria-selected"]
-    assert any("piece" in (a.get("class") or "") for _, a in seen.tags)
-    assert "CONSOLE" not in done.stderr  # neither a script error nor a refusal of the policy
-    assert not [tag for tag, _ in seen.tags if tag in ("img", "iframe", "object")]
-    asked = re.findall(
-        r'"url":"(https?://[^"]+)', (tmp_path / "net.json").read_text(errors="replace")
-    )
-    assert [] == [url for url in asked if "evil" in url or "x" == url]

@@ -1,0 +1,91 @@
+"""What lies behind a row: its session's trace, its clip, and where in that clip somebody speaks.
+
+Everything here may be gone when a report is written again; then it is None, and the row stays as it is.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from harness.errors import InputError
+from harness.trace import read_trace
+
+if TYPE_CHECKING:
+    from harness.audio.clip import AudioClip
+    from harness.report.bounds import Bounds, SpeechBook
+    from harness.report.rows import Row
+    from harness.run.record import Plan
+    from harness.trace import Channel, SessionTrace
+    from harness.units import Seconds
+
+_PLAYED: Final = frozenset({".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".webm"})
+"""Files that browsers play."""
+
+_LONGEST_S: Final[Seconds] = 600.0
+"""Clips beyond this are neither drawn nor put into a page: a page is for utterances."""
+
+
+class Exhibits:
+    """The traces and clips of the run in `folder`."""
+
+    def __init__(self, folder: Path, plan: Plan, speech: SpeechBook) -> None:
+        self._folder = folder.resolve()
+        self._speech = speech
+        self._utterances = {(one.dataset, one.id): one for one in plan.utterances}
+        self.channel: Channel = plan.transcript
+        """Whose text the rows judge."""
+
+    def trace(self, row: Row) -> SessionTrace | None:
+        """Return the trace of a row's last attempt; None: there was none, or it is gone, torn, or not in the folder."""
+        if row.record is None or row.record.trace is None:
+            return None
+        path = (self._folder / row.record.trace).resolve()
+        if not path.is_relative_to(self._folder):
+            return None
+        try:
+            return read_trace(path)
+        except InputError:
+            return None
+
+    def clip(self, row: Row) -> AudioClip | None:
+        """Return what was said, as it was sent; None: the file is gone or unreadable, or the clip is too long to show."""
+        from harness.audio.load import load
+
+        utterance = self._utterances[row.dataset, row.utterance_id]
+        if (row.audio_s or utterance.duration_s or 0.0) > _LONGEST_S:
+            return None
+        try:
+            return load(
+                Path(utterance.audio),
+                offset_s=utterance.offset_s,
+                duration_s=utterance.duration_s,
+            )
+        except InputError:
+            return None
+
+    def bounds(self, row: Row) -> Bounds | None:
+        """Return where in the clip somebody speaks; None: nothing is known of the clip."""
+        utterance = self._utterances[row.dataset, row.utterance_id]
+        return self._speech.bounds(utterance, row.audio_s)
+
+    def starts_at(self, row: Row) -> Seconds:
+        """Return where in its file the clip begins, s."""
+        return self._utterances[row.dataset, row.utterance_id].offset_s
+
+    def link(self, row: Row) -> str | None:
+        """Return the address of the row's audio file relative to the page; None: a page may not point there.
+
+        That is so for files that browsers do not play, that are gone, and that lie neither in the run's folder nor
+        below the one that holds the folder of runs: a longer way up would tell of the machine.
+        """
+        path = Path(self._utterances[row.dataset, row.utterance_id].audio).resolve()
+        reach = self._folder.parent.parent
+        near = path.is_relative_to(self._folder) or (
+            path.is_relative_to(reach) and reach != Path(reach.anchor)
+        )
+        if not near or path.suffix.lower() not in _PLAYED or not path.is_file():
+            return None
+        return quote(os.path.relpath(path, self._folder).replace(os.sep, "/"))

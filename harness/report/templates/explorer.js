@@ -1,0 +1,257 @@
+
+// ── The explorer: all rows, found and put in order over typed columns, few of them drawn ────────────────────────────
+
+const HEIGHT = 52; // px of a list item, as in the style sheet
+const SPARE = 8; // items drawn above and below what is seen
+
+let rows; // the columns, by name
+let total = 0;
+let textPlace; // of every row its place among the texts, -1 without
+let texts = []; // reference, hypothesis, diff of one row after another
+let haystacks = []; // what the search looks in, made as it is needed
+let shown = new Uint32Array(0); // row numbers, filtered and in order
+let chosen = 0; // place in `shown`
+
+const word = (name, row) => rows[`${name}.words`][rows[name].values[row]];
+const number = (name, row) => {
+  const value = rows[name].values[row];
+  return value === MISSING ? null : value / rows[name].per;
+};
+const utterance = (row) => rows.utterance_id[row];
+const REFERENCE = 0, HYPOTHESIS = 1, DIFF = 2;
+const textOf = (row, which) => (textPlace[row] < 0 ? null : texts[textPlace[row] * 3 + which]);
+const ended = (row) => (word("outcome", row) || rows.facts.none).replaceAll("_", " ");
+const final = (row) => rows.facts.final.includes(word("outcome", row));
+
+function haystack(row) {
+  return (haystacks[row] ??= folded(
+    [utterance(row), textOf(row, REFERENCE), textOf(row, HYPOTHESIS), word("reason", row)].filter(Boolean).join("\n"),
+  ));
+}
+
+// The search looks through every row in a few milliseconds once its texts are folded: done while nothing else is.
+function foldAhead(row = 0) {
+  const later = self.requestIdleCallback || ((work) => setTimeout(() => work({ timeRemaining: () => 8 }), 30));
+  later((idle) => {
+    let next = row;
+    while (next < total && idle.timeRemaining() > 2) for (const end = Math.min(total, next + 200); next < end; next += 1) haystack(next);
+    if (next < total) foldAhead(next);
+  });
+}
+
+const ORDERS = {
+  rate: ["rate", true],
+  plain: ["rate", false],
+  errors: ["errors", true],
+  final: ["final_text_s", true],
+  first: ["first_text_s", true],
+  long: ["audio_s", true],
+  short: ["audio_s", false],
+  plan: [null, false],
+};
+
+// Returns rows in order of a column: by native sort of keys that hold value and row, so ties stay in plan order.
+function inOrder(found, [name, descending]) {
+  if (name === null) return Uint32Array.from(found);
+  const { values } = rows[name];
+  const keys = new Float64Array(found.length);
+  found.forEach((row, place) => {
+    const value = values[row];
+    const rank = value === MISSING ? 2 ** 32 + final(row) : (descending ? -value : value) + 2 ** 31;
+    keys[place] = rank * 2 ** 20 + row;
+  });
+  keys.sort();
+  return Uint32Array.from(keys, (key) => key % 2 ** 20);
+}
+
+const CHOICES = ["dataset", "locale", "model", "outcome"];
+const RANGES = [
+  ["least", "rate", 1 / 100, (value, bound) => value >= bound],
+  ["most", "rate", 1 / 100, (value, bound) => value <= bound],
+  ["slow", "final_text_s", 1, (value, bound) => value >= bound],
+];
+
+function tests() {
+  const found = [];
+  for (const name of CHOICES) {
+    const wanted = byId(`f-${name}`).value;
+    if (wanted !== "") found.push((row) => rows[name].values[row] === Number(wanted));
+  }
+  const fault = byId("f-fault").value;
+  if (fault !== "") {
+    const with_it = rows["faults.words"].map((faults) => (fault === "any" ? faults !== "" : faults.split("\n").includes(fault)));
+    found.push((row) => with_it[rows.faults.values[row]]);
+  }
+  for (const [id, name, unit, fits] of RANGES) {
+    const bound = byId(`f-${id}`).value;
+    if (bound !== "") found.push((row) => rows[name].values[row] !== MISSING && fits(number(name, row), Number(bound) * unit));
+  }
+  const text = folded(byId("f-text").value.trim());
+  if (text) found.push((row) => haystack(row).includes(text));
+  return found;
+}
+
+function refilter(keep) {
+  const wanted = tests();
+  const found = [];
+  for (let row = 0; row < total; row += 1) if (wanted.every((fits) => fits(row))) found.push(row);
+  shown = inOrder(found, ORDERS[byId("f-order").value]);
+  byId("count").textContent = `${whole(shown.length)} of ${whole(total)} rows`;
+  byId("rows").style.height = `${shown.length * HEIGHT}px`;
+  byId("list").scrollTop = 0;
+  choose(keep === undefined ? 0 : Math.max(0, shown.indexOf(keep)));
+}
+
+function choose(place) {
+  const list = byId("list");
+  chosen = Math.max(0, Math.min(place, shown.length - 1));
+  const top = chosen * HEIGHT;
+  if (top < list.scrollTop) list.scrollTop = top;
+  else if (top + HEIGHT > list.scrollTop + list.clientHeight) list.scrollTop = top + HEIGHT - list.clientHeight;
+  drawList();
+  drawDetail(shown.length ? shown[chosen] : null);
+  remember();
+}
+
+function drawList() {
+  const list = byId("list");
+  const from = Math.max(0, Math.floor(list.scrollTop / HEIGHT) - SPARE);
+  const to = Math.min(shown.length, Math.ceil((list.scrollTop + list.clientHeight) / HEIGHT) + SPARE);
+  const items = [];
+  for (let place = from; place < to; place += 1) items.push(item(place));
+  byId("rows").replaceChildren(...items);
+  if (chosen >= from && chosen < to) list.setAttribute("aria-activedescendant", `item-${chosen}`);
+  else list.removeAttribute("aria-activedescendant");
+}
+
+function item(place) {
+  const row = shown[place];
+  const rate = number("rate", row);
+  const outcome = ended(row);
+  const made = element(
+    "div",
+    {
+      role: "option", id: `item-${place}`, class: "item", "data-place": place,
+      "aria-selected": place === chosen ? "true" : "false", "aria-setsize": shown.length, "aria-posinset": place + 1,
+    },
+    rate === null
+      ? element("b", { class: "word" }, outcome === "ok" ? "no rate" : outcome)
+      : element("b", {}, percent(rate)),
+    inScript("span", row, textOf(row, REFERENCE) || textOf(row, HYPOTHESIS) || "–", "text"),
+    element("span", { class: "tail" }, word("locale", row)),
+    element("span", { class: "id" }, element("bdi", {}, utterance(row))),
+    element("span", { class: "tail" }, rate !== null && outcome !== "ok" ? outcome : seconds(number("final_text_s", row))),
+  );
+  made.style.top = `${place * HEIGHT}px`;
+  return made;
+}
+
+// Text in the row's own language and direction, isolated from what stands around it.
+function inScript(tag, row, content, kind) {
+  const { lang, rtl } = rows.facts.locales[word("locale", row)];
+  return element(tag, { class: kind, lang, dir: rtl ? "rtl" : "ltr" }, element("bdi", {}, content));
+}
+
+// ── What is being looked at, in the address ─────────────────────────────────────────────────────────────────────────
+
+const FIELDS = ["text", ...CHOICES, "fault", ...RANGES.map(([id]) => id)];
+
+function remember() {
+  const state = new URLSearchParams();
+  for (const name of FIELDS) {
+    const { value } = byId(`f-${name}`);
+    if (value !== "") state.set(name, CHOICES.includes(name) ? rows[`${name}.words`][value] ?? "" : value);
+  }
+  if (byId("f-order").value !== "rate") state.set("order", byId("f-order").value);
+  if (shown.length && (chosen || state.size)) state.set("row", shown[chosen]);
+  const wanted = state.size ? `#?${state}` : "";
+  if (wanted || location.hash.startsWith("#?")) history.replaceState(null, "", wanted || "#explorer");
+}
+
+function recall() {
+  if (!location.hash.startsWith("#?")) return false;
+  const state = new URLSearchParams(location.hash.slice(2));
+  for (const name of FIELDS) {
+    const value = state.get(name);
+    if (value === null) byId(`f-${name}`).value = "";
+    else byId(`f-${name}`).value = CHOICES.includes(name) ? rows[`${name}.words`].findIndex((one) => (one ?? "") === value) : value;
+  }
+  if (state.get("order") in ORDERS) byId("f-order").value = state.get("order");
+  refilter(Number(state.get("row") ?? NaN));
+  byId("explorer").scrollIntoView();
+  return true;
+}
+
+// ── Hands ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function fill(name, words) {
+  const select = byId(`f-${name}`);
+  select.append(element("option", { value: "" }, "all"));
+  words.forEach(([value, label]) => select.append(element("option", { value }, label)));
+  select.closest("label").hidden = words.length < (name === "fault" ? 1 : 2);
+}
+
+// Shows what a link elsewhere in the page is about: a cell, a mistake's example, a flag.
+function follow({ dataset, locale, model, id, fault }) {
+  for (const name of FIELDS) byId(`f-${name}`).value = "";
+  for (const [name, value] of Object.entries({ dataset, locale, model })) {
+    if (value !== undefined) byId(`f-${name}`).value = String(rows[`${name}.words`].indexOf(value));
+  }
+  byId("f-order").value = "rate";
+  if (fault !== undefined) byId("f-fault").value = fault;
+  refilter();
+  if (id !== undefined) choose(Math.max(0, shown.findIndex((row) => utterance(row) === id)));
+  byId("list").focus({ preventScroll: true });
+}
+
+function listen() {
+  const list = byId("list");
+  byId("filters").addEventListener("submit", (event) => event.preventDefault());
+  byId("filters").addEventListener("input", () => refilter());
+  byId("filters").addEventListener("reset", () => setTimeout(refilter));
+  list.addEventListener("scroll", drawList, { passive: true });
+  list.addEventListener("click", (event) => {
+    const found = event.target.closest(".item");
+    if (found) choose(Number(found.dataset.place));
+  });
+  list.addEventListener("keydown", (event) => {
+    const page = Math.floor(list.clientHeight / HEIGHT) - 1;
+    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -shown.length, End: shown.length };
+    if (!(event.key in steps)) return;
+    event.preventDefault();
+    choose(chosen + steps[event.key]);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, audio")) return;
+    const act = { "/": () => byId("f-text").focus(), p: playOrPause, n: () => step(1), b: () => step(-1) }[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  });
+  document.querySelectorAll("a[data-follow]").forEach((link) =>
+    link.addEventListener("click", () => follow({ ...link.closest("[data-model]")?.dataset, ...link.dataset })),
+  );
+  addEventListener("hashchange", recall);
+}
+
+async function start() {
+  rows = await unpacked("pack-rows");
+  total = rows.utterance_id.length;
+  textPlace = new Int32Array(total).fill(-1);
+  const found = await unpacked("pack-texts");
+  found.rows.values.forEach((row, place) => (textPlace[row] = place));
+  texts = found.texts;
+  for (const name of CHOICES) {
+    const words = rows[`${name}.words`].map((value, place) => [place, value ?? rows.facts.none]);
+    fill(name, words.sort(([, a], [, b]) => (a < b ? -1 : 1)));
+  }
+  const faults = [...new Set(rows["faults.words"].flatMap((some) => some.split("\n")))].filter(Boolean).sort();
+  fill("fault", faults.length ? [["any", "any"], ...faults.map((one) => [one, one])] : []);
+  byId("explore").hidden = false;
+  listen();
+  if (!recall()) refilter();
+  byId("explore").dataset.ready = "rows";
+  await readSessions();
+  byId("explore").dataset.ready = "all";
+  foldAhead();
+}
