@@ -203,6 +203,10 @@ class _Connection(asyncio.Protocol):
 
     def _answer(self, request: Request) -> None:
         """Answer the one HTTP request of this connection."""
+        if self._ws.eof_sent:
+            # What came right behind the request has already broken the protocol.
+            self.abort()
+            return
         service = self._service
         path, _, query = request.path.partition("?")
         route = endpoint.route(path)

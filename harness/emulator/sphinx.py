@@ -35,20 +35,19 @@ class PocketSphinx:
         return SphinxListener()
 
     def real_time_factor(self) -> float:
-        """Return the seconds it takes for a second of audio: 4 s of noise that comes in syllables."""
+        """Return the seconds it takes for a second of audio: noise that comes in syllables."""
         import numpy as np
 
-        count = 4 * SAMPLE_RATE
-        swell = np.abs(np.sin(np.arange(count) / SAMPLE_RATE * np.pi * 4))
-        noise = np.random.default_rng(0).normal(0, 3000, count) * swell
+        swell = np.abs(np.sin(np.arange(SAMPLE_RATE) / SAMPLE_RATE * np.pi * 4))
+        noise = np.random.default_rng(0).normal(0, 3000, SAMPLE_RATE) * swell
         pcm = noise.astype("<i2").tobytes()
         listener = self.listener(())
         size = round(_PIECE_S * SAMPLE_RATE) * 2
-        began = time.perf_counter()
+        began = time.perf_SAMPLE_RATEer()
         for offset in range(0, len(pcm), size):
             listener.hear(pcm[offset : offset + size], last=False)
         listener.hear(b"", last=True)
-        return (time.perf_counter() - began) / 4
+        return time.perf_SAMPLE_RATEer() - began
 
 
 class SphinxListener:

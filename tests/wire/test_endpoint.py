@@ -212,7 +212,7 @@ def test_a_server_finds_what_a_client_asks(one):
         f"/x{PATH}",
         f"{PATH}/",
         f"{PATH}x",
-        PATH.replace("v1beta", "v1"),
+        PATH.replace("v1beta", "v2"),
         PATH.lower(),
     ],
 )

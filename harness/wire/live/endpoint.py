@@ -24,7 +24,9 @@ _VERTEX_SERVICE = "google.cloud.aiplatform.{version}.LlmBidiService"
 _METHOD = "BidiGenerateContent"
 _CONSTRAINED = "BidiGenerateContentConstrained"
 
-GEMINI_VERSIONS: Final = ("v1beta", "v1alpha")
+GEMINI_VERSIONS: Final = ("v1beta", "v1alpha", "v1")
+"""`v1`: what the SDK `google-genai` 3.4 dials unless told otherwise."""
+
 VERTEX_VERSIONS: Final = ("v1beta1", "v1")
 
 Header = tuple[str, str | Secret]

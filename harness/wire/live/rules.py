@@ -121,10 +121,10 @@ _LATER_VALUES: dict[_Place, frozenset[str]] = {
 _VERTEX_ONLY: frozenset[_Place] = frozenset(
     {(Setup, "explicit_vad_signal"), (SessionResumptionConfig, "transparent")}
 )
-_NOT_IN_V1BETA: frozenset[_Place] = frozenset(
+_V1ALPHA_ONLY: frozenset[_Place] = frozenset(
     {(Setup, "proactivity"), (GenerationConfig, "enable_affective_dialog")}
 )
-"""On the Developer API these need v1alpha (capabilities guide); that v1beta does not know the names is uncertain."""
+"""On the Developer API these need v1alpha (capabilities guide); that the others do not know the names is uncertain."""
 
 
 def check_names(message: ClientMessage, route: Route, era: Era) -> None:
@@ -151,7 +151,7 @@ def _has_field(place: _Place, route: Route, era: Era) -> bool:
     return not (
         (era == "guide" and place in _LATER)
         or (route.platform == "gemini" and place in _VERTEX_ONLY)
-        or (route.platform == "gemini" and route.version == "v1beta" and place in _NOT_IN_V1BETA)
+        or (route.platform == "gemini" and route.version != "v1alpha" and place in _V1ALPHA_ONLY)
     )
 
 

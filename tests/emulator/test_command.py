@@ -1,0 +1,129 @@
+"""`harness emulate` as a process: the line it prints, how it ends, and that it leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.wall
+
+
+@contextlib.contextmanager
+def emulator(*options, **more):
+    """Give a running emulator's process and what it printed."""
+    command = [sys.executable, "-m", "harness", "emulate", "--port", "0", *options]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, stderr=subprocess.PIPE, **more
+    )
+    try:
+        yield process, json.loads(process.stdout.readline() or b"{}")
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def children(pid):
+    """Return the processes that `pid` has started, by the kernel's own list."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(one) for one in listed.split()]
+
+
+def test_one_line_says_that_it_is_ready():
+    """It prints one line of JSON with its URL, and listens there and nowhere but on loopback."""
+    with emulator("--ear", "scripted") as (_, told):
+        host, port = told["url"].removeprefix("ws://").split(":")
+        assert "127.0.0.1" == host
+        with urllib.request.urlopen(f"http://{host}:{port}/") as answer:
+            assert "scripted" == json.load(answer)["ear"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it(how):
+    """SIGINT and SIGTERM end it with exit code 0 and without a word."""
+    with emulator("--ear", "scripted") as (process, _):
+        process.send_signal(how)
+        assert 0 == process.wait(10)
+        assert b"" == process.stderr.read()
+        assert b"" == process.stdout.read()
+
+
+def test_it_ends_with_its_standard_input():
+    """With --exit-with-stdin it ends when whoever started it does."""
+    with emulator("--ear", "scripted", "--exit-with-stdin") as (process, _):
+        process.stdin.close()
+        assert 0 == process.wait(10)
+        process.stdin = None
+
+
+def test_a_port_in_use_is_named():
+    """A port that is taken is exit 3, and the message names it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "harness", "emulate", "--ear", "scripted", "--port", port]
+        done = subprocess.run(command, capture_output=True, timeout=30, check=False)
+    assert 3 == done.returncode
+    assert port in done.stderr.decode()
+    assert b"" == done.stdout
+
+
+@pytest.mark.parametrize(
+    "options, code, words",
+    [
+        (["--ear", "wisper"], 2, "whisper"),
+        (["--ear", "scripted:/none.json"], 3, "/none.json"),
+        (["--ear-language", "xx", "--ear", "scripted"], 2, "xx"),
+        (["--port", "70000"], 2, "70000"),
+        (["--era", "stone"], 2, "guide"),
+    ],
+)
+def test_what_is_typed_wrong_is_named(options, code, words):
+    """A wrong option is exit 2, a file that is none exit 3, and the message says which and what there is."""
+    command = [sys.executable, "-m", "harness", "emulate", *options]
+    done = subprocess.run(command, capture_output=True, timeout=30, check=False)
+    assert code == done.returncode
+    assert words in done.stderr.decode()
+
+
+@pytest.mark.ear
+def test_weights_that_are_none_are_named(tmp_path):
+    """A folder without a model is exit 3 and named, though it is the other process that would load it."""
+    command = [sys.executable, "-m", "harness", "emulate", "--ear", f"whisper:{tmp_path}"]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    assert 3 == done.returncode
+    assert str(tmp_path) in done.stderr.decode()
+
+
+@pytest.mark.ear
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux' list of children")
+@pytest.mark.parametrize("how", ["stdin", "kill"])
+def test_no_process_is_left_behind(how):
+    """However it ends, killed outright included, the process that hears ends too."""
+    with emulator("--ear", "pocketsphinx", "--exit-with-stdin") as (process, told):
+        assert told["ear"].startswith("pocketsphinx")
+        assert told["sessions"] >= 1
+        (ear,) = children(process.pid)
+        waits = os.pidfd_open(ear)
+        if how == "stdin":
+            process.stdin.close()
+            process.stdin = None
+        else:
+            process.kill()
+        process.wait(10)
+
+        async def ended():
+            gone = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().add_reader(waits, lambda: gone.done() or gone.set_result(1))
+            await asyncio.wait_for(gone, 10)
+
+        asyncio.run(ended())
+        os.close(waits)

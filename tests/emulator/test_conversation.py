@@ -1,0 +1,680 @@
+"""One session as the service holds it, in virtual time: what comes in which order, and what it costs."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from harness.clock import run_virtual
+from harness.emulator.context import Handles, text_tokens
+from harness.emulator.conversation import Manners
+from harness.emulator.ears import EarLostError
+from harness.emulator.scripted import Line, Scripted
+from harness.emulator.turns import Appetite
+from harness.wire.live import codec
+from tests.emulator.memory import MANUAL, VERTEX, Call, Emulator, kind, script
+from tests.emulator.signals import burst, hush
+
+TURN = ["heard", "heard", "reply", "generationComplete", "turnComplete"]
+
+
+def told(scene):
+    """Return what `scene`, a coroutine function, makes of a call, in virtual time."""
+    return run_virtual(scene())
+
+
+async def spoken(call, pcm=None, **setup):
+    """Set up, speak one marked turn, and wait for all that follows."""
+    call.set_up(**MANUAL | setup)
+    call.signal("activityStart")
+    call.speak(burst(1.0) if pcm is None else pcm)
+    call.signal("activityEnd")
+    await asyncio.sleep(5)
+    return call
+
+
+# ── order ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_marked_turn_is_transcribed_and_repeated():
+    """Setup, transcription, reply, end of generation, end of turn with its bill: in this order, all binary JSON."""
+
+    async def scene():
+        return await spoken(Call(script(" hello", " world")))
+
+    call = told(scene)
+    assert ["setupComplete", *TURN] == call.story
+    assert [" hello", " world"] == call.texts("input")
+    assert "hello world" == "".join(call.texts("reply"))
+    assert b'{\n  "setupComplete": {}\n}\n' == call.frames[0]
+    assert call.closed is None
+
+
+def test_every_frame_reads_back_as_it_was_meant():
+    """What is sent is what the codec reads, and re-encodes to the same bytes."""
+
+    async def scene():
+        return await spoken(Call(), sessionResumption={})
+
+    for frame in told(scene).frames:
+        assert frame == codec.encode_server(codec.decode_server(frame))
+
+
+def test_fragments_come_when_the_ear_gives_them():
+    """Each fragment is sent when it is heard, and the reply begins only after the last."""
+
+    async def scene():
+        return await spoken(Call(script(" a", " b", " c", delay_s=0.5, every_s=0.25)))
+
+    call = told(scene)
+    times = [t for t, message in call.heard if kind(message) == "heard"]
+    assert [0.5, 0.75, 1.0] == pytest.approx(times)
+    assert 1.05 == pytest.approx(next(t for t, message in call.heard if kind(message) == "reply"))
+
+
+def test_a_long_reply_comes_in_parts():
+    """A reply of many words is several modelTurns, which concatenate to it."""
+    words = " ".join(f"word{n}" for n in range(12))
+
+    async def scene():
+        return await spoken(Call(script(f" {words}")))
+
+    parts = told(scene).texts("reply")
+    assert 3 == len(parts)
+    assert words == "".join(parts)
+
+
+def test_a_turn_of_silence_brings_nothing():
+    """A window without speech is answered by no frame at all."""
+
+    class Deaf(Scripted):
+        appetite = Appetite(piece_s=None)
+
+    async def scene():
+        return await spoken(Call(Deaf()), hush(2.0))
+
+    assert ["setupComplete"] == told(scene).story
+
+
+def test_without_transcription_there_is_a_reply_alone():
+    """Nobody asked for inputAudioTranscription, so none is sent."""
+
+    async def scene():
+        return await spoken(Call(), inputAudioTranscription=None)
+
+    assert ["setupComplete", "reply", "generationComplete", "turnComplete"] == told(scene).story
+
+
+def test_a_transcription_model_does_not_reply():
+    """A dedicated transcription model transcribes, asked or not, and says nothing."""
+
+    async def scene():
+        return await spoken(
+            Call(), model="models/gemini-3.5-transcribe-live", inputAudioTranscription=None
+        )
+
+    assert [
+        "setupComplete",
+        "heard",
+        "heard",
+        "generationComplete",
+        "turnComplete",
+    ] == told(scene).story
+
+
+def test_the_reply_is_no_longer_than_asked():
+    """`maxOutputTokens` cuts the reply, at four characters a token."""
+
+    async def scene():
+        return await spoken(
+            Call(script(" one two three four five")),
+            generationConfig={"responseModalities": ["TEXT"], "maxOutputTokens": 2},
+        )
+
+    call = told(scene)
+    assert "one two " == "".join(call.texts("reply"))
+    assert 2 == call.usage[0]["responseTokenCount"]
+
+
+# ── automatic detection ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_pauses_divide_turns_under_automatic_detection():
+    """Two utterances with a second between them are two turns, each answered, without any signal."""
+
+    async def scene():
+        call = Call()
+        call.set_up()
+        await call.stream(hush(0.5) + burst(1.0) + hush(1.2) + burst(1.0) + hush(1.2))
+        return call
+
+    assert ["setupComplete", *TURN, *TURN] == told(scene).story
+
+
+def test_the_end_of_the_stream_ends_the_turn():
+    """The signal audioStreamEnd flushes at once what the silence would have ended later; audio may follow."""
+
+    async def scene():
+        call = Call()
+        call.set_up()
+        await call.stream(burst(1.0))
+        before = call.loop.time()
+        call.signal("audioStreamEnd")
+        await asyncio.sleep(1)
+        first = next(t for t, message in call.heard if kind(message) == "heard") - before
+        await call.stream(burst(1.0))
+        call.signal("audioStreamEnd")
+        await asyncio.sleep(1)
+        return call, first
+
+    call, first = told(scene)
+    assert ["setupComplete", *TURN, *TURN] == call.story
+    assert first < 0.1
+
+
+def test_marked_pauses_do_not_divide_a_turn():
+    """With manual activity a turn lasts to its end, whatever its pauses; a second pair is a second turn."""
+
+    async def scene():
+        call = Call()
+        call.set_up(**MANUAL)
+        for _ in range(2):
+            call.signal("activityStart")
+            await call.stream(burst(1.0) + hush(2.0) + burst(1.0))
+            call.signal("activityEnd")
+            await asyncio.sleep(1)
+        return call
+
+    assert ["setupComplete", *TURN, *TURN] == told(scene).story
+
+
+def test_audio_outside_a_marked_turn_is_dropped():
+    """Before activityStart and after activityEnd nothing is heard and nothing is billed."""
+
+    async def scene():
+        call = Call()
+        call.set_up(**MANUAL)
+        call.speak(burst(10.0))
+        call.signal("activityStart")
+        call.speak(burst(1.0))
+        call.signal("activityEnd")
+        call.speak(burst(10.0))
+        await asyncio.sleep(1)
+        return call
+
+    (usage,) = told(scene).usage
+    assert [{"modality": "AUDIO", "tokenCount": 25}] == usage["promptTokensDetails"]
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 24_000, 44_100, 48_000])
+def test_any_declared_rate_is_heard(rate):
+    """A second of speech is a second, at whatever rate it was declared."""
+
+    async def scene():
+        call = Call(Scripted())
+        call.set_up(**MANUAL)
+        call.signal("activityStart")
+        await call.stream(burst(2.0, rate=rate), rate=rate)
+        call.signal("activityEnd")
+        await asyncio.sleep(1)
+        return call
+
+    call = told(scene)
+    assert " 2.0 seconds of audio" == "".join(call.texts("input"))
+    assert 50 == call.usage[0]["promptTokenCount"]
+
+
+# ── interruption ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+CHATTY = " ".join(["word"] * 200)
+
+
+async def interrupted(**setup):
+    """Speak a second time while the first reply is being given."""
+    call = Call(script(CHATTY))
+    call.set_up(**setup)
+    await call.stream(burst(1.0) + hush(0.9))
+    await call.stream(burst(0.5) + hush(0.9))
+    await asyncio.sleep(8)
+    return call
+
+
+def test_speech_interrupts_the_reply():
+    """Who speaks into a reply cuts it: `interrupted`, then `turnComplete` with its bill, no generationComplete."""
+    call = told(interrupted)
+    cut = call.story.index("interrupted")
+    assert {"reply"} == set(call.story[2:cut])
+    assert 2 < cut < 30
+    assert "turnComplete" == call.story[cut + 1]
+    assert ["generationComplete", "turnComplete"] == call.story[-2:]
+    assert "turnComplete" not in call.story[:cut]
+    assert call.usage[0]["responseTokenCount"] < call.usage[1]["responseTokenCount"]
+
+
+def test_no_interruption_when_so_asked():
+    """With NO_INTERRUPTION the reply goes on to its end."""
+    config = {"realtimeInputConfig": {"activityHandling": "NO_INTERRUPTION"}}
+    call = told(lambda: interrupted(**config))
+    assert "interrupted" not in call.story
+    assert 2 == call.story.count("generationComplete")
+
+
+def test_content_always_interrupts():
+    """A clientContent cuts a running reply, whatever the activity handling."""
+
+    async def scene():
+        call = Call(script(CHATTY))
+        await spoken_quickly(call)
+        await asyncio.sleep(0.5)
+        call.say({"clientContent": {"turns": [{"role": "user", "parts": [{"text": "and now?"}]}]}})
+        await asyncio.sleep(3)
+        return call
+
+    async def spoken_quickly(call):
+        config = MANUAL["realtimeInputConfig"] | {"activityHandling": "NO_INTERRUPTION"}
+        call.set_up(realtimeInputConfig=config)
+        call.signal("activityStart")
+        call.speak(burst(1.0))
+        call.signal("activityEnd")
+
+    call = told(scene)
+    assert ["interrupted", "turnComplete"] == call.story[-2:]
+
+
+# ── text ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_text_turns_are_repeated():
+    """The last turn of the user is repeated once the content is complete; nothing happens before."""
+
+    async def scene():
+        call = Call()
+        call.set_up()
+        turns = [{"role": "user", "parts": [{"text": "How warm is it?"}]}]
+        call.say({"clientContent": {"turns": turns}})
+        await asyncio.sleep(1)
+        silent = list(call.story)
+        call.say({"clientContent": {"turns": turns, "turnComplete": True}})
+        await asyncio.sleep(1)
+        return call, silent
+
+    call, silent = told(scene)
+    assert ["setupComplete"] == silent
+    assert ["setupComplete", "reply", "generationComplete", "turnComplete"] == call.story
+    assert ["How warm is it?"] == call.texts("reply")
+    assert 2 * text_tokens("How warm is it?") == call.usage[0]["promptTokenCount"]
+
+
+def test_realtime_text_is_a_turn_or_part_of_one():
+    """Realtime text is answered by itself; inside a marked turn it belongs to that turn."""
+
+    async def scene():
+        call = Call(script(" spoken"))
+        call.set_up(**MANUAL)
+        call.say({"realtimeInput": {"text": "written"}})
+        await asyncio.sleep(1)
+        call.signal("activityStart")
+        call.say({"realtimeInput": {"text": "written"}})
+        call.speak(burst(1.0))
+        call.signal("activityEnd")
+        await asyncio.sleep(1)
+        return call
+
+    assert ["written", "written spoken"] == told(scene).texts("reply")
+
+
+# ── usage ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_usage_counts_seconds_and_text():
+    """Audio is seconds times the rate, text a token for four characters; the total is their sum."""
+
+    async def scene():
+        call = Call(script(" hello world"), manners=Manners(audio_tokens_per_s=32))
+        return await spoken(
+            call, burst(2.5), systemInstruction={"parts": [{"text": "Repeat after me."}]}
+        )
+
+    assert [
+        {
+            "promptTokenCount": 4 + 80,
+            "responseTokenCount": 3,
+            "totalTokenCount": 87,
+            "promptTokensDetails": [
+                {"modality": "TEXT", "tokenCount": 4},
+                {"modality": "AUDIO", "tokenCount": 80},
+            ],
+            "responseTokensDetails": [{"modality": "TEXT", "tokenCount": 3}],
+        }
+    ] == told(scene).usage
+
+
+def test_the_prompt_grows_with_the_context():
+    """Each turn is billed for all that came before it: its audio and the replies."""
+
+    async def scene():
+        call = Call(script(" hello world"))
+        await spoken(call, burst(1.0))
+        for _ in range(2):
+            call.signal("activityStart")
+            call.speak(burst(1.0))
+            call.signal("activityEnd")
+            await asyncio.sleep(1)
+        return call
+
+    assert [25, 25 + 3 + 25, 25 + 3 + 25 + 3 + 25] == [
+        one["promptTokenCount"] for one in told(scene).usage
+    ]
+
+
+def test_vertex_names_its_own():
+    """On Vertex AI's path the response's tokens are candidates."""
+
+    async def scene():
+        model = "projects/p/locations/l/publishers/google/models/gemini-live-2.5-flash"
+        return await spoken(Call(path=VERTEX), model=model)
+
+    (usage,) = told(scene).usage
+    assert {"candidatesTokenCount", "candidatesTokensDetails"} < usage.keys()
+    assert not any(name.startswith("response") for name in usage)
+
+
+def test_nothing_is_counted_as_zero():
+    """What is zero is left out, as proto JSON does."""
+
+    async def scene():
+        return await spoken(Call(script("")))
+
+    (usage,) = told(scene).usage
+    assert {"promptTokenCount", "totalTokenCount", "promptTokensDetails"} == usage.keys()
+
+
+# ── resumption and the end ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_handles_come_after_every_turn():
+    """Asked for, a handle is issued at the start and after every turn, and none is valid while it generates."""
+
+    async def scene():
+        return await spoken(Call(), sessionResumption={})
+
+    call = told(scene)
+    assert ["setupComplete", "handle", "heard", "heard", "no handle"] == call.story[:5]
+    assert ["turnComplete", "handle"] == call.story[-2:]
+    assert 2 == len(set(call.handles))
+
+
+def test_a_resumed_session_remembers():
+    """A handle brings the context back, so the next bill counts what came before."""
+
+    async def scene():
+        handles = Handles()
+        first = await spoken(Call(handles=handles), sessionResumption={})
+        first.conversation.gone()
+        second = Call(handles=handles)
+        await spoken(second, sessionResumption={"handle": first.handles[-1]})
+        return first, second
+
+    first, second = told(scene)
+    (before,), (after,) = first.usage, second.usage
+    assert before["totalTokenCount"] + 25 == after["promptTokenCount"]
+
+
+@pytest.mark.parametrize(
+    "model, handle, closed",
+    [
+        ("models/gemini-live-2.5-flash-preview", "nonsense", 1008),
+        ("models/gemini-2.0-flash-live-001", None, 1007),
+    ],
+)
+def test_a_handle_that_fits_nothing_is_refused(model, handle, closed):
+    """An unknown handle, or one of another model, ends the session as the service does."""
+
+    async def scene():
+        handles = Handles()
+        first = await spoken(Call(handles=handles), sessionResumption={})
+        second = Call(handles=handles)
+        second.set_up(model=model, sessionResumption={"handle": handle or first.handles[-1]})
+        return second
+
+    call = told(scene)
+    assert closed == call.closed[0]
+    assert [] == call.story
+
+
+def test_the_connection_ends_after_a_warning():
+    """A goAway says how long is left; who does not go is cut off with the service's words."""
+
+    async def scene():
+        call = Call(manners=Manners(connection_s=20, go_away_lead_s=5))
+        call.set_up()
+        await asyncio.sleep(30)
+        return call
+
+    call = told(scene)
+    assert [(15.0, {"goAway": {"timeLeft": "5s"}})] == call.heard[1:]
+    assert 1008 == call.closed[0]
+    assert call.closed[1].startswith("Connection aborted because the client failed to close")
+    assert 123 == len(call.closed[1].encode())
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_session_ends_unless_compressed(compressed):
+    """Without context-window compression a session is limited, over its connections."""
+
+    async def scene():
+        handles = Handles()
+        more = {"contextWindowCompression": {"slidingWindow": {}}} if compressed else {}
+        manners = Manners(connection_s=1000, session_s=100)
+        first = Call(handles=handles, manners=manners)
+        first.set_up(sessionResumption={}, **more)
+        await asyncio.sleep(60)
+        first.signal("audioStreamEnd")
+        first.say({"clientContent": {"turns": [], "turnComplete": True}})
+        await asyncio.sleep(1)
+        first.conversation.gone()
+        second = Call(handles=handles, manners=manners)
+        second.set_up(sessionResumption={"handle": first.handles[-1]}, **more)
+        await asyncio.sleep(60)
+        return second
+
+    assert (None if compressed else 1011) == (told(scene).closed or [None])[0]
+
+
+def test_a_picture_shortens_the_session():
+    """With video a session lasts two minutes, and pictures are billed."""
+
+    async def scene():
+        call = Call()
+        call.set_up()
+        call.say({"realtimeInput": {"video": {"mimeType": "image/jpeg", "data": "AAAA"}}})
+        call.say({"realtimeInput": {"text": "what is it?"}})
+        await asyncio.sleep(119)
+        assert call.closed is None
+        await asyncio.sleep(2)
+        return call
+
+    call = told(scene)
+    assert {"modality": "VIDEO", "tokenCount": 258} in call.usage[0]["promptTokensDetails"]
+    assert (1011, "Deadline expired before operation could complete.") == call.closed
+
+
+# ── refusals ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("config", [{"responseModalities": ["AUDIO"]}, {}])
+def test_speech_output_is_refused(config):
+    """There is no voice, so AUDIO, which is also the default, is refused with the service's own words."""
+
+    async def scene():
+        call = Call()
+        call.set_up(generationConfig=config)
+        return call
+
+    code, reason = told(scene).closed
+    assert 1007 == code
+    assert reason.startswith(
+        "The requested combination of response modalities (AUDIO) is not supported"
+    )
+
+
+@pytest.mark.parametrize(
+    "frame, code, words",
+    [
+        ('{"realtimeInput":{"text":"hi"}}', 1007, "setup must be the first"),
+        ("{}", 1007, ""),
+        ("nonsense", 1007, "Invalid JSON payload"),
+        (b"\xff\xfe\x00", 1007, "Invalid JSON payload"),
+        ("[" * 100_000, 1007, "Invalid JSON payload"),
+        ('{"setup":{"model":"models/none"}}', 1008, "models/none is not found"),
+    ],
+)
+def test_a_bad_first_frame_ends_the_session(frame, code, words):
+    """What is no setup is refused with the service's code and words, once."""
+
+    async def scene():
+        call = Call()
+        call.conversation.received(frame)
+        call.conversation.received(frame)
+        return call
+
+    closed = told(scene).closed
+    assert code == closed[0]
+    assert closed[1].startswith(words)
+
+
+def test_who_never_sets_up_is_closed():
+    """Without a setup the connection ends by itself."""
+
+    async def scene():
+        call = Call(manners=Manners(setup_s=30))
+        await asyncio.sleep(31)
+        return call
+
+    assert 1011 == told(scene).closed[0]
+
+
+class BrokenEar(Scripted):
+    """An ear whose process dies."""
+
+    def listen(self, languages=()):
+        class Listening:
+            async def hear(self, pcm, *, last):
+                yield " half a"
+                raise EarLostError("the recogniser died")
+
+            def leave(self):
+                pass
+
+        return Listening()
+
+
+def test_a_lost_ear_is_an_internal_error():
+    """When the recogniser dies its sessions are closed as the service closes them, after what was already said."""
+
+    async def scene():
+        return await spoken(Call(BrokenEar()))
+
+    call = told(scene)
+    assert (1011, "Internal error encountered.") == call.closed
+    assert ["setupComplete", "heard"] == call.story
+
+
+def test_nobody_is_heard_after_they_have_gone():
+    """A client that leaves stops the work on what it said, and its ear is told."""
+    left = []
+
+    class Watched(Scripted):
+        def listen(self, languages=()):
+            listening = super().listen(languages)
+            listening.leave = lambda: left.append(True)
+            return listening
+
+    async def scene():
+        call = Call(Watched({"*": Line(fragments=[" late"], delay_s=10)}))
+        call.set_up(**MANUAL)
+        call.signal("activityStart")
+        call.speak(burst(1.0))
+        call.signal("activityEnd")
+        await asyncio.sleep(1)
+        call.conversation.gone()
+        await asyncio.sleep(20)
+        return call
+
+    call = told(scene)
+    assert ["setupComplete"] == call.story
+    assert [True] == left
+    assert call.closed is None
+
+
+def test_a_client_far_ahead_of_the_ear_is_held():
+    """Audio that the ear cannot follow is not read any more, until it has caught up by half."""
+
+    class Slow(Scripted):
+        def listen(self, languages=()):
+            class Listening:
+                async def hear(self, pcm, *, last):
+                    await asyncio.sleep(len(pcm) / 32_000)
+                    yield ""
+
+                def leave(self):
+                    pass
+
+            return Listening()
+
+    async def scene():
+        call = Call(Slow())
+        call.set_up(**MANUAL)
+        call.signal("activityStart")
+        for _ in range(100):
+            call.speak(burst(1.0))
+        await asyncio.sleep(200)
+        return call
+
+    assert [True, False] == told(scene).holds
+
+
+def test_language_hints_reach_the_ear():
+    """`languageCodes`, where the model's era has them, are what the ear listens for."""
+    asked = []
+
+    class Hinted(Scripted):
+        def listen(self, languages=()):
+            asked.append(languages)
+            return super().listen(languages)
+
+    async def scene():
+        call = Call(Hinted())
+        call.set_up(
+            model="models/gemini-3.5-transcribe-live",
+            inputAudioTranscription={"languageCodes": ["pl-PL", "de-DE"]},
+        )
+        Call(Hinted()).set_up()
+
+    told(scene)
+    assert [("pl", "de"), ()] == asked
+
+
+# ── with the client ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("turns", ["manual", "auto"])
+@pytest.mark.parametrize("pace", [1.0, 0.0])
+def test_our_client_gets_its_transcript(turns, pace):
+    """The whole client against the whole conversation, in virtual time: the transcript is what the ear heard."""
+    from dataclasses import replace
+
+    from harness.audio.clip import AudioClip, MemoryPcm
+    from harness.trace import hypothesis
+    from tests.session.memory import assignment, drive
+
+    async def scene():
+        todo = assignment(turns=turns, pace=pace)
+        clip = AudioClip(pcm=MemoryPcm(hush(0.3) + burst(2.0) + hush(0.2)))
+        return await drive(Emulator(script(" hello", " world")), replace(todo, clip=clip))
+
+    ending, trace = run_virtual(scene())
+    assert "ok" == ending.outcome
+    assert "hello world" == hypothesis(trace, "input").text
+    assert trace.header.emulator == "test; scripted"

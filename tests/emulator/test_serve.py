@@ -1,0 +1,348 @@
+"""The emulator's sockets, with another library's client as the peer; and with peers that are none."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import random
+import socket
+import struct
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
+
+from harness import __version__
+from harness.emulator import serve
+from harness.emulator.conversation import Manners
+from harness.emulator.serve import Service, listen, stop
+from harness.errors import InputError
+from tests.emulator.memory import GEMINI, MANUAL, MODEL, VERTEX, kind, script
+from tests.emulator.signals import burst
+
+pytestmark = pytest.mark.wall
+
+KEY = {"x-goog-api-key": "anything"}
+SETUP = {
+    "setup": {
+        "model": MODEL,
+        "generationConfig": {"responseModalities": ["TEXT"]},
+        "inputAudioTranscription": {},
+    }
+    | MANUAL
+}
+
+
+@contextlib.asynccontextmanager
+async def serving(**options):
+    """Give a service that listens on loopback, and its port."""
+    service = Service(**{"ear": script(" hello", " world"), "sessions": 100} | options)
+    server = await listen(service, "127.0.0.1", 0)
+    try:
+        yield service, server.sockets[0].getsockname()[1]
+    finally:
+        await stop(service, [server])
+
+
+def dial(port, path=GEMINI, headers=KEY, **options):
+    """Open a WebSocket as an independent client does."""
+    return connect(
+        f"ws://127.0.0.1:{port}{path}", additional_headers=headers, proxy=None, **options
+    )
+
+
+async def turn(ws, pcm=None):
+    """Hold one marked turn and return the server's messages up to its end."""
+    await ws.send(json.dumps(SETUP))
+    audio = base64.b64encode(burst(0.5) if pcm is None else pcm).decode()
+    blob = {"mimeType": "audio/pcm;rate=16000", "data": audio}
+    await ws.send(json.dumps({"realtimeInput": {"activityStart": {}}}))
+    await ws.send(json.dumps({"realtimeInput": {"audio": blob}}))
+    await ws.send(json.dumps({"realtimeInput": {"activityEnd": {}}}).encode())
+    told = []
+    async for frame in ws:
+        assert isinstance(frame, bytes)
+        told.append(json.loads(frame))
+        if told[-1].get("serverContent", {}).get("turnComplete"):
+            return told
+    raise AssertionError("the turn never ended")
+
+
+STORY = ["setupComplete", "heard", "heard", "reply", "generationComplete", "turnComplete"]
+
+
+async def test_a_session_over_a_socket():
+    """Another library's client gets the turn in binary frames, an answer that says EMULATOR, and no compression."""
+    async with serving() as (service, port), dial(port) as ws:
+        assert f"{__version__}; scripted" == ws.response.headers["X-Live-Emulator"]
+        assert "Sec-WebSocket-Extensions" not in ws.response.headers
+        assert STORY == [kind(one) for one in await turn(ws)]
+        assert 1 == service.open_sessions
+
+
+@pytest.mark.parametrize(
+    "path, headers, status",
+    [
+        ("/ws/nonsense", KEY, 404),
+        ("/", KEY, 404),
+        (VERTEX, {}, 401),
+        (VERTEX, {"Authorization": "Bearer invalid"}, 401),
+    ],
+)
+async def test_the_door_refuses_with_http(path, headers, status):
+    """An unknown path is 404, Vertex AI without a token 401, and even then the answer says what it is."""
+    async with serving() as (_, port):
+        with pytest.raises(InvalidStatus) as refused:
+            await dial(port, path, headers).__aenter__()
+    assert status == refused.value.response.status_code
+    assert "X-Live-Emulator" in refused.value.response.headers
+
+
+@pytest.mark.parametrize(
+    "path, headers, code",
+    [
+        (GEMINI, {}, 1008),
+        (GEMINI, {"x-goog-api-key": "invalid"}, 1007),
+        (f"{GEMINI}?key=invalid", {}, 1007),
+        (f"{GEMINI}Constrained?access_token=nonsense", {}, 1007),
+    ],
+)
+async def test_a_bad_key_is_told_by_a_close(path, headers, code):
+    """The Developer API takes the upgrade and closes at once; a close code tells what is wrong."""
+    async with serving() as (_, port), dial(port, path, headers) as ws:
+        with pytest.raises(ConnectionClosedError) as closed:
+            await ws.recv()
+    assert code == closed.value.rcvd.code
+
+
+@pytest.mark.parametrize(
+    "path, headers",
+    [
+        (f"/{GEMINI}", KEY),
+        (f"{GEMINI}?key=anything", {}),
+        (f"{GEMINI}Constrained?access_token=auth_tokens/x", {}),
+        (GEMINI.replace("v1beta", "v1alpha"), KEY),
+        (VERTEX, {"Authorization": "Bearer x"}),
+    ],
+)
+async def test_every_way_in_is_open(path, headers):
+    """Key by header or query, token, bearer, a doubled slash: all reach a session."""
+    async with serving() as (_, port), dial(port, path, headers) as ws:
+        await ws.send(json.dumps({"setup": {"model": "models/none"}}))
+        with pytest.raises(ConnectionClosedError, match="not found"):
+            await ws.recv()
+
+
+async def test_one_session_too_many_is_refused_for_quota():
+    """When all places are taken an upgrade is answered 429; a place that is left is given again."""
+    async with serving(sessions=1) as (service, port):
+        async with dial(port) as ws:
+            await turn(ws)
+            with pytest.raises(InvalidStatus, match="429"):
+                await dial(port).__aenter__()
+        assert 1 == service.refused
+        async with dial(port) as ws:
+            assert STORY == [kind(one) for one in await turn(ws)]
+
+
+async def test_the_first_can_be_refused():
+    """For tests of clients: the first upgrades are refused for quota whatever is free."""
+    async with serving(refuse_first=2) as (_, port):
+        for _ in range(2):
+            with pytest.raises(InvalidStatus, match="429"):
+                await dial(port).__aenter__()
+        async with dial(port):
+            pass
+
+
+async def test_it_tells_its_state():
+    """`GET /` shows who hears, how many sessions are open and how many may be."""
+    async with serving() as (_, port), dial(port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert {
+        "emulator": __version__,
+        "ear": "scripted",
+        "sessions": 1,
+        "capacity": 100,
+        "served": 1,
+        "refused": 0,
+    } == json.loads(body)
+
+
+async def test_a_message_in_fragments_is_one_message():
+    """A client may divide its messages into frames, in the midst of a character."""
+    async with serving() as (_, port), dial(port) as ws:
+        await ws.send([part.encode() for part in json.dumps(SETUP)])
+        assert {"setupComplete": {}} == json.loads(await ws.recv())
+
+
+async def test_a_message_too_big_is_refused(monkeypatch):
+    """A message over the limit ends the session with 1009 and nothing else."""
+    monkeypatch.setattr(serve, "MAX_MESSAGE_BYTES", 10_000)
+    async with serving() as (_, port), dial(port) as ws:
+        await ws.send("x" * 20_000)
+        with pytest.raises(ConnectionClosedError) as closed:
+            await ws.recv()
+        assert 1009 == closed.value.rcvd.code
+
+
+async def test_who_says_nothing_is_dropped(monkeypatch):
+    """A connection that never asks for anything ends after a while."""
+    monkeypatch.setattr(serve, "UPGRADE_S", 0.2)
+    async with serving() as (service, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        assert b"" == await reader.read()
+        writer.close()
+        assert not service.connections
+
+
+async def test_a_goodbye_is_a_goodbye():
+    """A client that closes is answered with its own code, and the session is over."""
+    async with serving() as (service, port):
+        ws = await dial(port)
+        await turn(ws)
+        await ws.close(1000)
+        assert (1000, 1000) == (ws.close_code, ws.protocol.close_rcvd.code)
+        await all_gone(service)
+
+
+async def all_gone(service):
+    """Wait until every connection is over."""
+    if service.connections:
+        await asyncio.wait([one.lost for one in service.connections], timeout=20)
+    assert not service.connections
+    assert 0 == service.open_sessions
+
+
+async def test_when_it_stops_it_says_so():
+    """A server that stops closes its sessions with 1001."""
+    async with serving() as (service, _):
+        server = await listen(service, "127.0.0.1", 0)
+        ws = await dial(server.sockets[0].getsockname()[1])
+        await turn(ws)
+        await stop(service, [server])
+        with pytest.raises(ConnectionClosed):
+            await ws.recv()
+        assert 1001 == ws.close_code
+
+
+async def test_a_port_in_use_is_named():
+    """A place that cannot be listened at is an error that names it."""
+    async with serving() as (service, port):
+        with pytest.raises(InputError, match=str(port)):
+            await listen(service, "127.0.0.1", port)
+
+
+async def test_many_at_once():
+    """A hundred sessions at the same time get each their own turn."""
+
+    async def one(port):
+        async with dial(port) as ws:
+            return [kind(message) for message in await turn(ws)]
+
+    async with serving() as (service, port):
+        assert [STORY] * 100 == await asyncio.gather(*(one(port) for _ in range(100)))
+        assert 100 == service.served
+
+
+# ── hostile peers ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+UPGRADE = (
+    f"GET {GEMINI}?key=k HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+).encode()
+
+
+def masked(payload, opcode=1, fin=True):
+    """Return a client's frame."""
+    head = bytes([(0x80 if fin else 0) | opcode])
+    size = len(payload)
+    head += bytes([0x80 | size]) if size < 126 else bytes([0xFE]) + struct.pack(">H", size)
+    return head + bytes(4) + payload
+
+
+def hostile(chance):
+    """Return bytes that no client should send."""
+    noise = chance.randbytes(chance.randrange(1, 400))
+    setup = json.dumps(SETUP).encode()
+    return chance.choice(
+        [
+            noise,
+            UPGRADE[: chance.randrange(len(UPGRADE))],
+            UPGRADE.replace(b"GET", b"POST"),
+            UPGRADE.replace(b"websocket", noise.replace(b"\n", b"")),
+            b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\n\r\n",
+            b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 300 + b"\r\n",
+            UPGRADE + noise,
+            UPGRADE + masked(noise[:120]),
+            UPGRADE + masked(noise[:120], opcode=2),
+            UPGRADE + masked(noise[:120], opcode=0),
+            UPGRADE + masked(noise[:100], opcode=8),
+            UPGRADE + masked(noise[:100], opcode=9, fin=False),
+            UPGRADE + b"\x81\xff" + b"\xff" * 12,
+            UPGRADE + masked(setup) + noise,
+            UPGRADE + masked(setup) + masked(b'{"realtimeInput":{"audio":{"data":"AA"}}}'),
+            UPGRADE + masked(setup) + masked(b'{"realtimeInput":{"activityStart":{}}}') * 9,
+            UPGRADE + masked(setup) + masked(b'{"clientContent":{"turns":[[]]}}'),
+            UPGRADE + masked(setup) + masked(b'{"setup":{}}'),
+            UPGRADE + masked(b"", opcode=8),
+            UPGRADE + masked(setup[:50], fin=False) + masked(setup[50:], opcode=0)[:-3],
+        ]
+    )
+
+
+async def test_nothing_that_comes_in_stops_it():
+    """Hundreds of connections with random bytes, half of them torn off; and then a session as if nothing had been."""
+    broken = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: broken.append(context))
+    chance = random.Random(7)  # noqa: S311 - the same noise every time
+
+    async def one(port, data, tear):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        if tear:
+            writer.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
+        with contextlib.suppress(ConnectionError):
+            writer.write(data)
+            await writer.drain()
+            if not tear:
+                writer.write_eof()
+                await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+    async with serving(sessions=1000) as (service, port):
+        for _ in range(20):
+            await asyncio.gather(
+                *(one(port, hostile(chance), chance.random() < 0.5) for _ in range(25))
+            )
+        await all_gone(service)
+        async with dial(port) as ws:
+            assert STORY == [kind(message) for message in await turn(ws)]
+    assert [] == broken
+
+
+async def test_who_reads_nothing_is_dropped(monkeypatch):
+    """A client that takes no answers is cut off before they fill the memory."""
+    monkeypatch.setattr(serve, "MOST_UNREAD", 100_000)
+    long = script("word " * 100_000)
+    async with serving(ear=long, manners=Manners(part_every_s=0, reply_after_s=0)) as (
+        service,
+        port,
+    ):
+        sock = socket.create_connection(("127.0.0.1", port))
+        sock.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(sock, UPGRADE + masked(json.dumps(SETUP).encode()))
+        content = b'{"clientContent":{"turns":[{"parts":[{"text":"%s"}]}],"turnComplete":true}}'
+        await loop.sock_sendall(sock, masked(content % (b"word " * 12_000)) * 60)
+        await all_gone(service)
+        sock.close()
