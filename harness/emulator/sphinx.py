@@ -43,11 +43,11 @@ class PocketSphinx:
         pcm = noise.astype("<i2").tobytes()
         listener = self.listener(())
         size = round(_PIECE_S * SAMPLE_RATE) * 2
-        began = time.perf_SAMPLE_RATEer()
+        began = time.perf_counter()
         for offset in range(0, len(pcm), size):
             listener.hear(pcm[offset : offset + size], last=False)
         listener.hear(b"", last=True)
-        return time.perf_SAMPLE_RATEer() - began
+        return time.perf_counter() - began
 
 
 class SphinxListener:
