@@ -64,7 +64,7 @@ def rate_interval(
 
 
 def difference_interval(
-    blocks: Sequence[tuple[int, int, int]],
+    blocks: Sequence[tuple[float, float, float]],
     *,
     level: float = 0.95,
     replicates: int = REPLICATES,
@@ -78,27 +78,38 @@ def difference_interval(
 
 
 def macro_interval(
-    strata: Sequence[Sequence[tuple[int, int]]],
+    strata: Sequence[Sequence[tuple[float, float]]],
     *,
     level: float = 0.95,
     replicates: int = REPLICATES,
     seed: int = 0,
 ) -> Interval | None:
-    """Return the interval of the mean of rates over strata (locales), drawing blocks within each stratum.
+    """Return the interval of the mean of rates over strata (locales), of blocks within each stratum.
 
-    None when any stratum has fewer than two blocks or no token.
+    None when any stratum has fewer than two blocks or no token. Where one has fewer than 30, the linearised standard
+    errors are combined with Welch's and Satterthwaite's degrees of freedom: drawing from few blocks is too narrow
+    (83 % for 95 with 3 speakers a locale).
     """
     import numpy as np
 
     tables = [np.asarray(blocks, dtype=np.float64).reshape(-1, 2) for blocks in strata]
     if not tables or any(len(table) < 2 or not table[:, 1].sum() for table in tables):
         return None
+    blocks_in_all = sum(len(table) for table in tables)
+    if any(len(table) < FEWEST_BLOCKS for table in tables):
+        mean = sum(table[:, 0].sum() / table[:, 1].sum() for table in tables) / len(tables)
+        half = _combined_half(tables, level)
+        return Interval(
+            low=float(mean - half),
+            high=float(mean + half),
+            method="linearised",
+            n_blocks=blocks_in_all,
+        )
     generator = np.random.Generator(np.random.PCG64(seed))
     means = np.zeros(replicates)
     for table in tables:
         means += _drawn_ratios(table[:, 0], table[:, 1], replicates, generator) / len(tables)
     low, high = np.nanquantile(means, [(1 - level) / 2, (1 + level) / 2])
-    blocks_in_all = sum(len(table) for table in tables)
     return Interval(
         low=float(low), high=float(high), method="bootstrap", n_blocks=blocks_in_all, seed=seed
     )
@@ -219,6 +230,17 @@ def _ratio_interval(
     return Interval(
         low=float(low), high=float(high), method="bootstrap", n_blocks=blocks, seed=seed
     )
+
+
+def _combined_half(tables: Sequence[NDArray[np.float64]], level: float) -> float:
+    """Return half the interval of the strata's mean: t · √Σ se² / L, of (Σ se²)² / Σ (se⁴ / (K-1)) degrees of freedom."""
+    variances = [standard_error(table[:, 0], table[:, 1]) ** 2 for table in tables]
+    spread = sum(variances)
+    if not spread:
+        return 0.0
+    own = sum(v * v / (len(table) - 1) for v, table in zip(variances, tables, strict=True))
+    degrees = max(1, int(spread * spread / own))
+    return t_quantile((1 + level) / 2, degrees) * sqrt(spread) / len(tables)
 
 
 def standard_error(above: NDArray[np.float64], below: NDArray[np.float64]) -> float:

@@ -83,7 +83,7 @@ def permutation_test(
 
 
 def macro_differences(
-    strata: Sequence[Sequence[tuple[int, int, int]]],
+    strata: Sequence[Sequence[tuple[float, float, float]]],
 ) -> list[float]:
     """Return each block's share in the difference of two macro rates, for one stratified `permutation_test`.
 
