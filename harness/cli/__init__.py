@@ -19,6 +19,7 @@ COMMANDS = {
     "run": "Stream datasets through Live sessions, score and report.",
     "score": "Score a run again, or any table of transcript pairs.",
     "report": "Write a run's reports again.",
+    "compare": "Compare runs utterance by utterance; gate a build.",
     "datasets": "List, show, check and import datasets.",
     "languages": "List the locales that can be tested, and how each is measured.",
     "models": "List the models: what they can do, what they cost, whether they still exist.",

@@ -42,6 +42,12 @@ def _clips(context: click.Context, option: click.Parameter, value: str | None) -
     callback=_clips,
     help="Put the N worst clips into the page, none, or all; else the worst that fit into 5 MB.",
 )
+@click.option(
+    "--gate",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="GATE.toml",
+    help="Rules that the run must pass; exit code 6 when one fails. Writes junit.xml.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print summary.json instead of the table.")
 def command(
     *,
@@ -50,20 +56,23 @@ def command(
     metric: str,
     excel: bool,
     embed_audio: str | int | None,
+    gate: Path | None,
     as_json: bool,
-) -> None:
+) -> int:
     """Score RUN (a run folder) again from its journal and traces, and write every report into it.
 
     No session is opened. The same folder, profile and version give the same bytes.
 
     Example: harness report reports/20261121-140312-1f0c9a7e --profile norm-1
     """
+    from harness.cli.gating import open_gate, passes
     from harness.report.build import build_reports
     from harness.report.digest import summary_rich, summary_text
     from harness.report.explorer import Embed
     from harness.report.table import UTTERANCES
     from harness.report.write import PAGE, SUMMARY_CSV, SUMMARY_MD, json_bytes
 
+    rules = open_gate(gate) if gate else None
     embed = None
     if embed_audio is not None:
         embed = Embed(clips=None if embed_audio == "all" else int(embed_audio), characters=None)
@@ -78,3 +87,6 @@ def command(
         click.echo(summary_text(table.summary))
     names = f"{PAGE}, {SUMMARY_MD}, {SUMMARY_CSV}, {UTTERANCES}"
     click.echo(f"written into {click.format_filename(run)}: {names}", err=True)
+    if rules and not passes(rules, table, profile=profile, metric=metric, to_stderr=as_json):
+        return 6
+    return 0

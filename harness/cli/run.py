@@ -124,6 +124,12 @@ def _overrides(
     help="Stop cleanly before more is spent.",
 )
 @click.option(
+    "--gate",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="GATE.toml",
+    help="Rules that the run must pass; exit code 6 when one fails. Writes junit.xml.",
+)
+@click.option(
     "--dry-run",
     is_flag=True,
     help="Print what would be done, and what it would cost; open nothing.",
@@ -152,6 +158,7 @@ def command(
     repeat: int,
     set: list[tuple[str, str]],  # noqa: A002 - the option's name is also its variable's and its key's
     budget: float | None,
+    gate: Path | None,
     dry_run: bool,
     out: Path | None,
     as_json: bool,
@@ -169,12 +176,14 @@ def command(
     An interrupted run is continued by the same command.
     """  # noqa: D301 - Click's mark for a paragraph that it must not wrap
     from harness.cli.forecast import print_forecast
+    from harness.cli.gating import open_gate, require_baseline
     from harness.corpus.shelf import open_dataset
     from harness.run.plan import chosen, make_plan
     from harness.session.config import endpoints, wants_alpha
     from harness.text.locales import select
     from harness.wire.live.setups import transcription_setup, with_overrides
 
+    rules = open_gate(gate) if gate else None
     locales = select(language) if language else None
     only = locales[0] if locales is not None and len(locales) == 1 else None
     opened = [open_dataset(name, locale=only) for name in dict.fromkeys(datasets or ("sample",))]
@@ -202,6 +211,8 @@ def command(
         command=_typed(),
         notes=notes,
     )
+    if rules:
+        require_baseline(rules, plan)
     if dry_run:
         print_forecast(plan, concurrency, as_json=as_json)
         return 0
@@ -219,6 +230,7 @@ def command(
         url,
         concurrency=concurrency,
         budget=budget,
+        gate=gate,
         out=out,
         alpha=alpha,
         as_json=as_json,
@@ -233,6 +245,7 @@ def _run(
     *,
     concurrency: int,
     budget: float | None,
+    gate: Path | None,
     out: Path | None,
     alpha: bool,
     as_json: bool,
@@ -287,7 +300,7 @@ def _run(
                 f"stopped. The same command continues; the run is in {_shown(folder)}", err=True
             )
             return 130
-    reported = _report(folder, as_json=as_json)
+    reported = _report(folder, gate, as_json=as_json)
     _say_end(plan, tally)
     if tally.stopped == INTERRUPTED:
         return 130
@@ -296,8 +309,8 @@ def _run(
     return 5 if _incomplete(plan, folder) else 0
 
 
-def _report(folder: Path, *, as_json: bool) -> int:
-    """Score and report in a process of its own, since this one must not load what that takes; return its exit code."""
+def _report(folder: Path, gate: Path | None, *, as_json: bool) -> int:
+    """Score, report and check the gate in a process of its own, since this one must not load what that takes; return its exit code."""
     import subprocess
 
     arguments = [
@@ -306,6 +319,7 @@ def _report(folder: Path, *, as_json: bool) -> int:
         "harness",
         "report",
         str(folder),
+        *(["--gate", str(gate)] if gate else []),
         *(["--json"] if as_json else []),
     ]
     return subprocess.run(arguments, check=False).returncode  # noqa: S603 - our own command

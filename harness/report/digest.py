@@ -64,13 +64,13 @@ def _cells(summary: Summary) -> list[tuple[str, ...]]:
 
 def summary_markdown(summary: Summary) -> str:
     """Return `summary.md`: labels, verdict, warnings, the table of cells, and how to do it again."""
-    names = " · ".join(f"**{_escaped(label.text)}**" for label in summary.labels)
-    lines = [f"## {_escaped(summary.run)}", ""]
+    names = " · ".join(f"**{markdown_text(label.text)}**" for label in summary.labels)
+    lines = [f"## {markdown_text(summary.run)}", ""]
     if names:
         lines += [names, ""]
-    lines += [_escaped(summary.verdict), ""]
+    lines += [markdown_text(summary.verdict), ""]
     for warning in summary.warnings:
-        lines.append(f"- {'⚠ ' if warning.level == 'serious' else ''}{_escaped(warning.text)}")
+        lines.append(f"- {'⚠ ' if warning.level == 'serious' else ''}{markdown_text(warning.text)}")
     if summary.warnings:
         lines.append("")
     lines.append(f"| {' | '.join(_HEADS)} |")
@@ -80,7 +80,7 @@ def summary_markdown(summary: Summary) -> str:
         + "|"
     )
     cells = _cells(summary)
-    lines += [f"| {' | '.join(map(_escaped, cell))} |" for cell in cells[:_MOST_CELLS]]
+    lines += [f"| {' | '.join(map(markdown_text, cell))} |" for cell in cells[:_MOST_CELLS]]
     if len(cells) > _MOST_CELLS:
         lines += ["", f"… and {len(cells) - _MOST_CELLS} more cells in `summary.csv`."]
     origin = (
@@ -93,7 +93,7 @@ def summary_markdown(summary: Summary) -> str:
     return "\n".join(lines)
 
 
-def _escaped(text: str) -> str:
+def markdown_text(text: str) -> str:
     """Return `text` as Markdown that renders as itself: no markup, no cell border, no mention, no link, no HTML."""
     text = re.sub(r"([\\`*_\[\]<>#|~])", r"\\\1", printable(text).replace("&", "&amp;"))
     return text.replace("@", "@\u200b").replace("://", ":\u200b//")

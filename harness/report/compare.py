@@ -1,0 +1,324 @@
+"""`comparison`: a base run and others, paired utterance by utterance, with a verdict that luck does not earn.
+
+Every run is scored anew from its journal, under one text profile and the base's references. A verdict rests on the
+paired permutation test over blocks (speakers), Holm-adjusted over the rows of one pair of models; a macro difference is
+one claim and stands by itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+from harness import __version__
+from harness.report.comparable import answered_by
+from harness.report.contrast import (
+    CellDifference,
+    Comparison,
+    Contrast,
+    Delay,
+    MacroDifference,
+    Moved,
+    RateDifference,
+    Side,
+)
+from harness.report.difference import UNPOOLED, difference, errors, ratio_blocks, timed
+from harness.report.pairing import model_pairs, overlap, paired
+from harness.report.plan_changes import plan_changes
+from harness.report.verdict import LEVEL, judged, macro_difference, rate_difference, silence
+from harness.score.score import profile_block
+from harness.stats.intervals import percentile_interval
+from harness.stats.significance import holm, mapsswe, segments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from harness.report.comparable import Runs
+    from harness.report.difference import Blocks
+    from harness.report.pairing import Key, ModelPair, Pair
+    from harness.report.rows import Piece, Row
+    from harness.report.table import RunTable
+    from harness.run.record import Plan
+
+MOST_MOVED: Final = 50
+"""Utterances that the document shows in full."""
+
+
+def comparison(
+    runs: Runs, *, models: ModelPair | None = None, margin: float | None = None
+) -> Comparison:
+    """Return the document; `models` picks one model of each run, `margin` (a ratio) is what “no worse” allows.
+
+    UsageError or InputError when there is no such model, or none that the runs share.
+    """
+    block = profile_block(runs.profile)
+    return Comparison(
+        forced=list(runs.forced),
+        harness=__version__,
+        profile=block["id"],
+        code_sha256=block["code_sha256"],
+        metric=runs.metric,
+        margin=margin,
+        level=LEVEL,
+        base=_side(runs.base, runs.base_plan),
+        contrasts=[
+            _contrast(runs, new, plan, models=models, margin=margin) for new, plan in runs.news
+        ],
+    )
+
+
+def _contrast(
+    runs: Runs, new: RunTable, plan: Plan, *, models: ModelPair | None, margin: float | None
+) -> Contrast:
+    keys, counts = overlap(runs.base_plan, plan)
+    pairs_of_models = model_pairs(new.folder.resolve().name, runs.base_plan, plan, models)
+    macros: list[MacroDifference] = []
+    cells: list[CellDifference] = []
+    moved: list[Moved] = []
+    for pair_of_models in pairs_of_models:
+        pairs = paired(keys, runs.base.rows, new.rows, pair_of_models)
+        own = _cells(pairs, margin)
+        cells += own
+        macros += _macros(pairs, own, margin)
+        moved += _moved(pairs)
+    return Contrast(
+        new=_side(new, plan),
+        utterances=counts,
+        changes=plan_changes(runs.base_plan, plan, pairs_of_models),
+        notes=_notes(cells, runs.base_plan, keys),
+        macros=macros,
+        cells=cells,
+        moved=sorted(moved, key=lambda one: -abs(one.share))[:MOST_MOVED],
+    )
+
+
+# ── Cells ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _cells(pairs: Sequence[Pair], margin: float | None) -> list[CellDifference]:
+    """Return a row per dataset × locale of one pair of models, verdicts holding for all of them together."""
+    groups: dict[tuple[str, str], list[Pair]] = {}
+    for pair in pairs:
+        groups.setdefault((pair.base[0].dataset, pair.base[0].locale), []).append(pair)
+    found = [(group, _cell_difference(group, margin)) for group in groups.values()]
+    family = [one for _, one in found if one.p is not None]
+    adjusted = dict(zip(map(id, family), holm([one.p or 0.0 for one in family]), strict=True))
+    return [
+        _cell(group, judged(one, adjusted[id(one)], margin) if id(one) in adjusted else one)
+        for group, one in found
+    ]
+
+
+def _cell_difference(pairs: Sequence[Pair], margin: float | None) -> RateDifference:
+    blocks, _ = ratio_blocks(pairs)
+    failed = [sum(row.must_rerun for row in _rows(pairs, side)) for side in ("base", "new")]
+    metric = _metric(pairs)
+    if metric in UNPOOLED:
+        return silence(len(blocks), f"{metric} has no paired test")
+    found = rate_difference(blocks, margin=margin)
+    if not any(failed):
+        return found
+    why = (
+        f"incomplete: {failed[0]:,} of the base and {failed[1]:,} of the new run must be run again"
+    )
+    return silence(len(blocks), why, base=found.base_rate, new=found.new_rate)
+
+
+def _cell(pairs: Sequence[Pair], found: RateDifference) -> CellDifference:
+    first = pairs[0]
+    both = [
+        (base, new)
+        for pair in pairs
+        if (base := errors(pair.base)) is not None and (new := errors(pair.new)) is not None
+    ]
+    return CellDifference(
+        **{name: getattr(found, name) for name in RateDifference.__struct_fields__},
+        dataset=first.base[0].dataset,
+        locale=first.base[0].locale,
+        base_model=first.base[0].model,
+        new_model=first.new[0].model,
+        metric=_metric(pairs),
+        utterances=len(pairs),
+        pairs=len(both),
+        base_failed=sum(row.must_rerun for row in _rows(pairs, "base")),
+        new_failed=sum(row.must_rerun for row in _rows(pairs, "new")),
+        speakers_known=all(pair.block[0] for pair in pairs),
+        improved=sum(new < base for base, new in both),
+        worsened=sum(new > base for base, new in both),
+        mapsswe_p=_mapsswe(pairs),
+        final_text=_delay(pairs),
+    )
+
+
+def _metric(pairs: Sequence[Pair]) -> str | None:
+    return next((row.metric for pair in pairs for row in pair.base if row.metric), None)
+
+
+def _rows(pairs: Iterable[Pair], side: str) -> Iterable[Row]:
+    return (row for pair in pairs for row in getattr(pair, side))
+
+
+def _mapsswe(pairs: Sequence[Pair]) -> float | None:
+    if _metric(pairs) != "WER" or any(len(pair.base) + len(pair.new) != 2 for pair in pairs):
+        return None
+    found = [
+        length
+        for pair in pairs
+        if pair.base[0].counts and pair.new[0].counts
+        for length in segments(operations(pair.new[0].diff), operations(pair.base[0].diff))
+    ]
+    return mapsswe(found).p if len(found) > 1 else None
+
+
+def operations(diff: Iterable[Piece]) -> str:
+    """Return an alignment of words as runs of operations: `=4S1D1`."""
+    return "".join(f"{op}{len(said.split()) if op == '=' and said else 1}" for op, said, _ in diff)
+
+
+def _delay(pairs: Sequence[Pair]) -> Delay | None:
+    p50 = difference(pairs, "final_text_p50_s", tested=False)
+    p95 = difference(pairs, "final_text_p95_s", tested=False)
+    if p50 is None or p95 is None:
+        return None
+    shifts = [median(new) - median(base) for _, base, new in timed(pairs, "final_text_s")]
+    ends = percentile_interval(shifts, 0.5)
+    return Delay(
+        n=p50.n,
+        base_p50_s=p50.base,
+        new_p50_s=p50.new,
+        p50_difference_s=_rounded(p50.change),
+        base_p95_s=p95.base,
+        new_p95_s=p95.new,
+        p95_difference_s=_rounded(p95.change),
+        shift_s=_rounded(median(shifts)),
+        shift_low_s=_rounded(ends.low) if ends else None,
+        shift_high_s=_rounded(ends.high) if ends else None,
+    )
+
+
+def _rounded(seconds: float) -> float:
+    """Return `seconds` to the millionth, as the tables hold them."""
+    return round(seconds, 6)
+
+
+# ── Across locales ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _macros(
+    pairs: Sequence[Pair], cells: Sequence[CellDifference], margin: float | None
+) -> list[MacroDifference]:
+    """Return the macro differences of every dataset: CERns over its complete locales, and each other metric over its own."""
+    found = []
+    for dataset in dict.fromkeys(cell.dataset for cell in cells):
+        whole = [
+            cell
+            for cell in cells
+            if cell.dataset == dataset and cell.pairs and not (cell.base_failed or cell.new_failed)
+        ]
+        others = {cell.metric: "rate" for cell in whole if cell.metric and cell.metric != "CERns"}
+        for metric, column in {"CERns": "cerns", **others}.items():
+            own = [cell for cell in whole if metric in ("CERns", cell.metric)]
+            strata = {cell.locale: _blocks(pairs, dataset, cell.locale, column) for cell in own}
+            rated = {
+                locale: blocks
+                for locale, blocks in strata.items()
+                if sum(block[2] for block in blocks)
+            }
+            if not rated or metric in UNPOOLED:
+                continue
+            told = macro_difference(list(rated.values()), margin=margin)
+            found.append(
+                MacroDifference(
+                    **{name: getattr(told, name) for name in RateDifference.__struct_fields__},
+                    dataset=dataset,
+                    base_model=cells[0].base_model,
+                    new_model=cells[0].new_model,
+                    metric=metric,
+                    locales=list(rated),
+                )
+            )
+    return found
+
+
+def _blocks(pairs: Iterable[Pair], dataset: str, locale: str, column: str) -> Blocks:
+    own = (pair for pair in pairs if (pair.base[0].dataset, pair.base[0].locale) == (dataset, locale))  # fmt: skip
+    return ratio_blocks(own, column)[0]
+
+
+# ── What the reader sees beside the figures ──────────────────────────────────────────────────────────────────────────
+
+
+def _moved(pairs: Sequence[Pair]) -> list[Moved]:
+    found = []
+    tokens = Counter[tuple[str, str]]()
+    for pair in pairs:
+        row = pair.base[0]
+        tokens[row.dataset, row.locale] += row.reference_tokens or 0
+    for pair in pairs:
+        base, new = errors(pair.base), errors(pair.new)
+        if base is None or new is None or base == new:
+            continue
+        ours, theirs = (next(row for row in side if row.counts) for side in (pair.base, pair.new))
+        found.append(
+            Moved(
+                dataset=ours.dataset,
+                utterance_id=ours.utterance_id,
+                locale=ours.locale,
+                base_model=ours.model,
+                new_model=theirs.model,
+                metric=ours.metric,
+                reference=ours.reference,
+                base_hypothesis=ours.hypothesis,
+                new_hypothesis=theirs.hypothesis,
+                base_errors=base,
+                new_errors=new,
+                reference_tokens=ours.reference_tokens or 0,
+                share=(new - base) / max(1, tokens[ours.dataset, ours.locale]),
+                repeats=max(len(pair.base), len(pair.new)),
+                base_diff=list(ours.diff),
+                new_diff=list(theirs.diff),
+            )
+        )
+    return found
+
+
+def _side(table: RunTable, plan: Plan) -> Side:
+    return Side(
+        run=table.folder.resolve().name,
+        plan_hash=plan.hash,
+        created_at=plan.created_at,
+        command=plan.command,
+        models=plan.models,
+        answered_by=answered_by(table.rows),
+        sessions=table.summary.sessions,
+        failed=table.summary.failed,
+    )
+
+
+def _notes(cells: Sequence[CellDifference], plan: Plan, keys: Iterable[Key]) -> list[str]:
+    """Return what the reader must know before believing a figure."""
+    found = []
+    incomplete = [cell.locale for cell in cells if cell.base_failed or cell.new_failed]
+    if incomplete:
+        found.append(
+            f"{len(incomplete):,} of {len(cells):,} rows are incomplete ({', '.join(incomplete)}): sessions of them "
+            "must be run again, so they have no verdict and are in no macro rate. The same command continues a run."
+        )
+    nameless = [cell.locale for cell in cells if not cell.speakers_known]
+    if nameless:
+        found.append(
+            f"Speakers are unknown in {', '.join(dict.fromkeys(nameless))}: utterances stand for them, and the "
+            "intervals are lower bounds."
+        )
+    used = Counter(dataset for dataset, _ in keys)
+    found += [
+        f"{dataset.name}: synthetic speech. Its figures say little about people."
+        for dataset in plan.datasets
+        if dataset.synthetic and used[dataset.name]
+    ]
+    if plan.pace != 1.0 or not any(cell.final_text for cell in cells):
+        found.append(
+            "Latency is not compared: no utterance was timed at real-time pace in both runs."
+        )
+    return found

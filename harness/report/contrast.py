@@ -1,0 +1,249 @@
+"""The document of a comparison: what `harness compare --json` prints, and every other rendering repeats.
+
+Differences are new less base, so a negative one of an error rate is better. Knows shapes; how they are made is
+`compare`, how they are told is `compare_digest` and `compare_page`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from harness.report.gate import GateResult
+from harness.report.pairing import Common
+from harness.report.rows import Piece
+from harness.units import Seconds
+
+COMPARISON_SCHEMA = 1
+
+Verdict = Literal["better", "worse", "no worse", "cannot tell"]
+"""What may be said of the new run against the base. `no worse`: by less than the margin."""
+
+
+class Obstacle(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that differs between two runs and makes their figures incomparable."""
+
+    run: str
+    """The new run's name."""
+
+    field: str
+    """What differs: `profile`, `metric`, `service`, `task`, `reference`, `locale`."""
+
+    base: str
+    new: str
+    count: int | None = None
+    """Utterances that it concerns; None: the whole run."""
+
+    @property
+    def text(self) -> str:
+        """What differs, in words."""
+        where = (
+            "" if self.count is None else f" ({self.count:,} of the common utterances, the first:)"
+        )
+        return f"{self.field}{where} {self.base} in the base, {self.new} in {self.run}"
+
+
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the runs."""
+
+    run: str
+    """The run folder's name."""
+
+    plan_hash: str
+    created_at: str
+    """When it was planned, ISO 8601 UTC."""
+
+    command: str
+    models: list[str]
+    answered_by: dict[str, str]
+    """By kind (`emulated`, `scripted`, `other`, `google`), who answered, as reports label it."""
+
+    sessions: int
+    """Rows planned."""
+
+    failed: int
+    """Rows that must be run again."""
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """A field of the plan that differs."""
+
+    field: str
+    """Dotted: `setup.generationConfig.temperature`."""
+
+    base: str | None
+    """Value as JSON, plain text without its quotes; None: it has no such field."""
+
+    new: str | None
+
+
+class Delay(msgspec.Struct, frozen=True, kw_only=True):
+    """How final text's latency differs over the utterances that both runs timed; s."""
+
+    n: int
+    """Utterances timed on both sides."""
+
+    base_p50_s: Seconds
+    new_p50_s: Seconds
+    p50_difference_s: Seconds
+    base_p95_s: Seconds
+    new_p95_s: Seconds
+    p95_difference_s: Seconds
+    shift_s: Seconds
+    """Median of the utterances' own differences."""
+
+    shift_low_s: Seconds | None
+    """Ends of its 95 % interval (order statistics); None: fewer than six utterances."""
+
+    shift_high_s: Seconds | None
+
+
+class RateDifference(msgspec.Struct, frozen=True, kw_only=True):
+    """How an error rate differs, and what may be said of it."""
+
+    base_rate: float | None
+    """Over the pairs; None: no pair has a rate."""
+
+    new_rate: float | None
+    difference: float | None
+    low: float | None
+    """Ends of the paired 95 % interval of `difference`, over blocks; None: too little to say."""
+
+    high: float | None
+    interval: str | None
+    """How it was made: `bootstrap` or `linearised`."""
+
+    blocks: int
+    """Speakers, or utterances where the speaker is unknown."""
+
+    p: float | None
+    """Of the paired permutation test that flips whole blocks; None: nothing to test."""
+
+    p_holm: float | None
+    """The same, holding for all rows of this pair of models together (Holm); a macro rate's is `p` itself."""
+
+    detectable: float | None
+    """The smallest true difference that these pairs would show with 80 % power."""
+
+    verdict: Verdict
+    why: str | None
+    """Why nothing can be told; None where something can."""
+
+
+class CellDifference(RateDifference, frozen=True, kw_only=True):
+    """Dataset × locale × pair of models."""
+
+    dataset: str
+    locale: str
+    base_model: str
+    new_model: str
+    metric: str | None
+    """None: no pair is scored."""
+
+    utterances: int
+    """Common utterances."""
+
+    pairs: int
+    """Those among them that are scored on both sides: what the rates rest on."""
+
+    base_failed: int
+    """The base's rows among them that must be run again."""
+
+    new_failed: int
+    speakers_known: bool
+    """False: some utterance has no speaker and is a block of its own; the interval is a lower bound."""
+
+    improved: int
+    """Pairs with fewer errors in the new run."""
+
+    worsened: int
+    mapsswe_p: float | None
+    """NIST's matched-pairs test, for comparison with published tables; None: not a WER, or repeated runs."""
+
+    final_text: Delay | None
+    """None: no utterance was timed on both sides."""
+
+
+class MacroDifference(RateDifference, frozen=True, kw_only=True):
+    """The plain mean over the complete locales of a dataset and a pair of models."""
+
+    dataset: str
+    base_model: str
+    new_model: str
+    metric: str
+    """`CERns`, which compares languages, over all; `WER` (or the one asked for) over the locales that it is meant for."""
+
+    locales: list[str]
+
+
+class Moved(msgspec.Struct, frozen=True, kw_only=True):
+    """An utterance whose errors changed."""
+
+    dataset: str
+    utterance_id: str
+    locale: str
+    base_model: str
+    new_model: str
+    metric: str | None
+    reference: str | None
+    base_hypothesis: str | None
+    """Of the first scored repeat, as the service wrote it."""
+
+    new_hypothesis: str | None
+    base_errors: float
+    """Mean over the repeats."""
+
+    new_errors: float
+    reference_tokens: int
+    share: float
+    """What it adds to the difference of its locale's rate: what makes characters and words comparable."""
+
+    repeats: int
+    """Of the longer side."""
+
+    base_diff: list[Piece]
+    """The alignment of the transcript shown, runs merged."""
+
+    new_diff: list[Piece]
+
+
+class Contrast(msgspec.Struct, frozen=True, kw_only=True):
+    """The base against one other run."""
+
+    new: Side
+    utterances: Common
+    changes: list[Change]
+    notes: list[str]
+    """What the reader must know before believing a figure."""
+
+    macros: list[MacroDifference]
+    cells: list[CellDifference]
+    moved: list[Moved]
+    """The largest share in the difference of their locale first."""
+
+    gate: GateResult | None = None
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """A base and the runs compared with it."""
+
+    schema: int = COMPARISON_SCHEMA
+    kind: str = "comparison"
+    forced: list[Obstacle]
+    """What speaks against comparing them, and was overruled."""
+
+    harness: str
+    profile: str
+    """Text profile that all runs were scored under, with what was absent."""
+
+    code_sha256: str
+    metric: str
+    margin: float | None
+    """What `no worse` allows, as a ratio; None: not asked."""
+
+    level: float
+    """p at or below which a difference counts."""
+
+    base: Side
+    contrasts: list[Contrast]

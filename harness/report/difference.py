@@ -1,0 +1,190 @@
+"""One figure of two runs over the same utterances: both values, how they differ, and whether that is more than luck.
+
+Every utterance counts once: its rows' mean over the repeats. Tests and intervals are over blocks (speakers, else
+utterances). Figures are columns of `summary.csv`; latency leaves out what our own client sent late.
+
+Knows pairs; does not know verdicts (that is `compare`) or bounds (that is `gate`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING, Final
+
+from harness.stats.significance import permutation_test
+from harness.stats.swap import percentile_test
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from harness.report.pairing import Pair
+    from harness.report.rows import Row
+    from harness.score.edits import EditCounts
+    from harness.stats.significance import Test
+
+Blocks = list[tuple[float, float, float]]
+"""Per block: errors of the base, errors of the new run, reference tokens."""
+
+RATES: Final[dict[str, Callable[[Row], EditCounts | None]]] = {
+    "rate": lambda row: row.counts,
+    "rate_norm1": lambda row: row.companions.get("norm-1"),
+    "wer": lambda row: row.companions.get("WER"),
+    "cer": lambda row: row.companions.get("CER"),
+    "cerns": lambda row: row.companions.get("CERns"),
+}
+"""Columns that are Σ errors / Σ reference tokens."""
+
+TIMES: Final = {
+    "first_text_p50_s": ("first_text_s", 50),
+    "first_text_p95_s": ("first_text_s", 95),
+    "final_text_p50_s": ("final_text_s", 50),
+    "final_text_p95_s": ("final_text_s", 95),
+}
+"""Columns that are percentiles: of what, and which."""
+
+SUMS: Final[dict[str, Callable[[Row], float | None]]] = {
+    "failed": lambda row: float(row.must_rerun),
+    "late_sessions": lambda row: float(row.late is True),
+    "prompt_tokens": lambda row: row.prompt_tokens,
+    "response_tokens": lambda row: row.response_tokens,
+    "total_tokens": lambda row: row.total_tokens,
+    "cost_usd": lambda row: row.cost_usd,
+}
+"""Columns that are sums over rows, of which less is better."""
+
+PAIRED: Final = (*RATES, *TIMES, *SUMS)
+"""Columns whose difference can be told over the same utterances; less is better of all of them."""
+
+UNPOOLED: Final = ("MER", "WIL")
+"""Metrics whose value is no ratio of errors to reference tokens: they have no paired difference."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """A figure of two runs over the same utterances."""
+
+    base: float
+    new: float
+    n: int
+    """Utterances that both figures rest on."""
+
+    test: Test | None
+    """Of “no difference”; None: not asked for."""
+
+    @property
+    def change(self) -> float:
+        """New less base."""
+        return self.new - self.base
+
+
+def difference(pairs: Sequence[Pair], column: str, *, tested: bool = True) -> Difference | None:
+    """Return how `column` (one of `PAIRED`) differs over the pairs of one cell.
+
+    None: no pair has it on both sides, or, of a sum, some pair lacks it on one: a sum over a part would mislead.
+    """
+    if column in RATES:
+        return _ratio(*ratio_blocks(pairs, column), tested=tested)
+    if column in TIMES:
+        field, percent = TIMES[column]
+        return _percentile(timed(pairs, field), percent, tested=tested)
+    return _sum(pairs, SUMS[column], tested=tested)
+
+
+def ratio_blocks(pairs: Iterable[Pair], column: str = "rate") -> tuple[Blocks, int]:
+    """Return errors and tokens per block over the pairs that are scored on both sides, and how many those are."""
+    counted = RATES[column]
+    blocks: dict[tuple[bool, str], tuple[float, float, float]] = {}
+    n = 0
+    for pair in pairs:
+        base, new = _edits(pair.base, counted), _edits(pair.new, counted)
+        if base is None or new is None:
+            continue
+        n += 1
+        a, b, tokens = blocks.get(pair.block, (0.0, 0.0, 0.0))
+        blocks[pair.block] = (a + base[0], b + new[0], tokens + base[1])
+    return list(blocks.values()), n
+
+
+def errors(rows: Iterable[Row]) -> float | None:
+    """Return an utterance's errors, the mean over its repeats; None: none of them is scored."""
+    found = _edits(rows, RATES["rate"])
+    return None if found is None else found[0]
+
+
+def timed(pairs: Iterable[Pair], field: str) -> list[tuple[Pair, list[float], list[float]]]:
+    """Return the pairs with that latency on both sides, counted alike, and the values of each side in s."""
+    found = []
+    for pair in pairs:
+        base, new = _punctual(pair.base, field), _punctual(pair.new, field)
+        # Latencies from another end of speech (audio gone since) differ by more than the service.
+        if base and new and len({row.speech_bounds_source for row in (*base, *new)}) == 1:
+            found.append((pair, _values(base, field), _values(new, field)))
+    return found
+
+
+def _edits(
+    rows: Iterable[Row], counted: Callable[[Row], EditCounts | None]
+) -> tuple[float, int] | None:
+    """Return the mean errors over the scored repeats, and the reference's tokens."""
+    counts = [found for row in rows if (found := counted(row)) is not None]
+    if not counts:
+        return None
+    return fmean(count.errors for count in counts), counts[0].reference_tokens
+
+
+def _ratio(blocks: Blocks, n: int, *, tested: bool) -> Difference | None:
+    tokens = sum(block[2] for block in blocks)
+    if not tokens:
+        return None
+    return Difference(
+        base=sum(block[0] for block in blocks) / tokens,
+        new=sum(block[1] for block in blocks) / tokens,
+        n=n,
+        test=permutation_test([b - a for a, b, _ in blocks]) if tested else None,
+    )
+
+
+def _percentile(
+    found: Sequence[tuple[Pair, list[float], list[float]]], percent: int, *, tested: bool
+) -> Difference | None:
+    from harness.report.summary import percentile
+
+    base = percentile(sorted(value for _, values, _ in found for value in values), percent)
+    new = percentile(sorted(value for _, _, values in found for value in values), percent)
+    if base is None or new is None:
+        return None
+    blocks: dict[tuple[bool, str], tuple[list[float], list[float]]] = {}
+    for pair, ours, theirs in found:
+        block = blocks.setdefault(pair.block, ([], []))
+        block[0].extend(ours)
+        block[1].extend(theirs)
+    test = percentile_test(list(blocks.values()), percent / 100) if tested else None
+    return Difference(base=base, new=new, n=len(found), test=test)
+
+
+def _sum(
+    pairs: Sequence[Pair], value: Callable[[Row], float | None], *, tested: bool
+) -> Difference | None:
+    base = new = 0.0
+    blocks: dict[tuple[bool, str], float] = {}
+    for pair in pairs:
+        ours, theirs = [value(row) for row in pair.base], [value(row) for row in pair.new]
+        known = [one for one in (*ours, *theirs) if one is not None]
+        if len(known) < len(ours) + len(theirs):
+            return None
+        a, b = fmean(known[: len(ours)]), fmean(known[len(ours) :])
+        base, new = base + a, new + b
+        blocks[pair.block] = blocks.get(pair.block, 0.0) + b - a
+    if not pairs:
+        return None
+    test = permutation_test(list(blocks.values())) if tested else None
+    return Difference(base=base, new=new, n=len(pairs), test=test)
+
+
+def _punctual(rows: Iterable[Row], field: str) -> list[Row]:
+    return [row for row in rows if row.late is False and getattr(row, field) is not None]
+
+
+def _values(rows: Iterable[Row], field: str) -> list[float]:
+    return [getattr(row, field) for row in rows]

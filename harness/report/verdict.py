@@ -1,0 +1,122 @@
+"""What a difference of error rates is worth: interval, test, the smallest difference that would show, and a verdict.
+
+A verdict rests on the paired permutation test over blocks (speakers), which alone holds its level when speakers are few
+and differ. Knows counts per block; does not know rows.
+"""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from harness.report.contrast import RateDifference, Verdict
+from harness.stats.intervals import difference_interval, macro_interval, standard_error
+from harness.stats.power import detectable_difference
+from harness.stats.significance import macro_differences, permutation_test
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.report.difference import Blocks
+    from harness.stats.intervals import Interval
+
+LEVEL: Final = 0.05
+"""p at or below which a difference counts."""
+
+
+def rate_difference(blocks: Blocks, *, margin: float | None = None) -> RateDifference:
+    """Return how the rates of two runs differ over `(base's errors, new errors, tokens)` per block.
+
+    The verdict is by `p` alone: `judged` gives the one that holds among others.
+    """
+    tokens = sum(block[2] for block in blocks)
+    if not tokens:
+        return silence(len(blocks), "no pair has a rate")
+    base, new = (sum(block[side] for block in blocks) / tokens for side in (0, 1))
+    interval = difference_interval([(b, a, n) for a, b, n in blocks])
+    p = permutation_test([b - a for a, b, _ in blocks]).p
+    return judged(_found((base, new), interval, p, [blocks]), p, margin)
+
+
+def macro_difference(strata: Sequence[Blocks], *, margin: float | None = None) -> RateDifference:
+    """Return the same of the plain mean of the rates over strata (locales), each with a token; one stratified test."""
+    base, new = (
+        fmean(sum(block[side] for block in blocks) / sum(block[2] for block in blocks) for blocks in strata)
+        for side in (0, 1)
+    )  # fmt: skip
+    interval = macro_interval([[(b - a, n) for a, b, n in blocks] for blocks in strata])
+    shares = macro_differences([[(b, a, n) for a, b, n in blocks] for blocks in strata])
+    p = permutation_test(shares).p
+    return judged(_found((base, new), interval, p, strata), p, margin)
+
+
+def judged(found: RateDifference, p_holm: float, margin: float | None) -> RateDifference:
+    """Return `found` with the verdict that an adjusted p allows."""
+    verdict, why = _verdict(found, p_holm, margin)
+    return msgspec.structs.replace(found, p_holm=p_holm, verdict=verdict, why=why)
+
+
+def _verdict(found: RateDifference, p: float, margin: float | None) -> tuple[Verdict, str | None]:
+    if p <= LEVEL and found.difference:
+        return ("worse" if found.difference > 0 else "better"), None
+    if 2.0 ** (1 - found.blocks) > LEVEL:
+        why = f"{found.blocks} speakers or utterances are too few: p cannot fall to {LEVEL:g}"
+    elif found.low is None:
+        why = "a locale has a single speaker"
+    elif found.detectable is None:
+        why = "no pair differs in errors"
+    else:
+        why = f"a true difference under {100 * found.detectable:.1f} points would seldom show"
+    if margin is not None and found.high is not None and found.high < margin:
+        return "no worse", None
+    return "cannot tell", why
+
+
+def _found(
+    rates: tuple[float, float], interval: Interval | None, p: float, strata: Sequence[Blocks]
+) -> RateDifference:
+    return RateDifference(
+        base_rate=rates[0],
+        new_rate=rates[1],
+        difference=rates[1] - rates[0],
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+        interval=interval.method if interval else None,
+        blocks=sum(map(len, strata)),
+        p=p,
+        p_holm=None,
+        detectable=_detectable(strata),
+        verdict="cannot tell",
+        why=None,
+    )
+
+
+def silence(blocks: int, why: str, *, base: float | None = None, new: float | None = None) -> RateDifference:  # fmt: skip
+    """Return a difference of which nothing can be told, and why."""
+    return RateDifference(
+        base_rate=base,
+        new_rate=new,
+        difference=None if base is None or new is None else new - base,
+        low=None,
+        high=None,
+        interval=None,
+        blocks=blocks,
+        p=None,
+        p_holm=None,
+        detectable=None,
+        verdict="cannot tell",
+        why=why,
+    )
+
+
+def _detectable(strata: Sequence[Blocks]) -> float | None:
+    """Return the difference of (mean) rates that these blocks would show with 80 % power; None: a lone block."""
+    import numpy as np
+
+    if any(len(blocks) < 2 for blocks in strata):
+        return None
+    tables = [np.asarray(blocks, dtype=float) for blocks in strata]
+    variance = sum(standard_error(table[:, 1] - table[:, 0], table[:, 2]) ** 2 for table in tables)
+    return float(detectable_difference(variance**0.5 / len(strata))) or None
