@@ -24,14 +24,14 @@ $(VENV)/.demo: $(VENV)/.pip pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	$(BIN)/pip install --quiet $(PINS) --editable '.[av,parquet,vertex]' --group dev --group witness
+	$(BIN)/pip install --quiet $(PINS) --editable '.[av,parquet,text,vertex]' --group dev --group witness
 	@touch $@
 
 demo: $(VENV)/.demo  ## stream the bundled recordings through Live sessions and write a report
 	$(BIN)/harness run sample voices
 
 test: check  ## run the checks and all tests
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto
 
 check: lint types rooms docs  ## lint, types, rooms, docs
 
