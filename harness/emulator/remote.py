@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 RESTARTS: Final = 1
 """How often a process that died is replaced."""
+
+_ONE_THREAD: Final = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+)
+"""Whichever library multiplies matrices does it on one thread."""
 
 _STOP_S: Final = 2.0
 """How long it may take to end by itself."""
@@ -60,7 +66,8 @@ class RemoteEar:
             *self._command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            start_new_session=True,
+            env=os.environ | _ONE_THREAD,
+            start_new_session=True,  # Ctrl-C is for the server, which ends this process itself
         )
         self._process = process
         try:

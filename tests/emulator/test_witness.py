@@ -7,6 +7,8 @@ import json
 import os
 import subprocess
 import sys
+import wave
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,8 @@ from tests.emulator.memory import Call, script
 from tests.emulator.signals import burst, hush
 
 pytestmark = [pytest.mark.witness, pytest.mark.filterwarnings("ignore")]
+
+DOCS = Path(__file__).parents[2] / "docs" / "emulator.md"
 
 SDK = """
 import asyncio, json, sys
@@ -52,14 +56,15 @@ asyncio.run(main(sys.argv[1], sys.stdin.buffer.read()))
 """
 
 
-def sdk_session(ear, pcm):
-    """Return what the SDK hears from `harness emulate --tls`, pointed there by base URL and SSL_CERT_FILE alone."""
+def said_by(ear, program, *arguments, tls=True, pcm=b""):
+    """Return what `program` prints, given the URL of `harness emulate --tls`, and SSL_CERT_FILE alone."""
     command = [sys.executable, "-m", "harness", "emulate", "--port", "0", "--tls", "--ear", ear]
     emulator = subprocess.Popen(command, stdout=subprocess.PIPE)
     try:
         told = json.loads(emulator.stdout.readline())
+        url = told["tls_url"].replace("wss", "https") if tls else told["url"]
         done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", SDK, told["tls_url"].replace("wss", "https")],
+            [sys.executable, "-W", "ignore", "-c", program, url, *arguments],
             input=pcm,
             capture_output=True,
             env=os.environ | {"SSL_CERT_FILE": told["ca_file"], "NO_PROXY": "127.0.0.1"},
@@ -71,7 +76,25 @@ def sdk_session(ear, pcm):
         assert 0 == emulator.wait(10)
         emulator.stdout.close()
     assert 0 == done.returncode, done.stderr.decode()[-2000:]
-    return json.loads(done.stdout)
+    return done.stdout.decode()
+
+
+def sdk_session(ear, pcm):
+    """Return what the SDK hears in `pcm`."""
+    return json.loads(said_by(ear, SDK, pcm=pcm))
+
+
+@pytest.mark.wall
+@pytest.mark.parametrize("name, tls", [("raw", False), ("sdk", True)])
+def test_the_examples_of_the_manual_run(name, tls, tmp_path):
+    """Both programs that docs/emulator.md shows print what was heard, as they stand there."""
+    shown = DOCS.read_text().split(f"<!-- example: {name} -->\n```python\n")[1]
+    with wave.open(str(tmp_path / "speech.wav"), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(burst(2.0))
+    program = shown.split("```")[0]
+    printed = said_by("scripted", program, str(tmp_path / "speech.wav"), tls=tls)
+    assert " 2.0 seconds of audio\n" == printed
 
 
 @pytest.mark.wall
