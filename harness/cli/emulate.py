@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -127,7 +127,8 @@ async def _until_stopped(serving: Coroutine[Any, Any, None], *, with_stdin: bool
     if with_stdin:
 
         def watch() -> None:
-            while sys.stdin.buffer.read(4096):
+            # Not `sys.stdin`, whose lock would be held when the interpreter ends.
+            while os.read(0, 4096):
                 pass
             with contextlib.suppress(RuntimeError):  # the loop may be over already
                 loop.call_soon_threadsafe(task.cancel)

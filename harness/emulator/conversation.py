@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol, assert_never
 from harness.audio.stream import StreamResampler
 from harness.emulator.context import CHARACTERS_A_TOKEN, Context, Handles, Saved, text_tokens
 from harness.emulator.ears import EarLostError
+from harness.emulator.limits import Limits
 from harness.emulator.turns import (
     DEFAULT_SILENCE_MS,
     Begun,
@@ -26,6 +27,7 @@ from harness.emulator.turns import (
     Turns,
     detection,
 )
+from harness.text.locales import LOCALES
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE, Milliseconds, Seconds
 from harness.wire.live import catalogue, refusals
 from harness.wire.live.messages import (
@@ -155,17 +157,16 @@ class Conversation:
         self._queue: asyncio.Queue[tuple[_Turn, Piece | Ended]] = asyncio.Queue()
         self._waiting = 0
         self._held = False
-        self._began = self._loop.time()
-        self._age_s = 0.0
         self._over = False
         self._worker: asyncio.Task[None] | None = None
-        self._deadline: asyncio.TimerHandle | None = None
-        lead = min(manners.go_away_lead_s, manners.connection_s)
-        self._timers = [
-            self._later(manners.setup_s, self._expect_setup),
-            self._later(manners.connection_s - lead, self._say_go_away, lead),
-            self._later(manners.connection_s, self._refuse, Refused(refusals.GO_AWAY_IGNORED)),
-        ]
+        self._limits = Limits(
+            self._loop,
+            setup_s=manners.setup_s,
+            connection_s=manners.connection_s,
+            go_away_lead_s=manners.go_away_lead_s,
+            go_away=self._say_go_away,
+            refuse=self._refuse,
+        )
 
     # ── the connection ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -184,9 +185,7 @@ class Conversation:
         if self._over:
             return
         self._over = True
-        for timer in (*self._timers, self._deadline):
-            if timer is not None:
-                timer.cancel()
+        self._limits.cancel()
         if self._worker is not None:
             self._worker.cancel()
         if self._listening is not None:
@@ -203,7 +202,7 @@ class Conversation:
 
     # ── what the client says ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def _on(self, event: ClientEvent) -> None:  # noqa: C901 - one case an event, all in sight
+    def _on(self, event: ClientEvent) -> None:
         match event:
             case SetupReceived():
                 self._set_up(event)
@@ -219,9 +218,7 @@ class Conversation:
             case TurnsReceived():
                 self._take_turns(event)
             case VideoReceived():
-                self._context.pictures += 1
-                if self._context.pictures == 1:
-                    self._limit(catalogue.SESSION_VIDEO_S)
+                self._look()
             case ContextUpdated():
                 self._context.text += _content_tokens(event.update.system_instruction)
             case ToolAnswered():
@@ -234,9 +231,11 @@ class Conversation:
             # There is no voice to speak with, and the service's own words say that best.
             raise Refused(refusals.MODALITIES, refusals.MODALITIES.text(modalities="AUDIO"))
         setup = event.setup
+        self._limits.set_up()
         self._resume(setup, event.model.id)
         self._context.text += _content_tokens(setup.system_instruction)
-        self._limit(self._manners.session_s)
+        if setup.context_window_compression is None:
+            self._limits.session(self._manners.session_s)
         config = setup.realtime_input_config
         automatic = config.automatic_activity_detection if config else None
         self._turns = Turns(
@@ -246,7 +245,7 @@ class Conversation:
         )
         hints = setup.input_audio_transcription
         self._listening = self._ear.listen(
-            tuple(code.partition("-")[0].lower() for code in hints.language_codes) if hints else ()
+            tuple(_language(code) for code in hints.language_codes) if hints else ()
         )
         self._send(ServerMessage(setup_complete=SetupComplete()))
         self._send_handle()
@@ -263,7 +262,8 @@ class Conversation:
             raise Refused(refusals.SESSION_NOT_FOUND)
         if saved.model != model:
             raise Refused(refusals.PRECONDITION)
-        self._context, self._age_s = saved.context, saved.age_s
+        self._context = saved.context
+        self._limits.set_up(saved.age_s)
 
     def _hear(self, event: AudioReceived) -> None:
         turns = self._their_turns()
@@ -271,7 +271,17 @@ class Conversation:
         if event.rate != self._resampler.rate:
             self._follow(turns.audio(self._resampler.flush()))
             self._resampler = StreamResampler(event.rate)
-        self._follow(turns.audio(self._resampler.feed(event.pcm)))
+        second = event.rate * SAMPLE_BYTES
+        for offset in range(0, len(event.pcm), second):
+            piece = event.pcm[offset : offset + second]
+            self._follow(turns.audio(self._resampler.feed(piece)))
+
+    def _look(self) -> None:
+        """Take a picture, which nobody looks at, but which costs and shortens the session."""
+        self._context.pictures += 1
+        setup = self._server.setup
+        if self._context.pictures == 1 and setup and setup.context_window_compression is None:
+            self._limits.session(catalogue.SESSION_VIDEO_S)
 
     def _follow(self, steps: Iterable[Step]) -> None:
         for step in steps:
@@ -395,38 +405,16 @@ class Conversation:
         reply = text.strip()
         return reply if most is None else reply[: most * CHARACTERS_A_TOKEN]
 
-    # ── time ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── goodbye, resumption, flow ────────────────────────────────────────────────────────────────────────────────────
 
-    def _later(self, delay: Seconds, call: object, *args: object) -> asyncio.TimerHandle:
-        return self._loop.call_later(delay, call, *args)  # type: ignore[arg-type]  # any method of ours
-
-    def _expect_setup(self) -> None:
-        if self._server.setup is None:
-            self._refuse(Refused(refusals.DEADLINE))
-
-    def _say_go_away(self, lead: Seconds) -> None:
+    def _say_go_away(self, left: Seconds) -> None:
         if self._server.ready:
-            self._send(ServerMessage(go_away=GoAway(time_left=f"{lead:g}s")))
-
-    def _limit(self, session_s: Seconds) -> None:
-        """Let the session last no longer than this, unless its context is compressed."""
-        setup = self._server.setup
-        if setup is None or setup.context_window_compression is not None:
-            return
-        if self._deadline is not None:
-            self._deadline.cancel()
-        left = session_s - self._age()
-        self._deadline = self._later(max(0.0, left), self._refuse, Refused(refusals.DEADLINE))
-
-    def _age(self) -> Seconds:
-        return self._age_s + self._loop.time() - self._began
-
-    # ── resumption and flow ──────────────────────────────────────────────────────────────────────────────────────────
+            self._send(ServerMessage(go_away=GoAway(time_left=f"{left:g}s")))
 
     def _send_handle(self) -> None:
         model = self._server.model
         if model is not None and self._resumable():
-            saved = Saved(model=model.id, context=self._context, age_s=self._age())
+            saved = Saved(model=model.id, context=self._context, age_s=self._limits.age_s)
             handle = self._handles.issue(saved)
             self._send_resumption(SessionResumptionUpdate(new_handle=handle, resumable=True))
 
@@ -465,6 +453,12 @@ def _parts(text: str) -> list[str]:
 
 def _text(content: Content) -> str:
     return "".join(part.text or "" for part in content.parts)
+
+
+def _language(code: str) -> str:
+    """Return the language of a locale, ISO 639-1: `cmn-CN` is `zh`."""
+    locale = LOCALES.get(code)
+    return locale.iso639_1 if locale else code.partition("-")[0].lower()
 
 
 def _content_tokens(content: Content | None) -> int:

@@ -195,9 +195,7 @@ class _Connection(asyncio.Protocol):
         self._service.connections.discard(self)
         if self._timer is not None:
             self._timer.cancel()
-        if self._conversation is not None:
-            self._service.open_sessions -= 1
-            self._conversation.gone()
+        self._leave()
 
     # ── the door ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -324,9 +322,15 @@ class _Connection(asyncio.Protocol):
             self._bid_farewell(transport)
 
     def _bid_farewell(self, transport: asyncio.Transport) -> None:
-        if self._conversation is not None:
-            self._conversation.gone()
+        # The place is free before the peer hears of it: it may knock again at once.
+        self._leave()
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_later(CLOSE_S, transport.abort)
         self.hold(full=False)
+
+    def _leave(self) -> None:
+        if self._conversation is not None:
+            self._service.open_sessions -= 1
+            self._conversation.gone()
+            self._conversation = None

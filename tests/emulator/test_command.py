@@ -49,8 +49,8 @@ def test_one_line_says_that_it_is_ready():
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it(how):
-    """SIGINT and SIGTERM end it with exit code 0 and without a word."""
-    with emulator("--ear", "scripted") as (process, _):
+    """SIGINT and SIGTERM end it with exit code 0 and without a word, while it waits for its standard input as well."""
+    with emulator("--ear", "scripted", "--exit-with-stdin") as (process, _):
         process.send_signal(how)
         assert 0 == process.wait(10)
         assert b"" == process.stderr.read()

@@ -648,12 +648,12 @@ def test_language_hints_reach_the_ear():
         call = Call(Hinted())
         call.set_up(
             model="models/gemini-3.5-transcribe-live",
-            inputAudioTranscription={"languageCodes": ["pl-PL", "de-DE"]},
+            inputAudioTranscription={"languageCodes": ["pl-PL", "cmn-CN", "nn"]},
         )
         Call(Hinted()).set_up()
 
     told(scene)
-    assert [("pl", "de"), ()] == asked
+    assert [("pl", "zh", "nn"), ()] == asked
 
 
 # ── with the client ──────────────────────────────────────────────────────────────────────────────────────────────────

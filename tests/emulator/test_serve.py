@@ -136,15 +136,15 @@ async def test_every_way_in_is_open(path, headers):
 
 
 async def test_one_session_too_many_is_refused_for_quota():
-    """When all places are taken an upgrade is answered 429; a place that is left is given again."""
-    async with serving(sessions=1) as (service, port):
-        async with dial(port) as ws:
-            await turn(ws)
-            with pytest.raises(InvalidStatus, match="429"):
-                await dial(port).__aenter__()
+    """When all places are taken an upgrade is answered 429; a place that is left is given again at once."""
+    async with serving(sessions=1) as (service, port), dial(port) as ws:
+        await turn(ws)
+        with pytest.raises(InvalidStatus, match="429"):
+            await dial(port).__aenter__()
         assert 1 == service.refused
-        async with dial(port) as ws:
-            assert STORY == [kind(one) for one in await turn(ws)]
+        await ws.close()
+        async with dial(port) as after:
+            assert STORY == [kind(one) for one in await turn(after)]
 
 
 async def test_the_first_can_be_refused():

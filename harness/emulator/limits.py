@@ -1,0 +1,67 @@
+"""When a connection must end: no setup, its life over, the session's length.
+
+Knows the loop's time; does not know what is said.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.wire.live import refusals
+from harness.wire.live.refusals import Refused
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from harness.units import Seconds
+
+
+class Limits:
+    """One connection's deadlines. `cancel` them when it is over."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        setup_s: Seconds,
+        connection_s: Seconds,
+        go_away_lead_s: Seconds,
+        go_away: Callable[[Seconds], None],
+        refuse: Callable[[Refused], None],
+    ) -> None:
+        """Begin to count: `go_away` is told how long is left, `refuse` why it ends."""
+        self._loop = loop
+        self._refuse = refuse
+        self._began = loop.time()
+        self._before_s: Seconds = 0.0
+        lead = min(go_away_lead_s, connection_s)
+        self._setup = loop.call_later(setup_s, refuse, Refused(refusals.DEADLINE))
+        self._connection = (
+            loop.call_later(connection_s - lead, go_away, lead),
+            loop.call_later(connection_s, refuse, Refused(refusals.GO_AWAY_IGNORED)),
+        )
+        self._session: asyncio.TimerHandle | None = None
+
+    @property
+    def age_s(self) -> Seconds:
+        """How long the session has lasted, over its connections."""
+        return self._before_s + self._loop.time() - self._began
+
+    def set_up(self, before_s: Seconds = 0.0) -> None:
+        """Count no more until the setup; the session lasted `before_s` before this connection."""
+        self._setup.cancel()
+        self._before_s = before_s
+
+    def session(self, most_s: Seconds) -> None:
+        """Let the session last no longer than this, instead of what was said before."""
+        if self._session is not None:
+            self._session.cancel()
+        left = max(0.0, most_s - self.age_s)
+        self._session = self._loop.call_later(left, self._refuse, Refused(refusals.DEADLINE))
+
+    def cancel(self) -> None:
+        """Count no more."""
+        for timer in (self._setup, *self._connection, self._session):
+            if timer is not None:
+                timer.cancel()
