@@ -135,9 +135,7 @@ def _threshold(rule: Rule, cell: Cell, rows: Sequence[Row]) -> Check:
     told = rule.column
     if not cell.complete and rule.column in _RATES:
         if rule.column != "rate" or rule.max is None or rule.min is not None:
-            return _failed(
-                cell, n, f"{cell.failed:,} sessions must be run again: {rule.column} is not whole"
-            )
+            return _failed(cell, n, f"{_again(cell.failed)}: {rule.column} is not whole")
         # The worst that can still come of it.
         value = cell.rate_if_failed_deleted
         told = f"rate (the {cell.failed:,} to run again taken as unheard)"
@@ -180,7 +178,7 @@ def _regressions(
         elif key not in pairs:
             found.append(_failed(cell, 0, "the baseline has no utterance of this cell"))
         elif rule.column in _RATES and (again := _to_rerun(pairs[key])):
-            text = f"{again:,} sessions must be run again: the difference is not whole"
+            text = f"{_again(again)}: the difference is not whole"
             found.append(_failed(cell, check.n, text))
         else:
             found.append(_regression(rule, cell, differences[key], adjusted.get(key)))
@@ -258,6 +256,10 @@ def _resting(column: str, rows: Iterable[Row]) -> int:
 
 def _to_rerun(pairs: Iterable[Pair]) -> int:
     return sum(row.must_rerun for pair in pairs for row in (*pair.base, *pair.new))
+
+
+def _again(sessions: int) -> str:
+    return f"{sessions:,} {'session' if sessions == 1 else 'sessions'} must be run again"
 
 
 def _failed(
