@@ -9,7 +9,6 @@ import json
 from harness.emulator.context import Handles
 from harness.emulator.conversation import Conversation, Manners
 from harness.emulator.scripted import Line, Scripted
-from harness.session.transport import Closed, Upgraded
 from harness.wire.live import endpoint
 from harness.wire.live.server import LiveServer
 
@@ -123,66 +122,3 @@ def kind(message: dict) -> str:
 
 
 MANUAL = {"realtimeInputConfig": {"automaticActivityDetection": {"disabled": True}}}
-
-
-class Emulator:
-    """The emulator as a service that the client's sessions connect to, in memory."""
-
-    def __init__(self, ear, manners=None) -> None:
-        self.ear = ear
-        self.manners = manners or Manners()
-        self.handles = Handles()
-
-    async def connect(self, live, listener):
-        listener.upgraded(Upgraded(headers={"x-live-emulator": f"test; {self.ear.name}"}))
-        return _Wire(self, live, listener)
-
-
-class _Wire:
-    """Both ends of one connection: the session's `Connection` and the conversation's `Line`."""
-
-    congested = False
-
-    def __init__(self, emulator: Emulator, live, listener) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.listener = listener
-        self.over = False
-        route = endpoint.route(live.url.split("/", 3)[3].join(("/", "")))
-        self.conversation = Conversation(
-            LiveServer(route), emulator.ear, _Back(self), emulator.manners, emulator.handles
-        )
-
-    def send(self, payload: bytes) -> None:
-        self.loop.call_soon(self.conversation.received, payload)
-
-    def close(self, code: int = 1000, reason: str = "") -> None:
-        self.loop.call_soon(self.end, code, reason, True)
-
-    def abort(self) -> None:
-        self.end(1006, "aborted", True)
-
-    def end(self, code: int, reason: str, by_us: bool) -> None:
-        self.conversation.gone()
-        if not self.over:
-            self.over = True
-            self.listener.closed(Closed(code=code, reason=reason, by_us=by_us), self.loop.time())
-
-    def deliver(self, frame: bytes) -> None:
-        if not self.over:
-            self.listener.received(frame, self.loop.time())
-
-
-class _Back:
-    """What the conversation holds of the wire."""
-
-    def __init__(self, wire: _Wire) -> None:
-        self.wire = wire
-
-    def send(self, frame: bytes) -> None:
-        self.wire.loop.call_soon(self.wire.deliver, frame)
-
-    def close(self, code: int, reason: str) -> None:
-        self.wire.loop.call_soon(self.wire.end, code, reason, False)
-
-    def hold(self, full: bool) -> None:
-        pass

@@ -13,8 +13,9 @@ from harness.emulator.ears import EarLostError
 from harness.emulator.scripted import Line, Scripted
 from harness.emulator.turns import Appetite
 from harness.wire.live import codec
-from tests.emulator.memory import MANUAL, VERTEX, Call, Emulator, kind, script
+from tests.emulator.memory import MANUAL, VERTEX, Call, kind, script
 from tests.emulator.signals import burst, hush
+from tests.integration.joined import Emulator
 
 TURN = ["heard", "heard", "reply", "generationComplete", "turnComplete"]
 
