@@ -177,7 +177,8 @@ async def _one_session(given: Callable[[], Endpoint], model: str) -> Finding:
     from harness.clock import utc_now
     from harness.corpus.shelf import open_dataset
     from harness.run.attempt import record
-    from harness.session.drive import Assignment, Session
+    from harness.session.assignment import Assignment
+    from harness.session.drive import Session
     from harness.session.pace import Pacer
     from harness.session.transport import connect
     from harness.trace import TraceHeader

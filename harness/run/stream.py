@@ -16,8 +16,8 @@ from harness.run import attempt
 from harness.run.folder import AUDIO, TRACES
 from harness.run.pool import Attempted
 from harness.run.record import UtteranceRecord
-from harness.session.drive import Assignment, Session
-from harness.session.leg import Waits
+from harness.session.assignment import Assignment, Waits
+from harness.session.drive import Session
 from harness.session.pace import Pacer
 from harness.trace import TraceHeader, write_trace
 from harness.wire.live.catalogue import cost_usd

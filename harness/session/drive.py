@@ -8,48 +8,19 @@ they become a trace when the session is over.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.secret import Secret
-from harness.session.leg import Leg, Waits
+from harness.session.leg import Leg
 from harness.session.recorder import Recorder
 from harness.session.retry import Ending, ending
 
 if TYPE_CHECKING:
-    from harness.audio.clip import AudioClip
+    from harness.session.assignment import Assignment
     from harness.session.pace import Pacer
     from harness.session.transport import Connect
-    from harness.trace import Channel, TraceHeader
-    from harness.units import Milliseconds, Samples
-    from harness.wire.live.endpoint import Endpoint
-    from harness.wire.live.messages import Setup
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
-    """What a session is to do."""
-
-    header: TraceHeader
-    """For the trace; what only the session can know is filled in by it."""
-
-    name: str
-    """Of the trace's file, without its suffix: received audio is kept under it."""
-
-    endpoint: Endpoint
-    setup: Setup
-    clip: AudioClip
-    chunk_ms: Milliseconds
-    pace: float
-    """1.0 real time; 0 as fast as the service takes it."""
-
-    channel: Channel
-    """The text that the drain waits for."""
-
-    cuts: tuple[Samples, ...] = ()
-    """Where a new connection goes on, ascending; empty: the clip fits into one."""
-
-    waits: Waits = field(default_factory=Waits)
+    from harness.units import Samples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

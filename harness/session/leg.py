@@ -7,7 +7,7 @@ Knows times and the order of things. Does not know how bytes travel (`transport`
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -25,7 +25,7 @@ from harness.wire.live.messages import ClientMessage, SessionResumptionConfig, S
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.session.drive import Assignment
+    from harness.session.assignment import Assignment, Waits
     from harness.session.pace import Pacer
     from harness.session.recorder import Recorder
     from harness.trace import Channel, FailureKind
@@ -41,39 +41,6 @@ RETRY_CONGESTED_S: Final = 0.005
 
 BURST: Final = 16
 """Frames a stream sends in one go when it is not paced, before the others have their turn."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waits:
-    """The longest each wait may last.
-
-    A transcript may come after `turnComplete`, or without one (pipecat-ai/pipecat#1788), so the end of a turn shortens
-    the wait for more but never ends it.
-    """
-
-    upgrade_s: Seconds = 15.0
-    """From the start of the connection to the open WebSocket."""
-
-    setup_s: Seconds = 10.0
-    """From `setup` to `setupComplete`."""
-
-    quiet_s: Seconds = 1.0
-    """Without a message, when the turn is complete and there is text."""
-
-    late_text_s: Seconds = 3.0
-    """Without a message, when the turn is complete and there is no text yet."""
-
-    more_text_s: Seconds = 5.0
-    """Without a message, when there is text and no end of turn."""
-
-    first_text_s: Seconds = 15.0
-    """Without a message, when there is neither."""
-
-    drain_s: Seconds = 60.0
-    """From the end of the audio, whatever comes."""
-
-    close_s: Seconds = 2.0
-    """From our close to the peer's."""
 
 
 RESERVE_S: Final = 10.0

@@ -9,8 +9,8 @@ import msgspec
 
 from harness.audio.clip import AudioClip, MemoryPcm
 from harness.secret import Secret
-from harness.session.drive import Assignment, Session
-from harness.session.leg import Waits
+from harness.session.assignment import Assignment, Waits
+from harness.session.drive import Session
 from harness.session.pace import Pacer
 from harness.session.transport import Closed, Upgraded
 from harness.trace import TraceHeader

@@ -1,0 +1,72 @@
+"""What a session is to do, and how long it waits for what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.audio.clip import AudioClip
+    from harness.trace import Channel, TraceHeader
+    from harness.units import Milliseconds, Samples, Seconds
+    from harness.wire.live.endpoint import Endpoint
+    from harness.wire.live.messages import Setup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """The longest each wait may last.
+
+    A transcript may come after `turnComplete`, or without one (pipecat-ai/pipecat#1788), so the end of a turn shortens
+    the wait for more but never ends it.
+    """
+
+    upgrade_s: Seconds = 15.0
+    """From the start of the connection to the open WebSocket."""
+
+    setup_s: Seconds = 10.0
+    """From `setup` to `setupComplete`."""
+
+    quiet_s: Seconds = 1.0
+    """Without a message, when the turn is complete and there is text."""
+
+    late_text_s: Seconds = 3.0
+    """Without a message, when the turn is complete and there is no text yet."""
+
+    more_text_s: Seconds = 5.0
+    """Without a message, when there is text and no end of turn."""
+
+    first_text_s: Seconds = 15.0
+    """Without a message, when there is neither."""
+
+    drain_s: Seconds = 60.0
+    """From the end of the audio, whatever comes."""
+
+    close_s: Seconds = 2.0
+    """From our close to the peer's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """What a session is to do."""
+
+    header: TraceHeader
+    """For the trace; what only the session can know is filled in by it."""
+
+    name: str
+    """Of the trace's file, without its suffix: received audio is kept under it."""
+
+    endpoint: Endpoint
+    setup: Setup
+    clip: AudioClip
+    chunk_ms: Milliseconds
+    pace: float
+    """1.0 real time; 0 as fast as the service takes it."""
+
+    channel: Channel
+    """The text that the drain waits for."""
+
+    cuts: tuple[Samples, ...] = ()
+    """Where a new connection goes on, ascending; empty: the clip fits into one."""
+
+    waits: Waits = field(default_factory=Waits)
