@@ -27,14 +27,11 @@ if TYPE_CHECKING:
 MOST_ROWS: Final = 200_000
 """Rows that the explorer holds; of a larger run, those with the most errors. The tables hold all."""
 
-MOST_TEXTS: Final = 50_000
-"""Rows up to which all have their texts; beyond, the worst and a seeded sample of the others do."""
+TEXT_CHARACTERS: Final = 11_000_000
+"""Characters that packed texts may take in the page; where they would take more, the worst rows and a seeded sample of the
+others have theirs."""
 
 WORST_TEXTS: Final = 5_000
-SAMPLED_TEXTS: Final = 5_000
-
-TEXT_BYTES: Final = 24_000_000
-"""Bytes of text that a page holds, before compression, whatever the rows are."""
 
 SESSIONS: Final = 500
 """Rows, the worst, whose session and clip are drawn on a timeline."""
@@ -84,7 +81,7 @@ def explorer(rows: Sequence[Row], exhibits: Exhibits, embed: Embed) -> Explorer:
         kept = sorted(order[:MOST_ROWS])
         rows = [rows[place] for place in kept]
         order = worst_first(rows)
-    texts = _with_texts(rows, order)
+    packed_texts, texts = _texts(rows, order)
     clips = _Clips(rows, exhibits)
     clips.embed((place for place in _in_turn(rows, order) if rows[place].outcome), embed)
     drawn = sorted({*order[:SESSIONS], *clips.embedded_rows})
@@ -92,12 +89,12 @@ def explorer(rows: Sequence[Row], exhibits: Exhibits, embed: Embed) -> Explorer:
     return Explorer(
         packs={
             "rows": _columns(rows),
-            "texts": _texts(rows, texts),
+            "texts": packed_texts,
             "sessions": _sessions(drawn, sessions, clips),
         },
         audio=clips.audio,
         rows=len(rows),
-        texts=len(texts),
+        texts=texts,
         sessions=len(drawn),
         linked=clips.linked,
     )
@@ -124,27 +121,6 @@ def _in_turn(rows: Sequence[Row], order: Iterable[int]) -> list[int]:
         turn = met[rows[place].locale] = met.get(rows[place].locale, 0) + 1
         rounds.append((turn, rank, place))
     return [place for _, _, place in sorted(rounds)]
-
-
-def _with_texts(rows: Sequence[Row], order: Sequence[int]) -> list[int]:
-    """Return the places of the rows whose texts the page holds, ascending."""
-    preferred = list(order)
-    if len(rows) > MOST_TEXTS:
-        others = preferred[WORST_TEXTS:]
-        random.Random(0).shuffle(others)  # noqa: S311 - a sample, not a secret
-        preferred = preferred[:WORST_TEXTS] + others[:SAMPLED_TEXTS]
-    kept = []
-    left = TEXT_BYTES
-    for place in preferred:
-        left -= sum(
-            len(text.encode(errors="replace"))
-            for text in (rows[place].reference, rows[place].hypothesis)
-            if text
-        )
-        if left < 0:
-            break
-        kept.append(place)
-    return sorted(kept)
 
 
 # ── Columns ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -202,7 +178,21 @@ _PIECE, _SIDE = "\x1e", "\x1f"
 """What parts the pieces of a diff, and the two sides of a substitution."""
 
 
-def _texts(rows: Sequence[Row], places: Sequence[int]) -> str:
+def _texts(rows: Sequence[Row], order: Sequence[int]) -> tuple[str, int]:
+    """Return the packed texts, and of how many rows: of all, or of as many as there is room for."""
+    wanted: Sequence[int] = range(len(rows))
+    while True:
+        packed = _packed_texts(rows, wanted)
+        if len(packed) <= TEXT_CHARACTERS:
+            return packed, len(wanted)
+        # A sample compresses a little worse than the whole, so it is taken a little smaller than would fit.
+        count = int(len(wanted) * TEXT_CHARACTERS / len(packed) * 0.9)
+        others = list(order[WORST_TEXTS:])
+        random.Random(0).shuffle(others)  # noqa: S311 - a sample, not a secret
+        wanted = sorted([*order[:WORST_TEXTS], *others][:count])
+
+
+def _packed_texts(rows: Sequence[Row], places: Sequence[int]) -> str:
     """Return reference, hypothesis and diff of the rows at `places`, side by side: they compress by each other."""
     pack = Pack()
     pack.numbers("rows", places)

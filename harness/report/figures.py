@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _LEVELS = (0.5, 0.95)
 
+_FEWEST = 5
+"""Sessions of a locale from which on its distribution is drawn."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
@@ -119,7 +122,8 @@ def _by_locale(summary: Summary) -> Figure | None:
     models = {model: number for number, model in enumerate(summary.models[: SERIES // 2])}
     groups: dict[tuple[str, str], list[Latency]] = {}
     for one in summary.latencies:
-        if one.locale is not None and one.model in models and one.final_text:
+        enough = one.final_text and one.final_text.n >= _FEWEST
+        if one.locale is not None and one.model in models and enough:
             groups.setdefault((one.dataset, one.locale), []).append(one)
     if not groups:
         return None
@@ -156,7 +160,8 @@ def _by_locale(summary: Summary) -> Figure | None:
     return Figure(
         panels=panels,
         legend=legend,
-        note="Solid: final text after the end of speech; dotted: first text after its onset.",
+        note="Solid: final text after the end of speech; dotted: first text after its onset. "
+        f"Locales with at least {_FEWEST} sessions.",
     )
 
 

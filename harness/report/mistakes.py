@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from harness.report.rows import Row
 
-_COMMONEST: Final = 6
+_COMMONEST: Final = 5
 """How many of each operation are kept for a cell."""
 
 _EXAMPLES: Final = 3

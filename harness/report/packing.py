@@ -38,11 +38,10 @@ class Pack:
         """
         import numpy as np
 
-        whole = [
-            _LEAST if value is None else max(_LEAST + 1, min(_MOST, round(value * per)))
-            for value in values
-        ]
-        planes = np.array(whole, dtype="<i4").view(np.uint8).reshape(-1, 4).T
+        parts = np.array(list(values), dtype=np.float64) * per  # None becomes NaN
+        held = np.clip(np.rint(parts), _LEAST + 1, _MOST)
+        whole = np.where(np.isnan(parts), _LEAST, held).astype("<i4")
+        planes = whole.view(np.uint8).reshape(-1, 4).T
         self._add(name, "numbers", planes.tobytes(), len(whole), per)
 
     def texts(self, name: str, values: Sequence[str]) -> None:

@@ -29,16 +29,6 @@ function haystack(row) {
   ));
 }
 
-// The search looks through every row in a few milliseconds once its texts are folded: done while nothing else is.
-function foldAhead(row = 0) {
-  const later = self.requestIdleCallback || ((work) => setTimeout(() => work({ timeRemaining: () => 8 }), 30));
-  later((idle) => {
-    let next = row;
-    while (next < total && idle.timeRemaining() > 2) for (const end = Math.min(total, next + 200); next < end; next += 1) haystack(next);
-    if (next < total) foldAhead(next);
-  });
-}
-
 const ORDERS = {
   rate: ["rate", true],
   plain: ["rate", false],
@@ -50,18 +40,43 @@ const ORDERS = {
   plan: [null, false],
 };
 
-// Returns rows in order of a column: by native sort of keys that hold value and row, so ties stay in plan order.
-function inOrder(found, [name, descending]) {
-  if (name === null) return Uint32Array.from(found);
+const orders = {}; // of all rows, by name, kept once made
+
+// Returns all rows in order of a column, ties in plan order, those without a value last: a radix sort of the int32 values.
+function inOrder([name, descending]) {
+  const all = Uint32Array.from({ length: total }, (_, row) => row);
+  if (name === null) return all;
   const { values } = rows[name];
-  const keys = new Float64Array(found.length);
-  found.forEach((row, place) => {
-    const value = values[row];
-    const rank = value === MISSING ? 2 ** 32 + final(row) : (descending ? -value : value) + 2 ** 31;
-    keys[place] = rank * 2 ** 20 + row;
+  let order = all.filter((row) => values[row] !== MISSING);
+  const missing = all.filter((row) => values[row] === MISSING);
+  const key = (row) => ((descending ? ~values[row] : values[row]) ^ MISSING) >>> 0;
+  let next = new Uint32Array(order.length);
+  for (const shift of [0, 11, 22]) {
+    const places = new Uint32Array(2049);
+    for (const row of order) places[((key(row) >>> shift) & 2047) + 1] += 1;
+    for (let digit = 0; digit < 2048; digit += 1) places[digit + 1] += places[digit];
+    for (const row of order) next[places[(key(row) >>> shift) & 2047]++] = row;
+    [order, next] = [next, order];
+  }
+  const whole = new Uint32Array(total);
+  whole.set(order);
+  whole.set([...missing.filter((row) => !final(row)), ...missing.filter(final)], order.length);
+  return whole;
+}
+
+// Done while nothing else is: every order, then the folded texts, so that sorting and searching take no time when asked for.
+function workAhead(row = 0) {
+  const later = self.requestIdleCallback || ((work) => setTimeout(() => work({ timeRemaining: () => 8 }), 30));
+  later((idle) => {
+    const name = Object.keys(ORDERS).find((one) => !orders[one]);
+    if (name) orders[name] = inOrder(ORDERS[name]);
+    let next = row;
+    while (!name && next < total && idle.timeRemaining() > 2) {
+      for (const end = Math.min(total, next + 200); next < end; next += 1) haystack(next);
+    }
+    if (next < total) workAhead(next);
+    else byId("explore").dataset.ready = "search";
   });
-  keys.sort();
-  return Uint32Array.from(keys, (key) => key % 2 ** 20);
 }
 
 const CHOICES = ["dataset", "locale", "model", "outcome"];
@@ -93,9 +108,9 @@ function tests() {
 
 function refilter(keep) {
   const wanted = tests();
-  const found = [];
-  for (let row = 0; row < total; row += 1) if (wanted.every((fits) => fits(row))) found.push(row);
-  shown = inOrder(found, ORDERS[byId("f-order").value]);
+  const name = byId("f-order").value;
+  const order = (orders[name] ??= inOrder(ORDERS[name]));
+  shown = wanted.length ? order.filter((row) => wanted.every((fits) => fits(row))) : order;
   byId("count").textContent = `${whole(shown.length)} of ${whole(total)} rows`;
   byId("rows").style.height = `${shown.length * HEIGHT}px`;
   byId("list").scrollTop = 0;
@@ -156,7 +171,14 @@ function inScript(tag, row, content, kind) {
 
 const FIELDS = ["text", ...CHOICES, "fault", ...RANGES.map(([id]) => id)];
 
+let remembering; // a timer: browsers refuse an address that changes with every key
+
 function remember() {
+  clearTimeout(remembering);
+  remembering = setTimeout(rememberNow, 300);
+}
+
+function rememberNow() {
   const state = new URLSearchParams();
   for (const name of FIELDS) {
     const { value } = byId(`f-${name}`);
@@ -228,7 +250,7 @@ function listen() {
     event.preventDefault();
     act();
   });
-  document.querySelectorAll("a[data-follow]").forEach((link) =>
+  document.querySelectorAll('a[href="#explorer"][data-id], a[data-model], a[data-fault]').forEach((link) =>
     link.addEventListener("click", () => follow({ ...link.closest("[data-model]")?.dataset, ...link.dataset })),
   );
   addEventListener("hashchange", recall);
@@ -253,5 +275,5 @@ async function start() {
   byId("explore").dataset.ready = "rows";
   await readSessions();
   byId("explore").dataset.ready = "all";
-  foldAhead();
+  workAhead();
 }

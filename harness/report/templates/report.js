@@ -62,8 +62,8 @@ if (narrow) {
   narrow.closest("label").hidden = false;
   narrow.addEventListener("input", () => {
     const wanted = folded(narrow.value.trim());
-    document.querySelectorAll("tr[data-locale]").forEach((row) => {
-      row.hidden = wanted !== "" && !folded(row.dataset.locale).includes(wanted);
+    document.querySelectorAll("tr[data-name]").forEach((row) => {
+      row.hidden = wanted !== "" && !folded(row.dataset.name).includes(wanted);
     });
   });
 }

@@ -224,7 +224,7 @@ function timeline(row, session, clip) {
     for (const [t, , message, detail, until] of own) {
       const title = drawing("title", {}, `${seconds(t)} ${message} ${detail}`);
       parts.push(until === undefined
-        ? drawing("path", { class: `tick-${place % 2 ? "we" : "they"} ${name === "text" ? "text" : ""}`, d: `M${x(t)} ${y + 1}v12` }, title)
+        ? drawing("path", { class: `tick${name === "text" ? " text" : ""}`, d: `M${x(t)} ${y + 1}v12` }, title)
         : drawing("rect", { class: "stretch", x: x(t), y: y + 4, width: Math.max(2, x(until) - x(t)), height: 6 }, title));
     }
   });
