@@ -32,14 +32,16 @@ from harness.stats.intervals import percentile_interval
 from harness.stats.significance import holm, mapsswe, segments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from harness.report.comparable import Runs
-    from harness.report.difference import Blocks
     from harness.report.pairing import Key, ModelPair, Pair
     from harness.report.rows import Piece, Row
     from harness.report.table import RunTable
     from harness.run.record import Plan
+
+Place = tuple[str, str]
+"""Dataset and locale."""
 
 MOST_MOVED: Final = 50
 """Utterances that the document shows in full."""
@@ -77,11 +79,11 @@ def _contrast(
     cells: list[CellDifference] = []
     moved: list[Moved] = []
     for pair_of_models in pairs_of_models:
-        pairs = paired(keys, runs.base.rows, new.rows, pair_of_models)
-        own = _cells(pairs, margin)
+        by_cell = _by_cell(paired(keys, runs.base.rows, new.rows, pair_of_models))
+        own = _cells(by_cell.values(), margin)
         cells += own
-        macros += _macros(pairs, own, margin)
-        moved += _moved(pairs)
+        macros += _macros(by_cell, own, margin)
+        moved += [one for pairs in by_cell.values() for one in _moved(pairs)]
     return Contrast(
         new=_side(new, plan),
         utterances=counts,
@@ -96,12 +98,16 @@ def _contrast(
 # ── Cells ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _cells(pairs: Sequence[Pair], margin: float | None) -> list[CellDifference]:
-    """Return a row per dataset × locale of one pair of models, verdicts holding for all of them together."""
-    groups: dict[tuple[str, str], list[Pair]] = {}
+def _by_cell(pairs: Iterable[Pair]) -> dict[Place, list[Pair]]:
+    found: dict[Place, list[Pair]] = {}
     for pair in pairs:
-        groups.setdefault((pair.base[0].dataset, pair.base[0].locale), []).append(pair)
-    found = [(group, _cell_difference(group, margin)) for group in groups.values()]
+        found.setdefault((pair.base[0].dataset, pair.base[0].locale), []).append(pair)
+    return found
+
+
+def _cells(groups: Iterable[Sequence[Pair]], margin: float | None) -> list[CellDifference]:
+    """Return a row per cell of one pair of models, verdicts holding for all of them together."""
+    found = [(group, _cell_difference(group, margin)) for group in groups]
     family = [one for _, one in found if one.p is not None]
     adjusted = dict(zip(map(id, family), holm([one.p or 0.0 for one in family]), strict=True))
     return [
@@ -206,7 +212,7 @@ def _rounded(seconds: float) -> float:
 
 
 def _macros(
-    pairs: Sequence[Pair], cells: Sequence[CellDifference], margin: float | None
+    by_cell: Mapping[Place, Sequence[Pair]], cells: Sequence[CellDifference], margin: float | None
 ) -> list[MacroDifference]:
     """Return the macro differences of every dataset: CERns over its complete locales, and each other metric over its own."""
     found = []
@@ -219,7 +225,9 @@ def _macros(
         others = {cell.metric: "rate" for cell in whole if cell.metric and cell.metric != "CERns"}
         for metric, column in {"CERns": "cerns", **others}.items():
             own = [cell for cell in whole if metric in ("CERns", cell.metric)]
-            strata = {cell.locale: _blocks(pairs, dataset, cell.locale, column) for cell in own}
+            strata = {
+                cell.locale: ratio_blocks(by_cell[dataset, cell.locale], column)[0] for cell in own
+            }
             rated = {
                 locale: blocks
                 for locale, blocks in strata.items()
@@ -241,20 +249,13 @@ def _macros(
     return found
 
 
-def _blocks(pairs: Iterable[Pair], dataset: str, locale: str, column: str) -> Blocks:
-    own = (pair for pair in pairs if (pair.base[0].dataset, pair.base[0].locale) == (dataset, locale))  # fmt: skip
-    return ratio_blocks(own, column)[0]
-
-
 # ── What the reader sees beside the figures ──────────────────────────────────────────────────────────────────────────
 
 
 def _moved(pairs: Sequence[Pair]) -> list[Moved]:
+    """Return the utterances of one cell whose errors changed."""
     found = []
-    tokens = Counter[tuple[str, str]]()
-    for pair in pairs:
-        row = pair.base[0]
-        tokens[row.dataset, row.locale] += row.reference_tokens or 0
+    tokens = sum(pair.base[0].reference_tokens or 0 for pair in pairs)
     for pair in pairs:
         base, new = errors(pair.base), errors(pair.new)
         if base is None or new is None or base == new:
@@ -274,7 +275,7 @@ def _moved(pairs: Sequence[Pair]) -> list[Moved]:
                 base_errors=base,
                 new_errors=new,
                 reference_tokens=ours.reference_tokens or 0,
-                share=(new - base) / max(1, tokens[ours.dataset, ours.locale]),
+                share=(new - base) / max(1, tokens),
                 repeats=max(len(pair.base), len(pair.new)),
                 base_diff=list(ours.diff),
                 new_diff=list(theirs.diff),

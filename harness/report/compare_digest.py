@@ -71,6 +71,9 @@ def verdict_text(found: RateDifference, margin: float | None) -> str:
 
 
 def _signed(number: str) -> str:
+    """Return a formatted number with a typographic minus; what rounds to nothing has no sign."""
+    if not any(digit in number for digit in "123456789"):
+        return number[1:]
     return number.replace("-", "−")
 
 
@@ -85,9 +88,10 @@ def _macro(one: MacroDifference, margin: float | None) -> str:
     models = "" if one.base_model == one.new_model else f", {one.base_model} → {one.new_model}"
     locales = one.locales[0] if len(one.locales) == 1 else f"{len(one.locales)} locales"
     because = f" ({one.why})" if one.why else ""
+    ends = "no interval" if one.low is None else interval(one)
     return (
         f"{one.dataset}{models}: macro {one.metric} over {locales} {percent(one.base_rate)} → "
-        f"{percent(one.new_rate)}, difference {points(one.difference)} points ({interval(one)}, p {p_text(one.p)}): "
+        f"{percent(one.new_rate)}, difference {points(one.difference)} points ({ends}, p {p_text(one.p)}): "
         f"{verdict_text(one, margin)}{because}."
     )
 

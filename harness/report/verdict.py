@@ -62,7 +62,7 @@ def _verdict(found: RateDifference, p: float, margin: float | None) -> tuple[Ver
     if p <= LEVEL and found.difference:
         return ("worse" if found.difference > 0 else "better"), None
     if 2.0 ** (1 - found.blocks) > LEVEL:
-        why = f"{found.blocks} speakers or utterances are too few: p cannot fall to {LEVEL:g}"
+        why = f"too few speakers or utterances ({found.blocks}): p cannot fall to {LEVEL:g}"
     elif found.low is None:
         why = "a locale has a single speaker"
     elif found.detectable is None:
