@@ -153,7 +153,7 @@ function sound(clip, session) {
   if (clip.audio !== undefined) source = `data:audio/mpeg;base64,${byId(`audio-${clip.audio}`).textContent}`;
   else if (clip.link !== undefined) source = clip.link;
   if (source === null) return null;
-  const audio = element("audio", { controls: true, preload: "none", src: source, "aria-label": "The clip" });
+  const audio = element("audio", { controls: true, preload: clip.audio === undefined ? "none" : "metadata", src: source, "aria-label": "The clip" });
   player = { audio, from: clip.from || 0, speech: session.speech };
   const said = element("p", { class: "why", role: "status", hidden: true }, "The clip does not lie beside this page any more.");
   audio.addEventListener("error", () => (said.hidden = false));

@@ -1,0 +1,103 @@
+"""Distributions and buckets: the numbers that plots are drawn from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.report.build import build_reports
+from harness.report.spread import SHARES, spread
+
+VALUES = st.lists(st.integers(-5000, 60_000).map(lambda ms: ms / 1000), min_size=1, max_size=200)
+
+
+@given(values=VALUES)
+def test_quantiles_are_numpys(values):
+    """Quantiles are linear between neighbours, as numpy's are, and never fall."""
+    found = spread([*values, None])
+    assert len(values) == found.n
+    assert found.quantiles == pytest.approx(np.quantile(values, SHARES).tolist(), abs=1e-4)
+    assert sorted(found.quantiles) == found.quantiles
+
+
+@given(values=VALUES)
+def test_an_interval_holds_its_percentile_or_is_missing(values):
+    """Order statistics bound a percentile from both sides; six values bound a median, not a 95th percentile."""
+    found = spread(values)
+    for percentile in (found.p50, found.p95, found.p99):
+        if percentile.low is not None:
+            assert percentile.low <= percentile.value <= percentile.high
+    assert (found.p50.low is not None) == (len(values) >= 6)
+    assert (found.p95.low is not None) == (len(values) >= 72)
+
+
+def test_nothing_has_no_spread():
+    """Without values there is no distribution."""
+    assert spread([None, None]) is None
+
+
+def test_late_sessions_are_in_no_distribution(run, said):
+    """A session that our own client sent late is not in the latencies, and one without text in neither."""
+    rows = [said.Said(id=f"a{n}") for n in range(3)] + [said.Said(id="late", late=True), said.Said(id="mute", hypothesis="", outcome="ok_empty")]  # fmt: skip
+    overall, by_locale = build_reports(run(rows)).summary.latencies
+    assert (None, "en-US") == (overall.locale, by_locale.locale)
+    assert 3 == overall.final_text.n == by_locale.first_text.n
+
+
+def test_buckets_average_locales_and_sum_within_them(run, said):
+    """In a bucket a locale's counts are summed and the locales' rates averaged; in words where all are measured so."""
+    rows = [
+        said.Said(id="a", audio_s=3.0, reference="a b c d", hypothesis="a b c x"),
+        said.Said(id="b", audio_s=3.9, reference="a b", hypothesis="a b"),
+        said.Said(id="c", audio_s=3.0, locale="de-DE", reference="a b", hypothesis="x y"),
+        said.Said(id="d", audio_s=70.0, reference="a b", hypothesis="a b"),
+    ]
+    short, long = build_reports(run(rows)).summary.buckets
+    assert ("WER", 2.0, 4.0, 3, 2) == (
+        short.metric,
+        short.from_s,
+        short.to_s,
+        short.utterances,
+        short.locales,
+    )
+    assert pytest.approx((1 / 6 + 2 / 2) / 2) == short.rate
+    assert (60.0, None, 0.0) == (long.from_s, long.to_s, long.rate)
+    rows.append(said.Said(id="e", locale="ja-JP", reference="自由", hypothesis="自由", audio_s=3.0))
+    assert {"CERns"} == {one.metric for one in build_reports(run(rows)).summary.buckets}
+
+
+def test_the_macro_rate_has_an_interval_over_speakers(run, said):
+    """A standing's macro rate lies within its interval; with one speaker a locale there is none."""
+    rows = [
+        said.Said(id=f"{locale}{n}", locale=locale, speaker=f"s{n}", hypothesis="the quick brown fox" + " x" * (n % 3))
+        for locale in ("en-US", "de-DE")
+        for n in range(8)
+    ]  # fmt: skip
+    (standing,) = build_reports(run(rows)).summary.standings
+    assert standing.macro_cerns_low < standing.macro_cerns < standing.macro_cerns_high
+    (alone,) = build_reports(
+        run([said.Said(id="a"), said.Said(id="b", locale="de-DE")])
+    ).summary.standings
+    assert alone.macro_cerns_low is None
+
+
+def test_mistakes_and_flags_are_counted(run, said):
+    """The commonest mistakes of a cell stand first with the utterances they are in; flags count what detectors found."""
+    rows = [
+        said.Said(id="a", hypothesis="the quick brown box"),
+        said.Said(id="b", hypothesis="the quick brown box"),
+        said.Said(id="c", hypothesis="the slow brown fox"),
+        said.Said(id="d", reference="one two three four five", hypothesis="five"),
+    ]
+    summary = build_reports(run(rows)).summary
+    (cell,) = summary.mistakes
+    assert ("S", "fox", "box", 2, ("a", "b")) == (
+        cell.commonest[0].op, cell.commonest[0].reference, cell.commonest[0].hypothesis,
+        cell.commonest[0].count, cell.commonest[0].examples,
+    )  # fmt: skip
+    (flag,) = summary.flags
+    assert ("lost_start", 1, 4, {"en-US": 1}, ["d"]) == (
+        flag.fault, flag.rows, flag.scored, flag.locales, flag.examples,
+    )  # fmt: skip
