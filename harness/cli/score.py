@@ -67,7 +67,7 @@ def command(  # noqa: PLR0917 - Click passes them by name
 
         pairs = read_pairs(path, hypotheses, locale=locale)
     aligner = "sclite" if sclite else "minimal"
-    document = sheet(pairs, profile=profile, metric=metric, aligner=aligner)
+    document = sheet(pairs, profile=profile, metric=metric, aligner=aligner, details=as_json)
     _warn(document, profile)
     if as_json:
         click.echo(msgspec.json.encode(document))

@@ -52,9 +52,17 @@ class _Judged:
 
 
 def sheet(
-    pairs: Sequence[Pair], *, profile: str, metric: str, aligner: str = "minimal"
+    pairs: Sequence[Pair],
+    *,
+    profile: str,
+    metric: str,
+    aligner: str = "minimal",
+    details: bool = True,
 ) -> dict[str, Any]:
-    """Return `rows`, `cells`, `totals` and `profile` of scored pairs; UsageError for an unknown profile or metric."""
+    """Return `rows`, `cells`, `totals` and `profile` of scored pairs; UsageError for an unknown profile or metric.
+
+    Without `details` there are no alignments, flags and tables of errors: sooner, for where only rates are wanted.
+    """
     # What was typed wrong is said before any pair is judged.
     score_text("", "", "en-US", profile=profile, metric=metric, aligner=aligner)
     judged = [_judged(pair, profile, metric, aligner) for pair in pairs]
@@ -62,9 +70,13 @@ def sheet(
     for one in judged:
         groups.setdefault((one.pair.dataset, one.locale, one.pair.model), []).append(one)
     locales = sorted({one.locale for one in judged if isinstance(one.judgement, Score)})
+    cells = []
+    for key, group in groups.items():
+        cell = _cell(*key, group)
+        cells.append(cell | _details(group) if details else cell)
     return {
-        "rows": [_row(one) for one in judged],
-        "cells": [_cell(*key, group) for key, group in groups.items()],
+        "rows": [_row(one) | _evidence(one) if details else _row(one) for one in judged],
+        "cells": cells,
         "totals": _totals(judged, groups),
         "profile": {
             **profile_block(profile, *locales),
@@ -113,18 +125,21 @@ def _row(one: _Judged) -> dict[str, Any]:
         "rate": one.rate,
         "normalised_reference": None,
         "normalised_hypothesis": None,
-        "alignment": None,
-        "faults": [],
     }
     if isinstance(judged, Score):
         row |= {"metric": judged.metric, **_counts(judged.counts)}
         row["normalised_reference"] = judged.normalised_reference
         row["normalised_hypothesis"] = judged.normalised_hypothesis
-        row["alignment"] = judged.alignment
-        row["faults"] = faults(judged)
     if one.rate is None:
         row["reason"] = _reason(pair, judged)
     return row
+
+
+def _evidence(one: _Judged) -> dict[str, Any]:
+    """Return a row's alignment and flags."""
+    if isinstance(one.judgement, Unscored):
+        return {"alignment": None, "faults": []}
+    return {"alignment": one.judgement.alignment, "faults": faults(one.judgement)}
 
 
 def _reason(pair: Pair, judged: Judgement) -> str:
@@ -175,6 +190,12 @@ def _cell(dataset: str, locale: str, model: str, group: Sequence[_Judged]) -> di
         "cer": _companion(scores, "CER").rate,
         "cerns": _companion(scores, "CERns").rate,
         "mer": words.match_error_rate if scored else None,
+    }
+
+
+def _details(group: Sequence[_Judged]) -> dict[str, Any]:
+    """Return what a cell's errors are."""
+    return {
         "readability": _readability(group),
         "confusions": confusions(
             (one.pair.id, one.judgement) for one in group if isinstance(one.judgement, Score)

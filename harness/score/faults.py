@@ -8,7 +8,6 @@ Knows texts and their alignment; does not know the service, nor which language a
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import regex
@@ -107,12 +106,11 @@ def script_faults(reference: str, hypothesis: str, locale: str) -> tuple[Fault, 
     if hypothesis.isascii():
         return tuple(found)
     kana = _KANA.search(hypothesis)
-    long_enough = sum(map(str.isalpha, hypothesis)) >= 8
     if (
         script == "Jpan"
         and not excess > 0.5
-        and long_enough
         and not kana
+        and sum(map(str.isalpha, hypothesis)) >= 8
         and _KANA.search(reference)
     ):
         found.append("suspect_zh")
@@ -127,13 +125,8 @@ def foreign_share(text: str, script: str) -> float:
     """Return the share of a text's letters that are of another script (ISO 15924); 0 without letters."""
     if script == "Latn" and text.isascii():
         return 0.0
-    letters = sum(map(str.isalpha, text))
-    return sum(_is_foreign(character, script) for character in text) / letters if letters else 0.0
-
-
-@lru_cache(maxsize=1 << 14)
-def _is_foreign(character: str, script: str) -> bool:
-    return _FOREIGN[script].match(character) is not None
+    foreign = len(_FOREIGN[script].findall(text))
+    return foreign / sum(map(str.isalpha, text)) if foreign else 0.0
 
 
 def is_loop(hypothesis: str, reference: str = "") -> bool:
@@ -145,7 +138,7 @@ def is_loop(hypothesis: str, reference: str = "") -> bool:
 
 
 def _loops(text: str) -> bool:
-    tokens = mixed(text)
+    tokens = words(text) if text.isascii() else mixed(text)
     if len(set(tokens)) > (1 - LOOP_SHARE * (1 - 1 / LOOP_REPEATS)) * len(tokens):
         # Too many different tokens for half of the text to be four times the same.
         return False
@@ -174,9 +167,9 @@ _EDGE = regex.compile(r"^D([0-9]+)|D([0-9]+)$")
 
 
 def _lost_edges(score: Score) -> list[Fault]:
-    if not score.counts.hypothesis_tokens:
-        return []
     least = LOST_TOKENS * (1 if TOKENS[score.metric] is words else 3)
+    if score.counts.deletions < least or not score.counts.hypothesis_tokens:
+        return []
     return [
         "lost_start" if edge[1] else "lost_end"
         for edge in _EDGE.finditer(score.operations)

@@ -52,6 +52,21 @@ def normalised(text: str, locale: str, profile: str = "norm-1") -> str:
     return text
 
 
+class Normaliser(dict[str, str]):
+    """The normal forms of texts under one profile in one locale, by text; each is made when it is first asked for."""
+
+    def __init__(self, locale: str, profile: str) -> None:
+        super().__init__()
+        self._steps = tuple(steps(locale, profile).values())
+
+    def __missing__(self, text: str) -> str:
+        normal = text
+        for step in self._steps:
+            normal = step(normal)
+        self[text] = normal
+        return normal
+
+
 def steps(locale: str, profile: str) -> Mapping[str, Step]:
     """Return the steps of a profile for a locale, by name, in order; UsageError when either is unknown."""
     return _steps(locale, strict_profile(profile))
@@ -128,6 +143,8 @@ _TYPOGRAPHIC = regex.compile(f"[{''.join(_TYPOGRAPHY)}]")
 
 
 def _typographic(text: str) -> str:
+    if text.isascii() and "`" not in text:
+        return text
     return _TYPOGRAPHIC.sub(lambda found: _TYPOGRAPHY[found[0]], text)
 
 
@@ -137,7 +154,7 @@ _WIDE = regex.compile("[\uff01-\uff9f\u3099\u309a]")
 
 
 def _width(text: str) -> str:
-    if not _WIDE.search(text):
+    if text.isascii() or not _WIDE.search(text):
         return text
     text = text.translate(_FULL_WIDTH)
     return _nfc(_HALF_WIDTH_KANA.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text))
@@ -158,6 +175,8 @@ _TAG = regex.compile(
 
 
 def _untagged(text: str) -> str:
+    if not ("<" in text or "[" in text or "(" in text or "*" in text):
+        return text
     return _TAG.sub(" ", text)
 
 
@@ -204,13 +223,24 @@ _IN_WORD = r"(?<=[\p{L}\p{M}\p{N}])'(?=[\p{L}\p{M}\p{N}])"
 _FORMAT = regex.compile(r"\p{Cf}+")
 
 
+_ASCII_MARKS = {
+    code: " "
+    for code in range(128)
+    if unicodedata.category(chr(code))[0] in "PS" or unicodedata.category(chr(code)) == "Cc"
+    if chr(code) not in ".'"
+}
+"""All but the two that `kept` may match."""
+
+
 def _punctuation(kept: str) -> Step:
     """Return the step that writes punctuation, symbols and controls as spaces, except where `kept` matches."""
-    pattern = regex.compile(rf"(?!{kept})[\p{{P}}\p{{S}}\p{{Cc}}]")
+    every = regex.compile(rf"(?!{kept})[\p{{P}}\p{{S}}\p{{Cc}}]")
+    doubtful = regex.compile(rf"[.'](?<!{kept})")
 
     def step(text: str) -> str:
-        text = text if text.isascii() else _nfc(_FORMAT.sub("", text))
-        return pattern.sub(" ", text)
+        if text.isascii():
+            return doubtful.sub(" ", text.translate(_ASCII_MARKS))
+        return every.sub(" ", _nfc(_FORMAT.sub("", text)))
 
     return step
 

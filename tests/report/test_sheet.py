@@ -64,6 +64,18 @@ def test_a_cell_says_how_it_reads_and_what_went_wrong():
     assert ("world", "word", ("u",)) == (first.reference, first.hypothesis, first.examples)
 
 
+def test_rates_do_not_depend_on_details():
+    """Asked for rates alone, a sheet has the same rows, cells and totals without what its errors are."""
+    whole = sheet(pairs(), profile="norm-1n", metric="auto")
+    lean = sheet(pairs(), profile="norm-1n", metric="auto", details=False)
+    assert {"alignment", "faults"} == whole["rows"][0].keys() - lean["rows"][0].keys()
+    assert {"readability", "confusions"} == whole["cells"][0].keys() - lean["cells"][0].keys()
+    for name in ("rows", "cells"):
+        for more, less in zip(whole[name], lean[name], strict=True):
+            assert less.items() <= more.items()
+    assert whole["totals"] == lean["totals"]
+
+
 def test_macro_rates_are_means_over_locales():
     """A locale's cells are averaged, then the locales; words where words are the metric, characters everywhere."""
     totals = sheet(pairs(), profile="norm-1", metric="auto")["totals"]

@@ -29,6 +29,7 @@ def test_counts_are_those_of_jiwer_and_totals_those_of_the_textbook(pairs):
         counts = align.edits(reference, hypothesis)[1]
         assert textbook(reference, hypothesis) == counts.errors, script
         assert align.distance(reference, hypothesis) == counts.errors
+        assert align.counted(reference, hypothesis) == counts
         theirs = jiwer.process_words(" ".join(reference), " ".join(hypothesis))
         assert (theirs.hits, theirs.substitutions, theirs.deletions, theirs.insertions) == (
             counts.hits,
@@ -69,6 +70,13 @@ def test_an_alignment_replays_to_both_texts(reference, hypothesis):
         assert {"=": said == heard, "S": said != heard, "D": heard is None, "I": said is None}[op]
     assert len(steps) == counts.hits + counts.errors
     assert counts == align.counts(operations)
+
+
+@settings(max_examples=500)
+@given(st.text(alphabet="abcd", max_size=20), st.text(alphabet="abcd", max_size=20))
+def test_counts_alone_are_those_of_the_alignment(reference, hypothesis):
+    """Counting without an alignment gives what the alignment has."""
+    assert align.edits(reference, hypothesis)[1] == align.counted(reference, hypothesis)
 
 
 @settings(max_examples=300)

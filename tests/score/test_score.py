@@ -14,6 +14,7 @@ from harness.score.score import (
     METRICS,
     Score,
     Unscored,
+    counts_of,
     judgement,
     metric_of,
     profile_block,
@@ -86,6 +87,21 @@ def test_companions_are_the_scores_one_would_ask_for(reference, hypothesis, loca
 
 
 @settings(max_examples=200)
+@given(
+    st.lists(st.tuples(texts, texts), max_size=4),
+    st.sampled_from(["en-US", "hi-IN", "ja-JP", "th-TH"]),
+    st.sampled_from(OWN_PROFILES),
+    st.sampled_from(METRICS),
+)
+def test_counts_of_many_are_those_of_each(pairs, locale, profile, metric):
+    """Counting a whole list gives the counts of each transcript's score."""
+    options = {"profile": profile, "metric": metric}
+    references, hypotheses = [a for a, _ in pairs], [b for _, b in pairs]
+    found = counts_of(references, hypotheses, locale, **options)
+    assert [score_text(a, b, locale, **options).counts for a, b in pairs] == found
+
+
+@settings(max_examples=200)
 @given(texts, texts, st.sampled_from(METRICS))
 def test_the_alignment_is_what_was_counted(reference, hypothesis, metric):
     """Counting the alignment's steps gives the counts, whatever the metric."""
@@ -119,6 +135,9 @@ def test_each_distinct_text_is_normalised_once(monkeypatch):
     for hypothesis in ("one", "two", "one"):
         score_text("said", hypothesis, "en-US")
     normalised.cache_clear()
+    assert ["said", "one", "two"] == seen
+    seen.clear()
+    counts_of(["said", "said", "said"], ["one", "two", "one"], "en-US")
     assert ["said", "one", "two"] == seen
 
 
