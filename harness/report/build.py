@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from harness import __version__
 from harness.errors import InputError
@@ -14,6 +17,7 @@ from harness.report.exhibits import Exhibits
 from harness.report.explorer import Embed
 from harness.report.render import page
 from harness.report.rows import rows
+from harness.report.settling import settling
 from harness.report.table import RunTable
 from harness.report.write import PAGE, SUMMARY_MD, table_files, write_files
 from harness.run.folder import read_journal, read_plan, slot, slots
@@ -46,7 +50,11 @@ def build_reports(
     plan = read_plan(folder)
     speech = SpeechBook(folder)
     table = run_table(folder, plan, speech, profile=profile, metric=metric)
-    shown = page(table, Exhibits(folder, plan, speech), embed or Embed())
+    exhibits = Exhibits(folder, plan, speech)
+    if plan.pace == 1.0:
+        settled = settling(table.rows, exhibits, profile=profile)
+        table = replace(table, summary=structs.replace(table.summary, settling=settled))
+    shown = page(table, exhibits, embed or Embed())
     write_files(
         folder,
         {
@@ -80,7 +88,7 @@ def _summary(
     folder: Path, plan: Plan, scored: Sequence[Row], *, foreign: int, profile: str, metric: str
 ) -> Summary:
     block = profile_block(profile)
-    cells = summary.cells(scored, profile=block["id"], interval=_interval)
+    cells = summary.cells(scored, profile=block["id"], interval=_interval, detectable=_detectable)
     standings = summary.standings(scored, cells, interval=_macro_interval)
     datasets = _datasets(plan)
     spots = findings.deaf_spots(scored)
@@ -150,6 +158,16 @@ def _interval(scored: Sequence[Row]) -> tuple[float, float] | None:
     sums = [summary.pooled(row.counts for row in block) for block in _blocks(scored)]
     found = rate_interval([(block.errors, block.reference_tokens) for block in sums])
     return (found.low, found.high) if found else None
+
+
+def _detectable(scored: Sequence[Row]) -> float | None:
+    """Return the smallest difference of rates that some rows can show, over blocks as in `_interval`."""
+    from harness.stats.power import measured_difference
+
+    if scored[0].metric in ("MER", "WIL"):
+        return None
+    sums = [summary.pooled(row.counts for row in block) for block in _blocks(scored)]
+    return measured_difference([(block.errors, block.reference_tokens) for block in sums])
 
 
 def _macro_interval(locales: Sequence[Sequence[Row]]) -> tuple[float, float] | None:

@@ -70,6 +70,9 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     rate_answered: float | None
     """The rate of the rows that answered, without `failed_server` and `blocked`; None: there are none of those."""
 
+    detectable: float | None = None
+    """The smallest true difference of rates to another system that this cell finds with 80 % power; None: unknown."""
+
     @property
     def errors(self) -> int:
         """Sum of the scored rows' errors."""
@@ -213,6 +216,25 @@ class Bucket(msgspec.Struct, frozen=True, kw_only=True):
     """None: their references have no tokens."""
 
 
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """The error rate of what was on the screen some time after the end of speech: WER@δ."""
+
+    dataset: str
+    model: str
+    after_s: Seconds | None
+    """None: the final text, of the same sessions."""
+
+    metric: str
+    """`WER` where all locales are measured so, else `CERns`."""
+
+    rate: float | None
+    """Plain mean over locales; None: their references have no tokens."""
+
+    locales: int
+    sessions: int
+    """A seeded sample of every cell."""
+
+
 class Mistakes(msgspec.Struct, frozen=True, kw_only=True):
     """The commonest mistakes of a cell: of words, or of runs of characters where the metric counts those."""
 
@@ -350,3 +372,5 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     buckets: list[Bucket]
     mistakes: list[Mistakes]
     flags: list[Flag]
+    settling: list[Settled] = []
+    """Empty: not looked at, or not paced at real time."""

@@ -49,6 +49,7 @@ def figures(summary: Summary) -> dict[str, Any]:
         "locales": _by_locale(summary),
         "trade": _trade(summary, names),
         "duration": _duration(summary, names),
+        "settling": _settling(summary, names),
     }
 
 
@@ -289,6 +290,41 @@ def _duration(summary: Summary, names: dict[tuple[str, str], str]) -> Figure | N
                     f"{metric} by length of the clip; the figures are in the table below."
                 ),
             )
+        )
+    legend = [(key(number), name) for number, name in enumerate(names.values())]
+    return Figure(panels=panels, legend=legend, note=_left_out(summary))
+
+
+def _settling(summary: Summary, names: dict[tuple[str, str], str]) -> Figure | None:
+    own = [one for one in summary.settling if (one.dataset, one.model) in names]
+    if not own:
+        return None
+    afters = list(dict.fromkeys(one.after_s for one in own))
+    places = {after: place for place, after in enumerate(afters)}
+    x = Axis(
+        low=-0.3,
+        high=len(afters) - 0.7,
+        ticks=[(place, "final" if after is None else f"{after:g} s") for after, place in places.items()],
+        label="after the end of speech",
+    )  # fmt: skip
+    panels = []
+    for metric in dict.fromkeys(one.metric for one in own):
+        shown = [one for one in own if one.metric == metric]
+        y = percent_axis([one.rate for one in shown if one.rate is not None], "")
+        plot = Plot(x, y)
+        for number, name in enumerate(names):
+            points = [
+                (float(places[one.after_s]), one.rate)
+                for one in shown
+                if (one.dataset, one.model) == name and one.rate is not None
+            ]
+            if points:
+                plot.line(points, number)
+                for point in points:
+                    plot.mark(point, number)
+        title = f"{metric} of what was on the screen, mean over locales"
+        panels.append(
+            Panel(title=title, svg=plot.svg(f"{title}; the figures are in the table below."))
         )
     legend = [(key(number), name) for number, name in enumerate(names.values())]
     return Figure(panels=panels, legend=legend, note=_left_out(summary))

@@ -101,3 +101,16 @@ def test_mistakes_and_flags_are_counted(run, said):
     assert ("lost_start", 1, 4, {"en-US": 1}, ["d"]) == (
         flag.fault, flag.rows, flag.scored, flag.locales, flag.examples,
     )  # fmt: skip
+
+
+def test_what_is_on_the_screen_grows_to_the_final_text(run, said):
+    """At the end of speech only the first half of a transcript is there; once all has come the rate is the final one."""
+    rows = [said.Said(id=f"a{n}", speaker=f"s{n}") for n in range(4)] + [
+        said.Said(id="late", late=True)
+    ]
+    summary = build_reports(run(rows)).summary
+    assert [0.0, 0.5, 1.0, 2.0, 5.0, None] == [one.after_s for one in summary.settling]
+    assert {("WER", 1, 4)} == {(one.metric, one.locales, one.sessions) for one in summary.settling}
+    # "the quick" of four words, then what is cut off "brown": pieces come at 1.2 s and 4.3 s, speech ends at 3.5 s.
+    assert [0.5, 0.5, 0.0, 0.0, 0.0, 0.0] == [one.rate for one in summary.settling]
+    assert [] == build_reports(run(rows, pace=0.0)).summary.settling
