@@ -16,6 +16,7 @@ def print_forecast(plan: Plan, concurrency: int, *, as_json: bool) -> None:
     import json
 
     from harness.run.plan import estimate
+    from harness.stats.power import detectable_text
     from harness.units import duration_text, usd_text
     from harness.wire.live.catalogue import AS_OF
 
@@ -52,6 +53,7 @@ def print_forecast(plan: Plan, concurrency: int, *, as_json: bool) -> None:
         ("time", f"{wall}, {concurrency} sessions at once"),
         ("tokens", f"about {told.prompt_tokens:,} in, {told.response_tokens:,} out"),
         ("cost", f"{cost} at the prices of {AS_OF}{emulated}"),
+        ("can show", detectable_text(_reference_lengths(plan))),
         ("service", plan.endpoint),
     ]
     for name, value in rows:
@@ -59,6 +61,17 @@ def print_forecast(plan: Plan, concurrency: int, *, as_json: bool) -> None:
     for note in plan.notes:
         click.echo(f"note: {note}")
     click.echo("nothing was sent")
+
+
+def _reference_lengths(plan: Plan) -> dict[str, list[int]]:
+    """Return the references' lengths in tokens of each locale's own metric."""
+    from harness.score.score import TOKENS, metric_of
+
+    lengths: dict[str, list[int]] = {}
+    for utterance in plan.utterances:
+        tokens = TOKENS[metric_of(utterance.locale)](utterance.reference or "")
+        lengths.setdefault(utterance.locale, []).append(len(tokens))
+    return lengths
 
 
 def _count(number: int, noun: str) -> str:

@@ -28,6 +28,7 @@ from harness.score.score import (
     total,
 )
 from harness.stats.intervals import rate_interval
+from harness.stats.power import measured_difference
 from harness.text.locales import LOCALES, canonical
 
 if TYPE_CHECKING:
@@ -190,6 +191,7 @@ def _cell(dataset: str, locale: str, model: str, group: Sequence[_Judged]) -> di
         "cer": _companion(scores, "CER").rate,
         "cerns": _companion(scores, "CERns").rate,
         "mer": words.match_error_rate if scored else None,
+        "detectable": measured_difference(_blocks(group)) if interval else None,
     }
 
 
@@ -237,13 +239,18 @@ def _interval(group: Sequence[_Judged], metric: str | None) -> Interval | None:
     """Return the 95 % interval of a cell's rate over speakers, over utterances where nobody says who spoke."""
     if metric in {None, "MER", "WIL"}:
         return None
+    return rate_interval(_blocks(group))
+
+
+def _blocks(group: Iterable[_Judged]) -> list[tuple[int, int]]:
+    """Return errors and tokens of each speaker, of each utterance where nobody says who spoke."""
     blocks: dict[tuple[str, str], list[Score]] = {}
     for one in group:
         if isinstance(one.judgement, Score):
             key = ("speaker", one.pair.speaker) if one.pair.speaker else ("id", one.pair.id)
             blocks.setdefault(key, []).append(one.judgement)
-    sums = [total(score.counts for score in block) for block in blocks.values()]
-    return rate_interval([(counts.errors, counts.reference_tokens) for counts in sums])
+    sums = (total(score.counts for score in block) for block in blocks.values())
+    return [(counts.errors, counts.reference_tokens) for counts in sums]
 
 
 def _interval_block(interval: Interval | None, group: Sequence[_Judged]) -> dict[str, Any] | None:

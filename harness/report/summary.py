@@ -25,13 +25,15 @@ def cells(
     *,
     profile: str,
     interval: Callable[[Sequence[Row]], tuple[float, float] | None],
+    detectable: Callable[[Sequence[Row]], float | None] = lambda _: None,
 ) -> list[Cell]:
     """Return a cell per dataset × model × locale, in the order they are first met.
 
-    `interval` gives the ends of the 95 % interval of the scored rows' pooled rate, or None.
+    `interval` gives the ends of the 95 % interval of the scored rows' pooled rate, or None; `detectable` the smallest
+    difference of rates that they can show, or None.
     """
     return [
-        _cell(group, profile=profile, interval=interval)
+        _cell(group, profile=profile, interval=interval, detectable=detectable)
         for group in _grouped(rows, lambda row: (row.dataset, row.model, row.locale))
     ]
 
@@ -41,6 +43,7 @@ def _cell(
     *,
     profile: str,
     interval: Callable[[Sequence[Row]], tuple[float, float] | None],
+    detectable: Callable[[Sequence[Row]], float | None],
 ) -> Cell:
     scored = [row for row in rows if row.counts is not None]
     counts = pooled(row.counts for row in scored)
@@ -86,6 +89,7 @@ def _cell(
         outcomes=dict(Counter(row.outcome or NOT_ATTEMPTED for row in rows)),
         rate_if_failed_deleted=_worst_case(rows, metric),
         rate_answered=_answered(scored, metric),
+        detectable=detectable(scored) if scored else None,
     )
 
 

@@ -10,7 +10,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 DISPERSION = 2.5
 """Variance of an utterance's errors over their mean, when nothing is measured yet: a planning assumption."""
@@ -41,6 +41,42 @@ def planned_difference(
     return detectable_difference(
         assumed_spread(rate, words) / words * sqrt(design_effect(block, icc) / n)
     )
+
+
+def measured_difference(blocks: Sequence[tuple[int, int]]) -> float | None:
+    """Return the difference of rates to another system on the same utterances that these can show.
+
+    `blocks` are errors and tokens of a measured system's speakers. None: fewer than two, no tokens, or no spread.
+    The other system's errors are assumed to spread alike and to correlate by `CORRELATION`.
+    """
+    import numpy as np
+
+    from harness.stats.intervals import standard_error
+
+    errors, tokens = np.array(blocks, dtype=float).reshape(-1, 2).T
+    if len(errors) < 2 or not tokens.sum():
+        return None
+    error = sqrt(2 * (1 - CORRELATION)) * standard_error(errors, tokens)
+    return detectable_difference(error) or None
+
+
+def detectable_text(utterances: Mapping[str, Sequence[int]], *, rate: float = 0.10) -> str:
+    """Return in a line what difference of two systems near `rate` can be shown in each locale: at best, and the worst.
+
+    `utterances` are the lengths of a locale's references in tokens, by locale; those without tokens do not count.
+    """
+    points = {
+        locale: 100 * planned_difference(len(filled), rate=rate, words=sum(filled) / len(filled))
+        for locale, lengths in utterances.items()
+        if (filled := [length for length in lengths if length])
+    }
+    if not points:
+        return "no difference of systems: no utterance has a reference"
+    ordered = sorted(points, key=points.__getitem__)
+    shown = ordered if len(ordered) <= 4 else [ordered[0], ordered[-1]]
+    joint = ", " if len(ordered) <= 4 else " to "
+    listed = joint.join(f"{points[locale]:.1f} points ({locale})" for locale in shown)
+    return f"a difference of {listed} between two systems near {100 * rate:.0f} % errors; more where few people speak"
 
 
 def utterances_needed(

@@ -7,7 +7,9 @@ from scipy import stats
 from harness.stats.power import (
     design_effect,
     detectable_difference,
+    detectable_text,
     intraclass_correlation,
+    measured_difference,
     planned_difference,
     utterances_needed,
 )
@@ -36,6 +38,29 @@ def test_a_difference_of_the_detectable_size_is_found_four_times_in_five():
     samples = draw.normal(shift, spread, size=(3000, n))
     z = samples.mean(axis=1) / (samples.std(axis=1, ddof=1) / np.sqrt(n))
     assert np.mean(np.abs(z) > stats.norm.ppf(0.975)) == pytest.approx(0.8, abs=0.03)
+
+
+def test_a_measured_spread_replaces_the_assumed_one():
+    """What a measured system can show is 2.80 standard errors of a difference; without speakers it is unknown."""
+    draw = np.random.Generator(np.random.PCG64(3))
+    tokens = draw.integers(10, 30, size=5000)
+    errors = draw.binomial(tokens, 0.1)
+    # Independent words: variance of a rate is p (1 - p) / tokens; two systems that correlate by 0.6 differ by 0.8 of it.
+    expected = 2.80 * np.sqrt(0.8 * 0.09 / tokens.sum())
+    blocks = list(zip(errors.tolist(), tokens.tolist(), strict=True))
+    assert expected == pytest.approx(measured_difference(blocks), rel=0.05)
+    assert measured_difference(blocks[:1]) is None
+    assert measured_difference([(0, 0), (0, 0)]) is None
+    assert measured_difference([]) is None
+
+
+def test_a_plan_says_what_it_can_show():
+    """Few locales are all named, of many the best and the worst; without references there is nothing to show."""
+    said = detectable_text({"de-DE": [22] * 350, "te-IN": [22] * 100})
+    assert "1.4 points (de-DE), 2.7 points (te-IN)" in said
+    many = detectable_text({f"l{n}": [22] * (100 * n) for n in range(1, 8)})
+    assert "points (l7) to 2.7 points (l1)" in many
+    assert "no utterance has a reference" in detectable_text({"de-DE": [0]})
 
 
 def test_the_planner_inverts_the_detectable_difference():
