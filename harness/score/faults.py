@@ -3,7 +3,7 @@
 Thresholds are proposals, not tuned on data. Whisper's test for loops, a zlib ratio over 2.4, is not among them:
 ordinary text in Indic scripts and Thai, three bytes a letter, is over it.
 
-Knows texts and their alignment; does not know the service, nor which language a text of the same script is in.
+Knows texts and their alignment; does not know the service.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import regex
 
 from harness.score.score import TOKENS
+from harness.text.identify import language_of, log_likelihoods
 from harness.text.locales import LOCALES
 from harness.text.numbers import has_digits
 from harness.text.tokenise import mixed, words
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 Fault: TypeAlias = Literal[
     "wrong_script",
     "mixed_script",
+    "wrong_language",
     "suspect_zh",
     "suspect_ja",
     "homoglyph",
@@ -37,12 +39,19 @@ Fault: TypeAlias = Literal[
 """What was found:
 
 - `wrong_script`, `mixed_script`: over 50 %, over 10 % more letters of other scripts than the reference has.
+- `wrong_language`: likelier another of our languages in the same script, and at least half of it wrong.
 - `suspect_zh`: Japanese without kana; `suspect_ja`: kana in Chinese; `homoglyph`: Latin and Cyrillic in one word.
 - `loop`: the same words again and again. `hallucination`: far more text than was said, or than can be said.
 - `speech_in_silence`: text where nothing was said.
 - `lost_start`, `lost_end`: the transcript begins late or ends early.
 - `numbers_differ`: only one of the two texts writes numbers in digits.
 """
+
+LANGUAGE_MARGIN = 5.0
+"""How much likelier, in nats, another language must be: e⁵ is 150 times."""
+
+LANGUAGE_RATE = 0.5
+"""Transcripts in another language are mostly wrong; a quotation or a name in one is not."""
 
 LOOP_REPEATS = 4
 LOOP_SHARE = 0.5
@@ -82,6 +91,8 @@ def faults(score: Score, *, audio_s: Seconds | None = None) -> tuple[Fault, ...]
     """Return what is suspicious about a scored transcript, in the order of `Fault`."""
     reference, hypothesis = score.normalised_reference, score.normalised_hypothesis
     found: list[Fault] = list(script_faults(reference, hypothesis, score.locale))
+    if is_other_language(score):
+        found.append("wrong_language")
     if is_loop(hypothesis, reference):
         found.append("loop")
     if _is_hallucination(score, audio_s):
@@ -119,6 +130,20 @@ def script_faults(reference: str, hypothesis: str, locale: str) -> tuple[Fault, 
     if _HOMOGLYPH.search(hypothesis):
         found.append("homoglyph")
     return tuple(found)
+
+
+def is_other_language(score: Score) -> bool:
+    """Return whether a transcript is in another language of the same script, though the reference is in its own.
+
+    Only languages of the registry are told apart, in texts of 20 letters and more; where that cannot be done: False.
+    """
+    if score.rate is None or score.rate < LANGUAGE_RATE:
+        return False
+    own, script = score.locale.partition("-")[0], LOCALES[score.locale].script
+    likelihoods = log_likelihoods(score.normalised_hypothesis, script)
+    if own not in likelihoods or max(likelihoods.values()) - likelihoods[own] < LANGUAGE_MARGIN:
+        return False
+    return language_of(score.normalised_reference, script) == own
 
 
 def foreign_share(text: str, script: str) -> float:
