@@ -1,11 +1,27 @@
 """What errors are counted over."""
 
+from pathlib import Path
+
 import jiwer
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.text import tokenise
 from harness.text.tokenise import characters, characters_unspaced, clusters, mixed, words
+
+# Unicode's own test of where grapheme clusters end.
+BREAKS = [
+    [[chr(int(code, 16)) for code in part.split(" × ")] for part in line.strip("÷ ").split(" ÷ ")]
+    for line in (Path(__file__).parents[1] / "golden" / "grapheme_break_test.txt")
+    .read_text(encoding="utf-8")
+    .splitlines()
+    if line.startswith("÷")
+]
+
+# A Devanagari virama that follows no consonant: `regex` 2026.11, of Unicode 18, joins the consonant after it to it.
+# No Indic word has one there.
+OTHERWISE = {"\u094d\u0915", "\u094d\u0308\u0915", "a\u094d\u0924", "?\u094d\u0924"}
 
 
 @given(st.text(alphabet="aé नीन้ำ한我い😀", max_size=20))
@@ -42,3 +58,12 @@ def test_clusters(text, n):
 def test_characters_are_those_of_jiwer():
     """CER counts what jiwer counts, single spaces among them."""
     assert jiwer.process_characters("ice cream", "").deletions == len(characters("ice cream"))
+
+
+def test_clusters_end_where_unicode_says():
+    """All 766 cases of Unicode's GraphemeBreakTest, but for four in which newer rules may differ."""
+    assert 766 == len(BREAKS)
+    for parts in BREAKS:
+        expected = ["".join(part) for part in parts]
+        if (text := "".join(expected)) not in OTHERWISE:
+            assert expected == tokenise._CLUSTER.findall(text), ascii(text)
