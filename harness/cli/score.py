@@ -87,7 +87,9 @@ def _run_pairs(path: Path, *, profile: str, metric: str) -> list[Pair]:
             hint="name the table's file, or a folder below reports/",
         )
     from harness.report.build import build_reports
+    from harness.run.folder import read_plan
 
+    tags = {(one.dataset, one.id): one.tags for one in read_plan(path).utterances}
     return [
         Pair(
             id=row.utterance_id,
@@ -98,6 +100,12 @@ def _run_pairs(path: Path, *, profile: str, metric: str) -> list[Pair]:
             dataset=row.dataset,
             model=row.model,
             repeat=str(row.repeat),
+            duration_s=row.audio_s,
+            tags={
+                name: value
+                for name, value in tags[row.dataset, row.utterance_id].items()
+                if isinstance(value, str) and value
+            },
             reason=(row.reason or row.outcome or "not attempted") if row.must_rerun else None,
         )
         for row in build_reports(path, profile=profile, metric=metric).rows

@@ -1,7 +1,7 @@
 """Pairs of transcripts that somebody already has: tables, and NIST's `trn`, `stm` and `ctm`.
 
 A table (CSV, TSV, JSON lines, Parquet) has the columns `reference`, `hypothesis` and `locale`, and may have `id`,
-`speaker`, `dataset`, `model` and `repeat`; our own `utterances.csv` is one. `trn` and `stm`/`ctm` come as two files.
+`speaker`, `dataset`, `model`, `repeat` and `duration`; our own `utterances.csv` is one. Other texts are tags. `trn` and `stm`/`ctm` come as two files.
 
 Knows files; does not know scores. Everything wrong with a file is told at once, each with its line.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 from importlib import import_module
 from itertools import islice
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -18,6 +19,7 @@ import regex
 
 from harness.corpus.lines import Line, lines
 from harness.errors import InputError, UsageError, suggestion
+from harness.units import Seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -32,6 +34,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "dataset": ("dataset",),
     "model": ("model",),
     "repeat": ("repeat",),
+    "duration_s": ("duration", "duration_s", "audio_s"),
 }
 """The columns we know → the names they go by; where a table has several, the first one counts."""
 
@@ -60,6 +63,12 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     dataset: str = ""
     model: str = ""
     repeat: str = ""
+    duration_s: Seconds | None = None
+    """Of the clip; None: unknown."""
+
+    tags: dict[str, str] = {}
+    """The table's other columns that are texts, by name."""
+
     line: int | None = None
     """1-based line or row of the file."""
 
@@ -175,11 +184,27 @@ def _pair(cells: Mapping[str, Any] | _UnusableError, number: int, locale: str | 
         dataset=texts["dataset"] or "",
         model=texts["model"] or "",
         repeat=texts["repeat"] or "",
+        duration_s=_length(texts["duration_s"]),
+        tags={
+            name: value
+            for name, value in cells.items()
+            if name not in _KNOWN and isinstance(value, str) and value
+        },
         line=number,
     )
 
 
 _ABSENT = object()
+_KNOWN = frozenset(name for names in COLUMNS.values() for name in names)
+
+
+def _length(text: str | None) -> Seconds | None:
+    """Return a length, s; None where a table says none, or nothing that is one: it divides rates, it makes none."""
+    try:
+        length = float(text or "")
+    except ValueError:
+        return None
+    return length if 0 <= length < inf else None
 
 
 def _cell(cells: Mapping[str, Any], names: Iterable[str]) -> Any:

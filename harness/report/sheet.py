@@ -13,7 +13,8 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UsageError
-from harness.report.confusions import confusions
+from harness.report.breakdown import groups_of, length_label, parts
+from harness.report.confusions import by_class, confusions, deletions_by_position
 from harness.score.edits import EditCounts
 from harness.score.faults import faults
 from harness.score.readability import MarkCounts, readability
@@ -196,12 +197,40 @@ def _cell(dataset: str, locale: str, model: str, group: Sequence[_Judged]) -> di
 
 
 def _details(group: Sequence[_Judged]) -> dict[str, Any]:
-    """Return what a cell's errors are."""
+    """Return what a cell's errors are, and where they are."""
+    judged = [(one.pair, one.judgement) for one in group if isinstance(one.judgement, Score)]
+    scores = [score for _, score in judged]
+    metric = scores[0].metric if scores else ""
+    names = groups_of([pair.tags for pair, _ in judged])
     return {
         "readability": _readability(group),
-        "confusions": confusions(
-            (one.pair.id, one.judgement) for one in group if isinstance(one.judgement, Score)
+        "confusions": confusions((pair.id, score) for pair, score in judged),
+        "token_classes": {
+            kind: {"wrong": wrong, "tokens": every}
+            for kind, (wrong, every) in by_class(scores).items()
+        },
+        "deletions_by_position": [
+            {"deleted": deleted, "tokens": every}
+            for deleted, every in deletions_by_position(scores)
+        ],
+        "by_speaker": parts(
+            ((pair.speaker, score.counts) for pair, score in judged if pair.speaker), metric
         ),
+        "by_duration": parts(
+            (
+                (length_label(pair.duration_s), score.counts)
+                for pair, score in judged
+                if pair.duration_s is not None
+            ),
+            metric,
+        ),
+        "by_tag": {
+            name: parts(
+                ((pair.tags[name], score.counts) for pair, score in judged if name in pair.tags),
+                metric,
+            )
+            for name in names
+        },
     }
 
 

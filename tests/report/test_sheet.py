@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli import main
-from harness.report.pairs import Pair
+from harness.report.pairs import Pair, read_pairs
 from harness.report.sheet import sheet
 
 
@@ -64,12 +64,37 @@ def test_a_cell_says_how_it_reads_and_what_went_wrong():
     assert ("world", "word", ("u",)) == (first.reference, first.hypothesis, first.examples)
 
 
+def test_a_cell_says_where_its_errors_are(tmp_path):
+    """Errors are divided by token, position, speaker, length and tag; a table's other texts are its tags."""
+    path = tmp_path / "t.csv"
+    path.write_text(
+        "id,reference,hypothesis,locale,speaker,duration,accent,note,score\n"
+        "1,it is 25 now ok,it is 24 now ok,en-US,ann,1.5,welsh,a,1\n"
+        "2,a b c d,b c d,en-US,bob,3,scots,b,2\n"
+        "3,e f,e f,en-US,bob,3.9,scots,c,3\n"
+    )
+    (cell,) = sheet(read_pairs(path), profile="norm-1", metric="WER")["cells"]
+    assert {"wrong": 1, "tokens": 1} == cell["token_classes"]["number"]
+    assert {"deleted": 1, "tokens": 3} == cell["deletions_by_position"][0]
+    assert [("ann", 0.2), ("bob", 1 / 6)] == [(p.value, p.rate) for p in cell["by_speaker"]]
+    assert [("0 to 2 s", 1), ("2 to 4 s", 2)] == [
+        (part.value, part.utterances) for part in cell["by_duration"]
+    ]
+    # Every utterance has a note of its own: three values divide them all the same; figures are no groups.
+    assert {"accent", "note"} == cell["by_tag"].keys()
+    assert [("welsh", 0.2), ("scots", 1 / 6)] == [
+        (part.value, part.rate) for part in cell["by_tag"]["accent"]
+    ]
+
+
 def test_rates_do_not_depend_on_details():
     """Asked for rates alone, a sheet has the same rows, cells and totals without what its errors are."""
     whole = sheet(pairs(), profile="norm-1n", metric="auto")
     lean = sheet(pairs(), profile="norm-1n", metric="auto", details=False)
     assert {"alignment", "faults"} == whole["rows"][0].keys() - lean["rows"][0].keys()
-    assert {"readability", "confusions"} == whole["cells"][0].keys() - lean["cells"][0].keys()
+    details = {"readability", "confusions", "token_classes", "deletions_by_position"}
+    details |= {"by_speaker", "by_duration", "by_tag"}
+    assert details == whole["cells"][0].keys() - lean["cells"][0].keys()
     for name in ("rows", "cells"):
         for more, less in zip(whole[name], lean[name], strict=True):
             assert less.items() <= more.items()
