@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.version import __version__
+
 if TYPE_CHECKING:
     from harness.report.table import read_run as read_run
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "read_run"]
 
 

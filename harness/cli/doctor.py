@@ -87,7 +87,7 @@ def _findings(service: Any, url: str | None, model: str) -> Iterator[Finding]:
 def _python() -> Finding:
     import platform
 
-    from harness import __version__
+    from harness.version import __version__
 
     found = (
         f"live-harness {__version__}, Python {platform.python_version()}, {os.cpu_count()} cores"
@@ -172,7 +172,6 @@ async def _one_session(given: Callable[[], Endpoint], model: str) -> Finding:
 
     import msgspec
 
-    from harness import __version__
     from harness.audio.load import load
     from harness.clock import utc_now
     from harness.corpus.shelf import open_dataset
@@ -182,6 +181,7 @@ async def _one_session(given: Callable[[], Endpoint], model: str) -> Finding:
     from harness.session.pace import Pacer
     from harness.session.transport import connect
     from harness.trace import TraceHeader
+    from harness.version import __version__
     from harness.wire.live.setups import transcription_setup
 
     english = [u for u in open_dataset("sample").utterances if u.locale == "en-US"]

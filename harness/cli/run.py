@@ -256,11 +256,11 @@ def _run(
 
     import msgspec
 
-    from harness import __version__
     from harness.audio.load import load
     from harness.cli.companion import companion
     from harness.run.execute import INTERRUPTED, execute, open_folder
     from harness.session.config import endpoints
+    from harness.version import __version__
 
     folder, continues = open_folder(plan, out, REPORTS)
     click.echo(f"{'continuing in' if continues else 'run folder'} {_shown(folder)}", err=True)

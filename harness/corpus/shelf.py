@@ -18,7 +18,6 @@ from typing import Final
 
 import msgspec
 
-import harness
 from harness.corpus.fence import Fence
 from harness.corpus.layout import Layout, recognised
 from harness.corpus.manifest import Entry, entries
@@ -180,7 +179,7 @@ def _folders() -> Iterator[Path]:
         if folder:
             yield Path(folder)
     yield Path("datasets")
-    package = Path(harness.__file__).parent
+    package = Path(__file__).parents[1]
     # In a wheel, and in a checkout.
     yield package / "_datasets"
     if (package.parent / "pyproject.toml").is_file():

@@ -21,10 +21,10 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from harness import __version__
 from harness.emulator.context import Handles
 from harness.emulator.conversation import Conversation, Manners
 from harness.errors import InputError
+from harness.version import __version__
 from harness.wire.live import endpoint, refusals
 from harness.wire.live.server import LiveServer, authenticate
 

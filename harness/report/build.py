@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from harness import __version__
 from harness.errors import InputError
 from harness.report import findings, mistakes, spread, summary
 from harness.report.bounds import SPEECH, SpeechBook
+from harness.report.clips import Embed
 from harness.report.digest import summary_markdown
 from harness.report.document import DatasetFacts, Profile, Summary
 from harness.report.exhibits import Exhibits
-from harness.report.explorer import Embed
 from harness.report.render import page
 from harness.report.rows import rows
 from harness.report.settling import settling
@@ -22,6 +21,7 @@ from harness.report.table import RunTable
 from harness.report.write import PAGE, SUMMARY_MD, table_files, write_files
 from harness.run.folder import read_journal, read_plan, slot, slots
 from harness.score.score import profile_block
+from harness.version import __version__
 from harness.wire.live.catalogue import find
 
 if TYPE_CHECKING:

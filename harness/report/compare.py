@@ -11,7 +11,6 @@ from collections import Counter
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from harness import __version__
 from harness.report.comparable import answered_by
 from harness.report.contrast import (
     CellDifference,
@@ -30,6 +29,7 @@ from harness.report.verdict import LEVEL, judged, macro_difference, rate_differe
 from harness.score.score import profile_block
 from harness.stats.intervals import percentile_interval
 from harness.stats.significance import holm, mapsswe, segments
+from harness.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
