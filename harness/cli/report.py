@@ -67,8 +67,8 @@ def command(
     """
     from harness.cli.gating import open_gate, passes
     from harness.report.build import build_reports
+    from harness.report.clips import Embed
     from harness.report.digest import summary_rich, summary_text
-    from harness.report.explorer import Embed
     from harness.report.table import UTTERANCES
     from harness.report.write import PAGE, SUMMARY_CSV, SUMMARY_MD, json_bytes
 

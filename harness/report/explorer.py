@@ -6,11 +6,11 @@ computes no score: rates, operations and times are stored as they were counted.
 
 from __future__ import annotations
 
-import base64
 import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from harness.report.clips import Clips
 from harness.report.document import NOT_ATTEMPTED
 from harness.report.packing import Pack
 from harness.report.rows import ANSWERS, SPACED
@@ -21,40 +21,21 @@ from harness.trace import hypothesis
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from harness.report.clips import Embed
     from harness.report.exhibits import Exhibits
     from harness.report.rows import Row
 
 MOST_ROWS: Final = 200_000
 """Rows that the explorer holds; of a larger run, those with the most errors. The tables hold all."""
 
-TEXT_CHARACTERS: Final = 11_000_000
-"""Characters that packed texts may take in the page; where they would take more, the worst rows and a seeded sample of the
-others have theirs."""
+PACKED_CHARACTERS: Final = 13_500_000
+"""Characters that columns and texts may take in the page, so that it stays below 15 MB; where they would take more, the
+worst rows and a seeded sample of the others have their texts."""
 
 WORST_TEXTS: Final = 5_000
 
 SESSIONS: Final = 500
 """Rows, the worst, whose session and clip are drawn on a timeline."""
-
-AUDIO_BYTES: Final = 5_000_000
-"""Characters of embedded audio, unless more is asked for."""
-
-_COLUMNS: Final = 200
-"""Of a clip's outline: a pixel each at the width of a phone."""
-
-_LEVELS: Final = 31
-"""Steps from silence to full scale of a clip's outline: it is drawn 56 pixels high."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Embed:
-    """Which clips are put into the page, the worst first."""
-
-    clips: int | None = None
-    """So many; None: as many as fit."""
-
-    characters: int | None = AUDIO_BYTES
-    """Base64 characters they may take together; None: no limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,14 +62,15 @@ def explorer(rows: Sequence[Row], exhibits: Exhibits, embed: Embed) -> Explorer:
         kept = sorted(order[:MOST_ROWS])
         rows = [rows[place] for place in kept]
         order = worst_first(rows)
-    packed_texts, texts = _texts(rows, order)
-    clips = _Clips(rows, exhibits)
+    columns = _columns(rows)
+    packed_texts, texts = _texts(rows, order, PACKED_CHARACTERS - len(columns))
+    clips = Clips(rows, exhibits)
     clips.embed((place for place in _in_turn(rows, order) if rows[place].outcome), embed)
     drawn = sorted({*order[:SESSIONS], *clips.embedded_rows})
     sessions = [_session(rows[place], exhibits, clips) for place in drawn]
     return Explorer(
         packs={
-            "rows": _columns(rows),
+            "rows": columns,
             "texts": packed_texts,
             "sessions": _sessions(drawn, sessions, clips),
         },
@@ -178,15 +160,15 @@ _PIECE, _SIDE = "\x1e", "\x1f"
 """What parts the pieces of a diff, and the two sides of a substitution."""
 
 
-def _texts(rows: Sequence[Row], order: Sequence[int]) -> tuple[str, int]:
-    """Return the packed texts, and of how many rows: of all, or of as many as there is room for."""
+def _texts(rows: Sequence[Row], order: Sequence[int], room: int) -> tuple[str, int]:
+    """Return the packed texts, and of how many rows: of all, or of as many as fit into `room` characters."""
     wanted: Sequence[int] = range(len(rows))
     while True:
         packed = _packed_texts(rows, wanted)
-        if len(packed) <= TEXT_CHARACTERS:
+        if len(packed) <= room:
             return packed, len(wanted)
         # A sample compresses a little worse than the whole, so it is taken a little smaller than would fit.
-        count = int(len(wanted) * TEXT_CHARACTERS / len(packed) * 0.9)
+        count = int(len(wanted) * room / len(packed) * 0.9)
         others = list(order[WORST_TEXTS:])
         random.Random(0).shuffle(others)  # noqa: S311 - a sample, not a secret
         wanted = sorted([*order[:WORST_TEXTS], *others][:count])
@@ -221,83 +203,10 @@ def _plain(text: str | None) -> str:
     return (text or "").replace(_PIECE, " ").replace(_SIDE, " ")
 
 
-# ── Sessions and clips ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── Sessions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class _Clips:
-    """The clips of the drawn rows: one for each utterance, whatever models and repeats heard it."""
-
-    def __init__(self, rows: Sequence[Row], exhibits: Exhibits) -> None:
-        self._rows = rows
-        self._exhibits = exhibits
-        self._places: dict[tuple[str, str], int] = {}
-        self.found: list[dict[str, Any]] = []
-        self.audio: list[str] = []
-        self.embedded_rows: list[int] = []
-        """Of each embedded clip, the row for which it was embedded."""
-
-    @property
-    def linked(self) -> int:
-        """How many clips are played from files."""
-        return sum("link" in clip for clip in self.found)
-
-    def embed(self, order: Iterable[int], wanted: Embed) -> None:
-        """Put clips into the page, in the given order of rows, until no more are wanted or they fill the room."""
-        from harness.audio.encode import mp3
-
-        left = wanted.characters
-        seen = set()
-        for place in order:
-            if wanted.clips is not None and len(self.audio) >= wanted.clips:
-                break
-            row = self._rows[place]
-            key = (row.dataset, row.utterance_id)
-            if key in seen:
-                continue
-            seen.add(key)
-            # Never started where it could not fit: an encoded second is 3 kB, 4 kB as base64.
-            if left is not None and (row.audio_s or 0.0) * 4000 > left:
-                break
-            clip = self._exhibits.clip(row)
-            if clip is None:
-                continue
-            data = base64.b64encode(mp3(clip)).decode()
-            if left is not None:
-                left -= len(data)
-                if left < 0:
-                    break
-            self._places[key] = len(self.found)
-            self.found.append({"outline": _outline_text(clip), "audio": len(self.audio)})
-            self.audio.append(data)
-            self.embedded_rows.append(place)
-
-    def place(self, row: Row) -> int | None:
-        """Return which of the clips found is a row's; None: there is none to show or to play."""
-        key = (row.dataset, row.utterance_id)
-        if key not in self._places:
-            clip = self._exhibits.clip(row)
-            link = self._exhibits.link(row)
-            facts: dict[str, Any] = {}
-            if clip is not None:
-                facts["outline"] = _outline_text(clip)
-            if link is not None:
-                facts |= {"link": link, "from": round(self._exhibits.starts_at(row), 3)}
-            if not facts:
-                return None
-            self._places[key] = len(self.found)
-            self.found.append(facts)
-        return self._places[key]
-
-
-def _outline_text(clip: Any) -> str:
-    """Return a clip's outline as a letter for the least and one for the most of each column: `@` is silence."""
-    from harness.audio.encode import outline
-
-    levels = outline(clip, _COLUMNS).astype(float) * (_LEVELS / 32768)
-    return "".join(chr(ord("@") + round(level)) for level in levels.ravel().tolist())
-
-
-def _session(row: Row, exhibits: Exhibits, clips: _Clips) -> dict[str, Any]:
+def _session(row: Row, exhibits: Exhibits, clips: Clips) -> dict[str, Any]:
     """Return what a row's timeline is drawn from; times in s, rounded to the millisecond."""
     bounds = exhibits.bounds(row)
     found: dict[str, Any] = {"clip": clips.place(row)}
@@ -322,7 +231,7 @@ def _session(row: Row, exhibits: Exhibits, clips: _Clips) -> dict[str, Any]:
     return found
 
 
-def _sessions(places: Sequence[int], sessions: Sequence[dict[str, Any]], clips: _Clips) -> str:
+def _sessions(places: Sequence[int], sessions: Sequence[dict[str, Any]], clips: Clips) -> str:
     pack = Pack()
     pack.numbers("rows", places)
     pack.json("sessions", sessions)

@@ -17,7 +17,7 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from harness.report.explorer import MOST_ROWS, Embed, explorer, fault_name
+from harness.report.explorer import MOST_ROWS, explorer, fault_name
 from harness.report.figures import figures
 from harness.report.findings import percent
 from harness.report.rows import SPACED
@@ -27,6 +27,7 @@ from harness.units import Seconds, duration_text, usd_text
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from harness.report.clips import Embed
     from harness.report.document import Cell, Summary
     from harness.report.exhibits import Exhibits
     from harness.report.table import RunTable

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.report.build import build_reports
-from harness.report.explorer import Embed
+from harness.report.clips import Embed
 
 pytestmark = pytest.mark.wall
 

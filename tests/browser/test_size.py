@@ -11,7 +11,7 @@ import pytest
 
 from harness.audio.clip import AudioClip, MemoryPcm
 from harness.audio.load import load
-from harness.report.explorer import Embed
+from harness.report.clips import Embed
 from harness.report.render import page
 from tests.browser.many import Behind, many_rows
 
@@ -67,7 +67,7 @@ def test_a_hundred_thousand_utterances_fit(large):
 
 def test_longer_texts_are_sampled_and_the_page_says_so(tmp_path, said, monkeypatch):
     """Where texts would not fit, the worst rows and a sample have theirs, every row its figures, and a line says so."""
-    monkeypatch.setattr("harness.report.explorer.TEXT_CHARACTERS", 50_000)
+    monkeypatch.setattr("harness.report.explorer.PACKED_CHARACTERS", 80_000)
     monkeypatch.setattr("harness.report.explorer.WORST_TEXTS", 100)
     path = written(tmp_path / "run", said, 1000, embed=Embed(clips=0))
     text = path.read_text(encoding="utf-8")

@@ -65,3 +65,20 @@ def test_help_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "[]" == done.stderr.strip()
+
+
+@pytest.mark.parametrize("value, clips", [("none", 0), ("0", 0), ("1", 1), ("all", 2), (None, 2)])
+def test_clips_are_embedded_as_asked(run, said, tmp_path, value, clips):
+    """`--embed-audio` takes a number, `none` or `all`; without it the worst clips are embedded within the budget."""
+    import soundfile
+
+    soundfile.write(tmp_path / "a.wav", [0.0, 0.5, -0.5, 0.1] * 4000, 16_000)
+    folder = run([said.Said(id=n, audio=str(tmp_path / "a.wav"), audio_s=1.0) for n in "ab"])
+    assert 0 == asked(folder, *(["--embed-audio", value] if value else []))
+    assert clips == (folder / "report.html").read_text().count('id="audio-')
+
+
+def test_a_wrong_number_of_clips_is_a_usage_error(run, capsys):
+    """What is neither a number nor `none` nor `all` is exit 2, and the message says what may be said."""
+    assert 2 == asked(run(), "--embed-audio", "some")
+    assert "not a number, none or all" in capsys.readouterr().err
