@@ -9,6 +9,10 @@ if TYPE_CHECKING:
 
 MASK = "[secret]"
 
+SHORTEST = 8
+"""Characters below which a value is not looked for in what a peer says: masking `x` or `test` would falsify every
+transcript and hide nothing. No service issues keys so short."""
+
 
 @final
 class Secret:
@@ -44,11 +48,11 @@ class Secret:
 def redact(text: str, secrets: Iterable[Secret]) -> str:
     """Return `text` with every occurrence of every secret masked, for text that a peer may echo.
 
-    Of a header such as `Bearer …` the credential alone is a secret too.
+    A value shorter than `SHORTEST` is left. Of a header such as `Bearer …` the credential alone is a secret too.
     """
     for secret in secrets:
         value = secret.reveal()
         for part in (value, value.rpartition(" ")[2]):
-            if part:
+            if len(part) >= SHORTEST:
                 text = text.replace(part, MASK)
     return text

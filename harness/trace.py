@@ -10,6 +10,7 @@ Knows messages and times. Does not know references, scores, or what a good trans
 from __future__ import annotations
 
 import gzip
+import zlib
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -89,7 +90,7 @@ class TimedEvent(msgspec.Struct, frozen=True, kw_only=True):
     frame: Any
     """The message as JSON. Audio is not repeated: what we sent is `{"offset", "samples"}` of the clip, what we
     received `{"wav", "offset", "samples"}` of a file beside the trace. A note (`!`) is `{"connect": …}`,
-    `{"upgraded": …}`, `{"closed": {"code", "reason"}}`, `{"late": …}`, … A frame that is no JSON is `{"raw": text}`."""
+    `{"upgraded": …}`, `{"closed": {"code", "reason"}}`, `{"late": …}`, … A received message is as the codec writes it; a frame that is none is `{"raw": text}`."""
 
 
 class SessionTrace(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +107,9 @@ class Fragment(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     interim: bool = False
     """True: it is replaced by what comes next."""
+
+    seam: bool = False
+    """True: another connection goes on, so an interim text before it stays."""
 
 
 class Hypothesis(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,7 +151,7 @@ def read_trace(path: Path) -> SessionTrace:
             header=msgspec.json.decode(header, type=TraceHeader),
             events=[msgspec.json.decode(line, type=TimedEvent) for line in events],
         )
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise InputError(f"{path}: not a readable trace", why=str(error)) from error
     if trace.header.schema != SCHEMA:
         raise InputError(
@@ -158,13 +162,16 @@ def read_trace(path: Path) -> SessionTrace:
 
 def hypothesis(trace: SessionTrace, channel: Channel) -> Hypothesis:
     """Return what `trace` says on `channel`."""
-    fragments = list(_fragments(trace, channel))
+    pieces = list(_fragments(trace, channel))
+    fragments = [piece for piece in pieces if not piece.seam]
     text, interim = "", ""
     first: Seconds | None = None
     final: Seconds | None = None
     seen = ""
-    for fragment in fragments:
-        if fragment.interim:
+    for fragment in pieces:
+        if fragment.seam:
+            text, interim = text + interim, ""
+        elif fragment.interim:
             interim = fragment.text
         else:
             text, interim = text + fragment.text, ""
@@ -185,10 +192,12 @@ def hypothesis(trace: SessionTrace, channel: Channel) -> Hypothesis:
 
 def _fragments(trace: SessionTrace, channel: Channel) -> Iterator[Fragment]:
     for event in trace.events:
-        if event.dir != "<" or not isinstance(event.frame, dict):
+        if event.dir == "!" and "seam" in event.frame:
+            yield Fragment(t=event.t, text="", seam=True)
+        if event.dir != "<":
             continue
         content = event.frame.get("serverContent")
-        if not isinstance(content, dict):
+        if content is None:
             continue
         match channel:
             case "input":

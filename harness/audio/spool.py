@@ -41,11 +41,21 @@ class Spool:
         """Return what was written."""
         if self._file is None:
             return MemoryPcm(bytes(self._held))
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError as error:
+            raise self._full(error) from error
         pcm = FilePcm(Path(self._file.name), 0, self._samples)
         if self._folder is None:
             weakref.finalize(pcm, _remove, self._file.name)
         return pcm
+
+    def _full(self, error: OSError) -> InputError:
+        folder = self._folder or Path(tempfile.gettempdir())
+        return InputError(
+            f"{shown(self._path)}: the converted audio cannot be written to {shown(folder)}",
+            why=error.strerror,
+        )
 
     def _flush(self) -> None:
         try:
@@ -57,11 +67,7 @@ class Spool:
                 )
             self._file.write(self._held)
         except OSError as error:
-            folder = self._folder or Path(tempfile.gettempdir())
-            raise InputError(
-                f"{shown(self._path)}: the converted audio cannot be written to {shown(folder)}",
-                why=error.strerror,
-            ) from error
+            raise self._full(error) from error
         self._held.clear()
 
     def __enter__(self) -> Self:

@@ -29,7 +29,7 @@ def companion(log: Path) -> Iterator[str]:
     It also ends when this process does, however that comes about: it watches the pipe that is its standard input.
     InputError when it does not start.
     """
-    command = [sys.executable, "-m", "harness", "emulate", "--port", "0", "--exit-with-stdin"]
+    command = [sys.executable, "-P", "-m", "harness", "emulate", "--port", "0", "--exit-with-stdin"]
     with log.open("ab") as said:
         process = subprocess.Popen(  # noqa: S603 - our own command
             command,

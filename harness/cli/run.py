@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.errors import UsageError
+
 if TYPE_CHECKING:
     from harness.audio.clip import AudioClip
     from harness.corpus.utterance import Dataset
@@ -186,7 +188,12 @@ def command(
     rules = open_gate(gate) if gate else None
     locales = select(language) if language else None
     only = locales[0] if locales is not None and len(locales) == 1 else None
+    if url is not None:
+        endpoints(
+            service, url, os.environ
+        )()  # what is wrong with it is said before anything is made
     opened = [open_dataset(name, locale=only) for name in dict.fromkeys(datasets or ("sample",))]
+    _refuse_namesakes(opened)
     notes = _notes(opened, locales)
     utterances = chosen(opened, locales, limit, seed)
     names = list(dict.fromkeys(model)) or [DEFAULT_MODELS[service]]
@@ -302,7 +309,7 @@ def _run(
             return 130
     reported = _report(folder, gate, as_json=as_json)
     _say_end(plan, tally)
-    if tally.stopped == INTERRUPTED:
+    if tally.stopped == INTERRUPTED and tally.done < tally.wanted:
         return 130
     if reported != 0:
         return reported
@@ -315,6 +322,7 @@ def _report(folder: Path, gate: Path | None, *, as_json: bool) -> int:
 
     arguments = [
         sys.executable,
+        "-P",
         "-m",
         "harness",
         "report",
@@ -338,7 +346,7 @@ def _incomplete(plan: Plan, folder: Path) -> bool:
 
 
 def _say_end(plan: Plan, tally: Tally) -> None:
-    if tally.stopped:
+    if tally.stopped and tally.done < tally.wanted:
         left = tally.wanted - tally.done
         click.echo(
             f"stopped: {tally.stopped}; {left} of {tally.wanted} were not attempted", err=True
@@ -348,6 +356,18 @@ def _say_end(plan: Plan, tally: Tally) -> None:
         click.echo(
             f"{tally.failed} failed: utterances.csv says why, utterance by utterance", err=True
         )
+
+
+def _refuse_namesakes(datasets: list[Dataset]) -> None:
+    """Refuse two datasets of one name: their utterances could not be told apart."""
+    seen: dict[str, Dataset] = {}
+    for dataset in datasets:
+        if (other := seen.setdefault(dataset.name, dataset)) is not dataset:
+            raise UsageError(
+                f"two datasets are called “{dataset.name}”",
+                why=f"{other.root} and {dataset.root}",
+                hint="give one of them another name in its recipe.toml, or run them one after the other",
+            )
 
 
 def _notes(datasets: list[Dataset], locales: list[str] | None) -> list[str]:

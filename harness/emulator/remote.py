@@ -50,7 +50,7 @@ class RemoteEar:
         self.life = 0
         """Counts the deaths: what a process knew of a session, the next one does not."""
 
-        self._command = [sys.executable, "-m", "harness.emulator.hearing", ear, *languages]
+        self._command = [sys.executable, "-P", "-m", "harness.emulator.hearing", ear, *languages]
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._waiting: dict[int, asyncio.Future[str]] = {}

@@ -11,6 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from harness.errors import InputError
+from harness.run.bill import spent_usd
 from harness.run.folder import PLAN, read_journal, read_plan, slot, unfinished, write_plan
 from harness.run.journal import Journal
 from harness.run.plan import run_id
@@ -53,7 +54,8 @@ def open_folder(plan: Plan, out: Path | None, reports: Path) -> tuple[Path, bool
         raise InputError(f"{folder}: is not empty and no run", hint="choose another --out")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_plan(folder, plan)
+        if not continues:
+            write_plan(folder, plan)
     except OSError as error:
         raise InputError(
             f"{folder}: cannot be written: {error.strerror}", hint="choose another --out"
@@ -86,9 +88,9 @@ async def execute(
     SIGINT or SIGTERM once drains; twice stops now (KeyboardInterrupt). Both leave a run that the same command
     continues. Errors are the pool's and the journal's.
     """
-    before = read_journal(folder)
-    earlier = Counter(slot(record) for record in before)
     with Journal(folder) as journal:
+        before = read_journal(folder)
+        earlier = Counter(slot(record) for record in before)
         work = Streamer(
             plan=plan,
             folder=folder,
@@ -100,7 +102,12 @@ async def execute(
             client=client,
         )
         pool = Pool(
-            work, concurrency=concurrency, seed=plan.seed, budget_usd=budget_usd, earlier=earlier
+            work,
+            concurrency=concurrency,
+            seed=plan.seed,
+            budget_usd=budget_usd,
+            spent_usd=sum(spent_usd(record) for record in before),
+            earlier=earlier,
         )
         beside = [
             asyncio.create_task(journal.keep_synced()),

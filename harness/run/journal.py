@@ -31,6 +31,7 @@ class Journal:
         self._path = folder / JOURNAL
         self._fd = -1
         self._unsynced = False
+        self._broken: OSError | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -53,6 +54,8 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         try:
             os.fdatasync(self._fd)
+        except OSError as error:
+            raise self._full(error) from error
         finally:
             os.close(self._fd)  # and with it the lock
 
@@ -60,6 +63,8 @@ class Journal:
         """Write `record` as one line with one write."""
         line = msgspec.json.encode(record) + b"\n"
         try:
+            if self._broken is not None:
+                raise self._broken
             written = os.write(self._fd, line)
         except OSError as error:
             raise self._full(error) from error
@@ -73,7 +78,10 @@ class Journal:
             await asyncio.sleep(SYNC_EVERY_S)
             if self._unsynced:
                 self._unsynced = False
-                await asyncio.to_thread(os.fdatasync, self._fd)
+                try:
+                    await asyncio.to_thread(os.fdatasync, self._fd)
+                except OSError as error:
+                    self._broken = error
 
     def _repair(self) -> None:
         """Cut a torn last line off: its session is run again."""

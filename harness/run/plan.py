@@ -19,6 +19,7 @@ import msgspec
 
 from harness.clock import utc_now
 from harness.errors import InputError
+from harness.run.bill import TEXT_TOKENS_PER_S
 from harness.run.record import Plan, PlannedDataset, PlannedUtterance
 from harness.wire.live.catalogue import DEFAULT_AUDIO_TOKENS_PER_S, cost_usd
 
@@ -210,9 +211,6 @@ class Estimate:
 
 PER_SESSION_S: Final[Seconds] = 2.5
 """What a session takes beside its audio, s: connection, set-up, and the wait for the last text."""
-
-TEXT_TOKENS_PER_S: Final = 4.0
-"""Transcript tokens a second of speech: 150 words a minute at 1.6 tokens a word, over the languages' spread."""
 
 
 def estimate(plan: Plan, concurrency: int) -> Estimate:

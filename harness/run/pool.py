@@ -7,6 +7,7 @@ the number rises again while nothing is refused. A refused key ends the run, a r
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections import deque
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from harness.errors import HarnessError, InputError, RefusedError
 from harness.session.retry import backoff_s, tries_again
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from harness.run.folder import Slot
     from harness.run.record import UtteranceRecord
@@ -26,15 +27,21 @@ if TYPE_CHECKING:
     from harness.units import Seconds, Usd
 
 RAISE_AFTER: Final = 2
-"""How many times the present number of sessions must end unrefused before one more is tried."""
+"""How many times the present number of sessions must be admitted unrefused before one more is tried."""
 
 QUOTA_PATIENCE: Final = 100
-"""Refusals in a row, with no session admitted between them, after which an utterance fails for quota: with back-off at
-its cap that is the better part of an hour of a service that admits nobody."""
+"""Pauses in a row, with no session admitted between them, after which an utterance fails for quota: with back-off at its
+cap that is the better part of an hour of a service that admits nobody."""
+
+OUTAGE_PATIENCE: Final = 20
+"""Pauses in a row after which a service that cannot be reached any more ends the run: some eight minutes."""
+
+NOBODY_PATIENCE: Final = 3
+"""The same for an address where nobody has ever answered."""
 
 
 class Gate:
-    """Admits up to `most` sessions at once; fewer after the service refused some."""
+    """Admits up to `most` sessions at once; fewer after the service refused some, none while it pauses."""
 
     def __init__(self, most: int, rng: random.Random) -> None:
         self._most = most
@@ -42,9 +49,11 @@ class Gate:
         self._limit = most
         self._open = 0
         self._good = 0
-        self._refusals = 0
+        self._pauses = 0
         self._closed_until: Seconds = 0.0
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self.stopped = asyncio.Event()
+        """Set when no session is to begin any more: whoever waits here goes on at once."""
 
     @property
     def limit(self) -> int:
@@ -57,24 +66,24 @@ class Gate:
         return self._open
 
     @property
-    def refusals(self) -> int:
-        """How many refusals have come since a session was last admitted."""
-        return self._refusals
+    def pauses(self) -> int:
+        """How many pauses there were since a session was last admitted."""
+        return self._pauses
 
     async def enter(self) -> None:
-        """Wait until one more session may open, and count it."""
+        """Wait until one more session may open, or all is stopped, and count it."""
         loop = asyncio.get_running_loop()
-        while True:
+        while not self.stopped.is_set():
             pause = self._closed_until - loop.time()
             if pause > 0:
-                await asyncio.sleep(pause)
+                await self.sleep(pause)
             elif self._open < self._limit:
-                self._open += 1
-                return
+                break
             else:
                 place = loop.create_future()
                 self._waiting.append(place)
                 await place
+        self._open += 1
 
     def leave(self) -> None:
         """Count a session out and let the next look."""
@@ -83,20 +92,39 @@ class Gate:
 
     def refused(self, asked_s: Seconds | None) -> None:
         """Lower the limit to what was open beside the refused session, and pause."""
-        self._refusals += 1
-        self._good = 0
         self._limit = max(1, min(self._limit, self._open - 1))
-        pause = backoff_s(self._refusals, self._rng, asked_s=asked_s)
-        self._closed_until = asyncio.get_running_loop().time() + pause
+        self.pause(asked_s)
+
+    def pause(self, asked_s: Seconds | None = None) -> None:
+        """Admit nobody for a while, longer each time; what is refused while it lasts is the same refusal."""
+        self._good = 0
+        now = asyncio.get_running_loop().time()
+        if now >= self._closed_until:
+            self._pauses += 1
+            self._closed_until = now + backoff_s(self._pauses, self._rng, asked_s=asked_s)
 
     def admitted(self) -> None:
         """Count a session that the service took; raise the limit after enough of them."""
-        self._refusals = 0
+        self._pauses = 0
         self._good += 1
         if self._limit < self._most and self._good >= RAISE_AFTER * self._limit:
             self._limit += 1
             self._good = 0
             self._wake()
+
+    async def sleep(self, seconds: Seconds) -> None:
+        """Wait so long, or until all is stopped."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.stopped.wait()
+
+    def stop(self) -> None:
+        """Let everybody who waits go on, to find that all is stopped."""
+        self.stopped.set()
+        for place in self._waiting:
+            if not place.done():
+                place.set_result(None)
+        self._waiting.clear()
 
     def _wake(self) -> None:
         while self._waiting:
@@ -112,8 +140,8 @@ class Attempted:
 
     record: UtteranceRecord
     ending: Ending
-    cost_usd: Usd | None
-    """None: unknown."""
+    cost_usd: Usd
+    """What it counts for against the budget."""
 
 
 class Work(Protocol):
@@ -122,8 +150,16 @@ class Work(Protocol):
     async def prepare(self, slot: Slot) -> Any:
         """Return what an attempt needs (the clip); InputError when the utterance cannot be read."""
 
-    async def attempt(self, slot: Slot, prepared: Any, number: int) -> Attempted:
-        """Return what came of attempt `number` (from 1); its trace is written, its record is not."""
+    def estimate(self, slot: Slot, prepared: Any) -> Usd:
+        """Return what an attempt will cost, as far as that can be known."""
+
+    async def attempt(
+        self, slot: Slot, prepared: Any, number: int, admitted: Callable[[], None]
+    ) -> Attempted:
+        """Return what came of attempt `number` (from 1); its trace is written, its record is not.
+
+        `admitted` is called when the service has taken the session.
+        """
 
     def unreadable(self, slot: Slot, error: InputError) -> UtteranceRecord:
         """Return the record of an utterance that cannot be streamed."""
@@ -146,8 +182,7 @@ class Tally:
     quota_waits: int = 0
     audio_s: Seconds = 0.0
     cost_usd: Usd = 0.0
-    cost_unknown: int = 0
-    """Sessions whose cost the service did not tell."""
+    """Spent so far, with the sessions of earlier sittings; estimated where the service sent no bill."""
 
     stopped: str | None = None
     """Why the run stopped before its end, in words; None: it did not."""
@@ -169,6 +204,7 @@ class Pool:
         concurrency: int,
         seed: int,
         budget_usd: Usd | None = None,
+        spent_usd: Usd = 0.0,
         earlier: Mapping[Slot, int] | None = None,
     ) -> None:
         self._work = work
@@ -177,7 +213,8 @@ class Pool:
         self._concurrency = concurrency
         self._budget = budget_usd
         self._earlier = earlier or {}
-        self.tally = Tally(wanted=0)
+        self._reserved: Usd = 0.0
+        self.tally = Tally(wanted=0, cost_usd=spent_usd)
         self._queue: deque[Slot] = deque()
         self._models: set[str] = set()
         self._admitted: set[str] = set()
@@ -187,6 +224,7 @@ class Pool:
         """Begin no more sessions; those that are open end by themselves."""
         self.tally.stopped = self.tally.stopped or why
         self._queue.clear()
+        self.gate.stop()
 
     async def run(self, slots: Iterable[Slot]) -> Tally:
         """Bring every slot to a final record and return the tally.
@@ -223,49 +261,74 @@ class Pool:
         failures = 0
         while True:
             await self.gate.enter()
-            if self.tally.stopped is not None:
+            if not self._may_spend(self._work.estimate(slot, prepared)):
                 self.gate.leave()
                 return
             number += 1
-            self.tally.attempts += 1
-            try:
-                done = await self._work.attempt(slot, prepared, number)
-                self._count_cost(done)
-                waits = self._quota(done)
-            finally:
-                self.gate.leave()
-            if waits:
+            done = await self._attempt(slot, prepared, number)
+            ending = done.ending
+            if self._pauses_for(ending):
                 self._work.keep(_not_final(done.record))
                 continue
             failures += 1
-            if tries_again(done.ending.failure, failures) and self.tally.stopped is None:
+            if tries_again(ending.failure, failures):
                 self._work.keep(_not_final(done.record))
-                await asyncio.sleep(
-                    backoff_s(failures, self._rng, asked_s=done.ending.retry_after_s)
-                )
+                await self.gate.sleep(backoff_s(failures, self._rng, asked_s=ending.retry_after_s))
                 continue
-            if (fatal := self._fatal(slot, done.ending)) is not None:
+            if (fatal := self._fatal(slot, ending)) is not None:
                 self._work.keep(_not_final(done.record))
                 raise fatal
             self._finish(done.record)
             return
 
-    def _quota(self, done: Attempted) -> bool:
-        """Tell the gate how it went; return whether the utterance waits for its turn again."""
-        if done.ending.failure != "quota":
-            self.gate.admitted()
-            return False
-        self.gate.refused(done.ending.retry_after_s)
-        self.tally.quota_waits += 1
-        return self.gate.refusals < QUOTA_PATIENCE
-
-    def _count_cost(self, done: Attempted) -> None:
-        if done.cost_usd is None:
-            self.tally.cost_unknown += 1
-        else:
+    async def _attempt(self, slot: Slot, prepared: Any, number: int) -> Attempted:
+        """Return what came of one attempt, which holds a place in the gate and its estimate of the budget."""
+        reserved = self._work.estimate(slot, prepared)
+        self._reserved += reserved
+        self.tally.attempts += 1
+        try:
+            done = await self._work.attempt(slot, prepared, number, lambda: self._admit(slot[2]))
             self.tally.cost_usd += done.cost_usd
-        if self._budget is not None and self.tally.cost_usd >= self._budget:
-            self.stop(f"the budget of ${self._budget:g} is spent")
+            if done.ending.failure == "quota":
+                self.gate.refused(done.ending.retry_after_s)
+                self.tally.quota_waits += 1
+            elif done.ending.unreachable:
+                self.gate.pause()
+        finally:
+            self._reserved -= reserved
+            self.gate.leave()
+        return done
+
+    def _admit(self, model: str) -> None:
+        """Note that the service took a session of `model`."""
+        self.gate.admitted()
+        self._reached = True
+        self._admitted.add(model)
+
+    def _may_spend(self, more: Usd) -> bool:
+        """Return whether another session may begin; when it is the budget that forbids it, all is stopped."""
+        needed = self.tally.cost_usd + self._reserved + more
+        if self.tally.stopped is None and self._budget is not None and needed > self._budget:
+            self.stop(f"the budget of ${self._budget:g} allows no further session")
+        return self.tally.stopped is None
+
+    def _pauses_for(self, ending: Ending) -> bool:
+        """Return whether the utterance waits for its turn again: that was no answer to it."""
+        if ending.failure == "quota":
+            return self.gate.pauses < QUOTA_PATIENCE
+        if not ending.unreachable:
+            return False
+        if self.gate.pauses < (OUTAGE_PATIENCE if self._reached else NOBODY_PATIENCE):
+            return True
+        raise InputError(
+            "the service cannot be reached any more"
+            if self._reached
+            else "nothing answers at the service's address",
+            why=ending.reason,
+            hint="the same command continues when it can be"
+            if self._reached
+            else "check --url and the network",
+        )
 
     def _finish(self, record: UtteranceRecord) -> None:
         self._work.keep(record)
@@ -277,24 +340,14 @@ class Pool:
 
     def _fatal(self, slot: Slot, ending: Ending) -> HarnessError | None:
         """Draw from a session's end what it means for the rest; return what makes the rest of the run pointless."""
-        if not ending.unreachable:
-            self._reached = True
-        elif not self._reached:
-            return InputError(
-                "nothing answers at the service's address",
-                why=ending.reason,
-                hint="check --url and the network",
-            )
-        if ending.failure == "auth":
+        if ending.failure == "auth" and not self._admitted:
             return RefusedError(
                 "the service refuses the credentials",
                 why=ending.reason,
                 hint="check the key or token in the environment; harness doctor helps",
             )
         model = slot[2]
-        if ending.outcome in ("ok", "ok_empty", "partial", "blocked"):
-            self._admitted.add(model)
-        elif ending.failure in ("config", "model_not_found") and model not in self._admitted:
+        if ending.failure in ("config", "model_not_found") and model not in self._admitted:
             self.tally.refused.setdefault(model, ending)
             if self.tally.refused.keys() >= self._models:
                 what = "model" if ending.failure == "model_not_found" else "configuration"

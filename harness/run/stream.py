@@ -9,10 +9,13 @@ import wave
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+import msgspec
+
 from harness.audio.cuts import quiet_cuts
 from harness.clock import utc_now
 from harness.errors import InputError
 from harness.run import attempt
+from harness.run.bill import estimate_usd, spent_usd
 from harness.run.folder import AUDIO, TRACES
 from harness.run.pool import Attempted
 from harness.run.record import UtteranceRecord
@@ -20,7 +23,6 @@ from harness.session.assignment import Assignment, Waits
 from harness.session.drive import Session
 from harness.session.pace import Pacer
 from harness.trace import TraceHeader, write_trace
-from harness.wire.live.catalogue import cost_usd
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from harness.session.retry import Ending
     from harness.session.transport import Connect
     from harness.trace import SessionTrace
-    from harness.units import Samples, Seconds
+    from harness.units import Samples, Seconds, Usd
     from harness.wire.live.endpoint import Endpoint
     from harness.wire.live.messages import Setup
 
@@ -96,7 +98,13 @@ class Streamer:
         clip = self._load(utterance)
         return Prepared(clip=clip, cuts=quiet_cuts(clip, LEG_S))
 
-    async def attempt(self, slot: Slot, prepared: Prepared, number: int) -> Attempted:
+    def estimate(self, slot: Slot, prepared: Prepared) -> Usd:
+        """Return what a session with the clip will cost; 0 when the model has no price."""
+        return estimate_usd(slot[2], prepared.clip.duration) or 0.0
+
+    async def attempt(
+        self, slot: Slot, prepared: Prepared, number: int, admitted: Callable[[], None]
+    ) -> Attempted:
         """Drive one session, write its trace, and return its record, which the pool keeps."""
         dataset, _, model, repeat = slot
         utterance = self._utterances[slot[:2]]
@@ -128,16 +136,14 @@ class Streamer:
             pace=self._plan.pace,
             channel=self._plan.transcript,
             waits=self._waits,
+            admitted=admitted,
         )
         result = await Session(assignment, self._connect, self._pacer).run()
         record: UtteranceRecord = await self._offload(self._write_down, result.recorder.trace, name)
-        usage = record.usage
-        cost = (
-            cost_usd(model, usage.prompt_by_modality, usage.response_by_modality)
-            if usage.records
-            else None
-        )
-        return Attempted(record=record, ending=result.ending, cost_usd=cost)
+        if record.reason is None and prepared.clip.faults:
+            reason = "the audio: " + "; ".join(prepared.clip.faults)
+            record = msgspec.structs.replace(record, reason=reason)
+        return Attempted(record=record, ending=result.ending, cost_usd=spent_usd(record))
 
     def _write_down(
         self, taken: Callable[[], tuple[SessionTrace, bytes]], name: str

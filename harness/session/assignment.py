@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from harness.audio.clip import AudioClip
     from harness.trace import Channel, TraceHeader
     from harness.units import Milliseconds, Samples, Seconds
@@ -27,7 +29,10 @@ class Waits:
     setup_s: Seconds = 10.0
     """From `setup` to `setupComplete`."""
 
-    quiet_s: Seconds = 1.0
+    stall_s: Seconds = 20.0
+    """While the peer reads nothing of what we send."""
+
+    quiet_s: Seconds = 2.0
     """Without a message, when the turn is complete and there is text."""
 
     late_text_s: Seconds = 3.0
@@ -70,3 +75,6 @@ class Assignment:
     """Where a new connection goes on, ascending; empty: the clip fits into one."""
 
     waits: Waits = field(default_factory=Waits)
+
+    admitted: Callable[[], None] = lambda: None
+    """Called when the service has taken the setup."""

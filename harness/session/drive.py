@@ -72,6 +72,7 @@ class Session:
             has_text=has_text,
             turn_over=leg.turn_over,
             sent_all=leg.sent_all,
+            whole=leg.position >= end,
         )
         self._rec.ended(self._loop.time(), ended)
         return SessionResult(recorder=self._rec, ending=ended)

@@ -21,6 +21,7 @@ from harness.units import SAMPLE_BYTES, SAMPLE_RATE
 from harness.wire.live.client import LiveClient
 from harness.wire.live.codec import to_json
 from harness.wire.live.messages import ClientMessage, SessionResumptionConfig, Setup
+from harness.wire.live.refusals import classify_upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,6 +86,8 @@ class Leg:
         self._over: asyncio.Future[Closed] = self._loop.create_future()
         self._news: asyncio.Future[None] = self._loop.create_future()
         self._last_message: Seconds = 0.0
+        self._stalled: Seconds | None = None
+        self._gone = False
 
         self.position: Samples = start
         """Where the next chunk of the clip begins: everything before it has been sent."""
@@ -137,7 +140,7 @@ class Leg:
             opening.cancel()
             if self._go_away is not None:
                 self._go_away.cancel()
-            if self._connection is not None and not self._over.done():
+            if self._connection is not None and not self._gone:
                 self._connection.abort()
 
     async def _stages(
@@ -258,7 +261,13 @@ class Leg:
     def _due(self, chunk: Chunk, now: Seconds) -> Seconds | None:
         """Return when `chunk` can be sent at the earliest; None: now."""
         if self._connection is not None and self._connection.congested:
+            self._stalled = now if self._stalled is None else self._stalled
+            if now - self._stalled > self._todo.waits.stall_s:
+                self._fail(
+                    "transient", f"the service has read nothing for {self._todo.waits.stall_s:g} s"
+                )
             return now + RETRY_CONGESTED_S
+        self._stalled = None
         due_at = self._zero + chunk.due_s
         return due_at if self._todo.pace and due_at > now else None
 
@@ -297,17 +306,20 @@ class Leg:
 
     def closed(self, closed: Closed, t: Seconds) -> None:
         """Hear that the connection is over; a secret that the peer echoes goes no further than here."""
+        self._gone = True
         closed = replace(closed, reason=redact(closed.reason, self._secrets))
         self._rec.closed(t, closed)
         if not self._over.done():
             self._over.set_result(closed)
 
     def _follow(self, message: ServerMessage) -> None:
-        if message.setup_complete is not None:
+        if message.setup_complete is not None and not self._ready.done():
             _set(self._ready)
+            self._todo.admitted()
         if message.error is not None:
             self._fail(
-                "transient", f"error message: {message.error.get('message') or message.error}"
+                _kind(message.error),
+                f"error message: {message.error.get('message') or message.error}",
             )
         if message.go_away is not None and self._go_away is None:
             left = self._client.go_away_s or 0.0
@@ -319,10 +331,14 @@ class Leg:
             return
         if content.turn_complete_reason and content.turn_complete_reason != "NEED_MORE_INPUT":
             self.blocked = content.turn_complete_reason
-        if self._sent_all.done() and (content.turn_complete or content.generation_complete):
+        if self._sent_all.done() and content.turn_complete:
             self.turn_over = True
         if _text(message, self._todo.channel).strip():
             self.has_text = True
+
+    def broke(self, error: Exception) -> None:
+        """Hear from the pacer that sending raised `error`: this session ends, the others go on."""
+        self._fail("client", f"a bug of live-harness: {type(error).__name__}: {error}")
 
     def _fail(self, kind: FailureKind, problem: str) -> None:
         """Give the session up for a reason that no close code tells."""
@@ -348,6 +364,12 @@ def _text(message: ServerMessage, channel: Channel) -> str:
         case "reply":
             parts = content.model_turn.parts if content.model_turn else []
             return "".join(part.text or "" for part in parts if not part.thought)
+
+
+def _kind(error: dict[str, Any]) -> FailureKind:
+    """Return what an error message means, by the HTTP status it states."""
+    code = error.get("code")
+    return classify_upgrade(code) if isinstance(code, int) and 400 <= code < 600 else "transient"
 
 
 def _set(future: asyncio.Future[None]) -> None:

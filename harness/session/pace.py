@@ -1,6 +1,6 @@
 """When to send: one heap of absolute deadlines for all sessions of a process.
 
-A deadline is never moved by lateness, so nothing drifts. A stream that is late sends what is due, one frame a round, in
+A deadline is never moved by lateness, so nothing drifts. A stream that is late sends what is due, a few frames a round, in
 turn with the others; how late every frame left is read from its trace.
 """
 
@@ -21,6 +21,9 @@ class Stream(Protocol):
 
     def send_due(self, now: Seconds) -> Seconds | None:
         """Send the frame that is due and return when the next one is, by the loop's clock; None when there is none."""
+
+    def broke(self, error: Exception) -> None:
+        """Hear that `send_due` raised `error`, and that it is not called again."""
 
 
 class Pacer:
@@ -64,7 +67,11 @@ class Pacer:
         while self._heap and self._heap[0][0] <= now:
             due_now.append(heapq.heappop(self._heap)[2])
         for stream in due_now:
-            after = stream.send_due(self._loop.time())
+            try:
+                after = stream.send_due(self._loop.time())
+            except Exception as error:  # noqa: BLE001 - whatever one stream does, the others keep their times
+                stream.broke(error)
+                continue
             if after is not None:
                 heapq.heappush(self._heap, (after, next(self._order), stream))
         self._arm()

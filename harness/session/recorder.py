@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from harness.errors import RemoteProtocolError
 from harness.secret import redact
 from harness.trace import Direction, SessionTrace, TimedEvent, TraceHeader
+from harness.units import SAMPLE_BYTES
+from harness.wire.live.codec import decode_server, to_json
+from harness.wire.live.messages import Blob
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from harness.session.retry import Ending
     from harness.session.transport import Closed
     from harness.units import Samples, Seconds
+    from harness.wire.live.messages import Part, ServerMessage
 
 EMULATOR_HEADER = "x-live-emulator"
 """How an emulator says that it is one, in its answer to the upgrade."""
@@ -114,30 +117,43 @@ class Recorder:
         return SessionTrace(header=header, events=events), bytes(self._heard)
 
     def _parsed(self, frame: bytes | str) -> Any:
-        text = frame.decode(errors="backslashreplace") if isinstance(frame, bytes) else frame
+        """Return a message as the codec writes it, whatever its spelling was, so that every reader finds one form."""
         try:
-            # Masked in canonical JSON, so that no way of escaping hides a secret.
-            canonical = msgspec.json.encode(self._without_audio(msgspec.json.decode(text))).decode()
-            return msgspec.json.decode(redact(canonical, self._secrets))
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            message = decode_server(frame)
+            return self._masked(to_json(self._without_audio(message)))
+        except RemoteProtocolError:
+            text = frame.decode(errors="backslashreplace") if isinstance(frame, bytes) else frame
             return {"raw": redact(text, self._secrets).encode(errors="backslashreplace").decode()}
 
-    def _without_audio(self, frame: Any) -> Any:
-        """Return `frame` with the speech it carries replaced by where it lies in the session's WAV."""
-        try:
-            parts = frame["serverContent"]["modelTurn"]["parts"]
-            blobs = [part["inlineData"] for part in parts if "inlineData" in part]
-            for blob in blobs:
-                if not str(blob.get("mimeType", "")).startswith("audio/pcm"):
-                    continue
-                pcm = base64.b64decode(blob["data"])
-                del blob["data"]
-                blob |= {
-                    "wav": self._wav,
-                    "offset": len(self._heard) // 2,
-                    "samples": len(pcm) // 2,
-                }
-                self._heard += pcm
-        except (KeyError, TypeError, AttributeError, binascii.Error):
-            pass  # another shape of message, or of nonsense: kept as it is
-        return frame
+    def _masked(self, value: Any) -> Any:
+        """Return `value` with secrets masked in its texts; names stay, since only a value can echo one."""
+        if isinstance(value, str):
+            return redact(value, self._secrets)
+        if isinstance(value, dict):
+            return {key: self._masked(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._masked(item) for item in value]
+        return value
+
+    def _without_audio(self, message: ServerMessage) -> ServerMessage:
+        """Return `message` with the speech it carries replaced by where it lies in the session's WAV."""
+        content = message.server_content
+        turn = content.model_turn if content else None
+        if content is None or turn is None:
+            return message
+        parts = [self._referring(part) for part in turn.parts]
+        turn = msgspec.structs.replace(turn, parts=parts)
+        return msgspec.structs.replace(
+            message, server_content=msgspec.structs.replace(content, model_turn=turn)
+        )
+
+    def _referring(self, part: Part) -> Part:
+        blob = part.inline_data
+        if blob is None or not blob.mime_type.startswith("audio/pcm"):
+            return part
+        samples = len(blob.data) // SAMPLE_BYTES
+        where = {"wav": self._wav, "offset": len(self._heard) // SAMPLE_BYTES, "samples": samples}
+        self._heard += blob.data
+        return msgspec.structs.replace(
+            part, inline_data=Blob(mime_type=blob.mime_type, unknown=blob.unknown | where)
+        )

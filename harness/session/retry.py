@@ -43,14 +43,18 @@ def ending(
     has_text: bool,
     turn_over: bool,
     sent_all: bool,
+    whole: bool,
 ) -> Ending:
     """Return what came of a session, from how it closed, what it waited for in vain and what it had heard by then."""
-    if problem is not None:
-        return _failed(*problem, has_text=has_text)
-    if missed is not None and not sent_all:
-        return _failed("transient", missed, has_text=has_text)
+    broken: tuple[FailureKind, str] | None = problem
+    if broken is None and missed is not None and not sent_all:
+        broken = ("transient", missed)
+    if broken is not None:
+        return _failed(*broken, has_text=has_text)
     if closed is not None and not closed.by_us and not (closed.code == 1000 and sent_all):
         return _closed_on_us(closed, has_text=has_text)
+    if not whole:
+        return _failed("duration", "the service went before the clip was sent", has_text=has_text)
     if has_text:
         return Ending(outcome="ok")
     if blocked is not None:
@@ -113,13 +117,15 @@ the utterance waits its turn."""
 
 BASE_S: Final = 0.5
 CAP_S: Final = 30.0
-"""Back-off doubles from `BASE_S` to `CAP_S`, s; each wait is drawn between half of it and the whole ("equal jitter")."""
+ASKED_CAP_S: Final = 300.0
+"""Back-off doubles from `BASE_S` to `CAP_S`, s; each wait is drawn between half of it and the whole ("equal jitter").
+A service that asks for more is heard, up to `ASKED_CAP_S`: no header may stop a run for a day."""
 
 
 def backoff_s(failures: int, rng: random.Random, *, asked_s: Seconds | None = None) -> Seconds:
     """Return how long to wait after the `failures`-th failure in a row (from 1), s; never less than was asked for."""
     ceiling = min(CAP_S, BASE_S * 2 ** (failures - 1))
-    return max(asked_s or 0.0, rng.uniform(ceiling / 2, ceiling))
+    return max(min(asked_s or 0.0, ASKED_CAP_S), rng.uniform(ceiling / 2, ceiling))
 
 
 def tries_again(failure: FailureKind | None, attempt: int) -> bool:

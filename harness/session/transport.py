@@ -35,8 +35,12 @@ MAX_MESSAGE_BYTES: Final = 64 * 2**20
 """Largest message taken from a service. The service states no limit and sends frames over 1 MiB; a bound keeps a
 hostile one from filling the memory."""
 
-WRITE_HIGH_WATER: Final = 256 * 2**10
-"""Bytes that may wait in our buffers before a sender holds back: 8 s of audio as base64."""
+WRITE_HIGH_WATER: Final = 16 * 2**10
+"""Bytes that may wait in our buffers, and as many in the system's, before a sender holds back: 0.4 s of audio as base64.
+More would hide an uplink that is too slow: the frames would count as sent while they wait."""
+
+_TCP_NOTSENT_LOWAT: Final = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+"""Linux and macOS: how much the system may hold unsent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +194,9 @@ class _Socket(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream socket's transport is one
         self._transport = transport
         transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
+        plug = transport.get_extra_info("socket")
+        if plug is not None and _TCP_NOTSENT_LOWAT is not None:
+            plug.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, WRITE_HIGH_WATER)
         if self._we_closed:
             transport.abort()
             return
@@ -241,6 +248,11 @@ class _Socket(asyncio.Protocol):
                 self._frame(event, t)
         if self._ws.handshake_exc is not None and self._refusal is None:
             self._refuse(self._ws.handshake_exc)
+        if self._open and self._ws.close_rcvd is not None and not self._over:
+            # The peer has said that it is over; whether it ever ends the TCP connection does not matter.
+            if self._transport is not None:
+                self._transport.close()
+            self._finish(self._how_it_ended(None))
 
     def _answered(self, response: Response) -> None:
         if self._ws.handshake_exc is None:

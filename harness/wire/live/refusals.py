@@ -362,7 +362,7 @@ _BY_CODE: dict[int, FailureKind] = {
 
 _PREFIXES: tuple[tuple[str, FailureKind], ...] = tuple(
     sorted(
-        ((one.prefix, one.kind) for one in REFUSALS if one.prefix and not one.at_upgrade),
+        ((one.prefix, one.kind) for one in REFUSALS if one.prefix),
         key=lambda pair: -len(pair[0]),
     )
 )
