@@ -111,13 +111,11 @@ def by_class(scores: Sequence[Score]) -> dict[TokenClass, tuple[int, int]]:
     `number` has a digit; `edge` is the first or last of an utterance; `rare` occurs once in all references,
     `frequent` is among the 100 commonest that occur more often than once.
     """
-    uses: Counter[str] = Counter()
-    for score in scores:
-        uses.update(said for _, said, _ in score.alignment if said is not None)
+    spoken = [[step for step in score.alignment if step[1] is not None] for score in scores]
+    uses = Counter(said for steps in spoken for _, said, _ in steps if said is not None)
     frequent = {token for token, count in uses.most_common(FREQUENT) if count > 1}
     table: dict[TokenClass, list[int]] = {}
-    for score in scores:
-        steps = [step for step in score.alignment if step[1] is not None]
+    for steps in spoken:
         for place, (op, said, _) in enumerate(steps):
             kind = _class(said or "", place in {0, len(steps) - 1}, uses, frequent)
             row = table.setdefault(kind, [0, 0])
