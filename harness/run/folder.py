@@ -106,6 +106,10 @@ def slots(plan: Plan) -> Iterator[Slot]:
 
 
 def unfinished(plan: Plan, records: Iterable[UtteranceRecord]) -> list[Slot]:
-    """Return what `plan` asks for and `records` have no final record of, in plan order."""
-    done = {slot(record) for record in records if record.final}
+    """Return what `plan` asks for and the service has not answered, in plan order.
+
+    That is what has no final record, and what was given up for quota: nothing was heard, so asking again costs nothing
+    twice. What else failed is answered: the service broke it off, refuses it, or its audio cannot be read.
+    """
+    done = {slot(r) for r in records if r.final and r.outcome != "failed_quota"}
     return [wanted for wanted in slots(plan) if wanted not in done]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.audio.clip import AudioClip, MemoryPcm
 from harness.errors import InputError
+from harness.run.bill import spent_usd
 from harness.run.folder import read_journal, slots, unfinished, write_plan
 from harness.run.journal import Journal
 from harness.run.pool import Pool
@@ -96,7 +97,14 @@ async def run(
             waits=waits,
             offload=directly,
         )
-        pool = Pool(work, concurrency=concurrency, seed=0, budget_usd=budget_usd, earlier=earlier)
+        pool = Pool(
+            work,
+            concurrency=concurrency,
+            seed=0,
+            budget_usd=budget_usd,
+            spent_usd=sum(spent_usd(r) for r in before),
+            earlier=earlier,
+        )
         if meddle is not None:
             asyncio.get_running_loop().call_soon(meddle, pool)
         return await pool.run(unfinished(made, before))

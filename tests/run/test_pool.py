@@ -316,3 +316,138 @@ def test_virtual_time_is_really_virtual(tmp_path):
             )
         )
         assert 120 < loop.time() < 140
+
+
+def test_an_outage_pauses_the_run_and_fails_nothing(tmp_path):
+    """When the network is gone for a minute, every utterance is transcribed all the same once it is back."""
+    service = Service(polite(" hello"))
+    whole = service.connect
+
+    async def connect(endpoint, listener):
+        now = asyncio.get_running_loop().time()
+        if 5.0 < now < 65.0:
+            broken = Service(
+                lambda line, _: line.hang_up(None, "no route", unreachable=True), upgraded=False
+            )
+            return await broken.connect(endpoint, listener)
+        return await whole(endpoint, listener)
+
+    service.connect = connect
+    tally = run_virtual(
+        run(plan([utterance(n) for n in range(100)]), tmp_path, service, concurrency=8)
+    )
+    assert (100, 0) == (tally.done, tally.failed)
+    assert {"ok"} == {r.outcome for r in read_journal(tmp_path) if r.final}
+
+
+def test_an_outage_without_end_ends_the_run_and_finishes_nothing_wrongly(tmp_path):
+    """When the network does not come back, the run ends with an error and what is missing is done by the next sitting."""
+    service = Service(polite(" hello"))
+    whole = service.connect
+
+    async def connect(endpoint, listener):
+        if asyncio.get_running_loop().time() > 5.0:
+            broken = Service(
+                lambda line, _: line.hang_up(None, "no route", unreachable=True), upgraded=False
+            )
+            return await broken.connect(endpoint, listener)
+        return await whole(endpoint, listener)
+
+    service.connect = connect
+    made = plan([utterance(n) for n in range(40)])
+    with pytest.raises(InputError, match="cannot be reached any more"):
+        run_virtual(run(made, tmp_path, service, concurrency=4))
+    assert {"ok"} == {r.outcome for r in read_journal(tmp_path) if r.final}
+    run_virtual(run(made, tmp_path, Service(polite(" hello")), concurrency=4))
+    assert sorted(slots(made)) == sorted(final_slots(tmp_path))
+
+
+def test_a_burst_of_refusals_is_one_refusal(tmp_path):
+    """Two hundred sessions opened at once against a service that admits fifty: nobody fails for quota."""
+    crowd = Crowded(50)
+    tally = run_virtual(
+        run(plan([utterance(n) for n in range(400)]), tmp_path, crowd, concurrency=200)
+    )
+    assert (400, 0) == (tally.done, tally.failed)
+
+
+def test_the_budget_holds_over_sittings_and_without_bills(tmp_path):
+    """What earlier sittings spent counts, and where no bill comes the estimate does: the sum stays within the budget."""
+
+    def unbilled(line, frame):
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+        elif "activityEnd" in frame.get("realtimeInput", {}):
+            line.say(
+                {"serverContent": {"inputTranscription": {"text": " hello"}, "turnComplete": True}}
+            )
+
+    from harness.run.bill import estimate_usd
+
+    one = estimate_usd(MODEL, 1.0)
+    made = plan([utterance(n) for n in range(50)])
+    sessions = 0
+    for _ in range(3):
+        service = Service(unbilled)
+        tally = run_virtual(run(made, tmp_path, service, concurrency=20, budget_usd=10.5 * one))
+        sessions += len(service.lines)
+        assert "budget" in tally.stopped
+    assert 10 == sessions == len(final_slots(tmp_path))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "serverContent",
+                    "inputTranscription",
+                    "modelTurn",
+                    "parts",
+                    "text",
+                    "inlineData",
+                    "data",
+                    "mimeType",
+                    "usageMetadata",
+                    "promptTokensDetails",
+                    "tokenCount",
+                    "turn_complete",
+                    "goAway",
+                    "timeLeft",
+                    "error",
+                ]
+            ),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=60)
+@given(JSON)
+def test_any_frame_leaves_a_record(tmp_path_factory, value):
+    """Whatever JSON a service sends, the attempt leaves a readable trace and a record, and the run goes on."""
+
+    def odd(line, frame):
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+        elif "activityEnd" in frame.get("realtimeInput", {}):
+            line.say(value)
+            line.say(
+                {
+                    "server_content": {
+                        "input_transcription": {"text": " fine"},
+                        "turn_complete": True,
+                    }
+                }
+            )
+
+    folder = tmp_path_factory.mktemp("odd")
+    tally = run_virtual(run(plan([utterance(0, 0.1), utterance(1, 0.1)]), folder, Service(odd)))
+    assert 2 == tally.done
+    for kept in read_journal(folder):
+        assert read_trace(folder / kept.trace).events

@@ -467,3 +467,86 @@ def test_a_session_is_resumed_with_its_newest_handle():
     setup = msgspec.structs.replace(todo.setup, session_resumption=SessionResumptionConfig())
     run_virtual(drive(Service(answer), dataclasses.replace(todo, setup=setup, cuts=(16_000,))))
     assert [{}, {"handle": "h1"}] == resumptions
+
+
+@pytest.mark.parametrize("after", [0.0, 1.0])
+def test_a_clip_that_was_not_sent_whole_is_no_success(after):
+    """A service that goes at once, before the first sample or in the middle, leaves a failure to be tried again."""
+
+    def gone(line, frame):
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+            line.say({"goAway": {"timeLeft": "0s"}}, after if len(service.lines) == 1 else 0.0)
+        elif "activityEnd" in frame.get("realtimeInput", {}):
+            line.say(
+                {"serverContent": {"inputTranscription": {"text": " x"}, "turnComplete": True}}
+            )
+
+    service = Service(gone)
+    ending, _ = run_virtual(drive(service, assignment(5.0)))
+    assert "duration" == ending.failure
+    assert ending.outcome in ("partial", "failed_server")
+
+
+def test_both_spellings_are_heard():
+    """Messages in snake case, with URL-safe base64 and numbers as text, are understood like any other."""
+
+    def snake(line, frame):
+        if "setup" in frame:
+            line.say({"setup_complete": {}})
+        elif "activityEnd" in frame.get("realtimeInput", {}):
+            line.say({"server_content": {"input_transcription": {"text": " snake"}}})
+            line.say(
+                {
+                    "server_content": {"turn_complete": True},
+                    "usage_metadata": {"total_token_count": "7"},
+                }
+            )
+
+    ending, trace = run_virtual(drive(Service(snake), assignment(0.3)))
+    kept = record(trace, "input", path=None, final=True)
+    assert ("ok", "snake", 7) == (ending.outcome, kept.hypothesis, kept.usage.total_tokens)
+
+
+def test_a_short_key_falsifies_nothing():
+    """A key that is a common word does not mask that word in the transcript."""
+    import dataclasses
+
+    from harness.secret import Secret
+    from harness.wire.live import endpoint as live
+
+    todo = dataclasses.replace(
+        assignment(0.3), endpoint=live.gemini(Secret("text"), url="ws://127.0.0.1:1")
+    )
+    _, trace = run_virtual(drive(Service(polite(" a text")), todo))
+    assert "a text" == hypothesis(trace, "input").text
+
+
+def test_a_peer_that_stops_reading_ends_the_session():
+    """A connection that stays congested is given up within the named wait, as a failure to be tried again."""
+
+    class Stuck(Service):
+        async def connect(self, endpoint, listener):
+            line = await super().connect(endpoint, listener)
+            line.congested = True
+            return line
+
+    ending, trace = run_virtual(drive(Stuck(polite(" x")), assignment(1.0)))
+    assert "transient" == ending.failure
+    assert trace.events[-1].t < 30
+
+
+def test_an_interim_text_before_a_seam_stays():
+    """What was only interim when a connection ended is not replaced by the next connection's interim text."""
+    import dataclasses
+
+    def interim(line, frame):
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+        elif "activityEnd" in frame.get("realtimeInput", {}):
+            words = {"interimInputTranscription": {"text": f" part{len(service.lines)}"}}
+            line.say({"serverContent": words | {"turnComplete": True}})
+
+    service = Service(interim)
+    _, trace = run_virtual(drive(service, dataclasses.replace(assignment(2.0), cuts=(16_000,))))
+    assert "part1 part2" == hypothesis(trace, "input").text

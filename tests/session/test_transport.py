@@ -231,3 +231,33 @@ async def test_one_tls_context_serves_the_process(monkeypatch):
             assert closed.unreachable
     assert [1] == made
     transport.tls_context.cache_clear()
+
+
+async def test_a_close_frame_ends_the_connection_even_without_the_end_of_tcp():
+    """A peer that says goodbye and keeps the socket open is gone all the same."""
+    import base64
+    import hashlib
+
+    async def rude(reader, writer):
+        head = await reader.readuntil(b"\r\n\r\n")
+        key = next(
+            line.split(b": ")[1]
+            for line in head.split(b"\r\n")
+            if line.lower().startswith(b"sec-websocket-key")
+        )
+        digest = hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()  # noqa: S324 - RFC 6455
+        accept = base64.b64encode(digest).decode()
+        writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            + f"Sec-WebSocket-Accept: {accept}\r\n\r\n".encode()
+            + b"\x88\x02\x03\xf3"  # close 1011
+        )
+        await writer.drain()
+        await reader.read()
+
+    server = await asyncio.start_server(rude, "127.0.0.1", 0)
+    async with server:
+        ear = Ear()
+        await connect(at(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"), ear)
+        closed = await asyncio.wait_for(ear.over, 20)
+    assert (1011, False) == (closed.code, closed.by_us)
