@@ -101,7 +101,7 @@ def _sessions() -> str:
     )
     return f"""## Overhead of a session
 
-Utterances of 1 s at pace 0, 50 at once, 100 ms a frame, against a trivial Live server in another process. CPU is user and
+Utterances of 1 s at pace 0, 200 at once, 100 ms a frame, against a trivial Live server in another process. CPU is user and
 system time of the streaming process with its worker threads: reading and converting the clip, connection, frames, trace,
 journal. At most 5 ms each; memory flat.
 
@@ -112,7 +112,7 @@ journal. At most 5 ms each; memory flat.
 
 def _punctuality() -> str:
     """How late frames leave while a recogniser works on the same machine, against an ear that does nothing."""
-    rounds = 3
+    rounds = 2
     measured = {"whisper": [], "scripted": []}
     for _ in range(rounds):
         for ear, lags in measured.items():

@@ -73,7 +73,7 @@ def main(count: int, url: str) -> None:
                 endpoint=endpoints("emulator", url, {}),
                 load=lambda u: load(Path(u.audio), duration_s=u.duration_s),
                 client="bench",
-                concurrency=50,
+                concurrency=200,
                 budget_usd=None,
             )
         )
