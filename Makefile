@@ -31,7 +31,8 @@ demo: $(VENV)/.demo  ## stream the bundled recordings through Live sessions and 
 	$(BIN)/harness run sample voices
 
 test: check  ## run the checks and all tests
-	$(BIN)/pytest --numprocesses auto
+	$(BIN)/pytest --numprocesses auto --ignore tests/browser
+	$(BIN)/pytest tests/browser  # a browser's driver keeps an event loop of its own running
 
 check: lint types rooms docs  ## lint, types, rooms, docs
 
