@@ -254,6 +254,7 @@ async def test_a_close_frame_ends_the_connection_even_without_the_end_of_tcp():
         )
         await writer.drain()
         await reader.read()
+        writer.close()
 
     server = await asyncio.start_server(rude, "127.0.0.1", 0)
     async with server:
