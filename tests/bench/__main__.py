@@ -1,4 +1,7 @@
-"""`make bench`: measure, and write `docs/benchmarks.md`. Takes about ten minutes; nothing else should run meanwhile."""
+"""`make bench`: measure, and write `docs/benchmarks.md`. Takes about ten minutes; nothing else should run meanwhile.
+
+`python -m tests.bench start sessions` measures these sections alone and writes the page with them alone.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +38,14 @@ root(["--help"])
 
 
 def main() -> None:
-    """Run every bench and write the page."""
-    sections = [_start(), _sessions(), _punctuality(), _scoring()]
+    """Run the benches asked for, else all, and write the page."""
+    benches = {
+        "start": _start,
+        "sessions": _sessions,
+        "punctuality": _punctuality,
+        "scoring": _scoring,
+    }
+    sections = [benches[name]() for name in sys.argv[1:] or benches]
     page = "\n\n".join([HEAD.format(when=datetime.now(UTC).date(), machine=machine()), *sections])
     DOCS.write_text(page + "\n", encoding="utf-8")
     print(page)  # noqa: T201 - the result
