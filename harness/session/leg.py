@@ -142,6 +142,7 @@ class Leg:
                 self._go_away.cancel()
             if self._connection is not None and not self._gone:
                 self._connection.abort()
+            self._connection = None  # it knows us: without the ring both are freed at once
 
     async def _stages(
         self, opening: asyncio.Future[Connection], waits: Waits, due_s: Seconds | None
@@ -244,7 +245,7 @@ class Leg:
         """Send what is due and return when the next frame is; the pacer calls it."""
         try:
             for _ in range(BURST):
-                if self._over.done():
+                if self._over.done() or self._connection is None:
                     return None
                 if self._next is None:
                     self._end_audio()

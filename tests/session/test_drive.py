@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import weakref
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.clock import run_virtual
 from harness.run.attempt import record, send_lags_ms
+from harness.session import drive as driving
 from harness.trace import hypothesis
 from tests.session.memory import KEY, Service, assignment, drive, polite
 
@@ -550,3 +555,28 @@ def test_an_interim_text_before_a_seam_stays():
     service = Service(interim)
     _, trace = run_virtual(drive(service, dataclasses.replace(assignment(2.0), cuts=(16_000,))))
     assert "part1 part2" == hypothesis(trace, "input").text
+
+
+def test_a_session_leaves_nothing_to_the_garbage_collector(monkeypatch):
+    """What a session held is freed when it ends, so the memory of a run does not grow with its sessions."""
+    legs = []
+
+    class Watched(driving.Leg):
+        def __init__(self, *args, **how) -> None:
+            super().__init__(*args, **how)
+            legs.append(weakref.ref(self))
+
+    monkeypatch.setattr(driving, "Leg", Watched)
+
+    async def session():
+        service = Service(polite(" hello"))
+        await drive(service, assignment(0.5))
+        service.lines.clear()
+        await asyncio.sleep(60)  # the loop's own timers let go, too
+        return [leg() for leg in legs]
+
+    gc.disable()
+    try:
+        assert [None] == run_virtual(session())
+    finally:
+        gc.enable()
