@@ -6,7 +6,7 @@ BIN     = $(VENV)/bin
 PINS    = $(shell $(PYTHON) -c 'import sys; print("-c constraints.txt" if sys.version_info[:2] == (3, 11) else "")')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types rooms docs bench sample wheel clean
+.PHONY: help demo test check lint types rooms docs bench chaos sample wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ docs: $(VENV)/.dev
 
 bench: $(VENV)/.dev  ## measure against peers and floors, and write docs/benchmarks.md
 	$(BIN)/python -m tests.bench
+
+chaos: $(VENV)/.dev  ## break everything that can break, and write docs/reliability.md
+	$(BIN)/python -m tests.chaos
 
 sample: $(VENV)/.demo  ## run the sample dataset again into reports/sample
 	rm -rf reports/sample

@@ -1,0 +1,39 @@
+"""What a part of the bench is given, and what it gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How much of it, and from which seed."""
+
+    seed: int = 0
+    frames: int = 1_000_000
+    """Frames to fuzz the codec with."""
+
+    connections: int = 10_000
+    """Hostile connections to one emulator."""
+
+    kills: int = 20
+    """Runs killed at a random instant."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Section:
+    """A part of the page."""
+
+    title: str
+    text: str
+    """Markdown without its heading."""
+
+    broken: list[str] = field(default_factory=list)
+    """What did not hold, a sentence each; the command then fails."""
+
+
+def table(head: list[str], rows: list[list[object]]) -> str:
+    """Return a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    cells = ([str(cell).replace("|", "\\|") for cell in line] for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
