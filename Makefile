@@ -6,7 +6,7 @@ BIN     = $(VENV)/bin
 PINS    = $(shell $(PYTHON) -c 'import sys; print("-c constraints.txt" if sys.version_info[:2] == (3, 11) else "")')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types rooms docs bench chaos sample wheel clean
+.PHONY: help demo test check lint types rooms docs bench chaos sample record picture wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,9 +55,14 @@ bench: $(VENV)/.dev  ## measure against peers and floors, and write docs/benchma
 chaos: $(VENV)/.dev  ## break everything that can break, and write docs/reliability.md
 	$(BIN)/python -m tests.chaos
 
-sample: $(VENV)/.demo  ## run the sample dataset again into reports/sample
-	rm -rf reports/sample
-	$(BIN)/harness run sample --out reports/sample
+sample: $(VENV)/.dev  ## make reports/sample again, from what a recogniser once heard
+	$(BIN)/python -m tests.sample
+
+record: $(VENV)/.dev  ## let the recogniser hear the sample's recordings anew, and make reports/sample from that
+	$(BIN)/python -m tests.sample record
+
+picture: $(VENV)/.dev  ## make reports/sample again, and the README's picture of it
+	$(BIN)/python -m tests.sample picture
 
 wheel: $(VENV)/.dev  ## build the wheel and try it in a clean environment, from another folder
 	rm -rf dist build/wheel

@@ -28,7 +28,7 @@ def browser():
 
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(
-            executable_path=_chromium(),
+            executable_path=chromium(),
             args=[
                 "--no-sandbox",
                 "--disable-gpu",
@@ -40,7 +40,8 @@ def browser():
         launched.close()
 
 
-def _chromium() -> str:
+def chromium() -> str:
+    """Return the path of the system's Chromium."""
     import shutil
 
     for name in ("chromium", "chromium-browser", "google-chrome"):

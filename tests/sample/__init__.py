@@ -1,0 +1,1 @@
+"""The committed sample report: how it is made again, and what its recogniser heard."""
