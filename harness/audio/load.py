@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
     from harness.audio.source import FloatBlock
 
-__all__ = ["AudioInfo", "load", "probe", "readable_formats"]
+__all__ = ["SPAN_SLACK_S", "AudioInfo", "load", "probe", "readable_formats"]
 
-_SPAN_SLACK_S: Final[Seconds] = 0.1
+SPAN_SLACK_S: Final[Seconds] = 0.1
 """How far a span may end beyond the file: manifests round durations, and take them from other decoders."""
 
 
@@ -73,7 +73,7 @@ def load(
         end_s = (start + signal.frames) / source.info.rate
         if duration_s is None:
             source.faults.extend(_cut_short(source, end_s))
-        elif end_s < offset_s + duration_s - _SPAN_SLACK_S:
+        elif end_s < offset_s + duration_s - SPAN_SLACK_S:
             raise InputError(
                 f"{shown(path)}: the span of {duration_s:g} s from {offset_s:g} s ends beyond the file",
                 why=f"it ends at {end_s:.2f} s",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from harness.errors import HarnessError
 from harness.text.visible import visible
@@ -128,6 +129,7 @@ def main(args: list[str] | None = None) -> None:
     try:
         code = root.main(args=args, prog_name="harness", standalone_mode=False)
     except click.ClickException as error:
+        _say_where(error)
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
@@ -148,6 +150,22 @@ def main(args: list[str] | None = None) -> None:
         )
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say_where(error: click.ClickException) -> None:
+    """Let a usage error say which key of which file, or which variable, a bad value came from."""
+    if isinstance(error, click.NoSuchOption) and error.option_name == "--config":
+        error.message += " It stands before the command: harness --config FILE COMMAND"
+    if not isinstance(error, click.BadParameter) or error.ctx is None or error.param is None:
+        return
+    name = error.param.name or ""
+    source = error.ctx.get_parameter_source(name)
+    if source is ParameterSource.DEFAULT_MAP:
+        key = name.replace("_", "-")
+        error.message += f" (key {key} of [{error.ctx.info_name}] in the --config file)"
+    elif source is ParameterSource.ENVIRONMENT:
+        variable = f"{error.ctx.auto_envvar_prefix}_{name.upper()}"
+        error.message += f" (from the variable {variable})"
 
 
 def _log_bug(error: BaseException) -> Path:

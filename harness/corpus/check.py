@@ -6,16 +6,10 @@ Knows what to look at; does not know how manifests are judged (that is `manifest
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
-
 from harness.corpus.manifest import Entry
 from harness.corpus.shelf import located, one_line, read
 from harness.corpus.utterance import Fault
 from harness.errors import InputError
-from harness.units import Seconds
-
-SPAN_SLACK_S: Final[Seconds] = 0.1
-"""How far a span may end beyond its file: manifests round, and headers of compressed files estimate."""
 
 
 def check(text: str, *, locale: str | None = None, deep: bool = False) -> Iterator[Fault]:
@@ -40,7 +34,7 @@ def audio_faults(entry: Entry, *, deep: bool = False) -> Iterator[Fault]:
 
     Its header is read; with `deep` its samples are decoded to the end, and what is odd about the signal is a warning.
     """
-    from harness.audio.load import load, probe
+    from harness.audio.load import SPAN_SLACK_S, load, probe
 
     utterance, where, line = entry
     start, length = utterance.offset_s, utterance.duration_s

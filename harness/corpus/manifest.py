@@ -118,6 +118,7 @@ class _Register:
         self._dataset = dataset
         self._fence = fence
         self._locale = locale
+        self._told_remedy = False
         self._places: dict[str, Row] = {}
         self._spellings: dict[str, Canonical | UsageError] = {}
         self._unwritten = 0
@@ -198,12 +199,7 @@ class _Register:
         """Return the canonical locale; what was assumed is said once for each spelling."""
         if cell is _ABSENT or cell is None or cell == "":
             if self._locale is None:
-                remedy = (
-                    "name a folder after it (de-DE)" if notes.whole_file else "add a locale column"
-                )
-                notes.fault(
-                    f"no locale: {remedy}, add locale = … to a recipe.toml, or say it on the command line"
-                )
+                notes.fault(self._no_locale(notes))
             return self._locale
         if not isinstance(cell, str):
             notes.fault("locale is not text")
@@ -221,6 +217,14 @@ class _Register:
             notes.fault("; ".join(filter(None, (found.what, found.why, found.hint))))
             return None
         return found.code
+
+    def _no_locale(self, notes: _Notes) -> str:
+        """Return what is wrong, and for the first row that lacks it what to do: all the others want the same."""
+        if self._told_remedy:
+            return "no locale"
+        self._told_remedy = True
+        remedy = "name a folder after it (de-DE)" if notes.whole_file else "add a locale column"
+        return f"no locale: {remedy}, add locale = … to a recipe.toml, or say it on the command line"
 
     def _unique(
         self, given: str | None, row: Row, audio: Path, offset: float | None, notes: _Notes

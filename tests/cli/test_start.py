@@ -63,6 +63,8 @@ def test_the_listed_help_is_the_commands_own(name):
         (["rum"], 2, ["'rum'", "run"]),
         (["run", "--langage", "de"], 2, ["--langage", "--language"]),
         (["run", "--language", "xx-YY"], 2, ["xx-YY"]),
+        (["run", "--language", "de-DE,fr-FR"], 2, ["--language de-DE --language fr-FR"]),
+        (["run", "--config", "harness.toml"], 2, ["--config FILE COMMAND"]),
         (["run", "--language", "de-ED"], 2, ["de-ED", "de-DE"]),
         (["run", "no-such-dataset"], 2, ["no-such-dataset"]),
         (["run", "sampel"], 2, ["sampel", "sample"]),
@@ -100,7 +102,7 @@ def test_what_is_typed_wrong_is_named(arguments, code, words, tmp_path):
         ("[run]\nconcurency = 3\n", ["concurency", "concurrency"]),
         ("[rum]\nseed = 3\n", ["rum", "run"]),
         ("[run\n", ["TOML"]),
-        ("[run]\npace = 'fast'\n", ["fast"]),
+        ("[run]\npace = 'fast'\n", ["fast", "key pace of [run]"]),
     ],
 )
 def test_a_wrong_configuration_is_named(toml, words, tmp_path):

@@ -51,7 +51,27 @@ def test_a_folder_without_a_locale_is_told_what_to_do(folder, wav):
     [fault] = [fault for fault in told(folder) if not fault[2]]
     assert "de/d.wav" == fault[0]
     assert "no locale" in fault[3]
+    assert "recipe.toml" in fault[3]
     assert ("de/d.wav", "fr-FR") in read(folder, "id", "locale", locale="fr")
+
+
+def test_the_remedy_for_a_lacking_locale_is_told_once(folder, wav):
+    """Every file without a locale is named, and what to do is said of the first alone."""
+    for name in "abc":
+        wav(folder / "de" / f"{name}.wav")
+    faults = [what for _, _, warning, what in told(folder) if not warning and "no locale" in what]
+    assert 1 == sum("recipe.toml" in what for what in faults)
+    assert ["no locale"] * (len(faults) - 1) == faults[1:]
+    assert 3 <= len(faults)
+
+
+def test_an_empty_sidecar_is_read_as_silence_with_a_warning(folder):
+    """An empty sidecar says that nothing is said, which is told, since it may be an accident."""
+    (folder / "de-DE" / "a.txt").write_text(" \n")
+    assert ("de-DE/a.wav", "") in read(folder, "id", "reference")
+    assert [("de-DE/a.txt", True)] == [
+        (where, warning) for where, _, warning, what in told(folder) if what.startswith("empty")
+    ]
 
 
 def test_bad_sidecars_are_told_at_their_line(folder):
@@ -163,7 +183,7 @@ def test_a_bad_record_is_told_and_the_next_one_read(table, line, what):
         ("sound,text,locale", "no audio column: name it audio_filepath or audio or path or file"),
         ("audio,text,speech", "no locale column"),
         ("audio,text,locale,text", "two columns are named text"),
-        ("audio;text;locale", "there are: audio;text;locale"),
+        ("audio;text;locale", "divided by ';'"),
     ],
 )
 def test_a_header_that_cannot_be_used_is_told_once(table, header, what):

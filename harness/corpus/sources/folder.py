@@ -36,6 +36,10 @@ def rows(place: Place) -> Iterator[Row | Fault]:
             if isinstance(text, Fault):
                 yield text
                 continue
+            if text == "":
+                what = "empty: it says that nothing is said; without the file nothing is scored"
+                where = place.where(path.with_suffix(".txt"))
+                yield Fault(where=where, what=what, warning=True)
             cells = {"audio_filepath": name, "text": text, "locale": locale}
             yield Row(where=place.where(path), line=None, base=str(folder), cells=cells)
         for name in files:

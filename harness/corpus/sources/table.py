@@ -126,6 +126,8 @@ def _has(names: Collection[str], ours: str) -> bool:
 
 def _faults(header: list[str], place: Place) -> tuple[list[str], list[str]]:
     """Return what makes `header` useless, and whether it has no text, so that nothing can be scored."""
+    if len(header) == 1 and (mark := next((c for c in ";\t|" if c in header[0]), None)):
+        return [f"the cells are divided by {mark!r}: save it with commas, or as .tsv with tabs"], []
     useless = [
         f"two columns are named {name}" for name, n in Counter(header).items() if name and n > 1
     ]
