@@ -129,8 +129,9 @@ def main(args: list[str] | None = None) -> None:
     try:
         code = root.main(args=args, prog_name="harness", standalone_mode=False)
     except click.ClickException as error:
-        _say_where(error)
         error.show()
+        if (origin := _origin(error)) is not None:
+            click.echo(origin, err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
@@ -152,20 +153,21 @@ def main(args: list[str] | None = None) -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _say_where(error: click.ClickException) -> None:
-    """Let a usage error say which key of which file, or which variable, a bad value came from."""
+def _origin(error: click.ClickException) -> str | None:
+    """Return which key of the file, or which variable, a bad value came from; None: it was typed."""
     if isinstance(error, click.NoSuchOption) and error.option_name == "--config":
-        error.message += " It stands before the command: harness --config FILE COMMAND"
+        return "It stands before the command: harness --config FILE COMMAND"
     if not isinstance(error, click.BadParameter) or error.ctx is None or error.param is None:
-        return
+        return None
     name = error.param.name or ""
     source = error.ctx.get_parameter_source(name)
     if source is ParameterSource.DEFAULT_MAP:
-        key = name.replace("_", "-")
-        error.message += f" (key {key} of [{error.ctx.info_name}] in the --config file)"
-    elif source is ParameterSource.ENVIRONMENT:
-        variable = f"{error.ctx.auto_envvar_prefix}_{name.upper()}"
-        error.message += f" (from the variable {variable})"
+        return f"It is the key {name.replace('_', '-')} of [{error.ctx.info_name}] in the file of --config."
+    if source is ParameterSource.ENVIRONMENT:
+        return (
+            f"It is the value of {error.ctx.auto_envvar_prefix}_{name.upper()} in the environment."
+        )
+    return None
 
 
 def _log_bug(error: BaseException) -> Path:

@@ -6,6 +6,7 @@ Knows what to look at; does not know how manifests are judged (that is `manifest
 from __future__ import annotations
 
 from collections.abc import Iterator
+
 from harness.corpus.manifest import Entry
 from harness.corpus.shelf import located, one_line, read
 from harness.corpus.utterance import Fault

@@ -224,7 +224,9 @@ class _Register:
             return "no locale"
         self._told_remedy = True
         remedy = "name a folder after it (de-DE)" if notes.whole_file else "add a locale column"
-        return f"no locale: {remedy}, add locale = … to a recipe.toml, or say it on the command line"
+        return (
+            f"no locale: {remedy}, add locale = … to a recipe.toml, or say it on the command line"
+        )
 
     def _unique(
         self, given: str | None, row: Row, audio: Path, offset: float | None, notes: _Notes

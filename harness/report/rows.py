@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.run.bill import bill_usd
 from harness.run.folder import slot, slots
 from harness.score.edits import EditCounts
 from harness.score.faults import faults
 from harness.score.score import TOKENS, Score, Unscored, judgement
 from harness.text.tokenise import words
 from harness.units import SAMPLE_RATE, Milliseconds, Seconds, Usd
-from harness.wire.live.catalogue import cost_usd
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -240,16 +240,7 @@ def _sum(values: Iterable[int | None]) -> int | None:
 
 
 def _cost(model: str, usages: list[Usage]) -> Usd | None:
-    """Return what all attempts cost; None when one of them cannot be priced or none brought a bill.
-
-    Details that cover only a part of a count are priced as they are: the service leaves small gaps. A count without
-    any details is unknown, not free.
-    """
-    total = 0.0
-    for usage in usages:
-        details = usage.prompt_by_modality, usage.response_by_modality
-        cost = cost_usd(model, *details)
-        if cost is None or (usage.total_tokens and not any(details)):
-            return None
-        total += cost
-    return round(total, 10) if usages else None
+    """Return what all attempts cost; None when one of them cannot be priced or none brought a bill."""
+    costs = [bill_usd(model, usage) for usage in usages]
+    known = [cost for cost in costs if cost is not None]
+    return round(sum(known), 10) if known and len(known) == len(costs) else None

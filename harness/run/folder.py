@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -113,3 +115,15 @@ def unfinished(plan: Plan, records: Iterable[UtteranceRecord]) -> list[Slot]:
     """
     done = {slot(r) for r in records if r.final and r.outcome != "failed_quota"}
     return [wanted for wanted in slots(plan) if wanted not in done]
+
+
+def trace_name(utterance: str, dataset: str, model: str, repeat: int, attempt_number: int) -> str:
+    """Return the stem of an attempt's trace file; the hash tells apart what slugs alike."""
+    identity = f"{dataset}\0{utterance}\0{model}"
+    digest = hashlib.sha256(identity.encode(errors="surrogatepass")).hexdigest()[:8]
+    return f"{_slug(utterance)}-{_slug(model)}-r{repeat}-a{attempt_number}-{digest}"
+
+
+def _slug(text: str, most: int = 60) -> str:
+    """Return `text` as a piece of a file name: ASCII letters, digits, `.` and `_`, at most `most` characters."""
+    return re.sub(r"[^A-Za-z0-9._]+", "_", text).strip("._")[:most] or "x"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import re
 import wave
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -16,7 +14,7 @@ from harness.clock import utc_now
 from harness.errors import InputError
 from harness.run import attempt
 from harness.run.bill import estimate_usd, spent_usd
-from harness.run.folder import AUDIO, TRACES
+from harness.run.folder import AUDIO, TRACES, trace_name
 from harness.run.pool import Attempted
 from harness.run.record import UtteranceRecord
 from harness.session.assignment import Assignment, Waits
@@ -197,15 +195,3 @@ class Streamer:
     def keep(self, record: UtteranceRecord) -> None:
         """Write `record` into the journal."""
         self._journal.append(record)
-
-
-def slug(text: str, most: int = 60) -> str:
-    """Return `text` as a piece of a file name: ASCII letters, digits, `.` and `_`, at most `most` characters."""
-    return re.sub(r"[^A-Za-z0-9._]+", "_", text).strip("._")[:most] or "x"
-
-
-def trace_name(utterance: str, dataset: str, model: str, repeat: int, attempt_number: int) -> str:
-    """Return the stem of an attempt's trace file; the hash tells apart what slugs alike."""
-    identity = f"{dataset}\0{utterance}\0{model}"
-    digest = hashlib.sha256(identity.encode(errors="surrogatepass")).hexdigest()[:8]
-    return f"{slug(utterance)}-{slug(model)}-r{repeat}-a{attempt_number}-{digest}"

@@ -180,7 +180,9 @@ def select(words: Iterable[str]) -> list[str]:
     codes: dict[str, None] = {}
     for word in words:
         if "," in word:
-            each = " ".join(f"--language {part.strip()}" for part in word.split(",") if part.strip())
+            each = " ".join(
+                f"--language {part.strip()}" for part in word.split(",") if part.strip()
+            )
             raise UsageError(f"{word!r} is no locale", hint=f"one at a time: {each}")
         named = SETS.get(word.strip().casefold())
         codes.update(dict.fromkeys(named or (canonical(word).code,)))
