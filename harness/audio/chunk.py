@@ -39,15 +39,15 @@ def due(end: Samples, pace: float) -> Seconds:
     return end / SAMPLE_RATE / pace if pace else 0.0
 
 
-def chunks(
-    clip: AudioClip, chunk_ms: Milliseconds, pace: float = 1.0, *, start: Samples = 0
-) -> Iterator[Chunk]:
-    """Yield the clip from sample `start` on in chunks of `chunk_ms` (the last may be shorter).
+def chunk_samples(chunk_ms: Milliseconds) -> Samples:
+    """Return the samples of a chunk of `chunk_ms`, at least 1."""
+    return max(1, round(chunk_ms * SAMPLE_RATE / 1000))
 
-    They are due `pace` times as fast as real time.
-    """
-    size = max(1, round(chunk_ms * SAMPLE_RATE / 1000))
-    for offset in range(start, len(clip), size):
+
+def chunks(clip: AudioClip, chunk_ms: Milliseconds, pace: float = 1.0) -> Iterator[Chunk]:
+    """Yield the clip in chunks of `chunk_ms` (the last may be shorter), due `pace` times as fast as real time."""
+    size = chunk_samples(chunk_ms)
+    for offset in range(0, len(clip), size):
         pcm = clip.read(offset, size)
         samples = len(pcm) // SAMPLE_BYTES
         yield Chunk(offset=offset, samples=samples, pcm=pcm, due_s=due(offset + samples, pace))

@@ -185,6 +185,7 @@ async def _one_session(given: Callable[[], Endpoint], model: str) -> Finding:
     from harness.run.attempt import record
     from harness.session.assignment import Assignment
     from harness.session.drive import Session
+    from harness.session.frames import Frames
     from harness.session.pace import Pacer
     from harness.session.transport import connect
     from harness.trace import TraceHeader
@@ -210,13 +211,13 @@ async def _one_session(given: Callable[[], Endpoint], model: str) -> Finding:
         pace=1.0,
         turns="manual",
     )
+    clip = load(utterance.audio, offset_s=utterance.offset_s, duration_s=utterance.duration_s)
     assignment = Assignment(
         header=header,
         name="doctor",
         endpoint=endpoint,
         setup=msgspec.structs.replace(setup, model=endpoint.model_name(model)),
-        clip=load(utterance.audio, offset_s=utterance.offset_s, duration_s=utterance.duration_s),
-        chunk_ms=100,
+        frames=Frames(clip, chunk_ms=100),
         pace=1.0,
         channel="input",
     )

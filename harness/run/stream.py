@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import wave
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -17,13 +17,14 @@ from harness.run.bill import estimate_usd, spent_usd
 from harness.run.folder import AUDIO, TRACES, trace_name
 from harness.run.pool import Attempted
 from harness.run.record import UtteranceRecord
-from harness.session.assignment import Assignment, Waits
+from harness.session.assignment import Assignment, Offload, Waits
 from harness.session.drive import Session
+from harness.session.frames import Frames
 from harness.session.pace import Pacer
 from harness.trace import TraceHeader, write_trace
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from harness.audio.clip import AudioClip
@@ -38,10 +39,6 @@ if TYPE_CHECKING:
     from harness.wire.live.messages import Setup
 
 
-Offload: TypeAlias = "Callable[..., Awaitable[Any]]"
-"""`offload(work, *args)`: does beside the loop what would hold it up, and returns what it returns."""
-
-
 LEG_S: Final[Seconds] = 540.0
 """Longest span of a clip sent over one connection, s: a minute less than the Live API lets one live."""
 
@@ -50,7 +47,7 @@ LEG_S: Final[Seconds] = 540.0
 class Prepared:
     """A clip that is ready to be streamed."""
 
-    clip: AudioClip
+    frames: Frames
     cuts: tuple[Samples, ...]
     """Where another connection goes on."""
 
@@ -94,11 +91,14 @@ class Streamer:
 
     def _prepared(self, utterance: PlannedUtterance) -> Prepared:
         clip = self._load(utterance)
-        return Prepared(clip=clip, cuts=quiet_cuts(clip, LEG_S))
+        frames = Frames(clip, self._plan.chunk_ms)
+        if not frames.slow:
+            frames.block(0)
+        return Prepared(frames=frames, cuts=quiet_cuts(clip, LEG_S))
 
     def estimate(self, slot: Slot, prepared: Prepared) -> Usd:
         """Return what a session with the clip will cost; 0 when the model has no price."""
-        return estimate_usd(slot[2], prepared.clip.duration) or 0.0
+        return estimate_usd(slot[2], prepared.frames.clip.duration) or 0.0
 
     async def attempt(
         self, slot: Slot, prepared: Prepared, number: int, admitted: Callable[[], None]
@@ -128,18 +128,18 @@ class Streamer:
             name=name,
             endpoint=endpoint,
             setup=self._setups[model],
-            clip=prepared.clip,
+            frames=prepared.frames,
             cuts=prepared.cuts,
-            chunk_ms=self._plan.chunk_ms,
             pace=self._plan.pace,
             channel=self._plan.transcript,
             waits=self._waits,
+            offload=self._offload,
             admitted=admitted,
         )
         result = await Session(assignment, self._connect, self._pacer).run()
         record: UtteranceRecord = await self._offload(self._write_down, result.recorder.trace, name)
-        if record.reason is None and prepared.clip.faults:
-            reason = "the audio: " + "; ".join(prepared.clip.faults)
+        if record.reason is None and prepared.frames.clip.faults:
+            reason = "the audio: " + "; ".join(prepared.frames.clip.faults)
             record = msgspec.structs.replace(record, reason=reason)
         return Attempted(record=record, ending=result.ending, cost_usd=spent_usd(record))
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from harness.audio.clip import AudioClip
+    from harness.session.frames import Frames
     from harness.trace import Channel, TraceHeader
     from harness.units import Milliseconds, Samples, Seconds
     from harness.wire.live.endpoint import Endpoint
     from harness.wire.live.messages import Setup
+
+
+Offload: TypeAlias = "Callable[..., Awaitable[Any]]"
+"""`offload(work, *args)`: does beside the loop what would hold it up, and returns what it returns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +69,9 @@ class Assignment:
 
     endpoint: Endpoint
     setup: Setup
-    clip: AudioClip
-    chunk_ms: Milliseconds
+    frames: Frames
+    """What is sent: the clip as messages."""
+
     pace: float
     """1.0 real time; 0 as fast as the service takes it."""
 
@@ -76,5 +83,18 @@ class Assignment:
 
     waits: Waits = field(default_factory=Waits)
 
+    offload: Offload = asyncio.to_thread
+    """Does beside the loop what would hold it up."""
+
     admitted: Callable[[], None] = lambda: None
     """Called when the service has taken the setup."""
+
+    @property
+    def clip(self) -> AudioClip:
+        """What is streamed."""
+        return self.frames.clip
+
+    @property
+    def chunk_ms(self) -> Milliseconds:
+        """Audio per message, ms."""
+        return self.header.chunk_ms

@@ -12,33 +12,33 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from harness.audio.chunk import Chunk, chunks, due
-from harness.audio.clip import AudioClip, MemoryPcm
+from harness.audio.chunk import due
 from harness.errors import RemoteProtocolError
 from harness.secret import Secret, redact
+from harness.session.frames import silence
+from harness.session.pace import SAME_S
 from harness.session.transport import Closed, Connect, Connection, Upgraded
-from harness.units import SAMPLE_BYTES, SAMPLE_RATE
+from harness.units import SAMPLE_RATE
 from harness.wire.live.client import LiveClient
 from harness.wire.live.codec import to_json
 from harness.wire.live.messages import ClientMessage, SessionResumptionConfig, Setup
 from harness.wire.live.refusals import classify_upgrade
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from harness.session.assignment import Assignment, Waits
+    from harness.session.frames import Block
     from harness.session.pace import Pacer
     from harness.session.recorder import Recorder
     from harness.trace import Channel, FailureKind
-    from harness.units import Milliseconds, Samples, Seconds
+    from harness.units import Samples, Seconds
     from harness.wire.live.messages import ServerMessage
 
 TAIL_S: Final = 1.5
 """Silence sent after the clip under automatic detection, s: without it the last turn may never end
 (googleapis/python-genai#1328)."""
 
-RETRY_CONGESTED_S: Final = 0.005
-"""How soon a stream looks again when its connection takes no more, s."""
+RETRY_S: Final = 0.005
+"""How soon a stream looks again when its connection takes no more, or the next block is not there yet, s."""
 
 BURST: Final = 16
 """Frames a stream sends in one go when it is not paced, before the others have their turn."""
@@ -75,9 +75,13 @@ class Leg:
         self._start = start
         self._stop = stop
         self._zero: Seconds = 0.0
-        self._frames: Iterator[Chunk] = iter(())
-        self._tail: Iterator[Chunk] = iter(())
-        self._next: Chunk | None = None
+        self._frames = todo.frames
+        self._size = todo.frames.size
+        self._cursor = start
+        self._limit = len(todo.clip)
+        self._block: Block = ()
+        self._place = 0
+        self._next_block: asyncio.Future[Block] | None = None
         self._in_tail = False
         self._go_away: asyncio.TimerHandle | None = None
         self._upgraded = self._loop.create_future()
@@ -134,10 +138,15 @@ class Leg:
         Only cancellation and bugs of ours are raised.
         """
         opening = asyncio.ensure_future(self._connect(self._todo.endpoint, self))
+        if self._frames.slow:
+            self._next_block = self._coming(self._start)
         try:
             self.missed = await self._stages(opening, self._todo.waits, due_s)
         finally:
             opening.cancel()
+            if self._next_block is not None:
+                self._next_block.cancel()
+                await asyncio.gather(self._next_block, return_exceptions=True)
             if self._go_away is not None:
                 self._go_away.cancel()
             if self._connection is not None and not self._gone:
@@ -211,73 +220,106 @@ class Leg:
         """Set when the span's first sample is due and hand the stream to the pacer."""
         todo = self._todo
         now = self._loop.time()
-        phase = self._pacer.phase(todo.chunk_ms / 1000 / todo.pace) if todo.pace else 0.0
-        begins = max(now + phase, due_s if due_s is not None else now)
+        begins = self._pacer.start(todo.chunk_ms / 1000 / todo.pace) if todo.pace else now
+        begins = max(begins, due_s if due_s is not None else now)
         self._zero = begins - due(self._start, todo.pace)
         self._rec.audio_starts(begins, self._start, due_s, len(todo.clip))
         self.due = begins
         if self._client.manual:
             self._send(self._client.activity_start(), {"realtimeInput": {"activityStart": {}}})
-        self._frames = chunks(todo.clip, todo.chunk_ms, todo.pace, start=self._start)
-        self._advance()
-        self._pacer.add(self, self._zero + self._next.due_s if self._next else now)
+        self._pacer.add(self, self._due_at(self._frame_end()))
 
-    def _advance(self) -> None:
-        """Take the next chunk of the span; behind it, under automatic detection, a tail of silence."""
-        self._next = None
+    def _coming(self, start: Samples) -> asyncio.Future[Block]:
+        """Return the block from `start` on, which is made beside the loop."""
+        return asyncio.ensure_future(self._todo.offload(self._frames.block, start))
+
+    def _frame(self) -> bytes | None:
+        """Return the next message of audio; None: there is none, or (`_starves`) it is not made yet.
+
+        OSError when the clip can no longer be read.
+        """
         if not self._in_tail:
-            if self.position < self._stop:
-                self._next = next(self._frames, None)
-            if self._next is not None or self._client.manual:
-                return
-            self._in_tail = True
-            self._tail = _silence(self.position, self._todo.chunk_ms, self._todo.pace)
-        self._next = next(self._tail, None)
+            if self._cursor < self._stop:
+                if self._place == len(self._block):
+                    self._turn()
+                return self._block[self._place] if self._place < len(self._block) else None
+            if self._client.manual:
+                return None
+            self._in_tail, self._place = True, 0
+            todo, tail = self._todo, round(TAIL_S * SAMPLE_RATE)
+            self._limit = self._cursor + tail
+            self._block = silence(tail, todo.chunk_ms)
+        return self._block[self._place] if self._place < len(self._block) else None
+
+    def _turn(self) -> None:
+        """Go on to the block that begins at the cursor, if it is there."""
+        if not self._frames.slow:
+            self._block, self._place = self._frames.block(self._cursor), 0
+        elif self._next_block is not None and self._next_block.done():
+            self._block, self._place = self._next_block.result(), 0
+            after = self._cursor + len(self._block) * self._size
+            self._next_block = self._coming(after) if after < self._stop else None
+
+    @property
+    def _starves(self) -> bool:
+        """Whether there is more of the clip, but its block has not been made yet."""
+        return not self._in_tail and self._cursor < self._stop
+
+    def _frame_end(self) -> Samples:
+        """Return the index of the sample behind the next message."""
+        return min(self._cursor + self._size, self._limit)
+
+    def _due_at(self, end: Samples) -> Seconds:
+        """Return when the message that ends before sample `end` is due, by the loop's clock."""
+        return self._zero + due(end, self._todo.pace)
 
     def _cut(self) -> None:
         """End the span at the present chunk boundary, since the service will go."""
         if not self._sent_all.done() and not self._in_tail:
             self.cut_short = True
             self._stop = self.position
-            self._advance()
 
     def send_due(self, now: Seconds) -> Seconds | None:
-        """Send what is due and return when the next frame is; the pacer calls it."""
+        """Send what is due and return when the next message is; the pacer calls it."""
+        paced = bool(self._todo.pace)
         try:
             for _ in range(BURST):
                 if self._over.done() or self._connection is None:
                     return None
-                if self._next is None:
+                if (frame := self._frame()) is None:
+                    if self._starves:
+                        return now + RETRY_S
                     self._end_audio()
                     return None
-                due_at = self._due(self._next, now)
-                if due_at is not None:
+                if self._connection is not None and self._connection.congested:
+                    return self._held_up(now)
+                end = self._frame_end()
+                due_at = self._due_at(end)
+                if paced and due_at > now + SAME_S:
                     return due_at
-                self._send_chunk(self._next)
-                self._advance()
+                self._send_audio(frame, end, due_at)
         except OSError as error:
             self._fail("client", f"the clip can no longer be read: {error}")
         return now
 
-    def _due(self, chunk: Chunk, now: Seconds) -> Seconds | None:
-        """Return when `chunk` can be sent at the earliest; None: now."""
-        if self._connection is not None and self._connection.congested:
-            self._stalled = now if self._stalled is None else self._stalled
-            if now - self._stalled > self._todo.waits.stall_s:
-                self._fail(
-                    "transient", f"the service has read nothing for {self._todo.waits.stall_s:g} s"
-                )
-            return now + RETRY_CONGESTED_S
-        self._stalled = None
-        due_at = self._zero + chunk.due_s
-        return due_at if self._todo.pace and due_at > now else None
+    def _held_up(self, now: Seconds) -> Seconds:
+        """Return when to look again, now that the connection takes no more; give it up after a while."""
+        self._stalled = now if self._stalled is None else self._stalled
+        if now - self._stalled > self._todo.waits.stall_s:
+            self._fail(
+                "transient", f"the service has read nothing for {self._todo.waits.stall_s:g} s"
+            )
+        return now + RETRY_S
 
-    def _send_chunk(self, chunk: Chunk) -> None:
-        said = {"silence" if self._in_tail else "offset": chunk.offset, "samples": chunk.samples}
-        self._send(self._client.audio(chunk.pcm), {"realtimeInput": {"audio": said}})
+    def _send_audio(self, frame: bytes, end: Samples, due_at: Seconds) -> None:
+        assert self._connection is not None  # noqa: S101 - nothing is sent before it is there
+        self._stalled = None
+        self._connection.send(frame)
+        self._rec.audio(self._loop.time(), self._cursor, end - self._cursor, tail=self._in_tail)
+        self._cursor = end
+        self._place += 1
         if not self._in_tail:
-            self.position = chunk.offset + chunk.samples
-            self.due = self._zero + chunk.due_s
+            self.position, self.due = end, due_at
 
     def _end_audio(self) -> None:
         if self._client.manual:
@@ -376,13 +418,6 @@ def _kind(error: dict[str, Any]) -> FailureKind:
 def _set(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
-
-
-def _silence(after: Samples, chunk_ms: Milliseconds, pace: float) -> Iterator[Chunk]:
-    """Yield `TAIL_S` of silence as chunks that follow the clip's first `after` samples."""
-    tail = AudioClip(pcm=MemoryPcm(bytes(round(TAIL_S * SAMPLE_RATE) * SAMPLE_BYTES)))
-    for chunk in chunks(tail, chunk_ms, pace):
-        yield replace(chunk, offset=after + chunk.offset, due_s=due(after, pace) + chunk.due_s)
 
 
 def _resuming(setup: Setup, handle: str | None) -> Setup:

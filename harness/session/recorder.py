@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,7 +16,7 @@ from harness.wire.live.codec import decode_server, to_json
 from harness.wire.live.messages import Blob
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from harness.secret import Secret
     from harness.session.retry import Ending
@@ -37,7 +39,11 @@ class Recorder:
         self._wav = f"audio/{name}.wav"
         self._heard = bytearray()
         self._secrets = secrets
-        self._events: list[tuple[Seconds, Direction, Any]] = []
+        self._events: list[tuple[Seconds, Direction, Any, int]] = []
+        self._audio_t = array("d")
+        self._audio_at = array("q")
+        self._audio_samples = array("l")
+        self._audio_tail = array("b")
         self._zero: Seconds = 0.0
         self._emulator: str | None = None
         self._samples: Samples | None = None
@@ -45,14 +51,12 @@ class Recorder:
     def began(self, t: Seconds) -> None:
         """Note the start of the connection."""
         self._zero = t
-        self._events.append((t, "!", {"connect": self._header.endpoint}))
+        self._note(t, "!", {"connect": self._header.endpoint})
 
     def upgraded(self, t: Seconds, headers: Mapping[str, str]) -> None:
         """Note that the WebSocket is open, and whether an emulator opened it."""
         self._emulator = headers.get(EMULATOR_HEADER)
-        self._events.append(
-            (t, "!", {"upgraded": {k: headers[k] for k in _KEPT_HEADERS if k in headers}})
-        )
+        self._note(t, "!", {"upgraded": {k: headers[k] for k in _KEPT_HEADERS if k in headers}})
 
     def audio_starts(
         self, t: Seconds, offset: Samples, was_due: Seconds | None, samples: Samples
@@ -66,21 +70,26 @@ class Recorder:
             self._zero = t
             self._samples = samples
         else:
-            self._events.append(
-                (t, "!", {"seam": {"offset": offset, "pause_s": round(t - was_due, 6)}})
-            )
+            self._note(t, "!", {"seam": {"offset": offset, "pause_s": round(t - was_due, 6)}})
+
+    def audio(self, t: Seconds, offset: Samples, samples: Samples, *, tail: bool) -> None:
+        """Keep that audio was sent: of the clip, or of the silence behind it (`tail`). 21 bytes a message."""
+        self._audio_t.append(t)
+        self._audio_at.append(offset)
+        self._audio_samples.append(samples)
+        self._audio_tail.append(tail)
 
     def sent(self, t: Seconds, frame: Any) -> None:
-        """Keep what we sent."""
-        self._events.append((t, ">", frame))
+        """Keep what else we sent."""
+        self._note(t, ">", frame)
 
     def received(self, t: Seconds, frame: bytes | str) -> None:
         """Keep what came, as it came."""
-        self._events.append((t, "<", frame))
+        self._note(t, "<", frame)
 
     def closing(self, t: Seconds) -> None:
         """Note that we close, having heard enough."""
-        self._events.append((t, "!", {"close": {"code": 1000}}))
+        self._note(t, "!", {"close": {"code": 1000}})
 
     def closed(self, t: Seconds, closed: Closed) -> None:
         """Note how the connection ended."""
@@ -90,14 +99,29 @@ class Recorder:
             "status": closed.status,
             "by_us": closed.by_us or None,
         }
-        self._events.append(
-            (t, "!", {"closed": {k: v for k, v in said.items() if v not in (None, "")}})
-        )
+        self._note(t, "!", {"closed": {k: v for k, v in said.items() if v not in (None, "")}})
 
     def ended(self, t: Seconds, end: Ending) -> None:
         """Note what came of the session."""
         said = {"outcome": end.outcome, "failure": end.failure, "reason": end.reason}
-        self._events.append((t, "!", {"ended": {k: v for k, v in said.items() if v is not None}}))
+        self._note(t, "!", {"ended": {k: v for k, v in said.items() if v is not None}})
+
+    def _note(self, t: Seconds, direction: Direction, frame: Any) -> None:
+        """Keep an event, and how many messages of audio went before it."""
+        self._events.append((t, direction, frame, len(self._audio_t)))
+
+    def _in_order(self) -> Iterator[tuple[Seconds, Direction, Any]]:
+        """Yield all events in the order they were noted."""
+        audio = zip(
+            self._audio_t, self._audio_at, self._audio_samples, self._audio_tail, strict=True
+        )
+        given = 0
+        for t, direction, frame, before in self._events:
+            for at, offset, samples, tail in islice(audio, before - given):
+                where = {"silence" if tail else "offset": offset, "samples": samples}
+                yield at, ">", {"realtimeInput": {"audio": where}}
+            given = before
+            yield t, direction, frame
 
     def trace(self) -> tuple[SessionTrace, bytes]:
         """Return the trace, and the speech received (s16le; empty: none), which the trace refers to and leaves out.
@@ -107,7 +131,7 @@ class Recorder:
         self._heard.clear()
         events: list[TimedEvent] = []
         last = float("-inf")
-        for at, direction, frame in self._events:
+        for at, direction, frame in self._in_order():
             last = max(last, at)
             kept = self._parsed(frame) if direction == "<" else frame
             events.append(TimedEvent(t=round(last - self._zero, 6), dir=direction, frame=kept))

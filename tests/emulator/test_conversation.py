@@ -12,6 +12,7 @@ from harness.emulator.conversation import Manners
 from harness.emulator.ears import EarLostError
 from harness.emulator.scripted import Line, Scripted
 from harness.emulator.turns import Appetite
+from harness.session.frames import Frames
 from harness.wire.live import codec
 from tests.emulator.memory import MANUAL, VERTEX, Call, kind, script
 from tests.emulator.signals import burst, hush
@@ -673,7 +674,9 @@ def test_our_client_gets_its_transcript(turns, pace):
     async def scene():
         todo = assignment(turns=turns, pace=pace)
         clip = AudioClip(pcm=MemoryPcm(hush(0.3) + burst(2.0) + hush(0.2)))
-        return await drive(Emulator(script(" hello", " world")), replace(todo, clip=clip))
+        return await drive(
+            Emulator(script(" hello", " world")), replace(todo, frames=Frames(clip, 100))
+        )
 
     ending, trace = run_virtual(scene())
     assert "ok" == ending.outcome

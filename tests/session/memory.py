@@ -11,6 +11,7 @@ from harness.audio.clip import AudioClip, MemoryPcm
 from harness.secret import Secret
 from harness.session.assignment import Assignment, Waits
 from harness.session.drive import Session
+from harness.session.frames import Frames
 from harness.session.pace import Pacer
 from harness.session.transport import Closed, Upgraded
 from harness.trace import TraceHeader
@@ -133,8 +134,7 @@ def assignment(
         name="u1",
         endpoint=live.gemini(Secret(KEY), url="ws://127.0.0.1:1"),
         setup=ready(MODEL, turns=turns, transcript=channel),
-        clip=AudioClip(pcm=MemoryPcm(bytes(round(seconds * 16000) * 2))),
-        chunk_ms=100,
+        frames=Frames(AudioClip(pcm=MemoryPcm(bytes(round(seconds * 16000) * 2))), 100),
         pace=pace,
         channel=channel,
         waits=waits or Waits(),

@@ -76,14 +76,61 @@ def test_a_late_stream_does_not_starve_the_others():
     assert [round(k * 0.1, 6) for k in range(10)] == times
 
 
-def test_phases_spread():
-    """The phases of many streams fill the period evenly: no tenth of it holds more than twice its share."""
+def test_starts_spread():
+    """The starts of many streams fill the period evenly: no tenth of it holds more than twice its share."""
 
     async def main():
         pacer = Pacer(asyncio.get_running_loop())
-        return [pacer.phase(0.1) for _ in range(100)]
+        return [pacer.start(0.1) for _ in range(100)]
 
-    phases = run_virtual(main())
+    starts = run_virtual(main())
     for tenth in range(10):
-        share = sum(tenth * 0.01 <= phase < (tenth + 1) * 0.01 for phase in phases)
+        share = sum(tenth * 0.01 <= start + 1e-9 < (tenth + 1) * 0.01 for start in starts)
         assert 5 <= share <= 20
+
+
+@given(st.floats(0, 1000), st.floats(0.001, 2.0))
+def test_streams_start_soon_and_on_a_grid(now, period):
+    """Whenever a stream is started, it is due within its period, and streams share few instants: one per 5 ms."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        pacer = Pacer(loop)
+        starts = []
+        await asyncio.sleep(now)
+        for _ in range(100):
+            starts.append((loop.time(), pacer.start(period)))
+            await asyncio.sleep(period * 0.37)
+        return starts
+
+    starts = run_virtual(main())
+    assert all(-1e-9 <= start - at <= period + 1e-9 for at, start in starts)
+    instants = {round(start % period / period * 1e6) % 1_000_000 for _, start in starts}
+    assert len(instants) <= max(1, round(period / 0.005)) * 2
+
+
+def test_streams_due_together_are_served_by_one_wake_up():
+    """Two hundred streams of 100 ms a frame for a second need no more than 20 wake-ups each 100 ms."""
+    rounds = 0
+
+    async def main():
+        nonlocal rounds
+        loop = asyncio.get_running_loop()
+        pacer = Pacer(loop)
+        served = pacer._round
+
+        def counted():
+            nonlocal rounds
+            rounds += 1
+            served()
+
+        pacer._round = counted
+        log: list = []
+        for _ in range(200):
+            pacer.add(Ticks(pacer.start(0.1), 0.1, 10, log), loop.time())
+        await asyncio.sleep(3)
+        return log
+
+    log = run_virtual(main())
+    assert 2000 == len(log)
+    assert rounds <= 20 * 11

@@ -1,0 +1,68 @@
+"""A clip's audio messages, made once and kept for every session that streams the clip.
+
+Knows samples and the wire's form of them. Does not know when a message is due, nor who sends it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from harness.audio.chunk import chunk_samples, chunks
+from harness.audio.clip import AudioClip, MemoryPcm
+from harness.units import SAMPLE_BYTES, SAMPLE_RATE
+from harness.wire.live.codec import audio_frame
+
+if TYPE_CHECKING:
+    from harness.units import Milliseconds, Samples, Seconds
+
+Block: TypeAlias = "tuple[bytes, ...]"
+"""Messages that follow one another."""
+
+KEPT_S: Final[Seconds] = 30.0
+"""Longest clip whose messages are made whole and kept, s: 1.3 MB. Of a longer one there is a block at a time."""
+
+BLOCK_S: Final[Seconds] = 5.0
+"""Audio in a block of a longer clip, s: 0.2 MB, and as much again while the next one is made."""
+
+
+class Frames:
+    """A clip as messages of `chunk_ms` each, the last of a clip shorter."""
+
+    def __init__(self, clip: AudioClip, chunk_ms: Milliseconds) -> None:
+        self.clip = clip
+        self.chunk_ms = chunk_ms
+        self.size = chunk_samples(chunk_ms)
+        """Samples a message."""
+
+        self.slow = not isinstance(clip.pcm, MemoryPcm)
+        """True: making a block reads a file, so it must be made beside the loop."""
+
+        self._whole = len(clip) <= KEPT_S * SAMPLE_RATE
+        self._kept: dict[Samples, Block] = {}
+
+    def block(self, start: Samples) -> Block:
+        """Return the messages from sample `start` on: to the end of a short clip, else `BLOCK_S` of them.
+
+        OSError when the clip's file can no longer be read.
+        """
+        if (kept := self._kept.get(start)) is not None:
+            return kept
+        some = max(1, round(BLOCK_S * SAMPLE_RATE) // self.size) * self.size
+        count = len(self.clip) - start if self._whole else some
+        made = _messages(self.clip.read(start, count), self.chunk_ms)
+        if self._whole:
+            self._kept[start] = made
+        return made
+
+
+@cache
+def silence(samples: Samples, chunk_ms: Milliseconds) -> Block:
+    """Return so much silence as messages of `chunk_ms`, the last one shorter."""
+    return _messages(bytes(samples * SAMPLE_BYTES), chunk_ms)
+
+
+def _messages(pcm: bytes, chunk_ms: Milliseconds) -> Block:
+    return tuple(
+        audio_frame(chunk.pcm) for chunk in chunks(AudioClip(pcm=MemoryPcm(pcm)), chunk_ms)
+    )
