@@ -137,7 +137,7 @@ class UtteranceRecord(msgspec.Struct, frozen=True, kw_only=True):
     """As in the trace's header; None: nothing was ever sent."""
 
     audio_samples: Samples | None = None
-    """Length of the clip; None: unreadable."""
+    """Length of the clip; None: it cannot be read, or the session never came to it."""
 
     hypothesis: str | None = None
     """Text on the plan's channel; None: the session gave none that could be judged."""
