@@ -54,7 +54,7 @@ def test_a_long_clip_comes_in_blocks(tmp_path):
 
     service = Service(polite(" hello"))
     todo = dataclasses.replace(assignment(1.0), frames=frames, offload=offload)
-    ending, trace = run_virtual(drive(service, todo))
+    ending, _ = run_virtual(drive(service, todo))
     assert "ok" == ending.outcome
     sent = b"".join(
         base64.b64decode(frame["realtimeInput"]["audio"]["data"])

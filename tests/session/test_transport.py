@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import http
+import socket
+from dataclasses import replace
 
 import pytest
+from websockets.asyncio.server import serve
 
+from harness.run.attempt import send_lags_ms
 from harness.secret import Secret
+from harness.session.drive import Session
+from harness.session.pace import Pacer
 from harness.session.transport import connect
 from harness.wire.live import endpoint as live
-from tests.session.live_server import live_server
+from tests.session.live_server import live_server, pretty
+from tests.session.memory import assignment
 
 pytestmark = pytest.mark.wall
 
@@ -120,6 +127,33 @@ async def test_a_full_connection_says_that_it_is_congested():
         connection.close()
         await ear.over
     assert sent == got
+
+
+async def test_a_slow_uplink_is_seen_as_lag():
+    """A frame that the network does not take is late in the trace: it is not hidden in our buffers, and none is lost."""
+
+    async def slow(socket):
+        async for message in socket:
+            if '"setup"' in message:
+                await socket.send(pretty({"setupComplete": {}}))
+            elif "activityEnd" in message:
+                await socket.send(pretty({"serverContent": {"turnComplete": True}}))
+                await socket.send(pretty({"serverContent": {"inputTranscription": {"text": "hi"}}}))
+            else:
+                await asyncio.sleep(0.05)  # the throttle: half of what is sent in real time
+
+    plug = socket.create_server(("127.0.0.1", 0))
+    plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    async with serve(slow, sock=plug, max_queue=1, compression=None):
+        url = f"ws://127.0.0.1:{plug.getsockname()[1]}"
+        todo = replace(assignment(4.0, pace=4.0), endpoint=at(url))
+        result = await Session(todo, connect, Pacer(asyncio.get_running_loop())).run()
+    trace = result.recorder.trace()[0]
+    lags = send_lags_ms(trace)
+    assert "ok" == result.ending.outcome
+    assert 40 == len(lags)
+    assert 200 < max(lags)
+    assert lags[0] < lags[-1]
 
 
 @pytest.mark.parametrize(
