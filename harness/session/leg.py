@@ -291,7 +291,7 @@ class Leg:
                         return now + RETRY_S
                     self._end_audio()
                     return None
-                if self._connection is not None and self._connection.congested:
+                if self._connection.congested:
                     return self._held_up(now)
                 end = self._frame_end()
                 due_at = self._due_at(end)
