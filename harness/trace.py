@@ -18,15 +18,13 @@ import msgspec
 from harness.errors import InputError
 from harness.units import Milliseconds, Samples, Seconds
 from harness.wire.live.refusals import FailureKind as FailureKind  # noqa: PLC0414 - re-exported
+from harness.wire.live.setups import Channel as Channel  # noqa: PLC0414 - re-exported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 SCHEMA = 1
-
-Channel = Literal["input", "reply", "output"]
-"""Which text: transcription of what was sent, the model's text reply, transcription of the model's speech."""
 
 Direction = Literal[">", "<", "!"]
 """`>` we sent, `<` we received, `!` something that happened to the connection (a note of ours)."""

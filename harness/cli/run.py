@@ -55,6 +55,11 @@ def _overrides(
     help="Another endpoint that speaks the service's protocol: a running emulator, a proxy.",
 )
 @click.option(
+    "--api-version",
+    metavar="VERSION",
+    help="v1beta, v1alpha or v1; on Vertex AI v1beta1 or v1.  [default: the first, or what the setup needs]",
+)
+@click.option(
     "--model",
     multiple=True,
     help="Model id; give it again for more. harness models lists them.",
@@ -148,6 +153,7 @@ def command(
     datasets: tuple[str, ...],
     service: Any,
     url: str | None,
+    api_version: str | None,
     model: tuple[str, ...],
     language: tuple[str, ...],
     limit: int | None,
@@ -181,8 +187,9 @@ def command(
     from harness.cli.gating import open_gate, require_baseline
     from harness.corpus.shelf import open_dataset
     from harness.run.plan import chosen, make_plan
-    from harness.session.config import endpoints, wants_alpha
+    from harness.session.config import endpoints, route
     from harness.text.locales import select
+    from harness.wire.live.rules import require_taken
     from harness.wire.live.setups import transcription_setup, with_overrides
 
     rules = open_gate(gate) if gate else None
@@ -190,7 +197,7 @@ def command(
     only = locales[0] if locales is not None and len(locales) == 1 else None
     if url is not None:
         endpoints(
-            service, url, os.environ
+            service, url, os.environ, version=api_version
         )()  # what is wrong with it is said before anything is made
     opened = [open_dataset(name, locale=only) for name in dict.fromkeys(datasets or ("sample",))]
     _refuse_namesakes(opened)
@@ -202,11 +209,16 @@ def command(
         name: with_overrides(transcription_setup(name, turns=turns, transcript=transcript), set)
         for name in names
     }
+    method = route(service, api_version, setups.values(), os.environ)
+    for name, setup in setups.items():
+        _require_turns(setup, turns)
+        require_taken(setup, name, method)
     plan = make_plan(
         datasets=opened,
         utterances=utterances,
         service=service,
         url=url,
+        api_version=api_version,
         models=names,
         setups={name: _as_sent(setup) for name, setup in setups.items()},
         transcript=transcript,
@@ -225,10 +237,9 @@ def command(
         return 0
     for note in notes:
         click.echo(f"note: {note}", err=True)
-    alpha = any(wants_alpha(setup) for setup in setups.values())
     if service != "emulator" or url is not None:
         endpoints(
-            service, url, os.environ, alpha=alpha
+            service, url, os.environ, version=method.version
         )  # what is wrong with them is said before a folder is made
     return _run(
         plan,
@@ -239,7 +250,7 @@ def command(
         budget=budget,
         gate=gate,
         out=out,
-        alpha=alpha,
+        version=method.version,
         as_json=as_json,
     )
 
@@ -254,7 +265,7 @@ def _run(
     budget: float | None,
     gate: Path | None,
     out: Path | None,
-    alpha: bool,
+    version: str,
     as_json: bool,
 ) -> int:
     """Stream and report; return the exit code."""
@@ -278,7 +289,7 @@ def _run(
                 err=True,
             )
             url = stack.enter_context(companion(folder / "emulator.log"))
-        given = endpoints(service, url, os.environ, alpha=alpha)
+        given = endpoints(service, url, os.environ, version=version)
         named = {
             name: msgspec.structs.replace(setup, model=given().model_name(name))
             for name, setup in setups.items()
@@ -403,6 +414,17 @@ def _warn_unknown(models: list[str]) -> None:
                 f"warning: model {model!r} is not in the catalogue and is tried all the same{hint}",
                 err=True,
             )
+
+
+def _require_turns(setup: Setup, turns: str) -> None:
+    """Refuse a setup whose activity detection is not the one that --turns asks for."""
+    if setup.manual_activity is not (turns == "manual"):
+        raise UsageError(
+            f"--turns {turns} and automaticActivityDetection.disabled contradict each other",
+            why="activity signals are for sessions without automatic detection, and for no others "
+            "(Live API capabilities guide)",
+            hint="leave automaticActivityDetection.disabled to --turns",
+        )
 
 
 def _as_sent(setup: Setup) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from harness.emulator.context import Handles
 from harness.emulator.conversation import Conversation, Manners
 from harness.errors import InputError
 from harness.version import __version__
+from harness.wire.fragments import Fragments
 from harness.wire.live import endpoint, refusals
 from harness.wire.live.server import LiveServer, authenticate
 
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from harness.units import Seconds
     from harness.wire.live.catalogue import Era
     from harness.wire.live.refusals import Refusal
-
-EMULATOR_HEADER: Final = "X-Live-Emulator"
-"""In the answer to every upgrade: version and ear. It makes a report say EMULATED."""
 
 MAX_MESSAGE_BYTES: Final = 16 * 2**20
 """Largest message taken: six minutes of 16 kHz audio as base64, in one frame as the guides' samples send it."""
@@ -56,8 +54,6 @@ MOST_UNREAD: Final = 8 * 2**20
 
 MOST_CONNECTIONS: Final = 4096
 """Open sockets, sessions or not; more are dropped unanswered."""
-
-_log = logging.getLogger(__name__)
 
 _silent = logging.getLogger("harness.emulator.serve.websockets")
 _silent.setLevel(logging.CRITICAL)
@@ -157,8 +153,7 @@ class _Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._conversation: Conversation | None = None
-        self._parts: list[bytes] = []
-        self._text = False
+        self._fragments = Fragments()
         self._timer: asyncio.TimerHandle | None = None
         self.lost: asyncio.Future[None] = self._loop.create_future()
         """Done when the socket is closed."""
@@ -254,7 +249,7 @@ class _Connection(asyncio.Protocol):
         self._send_response(Response(status.value, status.phrase, headers, body))
 
     def _send_response(self, response: Response) -> None:
-        response.headers[EMULATOR_HEADER] = self._service.title
+        response.headers[endpoint.EMULATOR_HEADER] = self._service.title
         self._ws.send_response(response)
 
     # ── frames ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -262,12 +257,8 @@ class _Connection(asyncio.Protocol):
     def _frame(self, frame: Frame) -> None:
         if frame.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
             return
-        if frame.opcode is not Opcode.CONT:
-            self._parts = []
-        self._parts.append(bytes(frame.data))
-        if frame.fin and self._conversation is not None:
-            message = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-            self._parts = []
+        message = self._fragments.add(frame.data, last=frame.fin)
+        if message is not None and self._conversation is not None:
             self._conversation.received(message)
 
     # ── what the conversation calls ──────────────────────────────────────────────────────────────────────────────────

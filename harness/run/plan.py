@@ -87,12 +87,13 @@ def make_plan(
     repeats: int,
     seed: int,
     command: str,
+    api_version: str | None = None,
     notes: Sequence[str] = (),
 ) -> Plan:
     """Return the plan; reads every audio file once for its hash.
 
     `setups` are the setup messages without the model's resource name; `url` is the endpoint without a query, None for
-    the service's own or an emulator that the run starts itself.
+    the service's own or an emulator that the run starts itself; `api_version` None is the service's usual one.
     """
     planned = [_planned(u) for u in utterances]
     asked = {
@@ -111,6 +112,8 @@ def make_plan(
             [u.dataset, u.id, u.locale, u.sha256, u.offset_s, u.duration_s] for u in planned
         ],
     }
+    if api_version is not None:
+        asked["api_version"] = api_version
     used = {u.dataset for u in planned}
     return Plan(
         hash=hashlib.sha256(msgspec.json.encode(asked, order="deterministic")).hexdigest(),

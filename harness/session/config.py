@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from harness.errors import RefusedError, UsageError
 from harness.secret import Secret
 from harness.wire.live import endpoint as live
+from harness.wire.live.endpoint import Route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
+    from harness.wire.live.catalogue import Platform
     from harness.wire.live.endpoint import Endpoint
     from harness.wire.live.messages import Setup
 
@@ -21,13 +23,19 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def endpoints(
-    service: Service, url: str | None, environment: Mapping[str, str], *, alpha: bool = False
+    service: Service,
+    url: str | None,
+    environment: Mapping[str, str],
+    *,
+    version: str | None = None,
 ) -> Callable[[], Endpoint]:
     """Return what gives the endpoint for the next session, with credentials that are still good.
 
-    `url` replaces the service's own address. `alpha` asks for the Developer API's v1alpha. UsageError when a URL is
-    none; RefusedError when there are no credentials.
+    `url` replaces the service's own address; `version` is an API version of the service, None: the usual one.
+    UsageError when a URL or a version is none; RefusedError when there are no credentials.
     """
+    if version is not None:
+        live.require_version(platform(service), version)
     if url is not None and "?" in url:
         raise UsageError(
             f"--url takes no query: {url.partition('?')[0]}?…",
@@ -36,28 +44,61 @@ def endpoints(
         )
     if service == "emulator":
         stand_in = Secret(f"emulated-{secrets.token_hex(8)}")
-        return lambda: live.gemini(stand_in, version="v1alpha" if alpha else "v1beta", url=url)
+        return lambda: live.gemini(stand_in, version=version or live.GEMINI_VERSIONS[0], url=url)
     if service == "gemini":
-        found = _gemini(url, environment, "v1alpha" if alpha else "v1beta")
+        found = _gemini(url, environment, version)
     else:
-        found = _vertex(url, environment)
+        found = _vertex(url, environment, version or live.VERTEX_VERSIONS[0])
     _refuse_plain_text(found())
     return found
 
 
-def wants_alpha(setup: Setup) -> bool:
-    """Return whether the Developer API takes `setup` only as v1alpha (affective dialogue, proactive audio)."""
+def platform(service: Service) -> Platform:
+    """Return the platform whose protocol `service` speaks."""
+    return "vertex" if service == "vertex" else "gemini"
+
+
+def route(
+    service: Service,
+    version: str | None,
+    setups: Iterable[Setup],
+    environment: Mapping[str, str],
+) -> Route:
+    """Return the method that sessions with `setups` are opened at.
+
+    Without a `version` it is the service's usual one, or v1alpha where the Developer API needs that: for ephemeral
+    tokens, affective dialogue, proactive audio (Live API capabilities guide).
+    """
+    where = platform(service)
+    versions = live.VERTEX_VERSIONS if where == "vertex" else live.GEMINI_VERSIONS
+    if version is not None:
+        live.require_version(where, version)
+    elif where == "gemini" and (
+        any(map(_wants_alpha, setups))
+        or (service == "gemini" and environment.get("GEMINI_EPHEMERAL_TOKEN"))
+    ):
+        version = "v1alpha"
+    return Route(platform=where, version=version or versions[0])
+
+
+def _wants_alpha(setup: Setup) -> bool:
     generation = setup.generation_config
     return setup.proactivity is not None or bool(generation and generation.enable_affective_dialog)
 
 
+def api_key(environment: Mapping[str, str]) -> Secret | None:
+    """Return the Developer API's key; None: there is none."""
+    key = environment.get("GEMINI_API_KEY") or environment.get("GOOGLE_API_KEY")
+    return Secret(key) if key else None
+
+
 def _gemini(
-    url: str | None, environment: Mapping[str, str], version: str
+    url: str | None, environment: Mapping[str, str], version: str | None
 ) -> Callable[[], Endpoint]:
     if token := environment.get("GEMINI_EPHEMERAL_TOKEN"):
-        return lambda: live.gemini_token(Secret(token), url=url)
-    if key := environment.get("GEMINI_API_KEY") or environment.get("GOOGLE_API_KEY"):
-        return lambda: live.gemini(Secret(key), version=version, url=url)
+        return lambda: live.gemini_token(Secret(token), version=version or "v1alpha", url=url)
+    if key := api_key(environment):
+        return lambda: live.gemini(key, version=version or live.GEMINI_VERSIONS[0], url=url)
     raise RefusedError(
         "no API key for the Gemini Developer API",
         why="looked at GEMINI_EPHEMERAL_TOKEN, GEMINI_API_KEY and GOOGLE_API_KEY",
@@ -65,25 +106,39 @@ def _gemini(
     )
 
 
-def _vertex(url: str | None, environment: Mapping[str, str]) -> Callable[[], Endpoint]:
+def _vertex(
+    url: str | None, environment: Mapping[str, str], version: str
+) -> Callable[[], Endpoint]:
     project = environment.get("GOOGLE_CLOUD_PROJECT")
     location = environment.get("GOOGLE_CLOUD_LOCATION") or "us-central1"
     if not project:
         if key := environment.get("GOOGLE_API_KEY"):
-            return lambda: live.express(Secret(key), url=url)
+            return lambda: live.express(Secret(key), version=version, url=url)
         raise RefusedError(
             "no project for Vertex AI",
             why="GOOGLE_CLOUD_PROJECT is not set",
             hint="export GOOGLE_CLOUD_PROJECT=… GOOGLE_CLOUD_LOCATION=…",
         )
     if token := environment.get("CLOUDSDK_AUTH_ACCESS_TOKEN"):
-        return lambda: live.vertex(Secret(token), project=project, location=location, url=url)
-    fresh = _application_default()
-    return lambda: live.vertex(fresh(), project=project, location=location, url=url)
+        return lambda: live.vertex(
+            Secret(token), project=project, location=location, version=version, url=url
+        )
+    fresh, quota_project = _application_default()
+    return lambda: live.vertex(
+        fresh(),
+        project=project,
+        location=location,
+        version=version,
+        quota_project=quota_project,
+        url=url,
+    )
 
 
-def _application_default() -> Callable[[], Secret]:
-    """Return what gives an access token of the application-default credentials, refreshed when it runs out."""
+def _application_default() -> tuple[Callable[[], Secret], str | None]:
+    """Return what gives an access token of the application-default credentials, and the project their quota counts for.
+
+    The token is refreshed when it runs out, which takes a moment: a session is opened rarely enough for that.
+    """
     try:
         import google.auth
         import google.auth.exceptions
@@ -117,7 +172,7 @@ def _application_default() -> Callable[[], Secret]:
             ) from None
         return Secret(credentials.token)
 
-    return fresh
+    return fresh, getattr(credentials, "quota_project_id", None)
 
 
 def _refuse_plain_text(endpoint: Endpoint) -> None:

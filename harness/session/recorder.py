@@ -13,6 +13,7 @@ from harness.secret import redact
 from harness.trace import Direction, SessionTrace, TimedEvent, TraceHeader
 from harness.units import SAMPLE_BYTES
 from harness.wire.live.codec import decode_server, to_json
+from harness.wire.live.endpoint import EMULATOR_HEADER
 from harness.wire.live.messages import Blob
 
 if TYPE_CHECKING:
@@ -24,10 +25,8 @@ if TYPE_CHECKING:
     from harness.units import Samples, Seconds
     from harness.wire.live.messages import Part, ServerMessage
 
-EMULATOR_HEADER = "x-live-emulator"
-"""How an emulator says that it is one, in its answer to the upgrade."""
-
-_KEPT_HEADERS = (EMULATOR_HEADER, "server", "date", "x-goog-request-id")
+_EMULATOR = EMULATOR_HEADER.lower()
+_KEPT_HEADERS = (_EMULATOR, "server", "date", "x-goog-request-id")
 """Of the upgrade's answer; no other header is kept, since any may hold a cookie or a token."""
 
 
@@ -55,7 +54,7 @@ class Recorder:
 
     def upgraded(self, t: Seconds, headers: Mapping[str, str]) -> None:
         """Note that the WebSocket is open, and whether an emulator opened it."""
-        self._emulator = headers.get(EMULATOR_HEADER)
+        self._emulator = headers.get(_EMULATOR)
         self._note(t, "!", {"upgraded": {k: headers[k] for k in _KEPT_HEADERS if k in headers}})
 
     def audio_starts(

@@ -10,6 +10,7 @@ the process (making one costs as much CPU as streaming a minute of audio).
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from harness.secret import Secret
+from harness.wire.fragments import Fragments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +40,11 @@ hostile one from filling the memory."""
 WRITE_HIGH_WATER: Final = 16 * 2**10
 """Bytes that may wait in our buffers, and as many in the system's, before a sender holds back: 0.4 s of audio as base64.
 More would hide an uplink that is too slow: the frames would count as sent while they wait."""
+
+_HEAD_BYTES: Final = 4096
+"""How much of each piece of the answer to the upgrade is kept, until it is whole: its first line is enough."""
+
+_STATUS_LINE: Final = re.compile(rb"HTTP/1\.1 ([45][0-9]{2})(?: ([^\r\n]*))?\r\n")
 
 _TCP_NOTSENT_LOWAT: Final = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 """Linux and macOS: how much the system may hold unsent."""
@@ -154,13 +161,14 @@ class _Socket(asyncio.Protocol):
         self._listener = listener
         self._loop = loop
         self._transport: asyncio.Transport | None = None
-        self._parts: list[bytes] = []
+        self._fragments = Fragments()
         self._text = False
         self._congested = False
         self._open = False
         self._we_closed = False
         self._over = False
         self._refusal: Closed | None = None
+        self._head = bytearray()
 
     # ── what the session calls ──
 
@@ -208,6 +216,8 @@ class _Socket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         t = self._loop.time()
+        if not self._open:
+            self._head += data[:_HEAD_BYTES]
         self._ws.receive_data(data)
         self._flush()
         self._deliver(t)
@@ -271,6 +281,10 @@ class _Socket(asyncio.Protocol):
                 reason=body or response.reason_phrase,
                 retry_after_s=_retry_after(response.headers.get("Retry-After")),
             )
+        elif status := _STATUS_LINE.match(self._head):
+            # An answer that broke off: what it said first still counts.
+            phrase = status[2].decode(errors="replace").strip()
+            self._refusal = Closed(status=int(status[1]), reason=phrase)
         else:
             what = (
                 "it does not speak WebSocket" if isinstance(error, InvalidHandshake) else str(error)
@@ -284,16 +298,11 @@ class _Socket(asyncio.Protocol):
             self._text = frame.opcode is Opcode.TEXT
         elif frame.opcode is not Opcode.CONT:
             return  # control frames: the protocol has answered them
-        if frame.fin and not self._parts:
-            message = bytes(frame.data)
-        else:
-            self._parts.append(bytes(frame.data))
-            if not frame.fin:
-                return
-            message, self._parts = b"".join(self._parts), []
-        self._listener.received(
-            message.decode(errors="surrogateescape") if self._text else message, t
-        )
+        message = self._fragments.add(frame.data, last=frame.fin)
+        if message is not None:
+            self._listener.received(
+                message.decode(errors="surrogateescape") if self._text else message, t
+            )
 
     def _how_it_ended(self, exc: Exception | None) -> Closed:
         ws = self._ws

@@ -402,3 +402,32 @@ def test_the_doctor_walks_through(harness, emulator_url):
         env={"GEMINI_API_KEY": "invalid"},
     )
     assert 4 == refused.returncode, refused.stdout + refused.stderr
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        (
+            ("--set", 'generationConfig.responseModalities=["TEXT","AUDIO"]'),
+            ("one modality", "capabilities guide"),
+        ),
+        (("--set", "explicitVadSignal=true"), ("Vertex AI alone", "1007")),
+        (
+            ("--set", "realtimeInputConfig.automaticActivityDetection.disabled=false"),
+            ("--turns manual", "contradict"),
+        ),
+        (
+            ("--set", "proactivity.proactiveAudio=true", "--api-version", "v1beta"),
+            ("needs the API version v1alpha",),
+        ),
+        (("--model", "gemini-live-2.5-flash"), ("served by Vertex AI alone", "1008")),
+    ],
+)
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_a_setup_that_breaks_a_rule_opens_nothing(harness, tmp_path, options, words, dry):
+    """What the service would refuse is exit 2 with the rule and its source, before a socket or a folder is there."""
+    nobody = "ws://127.0.0.1:9"
+    ran = harness("run", "sample", "--url", nobody, *options, *dry)
+    assert 2 == ran.returncode, ran.stderr
+    assert all(word in ran.stderr for word in words), ran.stderr
+    assert [] == list(tmp_path.iterdir())

@@ -296,3 +296,20 @@ async def test_a_close_frame_ends_the_connection_even_without_the_end_of_tcp():
         await connect(at(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"), ear)
         closed = await asyncio.wait_for(ear.over, 20)
     assert (1011, False) == (closed.code, closed.by_us)
+
+
+async def test_a_refusal_that_breaks_off_keeps_its_status():
+    """An upgrade refused with a body that is cut short is still refused with its HTTP status, not unreachable."""
+
+    async def refuse(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 500\r\n\r\nYou exceeded")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    async with server:
+        ear = Ear()
+        await connect(at(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"), ear)
+        closed = await ear.over
+    assert (429, "Too Many Requests", False) == (closed.status, closed.reason, closed.unreachable)

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.wire.live import catalogue
+from harness.errors import UsageError
+from harness.wire.live import catalogue, codec, rules
 from harness.wire.live.endpoint import Route
+from harness.wire.live.messages import Setup
 from harness.wire.live.refusals import Refused
 from harness.wire.live.server import AudioReceived, LiveServer, authenticate
 
@@ -187,6 +189,57 @@ REFUSED = [
         1007,
         'Invalid JSON payload received. Unknown name "explicitVadSignal"',
     ),
+    # Values.
+    ([setup(**generation(temperature=2.5))], 1007, INVALID),
+    ([setup(**generation(topP=-0.1))], 1007, INVALID),
+    ([setup(**generation(maxOutputTokens=-1))], 1007, INVALID),
+    ([setup(NATIVE, **generation(thinkingConfig={"thinkingBudget": -2}))], 1007, INVALID),
+    (
+        [
+            setup(
+                FLASH_31, **generation(thinkingConfig={"thinkingBudget": 9, "thinkingLevel": "LOW"})
+            )
+        ],
+        1007,
+        INVALID,
+    ),
+    (
+        [setup(realtimeInputConfig={"automaticActivityDetection": {"prefixPaddingMs": -1}})],
+        1007,
+        INVALID,
+    ),
+    (
+        [setup(realtimeInputConfig={"automaticActivityDetection": {"silenceDurationMs": -1}})],
+        1007,
+        INVALID,
+    ),
+    (
+        [
+            setup(
+                systemInstruction={
+                    "parts": [{"inlineData": {"mimeType": "image/png", "data": "AAA="}}]
+                }
+            )
+        ],
+        1007,
+        INVALID,
+    ),
+    (
+        [setup(TRANSCRIBE, inputAudioTranscription={"customVocabulary": ["x"] * 1001})],
+        1007,
+        INVALID,
+    ),
+    ([setup(tools=[{"functionDeclarations": [{"description": "f"}]}])], 1007, INVALID),
+    (
+        [setup(**generation(speechConfig={"languageCode": "tlh"}))],
+        1007,
+        "Unsupported language code 'tlh' for model models/gemini-live-2.5-flash-preview",
+    ),
+    (
+        [setup(NATIVE, **generation(speechConfig={"languageCode": "cmn-CN"}))],
+        1007,
+        "Unsupported language code 'cmn-CN' for model",
+    ),
     # Input.
     (
         [setup(), {"realtimeInput": {"activityStart": {}}}],
@@ -293,6 +346,19 @@ TAKEN = [
         BETA,
     ),
     ([setup("publishers/google/models/gemini-live-2.5-flash", explicitVadSignal=True)], VERTEX),
+    ([setup(**generation(speechConfig={"languageCode": "cmn-CN"}))], BETA),
+    ([setup(NATIVE, **generation(speechConfig={"languageCode": "DE-de"}))], BETA),
+    ([setup(LIVE_38, **generation(speechConfig={"languageCode": "ca-ES"}))], BETA),
+    (
+        [
+            setup(
+                "gemini-live-2.5-flash-native-audio",
+                **generation(speechConfig={"languageCode": "ro-RO"}),
+            )
+        ],
+        VERTEX,
+    ),
+    ([setup(contextWindowCompression={"triggerTokens": 100})], BETA),
     ([setup("projects/p/locations/l/publishers/google/models/gemini-live-2.5-flash")], VERTEX),
     ([setup(), AUDIO, {"realtimeInput": {"audioStreamEnd": True}}], BETA),
     (
@@ -432,3 +498,107 @@ def test_the_door(route, query, headers, said):
         assert refusal.reason.startswith(said)
         assert "auth" == refusal.kind
         assert refusal.at_upgrade is (route.platform == "vertex")
+
+
+# ── Asked before anything is sent ────────────────────────────────────────────────────────────────────────────────────
+
+
+def told(route: Route, model: str, **fields: Any) -> str:
+    """Return what a client is told about a setup that it may not send."""
+    with pytest.raises(UsageError) as caught:
+        rules.require_taken(codec.message_from(fields, Setup), model, route)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "route, model, fields, words",
+    [
+        (
+            BETA,
+            HALF,
+            generation(responseModalities=["TEXT", "AUDIO"]),
+            ("one modality, TEXT or AUDIO", "capabilities guide", "1007"),
+        ),
+        (
+            BETA,
+            NATIVE,
+            generation(responseModalities=["TEXT"]),
+            ("answers in AUDIO alone", "capabilities guide", "Cannot extract voices"),
+        ),
+        (
+            VERTEX,
+            "gemini-live-2.5-flash-native-audio",
+            generation(responseModalities=["TEXT"]),
+            ("answers in AUDIO alone",),
+        ),
+        (BETA, TRANSCRIBE, generation(responseModalities=["AUDIO"]), ("answers in TEXT alone",)),
+        (
+            VERTEX,
+            HALF.removeprefix("models/"),
+            {},
+            ("is served by the Gemini Developer API alone", "1008"),
+        ),
+        (
+            BETA,
+            NATIVE,
+            {"proactivity": {"proactiveAudio": True}},
+            ("needs the API version v1alpha",),
+        ),
+        (BETA, HALF, {"explicitVadSignal": True}, ("exists on Vertex AI alone", "google-genai")),
+        (
+            VERTEX,
+            "gemini-live-2.5-flash",
+            {"labels": {"a": "b"}},
+            ("exists on the Gemini Developer API alone",),
+        ),
+        (ALPHA, HALF, generation(enableAffectiveDialog=True), ("has no affective dialogue",)),
+        (
+            BETA,
+            HALF,
+            generation(thinkingConfig={"thinkingBudget": 1}),
+            ("takes no thinkingConfig",),
+        ),
+        (
+            BETA,
+            HALF,
+            generation(
+                speechConfig={"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": "Achird"}}}
+            ),
+            ("has the voices Puck, Charon", "not available"),
+        ),
+        (BETA, NATIVE, generation(speechConfig={"languageCode": "en-GB"}), ("speaks de-DE, ",)),
+        (
+            BETA,
+            HALF,
+            {"realtimeInputConfig": {"activityHandling": "NEVER"}},
+            ("activityHandling is one of NO_INTERRUPTION, START_OF_ACTIVITY_INTERRUPTS",),
+        ),
+        (BETA, "models/unheard-of", generation(responseModalities=["TEXT", "AUDIO"]), ("one mod",)),
+        (BETA, "models/unheard-of", generation(temperature=9), ("between 0 and 2", "proto")),
+        (BETA, "models/unheard-of", {"hello": 1}, ("has no field hello",)),
+    ],
+    ids=str,
+)
+def test_a_client_is_told_which_rule_it_breaks(route, model, fields, words):
+    """What the service would refuse is an error before anything is sent: the rule, its source, the service's words."""
+    message = told(route, model, **fields)
+    assert "source: " in message
+    assert "it closes with 100" in message
+    assert all(word in message for word in words), message
+
+
+def test_every_rule_has_a_source():
+    """Each row of the tables says what it demands, as one clause, and where that comes from."""
+    for rule in (*rules._EVERY_MODEL, *rules._ABILITIES):
+        assert rule.source
+        assert rule.says
+        assert not rule.says.endswith(".")
+
+
+def test_an_unknown_model_is_tried():
+    """A model that the catalogue lacks may be asked for anything that some model can."""
+    fields = {
+        "proactivity": {"proactiveAudio": True},
+        **generation(thinkingConfig={"thinkingLevel": "LOW"}, speechConfig={"languageCode": "tlh"}),
+    }
+    rules.require_taken(codec.message_from(fields, Setup), "brand-new", ALPHA)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 import pytest
 
-from harness.wire.live import rules
+from harness.wire.live import names
 from harness.wire.live.messages import ClientMessage, Message, ServerMessage
 
 if TYPE_CHECKING:
@@ -154,12 +154,12 @@ def test_our_enum_values_are_googles(pairs):
     """The names that the server machine takes are the published ones, but for those that came later."""
     descriptors = dict(pairs)
     checked = 0
-    for (kind, name), (type_name, values) in rules._ENUMS.items():
+    for (kind, name), (type_name, values) in names.ENUMS.items():
         field = descriptors[kind].fields_by_name.get(name)
         if field is None:
             continue
         checked += 1
-        later = rules._LATER_VALUES.get((kind, name), frozenset())
+        later = names.LATER_VALUES.get((kind, name), frozenset())
         assert {value.name for value in field.enum_type.values} == values - later
         assert field.enum_type.full_name.endswith(f".v1beta.{type_name}")
     assert checked >= 8

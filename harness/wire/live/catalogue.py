@@ -490,19 +490,8 @@ CONNECTION_S: Seconds = 10 * 60
 GO_AWAY_LEAD_S: Seconds = 60
 """How long before the abort goAway comes; 50 s to 300 s were seen. Source: as above; kizuna-ai-lab/sokuji#179."""
 
-TRANSCRIBE_SESSION_S: Seconds = 10 * 60
-"""Longest session of a dedicated transcription model. Source: coval-ai/benchmarks#552."""
-
-HANDLE_VALID_S: Mapping[Platform, Seconds] = MappingProxyType(
-    {"gemini": 2 * 3600, "vertex": 24 * 3600}
-)
-"""How long a resumption handle lives after its session. Source: the platforms' session pages, 2025-12."""
-
 FREE_SESSIONS = 3
 """Concurrent sessions of a key without billing, as last published (early 2025). Source: forum threads 54514, 78114."""
-
-PAID_SESSIONS: Mapping[Platform, int] = MappingProxyType({"gemini": 50, "vertex": 1000})
-"""Concurrent sessions a project may hold: tier 1 (2025-10), pay-as-you-go. Source: the platforms' limit pages."""
 
 # ── Voices ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -6,7 +6,7 @@ prints a name it does not know, numbers) taken as text. A typed decoder takes th
 prints; what it refuses is walked field by field. Writing is compact camelCase.
 
 Knows bytes and fields. Does not know which message may follow which (`client`, `server`) nor which values the service
-takes (`rules`).
+takes (`names`, `rules`).
 """
 
 from __future__ import annotations

@@ -29,6 +29,9 @@ GEMINI_VERSIONS: Final = ("v1beta", "v1alpha", "v1")
 
 VERTEX_VERSIONS: Final = ("v1beta1", "v1")
 
+EMULATOR_HEADER: Final = "X-Live-Emulator"
+"""In an emulator's answer to every upgrade: its version and ear. It makes a report say EMULATED."""
+
 Header = tuple[str, str | Secret]
 
 
@@ -191,18 +194,21 @@ def _vertex_host(location: str) -> str:
 
 
 def _gemini_route(version: str, *, constrained: bool = False) -> Route:
-    _known(version, GEMINI_VERSIONS)
+    require_version("gemini", version)
     return Route(platform="gemini", version=version, constrained=constrained)
 
 
 def _vertex_route(version: str) -> Route:
-    _known(version, VERTEX_VERSIONS)
+    require_version("vertex", version)
     return Route(platform="vertex", version=version)
 
 
-def _known(version: str, versions: tuple[str, ...]) -> None:
+def require_version(platform: Platform, version: str) -> None:
+    """Raise UsageError when the platform has no API version of this name."""
+    versions = VERTEX_VERSIONS if platform == "vertex" else GEMINI_VERSIONS
     if version not in versions:
-        raise UsageError(f"no API version {version!r}", hint=" or ".join(versions))
+        name = {"gemini": "the Gemini Developer API", "vertex": "Vertex AI"}[platform]
+        raise UsageError(f"{name} has no version {version!r}", hint=" or ".join(versions))
 
 
 # ── URLs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

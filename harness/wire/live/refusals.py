@@ -27,9 +27,6 @@ FailureKind = Literal[
 ]
 """What a failure was, which decides whether to try again. `input`: the clip cannot be read; nothing was sent."""
 
-RETRYABLE: frozenset[FailureKind] = frozenset({"quota", "duration", "transient"})
-"""Failures that the same session may survive when tried again. A dropped connection (1006) is `transient`."""
-
 REASON_BYTES = 123
 """Bytes of UTF-8 that a close reason holds (RFC 6455 §5.5: 125 less the code's two)."""
 
@@ -66,12 +63,26 @@ class Refusal:
         return self.reason.format_map(values)
 
 
-class Refused(ProtocolError):  # noqa: N818 - the domain's word: the service refused
-    """A session that the service refuses. Carries what to close with."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What the service demands, in our words."""
 
-    def __init__(self, refusal: Refusal, text: str | None = None) -> None:
+    says: str
+    """One clause, without a full stop."""
+
+    source: str
+    """Who says so."""
+
+
+class Refused(ProtocolError):  # noqa: N818 - the domain's word: the service refused
+    """A session that the service refuses. Carries what to close with, and the rule that was broken where one is known."""
+
+    def __init__(
+        self, refusal: Refusal, text: str | None = None, *, rule: Rule | None = None
+    ) -> None:
         self.refusal = refusal
         self.text = refusal.text() if text is None else text
+        self.rule = rule
         super().__init__(f"refused with {refusal.code}: {self.text}")
 
     @property
@@ -192,6 +203,13 @@ UNKNOWN_VOICE = Refusal(
     name="unknown-voice",
     code=1007,
     reason="Requested voice api_name '{voice}' is not available for model {model}",
+    kind="config",
+    source="uncertain",
+)
+UNSUPPORTED_LANGUAGE = Refusal(
+    name="unsupported-language",
+    code=1007,
+    reason="Unsupported language code '{language}' for model {model}",
     kind="config",
     source="uncertain",
 )

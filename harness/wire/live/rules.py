@@ -1,183 +1,49 @@
-"""What the service takes: names, enum values, and the fields that each platform, API version, model and era has.
+"""What a setup may ask of a model: a table of rules, each with its source and with the words the service refuses in.
 
-Used by the server machine to refuse and by the client to check a setup before anything is sent. Every check raises
-`Refused` with the service's own words (`refusals`). Knows one message at a time; order is `server`'s business.
+The server machine refuses by it; a client asks it before anything is sent (`require_taken`). Every check raises
+`Refused`. Knows one setup at a time; names of fields are `names`' business, order of messages is `server`'s.
 
-`era="guide"` is the service as the guides of autumn 2025 describe it: a field that came later is an unknown name.
-Dates of fields: changelog of the SDK `google-genai`.
+Rules that nobody has published are left out: a setup that the service takes must never be refused here.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
 
+import msgspec
+
+from harness.errors import UsageError
+from harness.text.locales import LOCALES
 from harness.wire.live import catalogue, refusals
 from harness.wire.live.codec import excerpt
 from harness.wire.live.messages import (
     AudioTranscriptionConfig,
     AutomaticActivityDetection,
     ClientMessage,
-    FunctionDeclaration,
-    FunctionResponse,
+    Content,
+    ContextWindowCompressionConfig,
     GenerationConfig,
-    Message,
     RealtimeInputConfig,
-    SessionResumptionConfig,
     Setup,
+    SlidingWindow,
+    SpeechConfig,
     ThinkingConfig,
 )
-from harness.wire.live.refusals import Refused
+from harness.wire.live.names import check_names
+from harness.wire.live.refusals import INVALID_ARGUMENT, Refusal, Refused, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from harness.wire.live.catalogue import Era, Modality, Model
     from harness.wire.live.endpoint import Route
 
-# ── Names ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+_CAPABILITIES: Final = "Live API capabilities guide, autumn 2025"
+_PROTO: Final = "google/ai/generativelanguage/v1beta/generative_service.proto"
+_VERTEX_SESSIONS: Final = "Vertex AI's session management page"
 
-_Place = tuple[type[Message], str]
-
-_ENUMS: dict[_Place, tuple[str, frozenset[str]]] = {
-    (GenerationConfig, "response_modalities"): (
-        "GenerationConfig.Modality",
-        frozenset({"MODALITY_UNSPECIFIED", "TEXT", "IMAGE", "AUDIO"}),
-    ),
-    (GenerationConfig, "media_resolution"): (
-        "GenerationConfig.MediaResolution",
-        frozenset({f"MEDIA_RESOLUTION_{one}" for one in ("UNSPECIFIED", "LOW", "MEDIUM", "HIGH")}),
-    ),
-    (ThinkingConfig, "thinking_level"): (
-        "ThinkingConfig.ThinkingLevel",
-        frozenset({"THINKING_LEVEL_UNSPECIFIED", "MINIMAL", "LOW", "MEDIUM", "HIGH"}),
-    ),
-    (AutomaticActivityDetection, "start_of_speech_sensitivity"): (
-        "RealtimeInputConfig.AutomaticActivityDetection.StartSensitivity",
-        frozenset({f"START_SENSITIVITY_{one}" for one in ("UNSPECIFIED", "LOW", "HIGH")}),
-    ),
-    (AutomaticActivityDetection, "end_of_speech_sensitivity"): (
-        "RealtimeInputConfig.AutomaticActivityDetection.EndSensitivity",
-        frozenset({f"END_SENSITIVITY_{one}" for one in ("UNSPECIFIED", "LOW", "HIGH")}),
-    ),
-    (RealtimeInputConfig, "activity_handling"): (
-        "RealtimeInputConfig.ActivityHandling",
-        frozenset(
-            {"ACTIVITY_HANDLING_UNSPECIFIED", "START_OF_ACTIVITY_INTERRUPTS", "NO_INTERRUPTION"}
-        ),
-    ),
-    (RealtimeInputConfig, "turn_coverage"): (
-        "RealtimeInputConfig.TurnCoverage",
-        frozenset(
-            {
-                "TURN_COVERAGE_UNSPECIFIED",
-                "TURN_INCLUDES_ONLY_ACTIVITY",
-                "TURN_INCLUDES_ALL_INPUT",
-                "TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO",
-            }
-        ),
-    ),
-    (AudioTranscriptionConfig, "mode"): (
-        "AudioTranscriptionConfig.Mode",
-        frozenset({"MODE_UNSPECIFIED", "VERBATIM", "SMART"}),
-    ),
-    (FunctionDeclaration, "behavior"): (
-        "FunctionDeclaration.Behavior",
-        frozenset({"UNSPECIFIED", "BLOCKING", "NON_BLOCKING"}),
-    ),
-    (FunctionResponse, "scheduling"): (
-        "FunctionResponse.Scheduling",
-        frozenset({"SCHEDULING_UNSPECIFIED", "SILENT", "WHEN_IDLE", "INTERRUPT"}),
-    ),
-}
-"""Closed sets of names: the proto's type name and its values."""
-
-_LATER: dict[_Place, str] = {
-    (Setup, "explicit_vad_signal"): "2025-12",
-    (ThinkingConfig, "thinking_level"): "2025-11",
-    (Setup, "history_config"): "2026-03",
-    (GenerationConfig, "translation_config"): "2026-06",
-    (AudioTranscriptionConfig, "language_codes"): "2026-07",
-    (AudioTranscriptionConfig, "language_hints"): "2026-06",
-    (AudioTranscriptionConfig, "language_auto"): "2026-06",
-    (AudioTranscriptionConfig, "custom_vocabulary"): "2026-08",
-    (AudioTranscriptionConfig, "adaptation_phrases"): "2026-06",
-    (AudioTranscriptionConfig, "mode"): "2026-08",
-    (AudioTranscriptionConfig, "word_timestamp"): "2026-08",
-    (AudioTranscriptionConfig, "diarization"): "2026-08",
-    (Setup, "safety_settings"): "2026",
-    (Setup, "labels"): "2026",
-    (Setup, "avatar_config"): "2026",
-    (ClientMessage, "context_update"): "2026-09",
-}
-"""Fields that came after the guides, and the month."""
-
-_LATER_VALUES: dict[_Place, frozenset[str]] = {
-    (RealtimeInputConfig, "turn_coverage"): frozenset(
-        {"TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO"}
-    ),
-}
-
-_VERTEX_ONLY: frozenset[_Place] = frozenset(
-    {(Setup, "explicit_vad_signal"), (SessionResumptionConfig, "transparent")}
-)
-_V1ALPHA_ONLY: frozenset[_Place] = frozenset(
-    {(Setup, "proactivity"), (GenerationConfig, "enable_affective_dialog")}
-)
-"""On the Developer API these need v1alpha (capabilities guide); that the others do not know the names is uncertain."""
-
-
-def check_names(message: ClientMessage, route: Route, era: Era) -> None:
-    """Raise Refused for the first name or enum value in `message` that this platform, version and era do not have."""
-    for place, wire_name, value, path in _fields_set(message, ""):
-        if place is None or not _has_field(place, route, era):
-            where = f" at '{path}'" if path else ""
-            raise Refused(
-                refusals.UNKNOWN_NAME,
-                refusals.UNKNOWN_NAME.text(name=excerpt(wire_name), where=where),
-            )
-        if enum := _ENUMS.get(place):
-            names = enum[1] - (_LATER_VALUES.get(place, frozenset()) if era == "guide" else set())
-            for name in value if isinstance(value, list) else [value]:
-                if name not in names:
-                    field = f"{path}.{place[1]}"
-                    problem = f"'{field}' (type.googleapis.com/google.ai.generativelanguage.v1beta.{enum[0]}), \"{excerpt(name)}\""
-                    raise Refused(
-                        refusals.INVALID_VALUE, refusals.INVALID_VALUE.text(problem=problem)
-                    )
-
-
-def _has_field(place: _Place, route: Route, era: Era) -> bool:
-    return not (
-        (era == "guide" and place in _LATER)
-        or (route.platform == "gemini" and place in _VERTEX_ONLY)
-        or (route.platform == "gemini" and route.version != "v1alpha" and place in _V1ALPHA_ONLY)
-    )
-
-
-def _fields_set(message: Message, path: str) -> Iterator[tuple[_Place | None, str, Any, str]]:
-    """Yield (place, or None when unknown; name on the wire; value; path of its parent) of all that `message` sets."""
-    for name, value in message.unknown.items():
-        yield None, name, value, path
-    kind = type(message)
-    for name, wire_name in zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True):
-        value = getattr(message, name)
-        # A number that is 0 says something; every other empty value is a default.
-        if name == "unknown" or (
-            not value and (value is False or not isinstance(value, (int, float)))
-        ):
-            continue
-        yield (kind, name), wire_name, value, path
-        inner = f"{path}.{name}" if path else name
-        if isinstance(value, Message):
-            yield from _fields_set(value, inner)
-        elif isinstance(value, list):
-            for index, item in enumerate(value):
-                if isinstance(item, Message):
-                    yield from _fields_set(item, f"{inner}[{index}]")
-
-
-# ── Setup ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── The model and its modality ───────────────────────────────────────────────────────────────────────────────────────
 
 _MODEL_NAME = {
     "gemini": re.compile(r"(?:models/)?([^/]+)"),
@@ -186,9 +52,6 @@ _MODEL_NAME = {
     ),
 }
 """How `setup.model` names a model. Bare ids: the Vertex overview's sample sends one; on the Developer API uncertain."""
-
-_VERTEX_TRIGGER_TOKENS = range(5_000, 128_001)
-"""`contextWindowCompression.triggerTokens` on Vertex AI. Source: its session management page."""
 
 
 def model_of(setup: Setup, route: Route, era: Era) -> Model:
@@ -201,22 +64,26 @@ def model_of(setup: Setup, route: Route, era: Era) -> Model:
         and not (era == "guide" and model.era == "later")
     ):
         return model
+    rule = None if model is None else _served(model, era)
     if route.platform == "vertex":
         refusal = refusals.PUBLISHER_MODEL_NOT_FOUND
-        raise Refused(refusal, refusal.text(model=excerpt(setup.model)))
+        raise Refused(refusal, refusal.text(model=excerpt(setup.model)), rule=rule)
     refusal = refusals.MODEL_NOT_FOUND
     shown = excerpt(setup.model.removeprefix("models/"))
-    raise Refused(refusal, refusal.text(model=shown, version=route.version))
+    raise Refused(refusal, refusal.text(model=shown, version=route.version), rule=rule)
+
+
+def _served(model: Model, era: Era) -> Rule:
+    names = {"gemini": "the Gemini Developer API", "vertex": "Vertex AI"}
+    where = " and ".join(names[platform] for platform in model.platforms)
+    late = ", and came after the guides" if era == "guide" and model.era == "later" else ""
+    return Rule(says=f"{model.id} is served by {where} alone{late}", source=model.source)
 
 
 def modality_of(setup: Setup, model: Model, route: Route) -> Modality:
     """Return the one modality the session answers in; Refused when the setup asks for what the model has not."""
-    config = setup.generation_config
-    asked = [
-        one
-        for one in (config.response_modalities if config else ())
-        if one != "MODALITY_UNSPECIFIED"
-    ]
+    asked = _modalities(setup)
+    rule = Rule(says=f"{model.id} answers in {model.modalities[0]} alone", source=model.source)
     match asked:
         case []:
             # The service's default is AUDIO, for the models that have it.
@@ -224,54 +91,291 @@ def modality_of(setup: Setup, model: Model, route: Route) -> Modality:
         case ["TEXT" | "AUDIO" as one] if one in model.modalities:
             return one
         case ["TEXT"] if route.platform == "gemini":
-            raise Refused(refusals.TEXT_ON_NATIVE_AUDIO)
+            raise Refused(refusals.TEXT_ON_NATIVE_AUDIO, rule=rule)
         case ["AUDIO"]:
-            raise Refused(refusals.MODALITIES, refusals.MODALITIES.text(modalities="AUDIO"))
+            text = refusals.MODALITIES.text(modalities="AUDIO")
+            raise Refused(refusals.MODALITIES, text, rule=rule)
         case _:
-            raise Refused(refusals.INVALID_ARGUMENT)
+            raise Refused(INVALID_ARGUMENT, rule=rule)
+
+
+def _modalities(setup: Setup) -> list[str]:
+    config = setup.generation_config
+    named = config.response_modalities if config else []
+    return [one for one in named if one != "MODALITY_UNSPECIFIED"]
+
+
+# ── What holds for every model ───────────────────────────────────────────────────────────────────────────────────────
+
+_Broken: TypeAlias = Callable[[Setup], object]
+"""True of a setup that breaks the rule."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SetupRule(Rule):
+    broken: _Broken
+    vertex_only: bool = False
+    """True: stated for Vertex AI alone."""
+
+
+def _generation(setup: Setup) -> GenerationConfig:
+    return setup.generation_config or GenerationConfig()
+
+
+def _speech(setup: Setup) -> SpeechConfig:
+    return _generation(setup).speech_config or SpeechConfig()
+
+
+def _thinking(setup: Setup) -> ThinkingConfig:
+    return _generation(setup).thinking_config or ThinkingConfig()
+
+
+def _detection(setup: Setup) -> AutomaticActivityDetection:
+    realtime = setup.realtime_input_config or RealtimeInputConfig()
+    return realtime.automatic_activity_detection or AutomaticActivityDetection()
+
+
+def _compression(setup: Setup) -> ContextWindowCompressionConfig:
+    return setup.context_window_compression or ContextWindowCompressionConfig()
+
+
+def _target(setup: Setup) -> int | None:
+    return (_compression(setup).sliding_window or SlidingWindow()).target_tokens
+
+
+def _outside(value: float | None, least: float, most: float = float("inf")) -> bool:
+    return value is not None and not least <= value <= most
+
+
+_MOST_VOCABULARY: Final = 1000
+
+_EVERY_MODEL: Final = (
+    _SetupRule(
+        says="a session answers in one modality, TEXT or AUDIO",
+        source=_CAPABILITIES,
+        broken=lambda setup: _modalities(setup) not in ([], ["TEXT"], ["AUDIO"]),
+    ),
+    _SetupRule(
+        says="generationConfig.temperature lies between 0 and 2",
+        source=_PROTO,
+        broken=lambda setup: _outside(_generation(setup).temperature, 0, 2),
+    ),
+    _SetupRule(
+        says="generationConfig.topP lies between 0 and 1",
+        source=_PROTO,
+        broken=lambda setup: _outside(_generation(setup).top_p, 0, 1),
+    ),
+    _SetupRule(
+        says="generationConfig.maxOutputTokens is not negative",
+        source=_PROTO,
+        broken=lambda setup: _outside(_generation(setup).max_output_tokens, 0),
+    ),
+    _SetupRule(
+        says="thinkingBudget is a number of tokens, 0 for none, or -1 for as many as the model likes",
+        source="Gemini API thinking guide",
+        broken=lambda setup: _outside(_thinking(setup).thinking_budget, -1),
+    ),
+    _SetupRule(
+        says="thinkingBudget and thinkingLevel exclude each other",
+        source="Gemini API thinking guide",
+        broken=lambda setup: (
+            _thinking(setup).thinking_budget is not None and _thinking(setup).thinking_level
+        ),
+    ),
+    _SetupRule(
+        says="automaticActivityDetection.prefixPaddingMs is not negative",
+        source=_PROTO,
+        broken=lambda setup: _outside(_detection(setup).prefix_padding_ms, 0),
+    ),
+    _SetupRule(
+        says="automaticActivityDetection.silenceDurationMs is not negative",
+        source=_PROTO,
+        broken=lambda setup: _outside(_detection(setup).silence_duration_ms, 0),
+    ),
+    _SetupRule(
+        says="systemInstruction holds text alone",
+        source=_PROTO,
+        broken=lambda setup: any(
+            part.text is None for part in (setup.system_instruction or Content()).parts
+        ),
+    ),
+    _SetupRule(
+        says="contextWindowCompression.triggerTokens lies between 5,000 and 128,000 on Vertex AI",
+        source=_VERTEX_SESSIONS,
+        vertex_only=True,
+        broken=lambda setup: _outside(_compression(setup).trigger_tokens, 5_000, 128_000),
+    ),
+    _SetupRule(
+        says="slidingWindow.targetTokens lies between 0 and 128,000 on Vertex AI",
+        source=_VERTEX_SESSIONS,
+        vertex_only=True,
+        broken=lambda setup: _outside(_target(setup), 0, 128_000),
+    ),
+    _SetupRule(
+        says=f"customVocabulary holds at most {_MOST_VOCABULARY} phrases",
+        source="google-genai 2.34, AudioTranscriptionConfig",
+        broken=lambda setup: (
+            setup.input_audio_transcription
+            and len(setup.input_audio_transcription.custom_vocabulary) > _MOST_VOCABULARY
+        ),
+    ),
+    _SetupRule(
+        says="a function has a name",
+        source=_PROTO,
+        broken=lambda setup: any(
+            not function.name for tool in setup.tools for function in tool.function_declarations
+        ),
+    ),
+)
+
+# ── What a model can ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ModelRule(Rule):
+    """`says` continues a model's id."""
+
+    can: Callable[[Model], bool]
+    asked: _Broken
+    """True of a setup that asks for it."""
+
+    refusal: Refusal = INVALID_ARGUMENT
+
+
+def _asks_more_than_presence(transcription: AudioTranscriptionConfig | None) -> bool:
+    return transcription not in (None, AudioTranscriptionConfig())
+
+
+_ABILITIES: Final = (
+    _ModelRule(
+        says="takes no thinkingConfig",
+        source="public logs of models that do not think",
+        can=lambda model: model.thinking,
+        asked=lambda setup: _generation(setup).thinking_config,
+        refusal=refusals.THINKING,
+    ),
+    _ModelRule(
+        says="takes no thinkingLevel",
+        source="Gemini API thinking guide",
+        can=lambda model: model.thinking_levels,
+        asked=lambda setup: _thinking(setup).thinking_level,
+        refusal=refusals.THINKING,
+    ),
+    _ModelRule(
+        says="has no affective dialogue",
+        source=_CAPABILITIES,
+        can=lambda model: model.affective,
+        asked=lambda setup: _generation(setup).enable_affective_dialog,
+    ),
+    _ModelRule(
+        says="has no proactive audio",
+        source=_CAPABILITIES,
+        can=lambda model: model.proactive,
+        asked=lambda setup: setup.proactivity and setup.proactivity.proactive_audio,
+    ),
+    _ModelRule(
+        says="does not translate",
+        source="SDK google-genai 2.8: translationConfig is live-translate's",
+        can=lambda model: model.kind == "translate",
+        asked=lambda setup: _generation(setup).translation_config,
+    ),
+    _ModelRule(
+        says="takes inputAudioTranscription and outputAudioTranscription empty only",
+        source="DevEmperor/DictateKeyboard#292: only transcribe-live takes their fields",
+        can=lambda model: model.transcription_hints,
+        asked=lambda setup: (
+            _asks_more_than_presence(setup.input_audio_transcription)
+            or _asks_more_than_presence(setup.output_audio_transcription)
+        ),
+    ),
+    _ModelRule(
+        says="has no NON_BLOCKING functions",
+        source="google-gemini/gemini-skills",
+        can=lambda model: model.async_functions,
+        asked=lambda setup: any(
+            function.behavior == "NON_BLOCKING"
+            for tool in setup.tools
+            for function in tool.function_declarations
+        ),
+    ),
+)
+
+
+def _check_voice(setup: Setup, model: Model) -> None:
+    voice = _speech(setup).voice_config
+    prebuilt = voice.prebuilt_voice_config if voice else None
+    name = prebuilt.voice_name if prebuilt else None
+    known = catalogue.voices(model.kind)
+    if name and name.casefold() not in {one.casefold() for one in known}:
+        rule = Rule(says=f"{model.id} has the voices {', '.join(known)}", source=_CAPABILITIES)
+        text = refusals.UNKNOWN_VOICE.text(voice=excerpt(name), model=f"models/{model.id}")
+        raise Refused(refusals.UNKNOWN_VOICE, text, rule=rule)
+
+
+def _check_language(setup: Setup, model: Model, route: Route) -> None:
+    code = _speech(setup).language_code
+    known = _spoken(model, route)
+    if code and known is not None and code.casefold() not in {one.casefold() for one in known}:
+        rule = Rule(says=f"{model.id} speaks {', '.join(known)}", source=_CAPABILITIES)
+        text = refusals.UNSUPPORTED_LANGUAGE.text(
+            language=excerpt(code), model=f"models/{model.id}"
+        )
+        raise Refused(refusals.UNSUPPORTED_LANGUAGE, text, rule=rule)
+
+
+def _spoken(model: Model, route: Route) -> list[str] | None:
+    """Return the languages that `speechConfig.languageCode` may name; None where no list was published."""
+    if model.id.startswith("gemini-3.") or model.kind not in ("half-cascade", "native-audio"):
+        return None
+    if model.kind == "half-cascade":
+        return [code for code, one in LOCALES.items() if one.guide or route.platform == "vertex"]
+    return [
+        code
+        for code, one in LOCALES.items()
+        if (one.vertex24 if route.platform == "vertex" else one.native_audio)
+    ]
+
+
+# ── All of them ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def check_setup(setup: Setup, route: Route, era: Era = "later") -> tuple[Model, Modality]:
     """Return the model and the modality of a setup; Refused when it breaks a rule of the service."""
     check_names(ClientMessage(setup=setup), route, era)
     model = model_of(setup, route, era)
+    _check_every_model(setup, route)
     modality = modality_of(setup, model, route)
-    config = setup.generation_config or GenerationConfig()
-    if (thinking := config.thinking_config) and not (
-        model.thinking_levels if thinking.thinking_level else model.thinking
-    ):
-        raise Refused(refusals.THINKING)
-    _check_voice(config, model)
-    if not all(_allowed(setup, config, model, route)):
-        raise Refused(refusals.INVALID_ARGUMENT)
+    for rule in _ABILITIES:
+        if rule.asked(setup) and not rule.can(model):
+            told = Rule(says=f"{model.id} {rule.says}", source=rule.source)
+            raise Refused(rule.refusal, rule=told)
+    _check_voice(setup, model)
+    _check_language(setup, model, route)
     return model, modality
 
 
-def _check_voice(config: GenerationConfig, model: Model) -> None:
-    speech = config.speech_config
-    voice = speech.voice_config if speech else None
-    prebuilt = voice.prebuilt_voice_config if voice else None
-    name = prebuilt.voice_name if prebuilt else None
-    known = {one.casefold() for one in catalogue.voices(model.kind)}
-    if name and name.casefold() not in known:
-        text = refusals.UNKNOWN_VOICE.text(voice=excerpt(name), model=f"models/{model.id}")
-        raise Refused(refusals.UNKNOWN_VOICE, text)
+def _check_every_model(setup: Setup, route: Route) -> None:
+    for rule in _EVERY_MODEL:
+        if rule.broken(setup) and (route.platform == "vertex" or not rule.vertex_only):
+            raise Refused(INVALID_ARGUMENT, rule=rule)
 
 
-def _allowed(setup: Setup, config: GenerationConfig, model: Model, route: Route) -> Iterator[bool]:
-    """Yield whether each rule holds for which the service has no words but “invalid argument”."""
-    yield model.affective or not config.enable_affective_dialog
-    yield model.proactive or not (setup.proactivity and setup.proactivity.proactive_audio)
-    yield model.kind == "translate" or config.translation_config is None
-    for transcription in (setup.input_audio_transcription, setup.output_audio_transcription):
-        # Guide-era and conversational models take the object empty only (DevEmperor/DictateKeyboard#292).
-        empty = transcription in (None, AudioTranscriptionConfig())
-        yield model.transcription_hints or empty
-    yield model.async_functions or all(
-        function.behavior != "NON_BLOCKING"
-        for tool in setup.tools
-        for function in tool.function_declarations
-    )
-    compression = setup.context_window_compression
-    if compression and compression.trigger_tokens is not None and route.platform == "vertex":
-        yield compression.trigger_tokens in _VERTEX_TRIGGER_TOKENS
+def require_taken(setup: Setup, model_id: str, route: Route) -> None:
+    """Raise UsageError when the service would refuse `setup` for this model: the rule, its source, the service's words.
+
+    Of a model that the catalogue lacks only the rules are asked that hold for every one.
+    """
+    try:
+        if catalogue.find(model_id) is not None:
+            check_setup(msgspec.structs.replace(setup, model=model_id), route)
+        else:
+            check_names(ClientMessage(setup=setup), route, "later")
+            _check_every_model(setup, route)
+    except Refused as refused:
+        rule = refused.rule
+        raise UsageError(
+            f"the service refuses this setup: {rule.says if rule else refused.text}",
+            why=(f"source: {rule.source}; " if rule else "")
+            + f"it closes with {refused.code}, “{refused.reason}”",
+            hint="--model, --set PATH=VALUE and --api-version change what is asked",
+        ) from None

@@ -30,6 +30,7 @@ from harness.wire.live.messages import (
     Setup,
     UsageMetadata,
 )
+from harness.wire.live.names import check_names
 from harness.wire.live.refusals import Refusal, Refused
 
 if TYPE_CHECKING:
@@ -226,7 +227,7 @@ class LiveServer:
             at_value = error.detail.startswith(refusals.INVALID_VALUE.prefix)
             refusal = refusals.INVALID_VALUE if at_value else refusals.INVALID_PAYLOAD
             raise Refused(refusal, error.detail) from error
-        rules.check_names(message, self.route, self.era)
+        check_names(message, self.route, self.era)
         keys = [name for name in _ENVELOPE if getattr(message, name) is not None]
         if len(keys) > 1:
             problem = (

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 Turns: TypeAlias = Literal["manual", "auto"]
 """Who says where a turn begins and ends: the client, or the server's activity detection."""
 
-Transcript: TypeAlias = Literal["input", "reply", "output"]
+Channel: TypeAlias = Literal["input", "reply", "output"]
 """Which text is the transcript: of what was sent, the model's written reply, or of the model's speech."""
 
-INSTRUCTIONS: dict[Transcript, str] = {
+INSTRUCTIONS: dict[Channel, str] = {
     "input": "Do not answer what you hear. Reply only: ok",
     "reply": "Write down what the user says, word for word, in the language and script it is spoken in. Do not "
     "answer, translate, correct, comment or add anything. If nothing is said, reply with nothing.",
@@ -46,7 +46,7 @@ INPUT_REPLY_TOKENS = 16
 """`maxOutputTokens` where the reply is thrown away: enough for “ok”, too little to cost anything."""
 
 
-def transcription_setup(model: str, *, turns: Turns, transcript: Transcript) -> Setup:
+def transcription_setup(model: str, *, turns: Turns, transcript: Channel) -> Setup:
     """Return the setup with which `model` (an id, even one unknown to the catalogue) transcribes; its `model` is empty.
 
     It answers in TEXT where it can, since nobody listens. With manual turns all audio counts. With automatic ones the
