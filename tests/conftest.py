@@ -17,6 +17,8 @@ settings.register_profile(
 )
 settings.load_profile("ci")
 
+os.environ["HARNESS_CACHE"] = "off"  # tests leave nothing in the user's folders
+
 NEEDS = {"ear": "faster_whisper", "witness": "google.genai"}
 """What a marker needs to be installed."""
 

@@ -75,6 +75,9 @@ class AudioClip:
     faults: tuple[str, ...] = ()
     """What is wrong with the signal though it can be streamed: `clipping: …`, `silence: …`, in words."""
 
+    converted: bool = False
+    """True: its samples were decoded or resampled; False: they lie so in a file, or were made."""
+
     def __len__(self) -> Samples:
         return len(self.pcm)
 

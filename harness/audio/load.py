@@ -79,7 +79,7 @@ def load(
                 why=f"it ends at {end_s:.2f} s",
             )
         faults = (*wrong_suffix(path, source.info), *source.faults, *signal.found())
-        return AudioClip(pcm=pcm, faults=faults)
+        return AudioClip(pcm=pcm, faults=faults, converted=source.plain_start is None)
 
 
 def _span(

@@ -274,7 +274,7 @@ def _run(
 
     import msgspec
 
-    from harness.audio.load import load
+    from harness.audio.cache import conversions
     from harness.cli.companion import companion
     from harness.run.execute import INTERRUPTED, execute, open_folder
     from harness.session.config import endpoints
@@ -295,9 +295,14 @@ def _run(
             for name, setup in setups.items()
         }
 
+        converted = conversions(os.environ).clip
+
         def clip(utterance: PlannedUtterance) -> AudioClip:
-            return load(
-                Path(utterance.audio), offset_s=utterance.offset_s, duration_s=utterance.duration_s
+            return converted(
+                Path(utterance.audio),
+                sha256=utterance.sha256,
+                offset_s=utterance.offset_s,
+                duration_s=utterance.duration_s,
             )
 
         try:

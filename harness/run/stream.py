@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import wave
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -22,6 +24,7 @@ from harness.session.drive import Session
 from harness.session.frames import Frames
 from harness.session.pace import Pacer
 from harness.trace import TraceHeader, write_trace
+from harness.units import SAMPLE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,13 +46,22 @@ LEG_S: Final[Seconds] = 540.0
 """Longest span of a clip sent over one connection, s: a minute less than the Live API lets one live."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+HELD_BYTES: Final = 16 * 2**20
+"""Memory for clips that nobody streams at the moment but somebody may soon: another model's turn, another repeat."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True, eq=False)
 class Prepared:
     """A clip that is ready to be streamed."""
 
     frames: Frames
     cuts: tuple[Samples, ...]
     """Where another connection goes on."""
+
+    @property
+    def held_bytes(self) -> int:
+        """How much memory it takes: the samples, and as much and a third again as messages."""
+        return 0 if self.frames.slow else len(self.frames.clip) * SAMPLE_BYTES * 7 // 3
 
 
 class Streamer:
@@ -79,15 +91,38 @@ class Streamer:
         self._client = client
         self._waits = waits or Waits()
         self._offload = offload
+        self._coming: dict[tuple[str, str], asyncio.Future[Prepared]] = {}
+        self._clips: WeakValueDictionary[tuple[str, str], Prepared] = WeakValueDictionary()
+        self._held: deque[Prepared] = deque()
+        self._held_bytes = 0
         self._pacer = Pacer(asyncio.get_running_loop())
         self._utterances = {(u.dataset, u.id): u for u in plan.utterances}
         for sub in (TRACES, AUDIO):
             (folder / sub).mkdir(exist_ok=True)
 
     async def prepare(self, slot: Slot) -> Prepared:
-        """Return a slot's clip and where it is cut; InputError when it cannot be read."""
-        prepared: Prepared = await self._offload(self._prepared, self._utterances[slot[:2]])
-        return prepared
+        """Return a slot's clip and where it is cut; InputError when it cannot be read.
+
+        Whoever wants the same utterance at the same time, or soon after, is given the same.
+        """
+        key = slot[:2]
+        if (ready := self._clips.get(key)) is not None:
+            return ready
+        if (coming := self._coming.get(key)) is None:
+            work = self._offload(self._prepared, self._utterances[key])
+            coming = self._coming[key] = asyncio.ensure_future(work)
+            coming.add_done_callback(lambda _: self._coming.pop(key))
+        ready = await asyncio.shield(coming)
+        self._clips[key] = ready
+        self._hold(ready)
+        return ready
+
+    def _hold(self, ready: Prepared) -> None:
+        """Keep a clip for whoever wants it soon, and let go of the oldest beyond what may be held."""
+        self._held.append(ready)
+        self._held_bytes += ready.held_bytes
+        while self._held_bytes > HELD_BYTES:
+            self._held_bytes -= self._held.popleft().held_bytes
 
     def _prepared(self, utterance: PlannedUtterance) -> Prepared:
         clip = self._load(utterance)

@@ -263,7 +263,7 @@ class Leg:
     @property
     def _starves(self) -> bool:
         """Whether there is more of the clip, but its block has not been made yet."""
-        return not self._in_tail and self._cursor < self._stop
+        return self._cursor < self._stop and not self._in_tail
 
     def _frame_end(self) -> Samples:
         """Return the index of the sample behind the next message."""

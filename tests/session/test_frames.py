@@ -6,6 +6,7 @@ import asyncio
 import base64
 import dataclasses
 import json
+from array import array
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,10 +29,10 @@ def heard(block) -> bytes:
 
 def pcm(samples: int) -> bytes:
     """Return samples that all differ from their neighbours."""
-    return b"".join((n % 30_000).to_bytes(2, "little") for n in range(samples))
+    return array("H", (n % 30_000 for n in range(samples))).tobytes()
 
 
-@given(st.integers(0, 40_000), st.sampled_from([10, 40, 100, 333]), st.integers(0, 20_000))
+@given(st.integers(0, 9_000), st.sampled_from([10, 40, 100, 333]), st.integers(0, 5_000))
 def test_messages_concatenate_to_the_clip(samples, chunk_ms, start):
     """Whatever the clip's length, the chunk's and the start, the messages hold the samples from there on, in order."""
     data = pcm(samples)
