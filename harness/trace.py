@@ -88,7 +88,8 @@ class TimedEvent(msgspec.Struct, frozen=True, kw_only=True):
     frame: Any
     """The message as JSON. Audio is not repeated: what we sent is `{"offset", "samples"}` of the clip, what we
     received `{"wav", "offset", "samples"}` of a file beside the trace. A note (`!`) is `{"connect": …}`,
-    `{"upgraded": …}`, `{"closed": {"code", "reason"}}`, `{"late": …}`, … A received message is as the codec writes it; a frame that is none is `{"raw": text}`."""
+    `{"upgraded": …}`, `{"closed": {"code", "reason"}}`, `{"stood_still": {"s"}}`,
+    … A received message is as the codec writes it; a frame that is none is `{"raw": text}`."""
 
 
 class SessionTrace(msgspec.Struct, frozen=True, kw_only=True):

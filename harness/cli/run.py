@@ -276,12 +276,16 @@ def _run(
 
     from harness.audio.cache import conversions
     from harness.cli.companion import companion
-    from harness.run.execute import INTERRUPTED, execute, open_folder
+    from harness.errors import HarnessError
+    from harness.run.execute import INTERRUPTED, discard_untouched, execute, open_folder
+    from harness.run.folder import read_journal, unfinished
     from harness.session.config import endpoints
     from harness.version import __version__
 
     folder, continues = open_folder(plan, out, REPORTS)
     click.echo(f"{'continuing in' if continues else 'run folder'} {_shown(folder)}", err=True)
+    if continues and not unfinished(plan, read_journal(folder)):
+        return _ended(plan, folder, gate, as_json=as_json)  # only its reports are missing
     with contextlib.ExitStack() as stack:
         if service == "emulator" and url is None:
             click.echo(
@@ -323,13 +327,20 @@ def _run(
                 f"stopped. The same command continues; the run is in {_shown(folder)}", err=True
             )
             return 130
-    reported = _report(folder, gate, as_json=as_json)
+        except HarnessError:
+            if any(record.final for record in read_journal(folder)):
+                _report(folder, gate, as_json=as_json)
+            elif not continues:
+                discard_untouched(folder)
+            raise
+    code = _ended(plan, folder, gate, as_json=as_json)
     _say_end(plan, tally)
-    if tally.stopped == INTERRUPTED and tally.done < tally.wanted:
-        return 130
-    if reported != 0:
-        return reported
-    return 5 if _incomplete(plan, folder) else 0
+    return 130 if tally.stopped == INTERRUPTED and tally.done < tally.wanted else code
+
+
+def _ended(plan: Plan, folder: Path, gate: Path | None, *, as_json: bool) -> int:
+    """Report and return the exit code of a run that no session is open of any more."""
+    return _report(folder, gate, as_json=as_json) or (5 if _incomplete(plan, folder) else 0)
 
 
 def _report(folder: Path, gate: Path | None, *, as_json: bool) -> int:

@@ -149,7 +149,7 @@ UTTERANCE_COLUMNS: tuple[Column, ...] = (
     _column(
         "late",
         "flag",
-        "True: our own client fell behind (p99 lag over 20 ms), so latency percentiles leave this row out.",
+        "True: our own client fell behind (p99 lag over 20 ms) or stood still, so latency percentiles leave this row out.",
         missing="no final attempt",
     ),
     _column("attempts", "whole", "Sessions opened for this row, the last included."),

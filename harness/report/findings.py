@@ -145,7 +145,7 @@ def _lateness(plan: Plan, rows: Sequence[Row]) -> Iterable[Caution]:
     if late:
         yield _serious(
             f"Latency of {_sessions(late)} is not reported: our client was late "
-            "(99th percentile of send lag over 20 ms)."
+            "(99th percentile of send lag over 20 ms, or the process stood still)."
         )
 
 

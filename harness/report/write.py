@@ -12,6 +12,7 @@ import msgspec
 from harness.errors import InputError
 from harness.report.columns import SUMMARY_COLUMNS, UTTERANCE_COLUMNS
 from harness.report.table import UTTERANCES, csv_cell
+from harness.run.folder import REPORT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,7 @@ SUMMARY_CSV = "summary.csv"
 SUMMARY_JSON = "summary.json"
 SUMMARY_MD = "summary.md"
 PARQUET = "utterances.parquet"
-PAGE = "report.html"
+PAGE = REPORT
 
 _BOM = b"\xef\xbb\xbf"
 

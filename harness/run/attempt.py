@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from harness.units import Milliseconds, Seconds
 
 LATE_MS: Final[Milliseconds] = 20.0
-"""A session whose 99th percentile of send lag is over this, ms, has no latencies to report: our client was late."""
+"""A session whose 99th percentile of send lag is over this, ms, has no latencies to report: our client was late. Nor has
+one during which our process stood still (`harness.run.vigil`)."""
 
 
 def record(
@@ -59,7 +60,8 @@ def record(
         send_lag_p50_ms=percentile(lags, 50),
         send_lag_p99_ms=percentile(lags, 99),
         send_lag_max_ms=max(lags, default=None),
-        late=(percentile(lags, 99) or 0.0) > LATE_MS,
+        late=(percentile(lags, 99) or 0.0) > LATE_MS
+        or (bool(header.pace) and _note(trace, "stood_still") is not None),
         usage=usage(trace),
         wall_s=_span(began, trace.events[-1].t) if trace.events else None,
     )

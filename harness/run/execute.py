@@ -5,19 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import shutil
 import signal
 import sys
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from harness.errors import InputError
-from harness.run.bill import spent_usd
-from harness.run.folder import PLAN, read_journal, read_plan, slot, unfinished, write_plan
+from harness.run.folder import (
+    PLAN,
+    begun,
+    finished,
+    read_journal,
+    read_plan,
+    unfinished,
+    write_plan,
+)
 from harness.run.journal import Journal
 from harness.run.plan import run_id
 from harness.run.pool import Pool, Tally
 from harness.run.progress import show_progress
 from harness.run.stream import Streamer
+from harness.run.vigil import keep_vigil
 from harness.session.transport import connect
 
 if TYPE_CHECKING:
@@ -46,13 +54,13 @@ def open_folder(plan: Plan, out: Path | None, reports: Path) -> tuple[Path, bool
             raise InputError(
                 f"{folder}: holds the run of another plan", hint="choose another --out"
             )
-        if not unfinished(there, read_journal(folder)):
+        if finished(folder, there):
             raise InputError(
                 f"{folder}: this run is finished", hint="choose another --out to run it again"
             )
-    elif folder.is_dir() and any(folder.iterdir()):
-        raise InputError(f"{folder}: is not empty and no run", hint="choose another --out")
     try:
+        if not continues and begun(folder):
+            raise InputError(f"{folder}: is not empty and no run", hint="choose another --out")
         folder.mkdir(parents=True, exist_ok=True)
         if not continues:
             write_plan(folder, plan)
@@ -63,11 +71,17 @@ def open_folder(plan: Plan, out: Path | None, reports: Path) -> tuple[Path, bool
     return folder, continues
 
 
+def discard_untouched(folder: Path) -> None:
+    """Remove the run in `folder` if the service has taken no session of it: nothing was asked, so nothing is kept."""
+    if all(record.setup_s is None for record in read_journal(folder)):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _unfinished_run(plan: Plan, reports: Path) -> Path | None:
-    """Return the newest folder below `reports` with an unfinished run of the same plan."""
+    """Return the newest folder below `reports` with a run of the same plan that is not finished."""
     for folder in sorted(reports.glob(f"*-{plan.hash[:8]}"), reverse=True):
         with contextlib.suppress(InputError):  # a folder that cannot be read is not one to continue
-            if read_plan(folder).hash == plan.hash and unfinished(plan, read_journal(folder)):
+            if read_plan(folder).hash == plan.hash and not finished(folder, plan):
                 return folder
     return None
 
@@ -90,7 +104,6 @@ async def execute(
     """
     with Journal(folder) as journal:
         before = read_journal(folder)
-        earlier = Counter(slot(record) for record in before)
         work = Streamer(
             plan=plan,
             folder=folder,
@@ -106,12 +119,12 @@ async def execute(
             concurrency=concurrency,
             seed=plan.seed,
             budget_usd=budget_usd,
-            spent_usd=sum(spent_usd(record) for record in before),
-            earlier=earlier,
+            before=before,
         )
         beside = [
             asyncio.create_task(journal.keep_synced()),
             asyncio.create_task(show_progress(pool)),
+            asyncio.create_task(keep_vigil(work.stood_still)),
         ]
         gc.collect()
         gc.freeze()  # what is here stays: a full collection would stall every session

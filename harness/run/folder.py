@@ -23,6 +23,11 @@ PLAN = "plan.json"
 JOURNAL = "journal.jsonl"
 TRACES = "traces"
 AUDIO = "audio"
+REPORT = "report.html"
+"""Written last of all, and taken away when a run goes on: where it lies, the tables are those of the whole journal."""
+
+_BESIDE = frozenset({PLAN + ".part", "emulator.log"})
+"""What a folder may hold whose run was killed before it had a plan."""
 
 
 def write_plan(folder: Path, plan: Plan) -> None:
@@ -90,6 +95,11 @@ def read_journal(folder: Path) -> list[UtteranceRecord]:
     return list(iter_journal(folder))
 
 
+def begun(folder: Path) -> bool:
+    """Return whether `folder` holds anything that is not of a run killed before it had a plan; OSError as listing it."""
+    return folder.is_dir() and any(entry.name not in _BESIDE for entry in folder.iterdir())
+
+
 Slot = tuple[str, str, str, int]
 """What a plan asks for once: dataset, utterance, model, repeat."""
 
@@ -105,6 +115,11 @@ def slots(plan: Plan) -> Iterator[Slot]:
         for model in plan.models:
             for utterance in plan.utterances:
                 yield (utterance.dataset, utterance.id, model, repeat)
+
+
+def finished(folder: Path, plan: Plan) -> bool:
+    """Return whether the run in `folder` has all of `plan` answered and reported; InputError as `read_journal`."""
+    return (folder / REPORT).exists() and not unfinished(plan, read_journal(folder))
 
 
 def unfinished(plan: Plan, records: Iterable[UtteranceRecord]) -> list[Slot]:

@@ -66,10 +66,11 @@ class Journal:
             if self._broken is not None:
                 raise self._broken
             written = os.write(self._fd, line)
+            if written != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # noqa: TRY301 - as the next write would say
         except OSError as error:
+            self._broken = error  # a line behind half a line could not be read back
             raise self._full(error) from error
-        if written != len(line):
-            raise self._full(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
         self._unsynced = True
 
     async def keep_synced(self) -> None:

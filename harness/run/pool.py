@@ -9,17 +9,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
 from harness.errors import HarnessError, InputError, RefusedError
-from harness.session.retry import backoff_s, tries_again
+from harness.run.bill import spent_usd
+from harness.run.folder import slot as slot_of
+from harness.session.retry import ATTEMPTS, backoff_s, tries_again
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from harness.run.folder import Slot
     from harness.run.record import UtteranceRecord
@@ -194,7 +196,7 @@ class Tally:
 class Pool:
     """Runs slots through sessions. `stop()` drains; cancelling the task that awaits `run()` stops now.
 
-    `earlier` holds how many attempts the journal already has of a slot: attempts are numbered on from there.
+    `before` are the records of earlier sittings: attempts, failures and spending go on from there.
     """
 
     def __init__(
@@ -204,17 +206,19 @@ class Pool:
         concurrency: int,
         seed: int,
         budget_usd: Usd | None = None,
-        spent_usd: Usd = 0.0,
-        earlier: Mapping[Slot, int] | None = None,
+        before: Iterable[UtteranceRecord] = (),
     ) -> None:
         self._work = work
         self._rng = random.Random(seed)  # noqa: S311 - jitter, not a secret
         self.gate = Gate(concurrency, self._rng)
         self._concurrency = concurrency
         self._budget = budget_usd
-        self._earlier = earlier or {}
+        records = list(before)
+        self._attempts = Counter(slot_of(record) for record in records)
+        self._failures = Counter(slot_of(record) for record in records if failed_once(record))
+        self._fatal: HarnessError | None = None
         self._reserved: Usd = 0.0
-        self.tally = Tally(wanted=0, cost_usd=spent_usd)
+        self.tally = Tally(wanted=0, cost_usd=sum(spent_usd(record) for record in records))
         self._queue: deque[Slot] = deque()
         self._models: set[str] = set()
         self._admitted: set[str] = set()
@@ -241,6 +245,8 @@ class Pool:
                     group.create_task(self._worker())
         except ExceptionGroup as errors:
             raise _first(errors) from errors
+        if self._fatal is not None:
+            raise self._fatal
         return self.tally
 
     async def _worker(self) -> None:
@@ -257,8 +263,8 @@ class Pool:
             await self._bring_to_end(slot, prepared)
 
     async def _bring_to_end(self, slot: Slot, prepared: Any) -> None:
-        number = self._earlier.get(slot, 0)
-        failures = 0
+        number = self._attempts[slot]
+        failures = self._failures[slot]
         while True:
             await self.gate.enter()
             if not self._may_spend(self._work.estimate(slot, prepared)):
@@ -269,16 +275,20 @@ class Pool:
             ending = done.ending
             if self._pauses_for(ending):
                 self._work.keep(_not_final(done.record))
+                if ending.unreachable and self.gate.pauses >= self._patience:
+                    self._end(self._gone(ending))
+                    return
                 continue
             failures += 1
             if tries_again(ending.failure, failures):
                 self._work.keep(_not_final(done.record))
                 await self.gate.sleep(backoff_s(failures, self._rng, asked_s=ending.retry_after_s))
                 continue
-            if (fatal := self._fatal(slot, ending)) is not None:
+            if (fatal := self._verdict(slot, ending)) is not None:
                 self._work.keep(_not_final(done.record))
-                raise fatal
-            self._finish(done.record)
+                self._end(fatal)
+            else:
+                self._finish(done.record)
             return
 
     async def _attempt(self, slot: Slot, prepared: Any, number: int) -> Attempted:
@@ -316,11 +326,16 @@ class Pool:
         """Return whether the utterance waits for its turn again: that was no answer to it."""
         if ending.failure == "quota":
             return self.gate.pauses < QUOTA_PATIENCE
-        if not ending.unreachable:
-            return False
-        if self.gate.pauses < (OUTAGE_PATIENCE if self._reached else NOBODY_PATIENCE):
-            return True
-        raise InputError(
+        return ending.unreachable
+
+    @property
+    def _patience(self) -> int:
+        """How many pauses in a row an address is given where nothing answers."""
+        return OUTAGE_PATIENCE if self._reached else NOBODY_PATIENCE
+
+    def _gone(self, ending: Ending) -> InputError:
+        """Return the error of a service that is not there."""
+        return InputError(
             "the service cannot be reached any more"
             if self._reached
             else "nothing answers at the service's address",
@@ -338,9 +353,14 @@ class Pool:
         if record.audio_samples is not None:
             self.tally.audio_s += record.audio_samples / 16_000
 
-    def _fatal(self, slot: Slot, ending: Ending) -> HarnessError | None:
+    def _end(self, fatal: HarnessError) -> None:
+        """Begin nothing more, and raise `fatal` when the sessions that are open have ended: they are paid for."""
+        self._fatal = self._fatal or fatal
+        self.stop(fatal.what)
+
+    def _verdict(self, slot: Slot, ending: Ending) -> HarnessError | None:
         """Draw from a session's end what it means for the rest; return what makes the rest of the run pointless."""
-        if ending.failure == "auth" and not self._admitted:
+        if ending.failure == "auth":
             return RefusedError(
                 "the service refuses the credentials",
                 why=ending.reason,
@@ -357,6 +377,11 @@ class Pool:
                     hint="harness models lists what is known; --set changes the setup",
                 )
         return None
+
+
+def failed_once(record: UtteranceRecord) -> bool:
+    """Return whether `record` is an attempt that counts against its utterance: refusals and absent services do not."""
+    return not record.final and record.failure in ATTEMPTS and record.outcome != "failed_client"
 
 
 def _not_final(record: UtteranceRecord) -> UtteranceRecord:

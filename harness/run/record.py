@@ -162,7 +162,7 @@ class UtteranceRecord(msgspec.Struct, frozen=True, kw_only=True):
     send_lag_p99_ms: Milliseconds | None = None
     send_lag_max_ms: Milliseconds | None = None
     late: bool = False
-    """True: the p99 lag is over 20 ms, so its latencies are left out of tables."""
+    """True: the p99 lag is over 20 ms, or our process stood still meanwhile, so its latencies are left out of tables."""
 
     usage: Usage = Usage()
     wall_s: Seconds | None = None

@@ -16,7 +16,7 @@ from harness.clock import utc_now
 from harness.errors import InputError
 from harness.run import attempt
 from harness.run.bill import estimate_usd, spent_usd
-from harness.run.folder import AUDIO, TRACES, trace_name
+from harness.run.folder import AUDIO, REPORT, TRACES, trace_name
 from harness.run.pool import Attempted
 from harness.run.record import UtteranceRecord
 from harness.session.assignment import Assignment, Offload, Waits
@@ -96,9 +96,14 @@ class Streamer:
         self._held: deque[Prepared] = deque()
         self._held_bytes = 0
         self._pacer = Pacer(asyncio.get_running_loop())
+        self._open: set[Session] = set()
         self._utterances = {(u.dataset, u.id): u for u in plan.utterances}
-        for sub in (TRACES, AUDIO):
-            (folder / sub).mkdir(exist_ok=True)
+        try:
+            (folder / REPORT).unlink(missing_ok=True)  # it tells of less than the journal will
+            for sub in (TRACES, AUDIO):
+                (folder / sub).mkdir(exist_ok=True)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
 
     async def prepare(self, slot: Slot) -> Prepared:
         """Return a slot's clip and where it is cut; InputError when it cannot be read.
@@ -171,7 +176,12 @@ class Streamer:
             offload=self._offload,
             admitted=admitted,
         )
-        result = await Session(assignment, self._connect, self._pacer).run()
+        session = Session(assignment, self._connect, self._pacer)
+        self._open.add(session)
+        try:
+            result = await session.run()
+        finally:
+            self._open.discard(session)
         record: UtteranceRecord = await self._offload(self._write_down, result.recorder.trace, name)
         if record.reason is None and prepared.frames.clip.faults:
             reason = "the audio: " + "; ".join(prepared.frames.clip.faults)
@@ -193,12 +203,13 @@ class Streamer:
                     file.writeframes(heard)
             write_trace(self._folder / path, trace)
         except OSError as error:
-            raise InputError(
-                f"{self._folder}: a trace cannot be written: {error.strerror}",
-                why="what was finished before is kept",
-                hint="make room, then give the same command again: it continues",
-            ) from error
+            raise _unwritable(self._folder, error) from error
         return attempt.record(trace, self._plan.transcript, path=path, final=True)
+
+    def stood_still(self, seconds: Seconds) -> None:
+        """Note in every open session that nothing of ours ran for `seconds` until now."""
+        for session in self._open:
+            session.stood_still(seconds)
 
     def unreadable(self, slot: Slot, error: InputError) -> UtteranceRecord:
         """Return the record of an utterance whose audio cannot be read."""
@@ -230,3 +241,11 @@ class Streamer:
     def keep(self, record: UtteranceRecord) -> None:
         """Write `record` into the journal."""
         self._journal.append(record)
+
+
+def _unwritable(folder: Path, error: OSError) -> InputError:
+    return InputError(
+        f"{folder}: traces cannot be written: {error.strerror}",
+        why="what was finished before is kept",
+        hint="make room, then give the same command again: it continues",
+    )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.session.assignment import Assignment
     from harness.session.pace import Pacer
     from harness.session.transport import Connect
-    from harness.units import Samples
+    from harness.units import Samples, Seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,10 @@ class Session:
         self._loop = asyncio.get_running_loop()
         secrets = [value for _, value in assignment.endpoint.headers if isinstance(value, Secret)]
         self._rec = Recorder(assignment.header, assignment.name, secrets)
+
+    def stood_still(self, seconds: Seconds) -> None:
+        """Hear that nothing of ours ran for `seconds` until now."""
+        self._rec.stood_still(self._loop.time(), seconds)
 
     async def run(self) -> SessionResult:
         """Return what came of the session; only cancellation and bugs of ours are raised."""

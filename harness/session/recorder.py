@@ -86,6 +86,10 @@ class Recorder:
         """Keep what came, as it came."""
         self._note(t, "<", frame)
 
+    def stood_still(self, t: Seconds, seconds: Seconds) -> None:
+        """Note that nothing of ours ran for `seconds` until now: what came meanwhile has a time too late."""
+        self._note(t, "!", {"stood_still": {"s": seconds}})
+
     def closing(self, t: Seconds) -> None:
         """Note that we close, having heard enough."""
         self._note(t, "!", {"close": {"code": 1000}})

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from harness.audio.clip import AudioClip, MemoryPcm
 from harness.errors import InputError
-from harness.run.bill import spent_usd
-from harness.run.folder import read_journal, slots, unfinished, write_plan
+from harness.run.execute import open_folder
+from harness.run.folder import read_journal, slots, unfinished
 from harness.run.journal import Journal
 from harness.run.pool import Pool
 from harness.run.record import Plan, PlannedDataset, PlannedUtterance
@@ -74,16 +74,19 @@ def clip(planned: PlannedUtterance) -> AudioClip:
 
 
 async def run(
-    made: Plan, folder: Path, service, *, concurrency=4, budget_usd=None, meddle=None, waits=None
+    made: Plan,
+    folder: Path,
+    service,
+    *,
+    concurrency=4,
+    budget_usd=None,
+    meddle=None,
+    waits=None,
+    load=clip,
 ):
     """Bring `made` to its end in `folder` and return the pool's tally; `meddle(pool)` may interfere."""
-    await directly(folder.mkdir, 0o777, True, True)
-    write_plan(folder, made)
+    await directly(open_folder, made, folder, folder.parent)
     before = read_journal(folder)
-    earlier = {}
-    for kept in before:
-        key = (kept.dataset, kept.utterance, kept.model, kept.repeat)
-        earlier[key] = earlier.get(key, 0) + 1
     with Journal(folder) as journal:
         work = Streamer(
             plan=made,
@@ -92,7 +95,7 @@ async def run(
             setups={m: ready(m, turns="manual", transcript="input") for m in made.models},
             endpoint=lambda: live.gemini(Secret("k-e-y"), url="ws://127.0.0.1:1"),
             connect=service.connect,
-            load=clip,
+            load=load,
             client="test",
             waits=waits,
             offload=directly,
@@ -102,8 +105,7 @@ async def run(
             concurrency=concurrency,
             seed=0,
             budget_usd=budget_usd,
-            spent_usd=sum(spent_usd(r) for r in before),
-            earlier=earlier,
+            before=before,
         )
         if meddle is not None:
             asyncio.get_running_loop().call_soon(meddle, pool)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import os
 import subprocess
 import sys
 
@@ -106,10 +109,80 @@ def test_two_processes_cannot_write_one_journal(tmp_path):
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/dev/full is Linux's")
 def test_a_full_disk_is_named(tmp_path):
     """When nothing more can be written, that is said, and what was finished is kept."""
-    journal = Journal(tmp_path)
-    import os
-
-    journal._fd = os.open("/dev/full", os.O_WRONLY)
-    with pytest.raises(InputError, match="No space left"):
+    with Journal(tmp_path) as journal:
         journal.append(entry(0))
-    os.close(journal._fd)
+        real, journal._fd = journal._fd, os.open("/dev/full", os.O_WRONLY)
+        with pytest.raises(InputError, match="No space left"):
+            journal.append(entry(1))
+        os.close(journal._fd)
+        journal._fd = real
+    assert [entry(0)] == read_journal(tmp_path)
+
+
+def test_nothing_is_written_behind_half_a_line(tmp_path, monkeypatch):
+    """After a line that found no room no other is written, so the torn one is the last and is mended by the next sitting."""
+    whole = os.write
+    with Journal(tmp_path) as journal:
+        journal.append(entry(0))
+        monkeypatch.setattr(os, "write", lambda fd, data: whole(fd, data[:20]))
+        with pytest.raises(InputError, match="No space left"):
+            journal.append(entry(1))
+        monkeypatch.undo()
+        with pytest.raises(InputError, match="No space left"):
+            journal.append(entry(2))
+    with Journal(tmp_path) as journal:
+        journal.append(entry(1))
+    assert [entry(0), entry(1)] == read_journal(tmp_path)
+
+
+def test_a_disk_that_cannot_be_synced_is_told_by_the_next_line(tmp_path, monkeypatch):
+    """An error of the sync beside the loop is raised by the next append, and by the close; what was written stays."""
+
+    def failing(fd):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    async def main(journal):
+        keeping = asyncio.create_task(journal.keep_synced())
+        journal.append(entry(0))
+        while journal._broken is None:  # noqa: ASYNC110 - no event tells of it
+            await asyncio.sleep(0)
+        keeping.cancel()
+        with pytest.raises(InputError, match="Input/output error"):
+            journal.append(entry(1))
+
+    monkeypatch.setattr("harness.run.journal.SYNC_EVERY_S", 0.0)
+    monkeypatch.setattr(os, "fdatasync", failing)
+    with pytest.raises(InputError, match="Input/output error"), Journal(tmp_path) as journal:
+        asyncio.run(main(journal))
+    assert [entry(0)] == read_journal(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows keeps no modes")
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    """A journal that may not be opened for writing is an error with its path and the system's words."""
+
+    def refusing(path, *_):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    monkeypatch.setattr(os, "open", refusing)
+    with pytest.raises(
+        InputError, match=r"journal\.jsonl: cannot be written[^$]*Permission denied"
+    ):
+        Journal(tmp_path).__enter__()
+
+
+@given(st.binary(max_size=300), st.integers(0, 3))
+def test_any_bytes_are_read_or_named(tmp_path_factory, data, whole):
+    """Whatever bytes a journal holds, it is read, or an error names the line; nothing else is raised."""
+    folder = tmp_path_factory.mktemp("journal")
+    lines = b"".join(msgspec.json.encode(entry(n)) + b"\n" for n in range(whole))
+    (folder / JOURNAL).write_bytes(lines + data)
+    try:
+        found = read_journal(folder)
+    except InputError as error:
+        told = str(error)
+        found = [entry(n) for n in range(whole)]
+    else:
+        told = f"{JOURNAL}:{whole + 1}"
+    assert [entry(n) for n in range(whole)] == found[:whole]
+    assert f"{JOURNAL}:{whole + 1}" in told or b"\n" in data

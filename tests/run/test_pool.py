@@ -169,6 +169,51 @@ def test_what_refuses_everything_is_told_at_the_first_refusal(tmp_path, code, re
     assert [] == final_slots(tmp_path)
 
 
+def test_a_key_refused_in_the_middle_ends_the_run(tmp_path):
+    """A key that is refused after good sessions ends the run as refused: what is open ends, the rest waits for a key."""
+    times = Counter()
+
+    def expires(line, frame):
+        if "setup" in frame:
+            times["n"] += 1
+            if times["n"] == 10:
+                line.hang_up(1007, "API key expired. Please renew the API key.")
+                return
+        polite(" hello")(line, frame)
+
+    made = plan([utterance(n, 1.0 + n / 10) for n in range(40)])
+    with pytest.raises(RefusedError, match="credentials"):
+        run_virtual(run(made, tmp_path, Service(expires), concurrency=4))
+    records = read_journal(tmp_path)
+    assert (10, 9) == (times["n"], len(final_slots(tmp_path)))
+    assert {"ok"} == {r.outcome for r in records if r.final}
+    assert [("auth", False)] == [(r.failure, r.final) for r in records if r.failure]
+    run_virtual(run(made, tmp_path, Service(polite(" hello"))))
+    assert sorted(slots(made)) == sorted(final_slots(tmp_path))
+
+
+def test_failures_count_over_sittings(tmp_path):
+    """An utterance that broke off twice before a stop has one attempt left after it, as if nothing had stopped."""
+
+    def broken(line, frame):
+        if "setup" in frame:
+            line.hang_up(1011, "Internal error encountered.")
+
+    made = plan([utterance(0)])
+
+    async def cut():
+        task = asyncio.create_task(run(made, tmp_path, Service(broken)))
+        while len(read_journal(tmp_path)) < 2:  # noqa: ASYNC110 - no event tells of a line in a file
+            await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    run_virtual(cut())
+    run_virtual(run(made, tmp_path, Service(broken)))
+    records = read_journal(tmp_path)
+    assert [(1, False), (2, False), (3, True)] == [(r.attempt, r.final) for r in records]
+
+
 def test_one_refused_model_does_not_end_the_others(tmp_path):
     """When one of two models is refused, its utterances are failed rows with the reason and the other's are done."""
 
