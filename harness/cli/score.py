@@ -158,24 +158,23 @@ def _table(document: dict[str, Any]) -> str:
         "scored",
     )
     rows: list[tuple[str, ...]] = [head]
-    for cell in document["cells"]:
-        low, high = cell["rate_low"], cell["rate_high"]
-        rows.append(
-            (
-                visible(cell["dataset"]) or "-",
-                visible(cell["locale"]),
-                visible(cell["model"]) or "-",
-                cell["metric"] or "-",
-                _percent(cell["rate"]),
-                "-" if low is None else f"{100 * low:.2f} to {100 * high:.2f}",
-                _percent(cell["rate_norm1"]),
-                *(
-                    f"{cell[name]:,}"
-                    for name in ("substitutions", "deletions", "insertions", "reference_tokens")
-                ),
-                f"{cell['scored']:,}/{cell['utterances']:,}",
-            )
+    rows += [
+        (
+            visible(cell["dataset"]) or "-",
+            visible(cell["locale"]),
+            visible(cell["model"]) or "-",
+            cell["metric"] or "-",
+            _percent(cell["rate"]),
+            _interval(cell),
+            _percent(cell["rate_norm1"]),
+            *(
+                f"{cell[name]:,}"
+                for name in ("substitutions", "deletions", "insertions", "reference_tokens")
+            ),
+            f"{cell['scored']:,}/{cell['utterances']:,}",
         )
+        for cell in document["cells"]
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -192,6 +191,13 @@ def _table(document: dict[str, Any]) -> str:
         f"profile {document['profile']['id']}, code {document['profile']['code_sha256'][:12]}"
     )
     return "\n".join(lines)
+
+
+def _interval(cell: dict[str, Any]) -> str:
+    low, high = cell["rate_low"], cell["rate_high"]
+    if low is None or high is None:
+        return "too few" if cell["interval"] and cell["rate"] is not None else "-"
+    return f"{100 * low:.2f} to {100 * high:.2f}"
 
 
 def _percent(value: float | None) -> str:

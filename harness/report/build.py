@@ -12,11 +12,12 @@ from harness.report import findings, mistakes, spread, summary
 from harness.report.bounds import SPEECH, SpeechBook
 from harness.report.clips import Embed
 from harness.report.digest import summary_markdown
-from harness.report.document import DatasetFacts, Profile, Summary
+from harness.report.document import Basis, DatasetFacts, Profile, Summary
 from harness.report.exhibits import Exhibits
 from harness.report.render import page
 from harness.report.rows import rows
 from harness.report.settling import settling
+from harness.report.summary import basis
 from harness.report.table import RunTable
 from harness.report.write import PAGE, SUMMARY_MD, table_files, write_files
 from harness.run.folder import read_journal, read_plan, slot, slots
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from harness.report.rows import Row
     from harness.run.record import Plan
+    from harness.stats.intervals import Interval
 
 
 def build_reports(
@@ -142,14 +144,15 @@ def _summary(
         latencies=spread.latencies(scored),
         buckets=spread.buckets(scored),
         mistakes=mistakes.mistakes(scored),
+        breakdowns=mistakes.breakdowns(scored),
         flags=mistakes.flags(scored),
     )
 
 
-def _interval(scored: Sequence[Row]) -> tuple[float, float] | None:
-    """Return the ends of the 95 % interval of the pooled rate over speakers, over utterances where they are unknown.
+def _interval(scored: Sequence[Row]) -> tuple[Interval | None, Basis] | None:
+    """Return the 95 % interval of the pooled rate over speakers, over utterances where they are unknown, and its basis.
 
-    None: too few of them, or a metric that is no ratio of errors to reference tokens.
+    None: a metric that is no ratio of errors to reference tokens.
     """
     from harness.stats.intervals import rate_interval
 
@@ -157,7 +160,7 @@ def _interval(scored: Sequence[Row]) -> tuple[float, float] | None:
         return None
     sums = [summary.pooled(row.counts for row in block) for block in _blocks(scored)]
     found = rate_interval([(block.errors, block.reference_tokens) for block in sums])
-    return (found.low, found.high) if found else None
+    return found, basis(found, len(sums), [row.speaker for row in scored])
 
 
 def _detectable(scored: Sequence[Row]) -> float | None:

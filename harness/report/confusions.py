@@ -11,10 +11,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
-import regex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from harness.score.score import Score
 
@@ -23,12 +22,6 @@ EXAMPLES = 3
 
 Piece: TypeAlias = "tuple[str, str | None, str | None]"
 """Operation, and what it is of reference and hypothesis: a token, or a run of characters."""
-
-TokenClass = Literal["number", "edge", "rare", "frequent", "other"]
-"""What a token of the reference is; the first that fits."""
-
-FREQUENT = 100
-"""How many of a set's commonest tokens are called frequent."""
 
 
 class Confusion(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +40,13 @@ class Confusion(msgspec.Struct, frozen=True, kw_only=True):
 
     examples: tuple[str, ...]
     """Ids of the first three utterances that have it."""
+
+
+class Tenth(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens of the reference in a tenth of the utterances, and how many of them were not heard."""
+
+    deleted: int
+    tokens: int
 
 
 def confusions(scores: Iterable[tuple[str, Score]], *, most: int = 20) -> list[Confusion]:
@@ -87,51 +87,16 @@ def commonest(
     return table
 
 
-def deletions_by_position(scores: Iterable[Score]) -> list[tuple[int, int]]:
+def deletions_by_position(alignments: Iterable[Iterable[Piece]]) -> list[Tenth]:
     """Return deleted and all reference tokens in ten parts of the utterance, from its start to its end.
 
     Many deletions in the first or last part are a transcript that starts late or ends early.
     """
-    parts = [[0, 0] for _ in range(BINS)]
-    for score in scores:
-        tokens = score.counts.reference_tokens
-        place = 0
-        for op, said, _ in score.alignment:
-            if said is not None:
-                part = parts[place * BINS // tokens]
-                part[0] += op == "D"
-                part[1] += 1
-                place += 1
-    return [(deleted, all_tokens) for deleted, all_tokens in parts]
-
-
-def by_class(scores: Sequence[Score]) -> dict[TokenClass, tuple[int, int]]:
-    """Return wrong and all reference tokens by what they are.
-
-    `number` has a digit; `edge` is the first or last of an utterance; `rare` occurs once in all references,
-    `frequent` is among the 100 commonest that occur more often than once.
-    """
-    spoken = [[step for step in score.alignment if step[1] is not None] for score in scores]
-    uses = Counter(said for steps in spoken for _, said, _ in steps if said is not None)
-    frequent = {token for token, count in uses.most_common(FREQUENT) if count > 1}
-    table: dict[TokenClass, list[int]] = {}
-    for steps in spoken:
-        for place, (op, said, _) in enumerate(steps):
-            kind = _class(said or "", place in {0, len(steps) - 1}, uses, frequent)
-            row = table.setdefault(kind, [0, 0])
-            row[0] += op != "="
-            row[1] += 1
-    return {kind: (wrong, every) for kind, (wrong, every) in table.items()}
-
-
-_DIGIT = regex.compile(r"\d")
-
-
-def _class(token: str, edge: bool, uses: Counter[str], frequent: set[str]) -> TokenClass:
-    if _DIGIT.search(token):
-        return "number"
-    if edge:
-        return "edge"
-    if uses[token] == 1:
-        return "rare"
-    return "frequent" if token in frequent else "other"
+    deleted, tokens = [0] * BINS, [0] * BINS
+    for steps in alignments:
+        ops = [op for op, said, _ in steps if said is not None]
+        for place, op in enumerate(ops):
+            part = place * BINS // len(ops)
+            deleted[part] += op == "D"
+            tokens[part] += 1
+    return [Tenth(deleted=own, tokens=every) for own, every in zip(deleted, tokens, strict=True)]

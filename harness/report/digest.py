@@ -38,7 +38,7 @@ def _seconds(value: Seconds | None) -> str:
 
 def _interval(cell: Cell) -> str:
     if cell.rate_low is None or cell.rate_high is None:
-        return "–"
+        return "too few" if cell.basis else "–"
     return f"{cell.rate_low * 100:.1f}–{cell.rate_high * 100:.1f} %"
 
 

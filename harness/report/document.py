@@ -10,12 +10,38 @@ from typing import Any, Literal
 
 import msgspec
 
+from harness.report.breakdown import Breakdown
 from harness.report.confusions import Confusion
+from harness.report.utterance_rates import Share, Silence, UtteranceRates
 from harness.units import Milliseconds, Seconds, Usd
 
 SUMMARY_SCHEMA = 1
 
 NOT_ATTEMPTED = "not attempted"
+
+
+class Basis(msgspec.Struct, frozen=True, kw_only=True):
+    """What the interval of a rate rests on."""
+
+    method: Literal["bootstrap", "linearised", "too few"]
+    """Percentiles over drawn blocks; standard error with a t quantile; or no interval: fewer than four blocks, or no
+    spread among them."""
+
+    blocks: int
+    block: Literal["speaker", "utterance", "speaker or utterance"]
+    """An utterance where nobody says who spoke: the interval is then a lower bound."""
+
+    seed: int | None
+    """Of the drawing; None: nothing was drawn."""
+
+
+class Flagged(msgspec.Struct, frozen=True, kw_only=True):
+    """The rows of a cell that a detector of gross faults found suspicious, and the rate with and without them."""
+
+    rows: Share
+    rate_flagged: float | None
+    rate_unflagged: float | None
+    """None: there are none, or their references have no tokens."""
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +99,21 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     detectable: float | None = None
     """The smallest true difference of rates to another system that this cell finds with 80 % power; None: unknown."""
 
+    basis: Basis | None = None
+    """What `rate_low` and `rate_high` rest on; None: no rate, or one that is no ratio of sums (MER, WIL)."""
+
+    utterance_rates: UtteranceRates | None = None
+    """Companions of the rate; None: no rate."""
+
+    flagged: Flagged | None = None
+    """None: no row is flagged as another language, another script, a loop or a hallucination."""
+
+    unanswered: Share | None = None
+    """Rows that the service failed or refused; None: no row was attempted."""
+
+    silence: Silence | None = None
+    """None: in every scored clip something is said."""
+
     @property
     def errors(self) -> int:
         """Sum of the scored rows' errors."""
@@ -82,6 +123,16 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     def complete(self) -> bool:
         """Whether no row must be run again."""
         return self.failed == 0
+
+
+class CellBreakdown(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the errors of a cell are."""
+
+    dataset: str
+    model: str
+    locale: str
+    metric: str
+    errors: Breakdown
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +155,12 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     macro_cerns_low: float | None = None
     macro_cerns_high: float | None = None
     """Its 95 % interval over speakers; None: too little to say."""
+
+    macro_cerns_sd: float | None = None
+    """Standard deviation of the cells' `cerns` over locales; None: fewer than two."""
+
+    worst_locale: str | None = None
+    """The one of the highest `cerns`; None: no complete cell."""
 
     macro_wer: float | None
     """Unweighted mean of `rate` over cells whose metric is WER; None: there are none."""
@@ -371,6 +428,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     latencies: list[Latency]
     buckets: list[Bucket]
     mistakes: list[Mistakes]
+    breakdowns: list[CellBreakdown]
     flags: list[Flag]
     settling: list[Settled] = []
     """Empty: not looked at, or not paced at real time."""

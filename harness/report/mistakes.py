@@ -1,4 +1,4 @@
-"""What goes wrong most: the commonest substitutions, deletions and insertions of every cell, and flagged rows.
+"""What goes wrong, and where: the commonest mistakes of every cell, its errors divided, and flagged rows.
 
 Counted from the alignments that the rates were counted from.
 """
@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from harness.report.breakdown import Utterance, breakdown
 from harness.report.confusions import commonest
-from harness.report.document import Flag, Mistakes
+from harness.report.document import CellBreakdown, Flag, Mistakes
+from harness.report.rows import tokenwise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,6 +38,34 @@ def mistakes(rows: Iterable[Row]) -> list[Mistakes]:
             commonest=commonest(((row.utterance_id, row.diff) for row in own), most=_COMMONEST),
         )
         for (dataset, model, locale), own in cells.items()
+    ]
+
+
+def breakdowns(rows: Iterable[Row]) -> list[CellBreakdown]:
+    """Return where the errors are, of every cell whose references have tokens."""
+    cells: dict[tuple[str, str, str, str], list[Utterance]] = {}
+    for row in rows:
+        if row.counts is not None and row.metric is not None and row.reference is not None:
+            key = row.dataset, row.model, row.locale, row.metric
+            cells.setdefault(key, []).append(
+                Utterance(
+                    id=row.utterance_id,
+                    locale=row.locale,
+                    reference=row.reference,
+                    metric=row.metric,
+                    counts=row.counts,
+                    steps=tokenwise(row.diff, row.metric),
+                    speaker=row.speaker,
+                    audio_s=row.audio_s,
+                    tags=row.tags,
+                )
+            )
+    return [
+        CellBreakdown(
+            dataset=dataset, model=model, locale=locale, metric=metric, errors=breakdown(own)
+        )
+        for (dataset, model, locale, metric), own in cells.items()
+        if any(one.counts.reference_tokens for one in own)
     ]
 
 

@@ -6,14 +6,14 @@ Knows one row at a time. What many rows say together is `summary`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from harness.run.bill import bill_usd
 from harness.run.folder import slot, slots
 from harness.score.edits import EditCounts
 from harness.score.faults import faults
-from harness.score.score import TOKENS, Score, Unscored, judgement
-from harness.text.tokenise import words
+from harness.score.score import TOKENS, WORD_METRICS, Score, Unscored, judgement
 from harness.units import SAMPLE_RATE, Milliseconds, Seconds, Usd
 
 if TYPE_CHECKING:
@@ -67,6 +67,9 @@ class Row:
 
     speaker: str | None
     """Speaker in the dataset; None: unknown."""
+
+    tags: Mapping[str, str]
+    """The dataset's own tags that are texts, by name."""
 
     counts: EditCounts | None
     """Edits of the row's metric; None: not scored."""
@@ -178,6 +181,11 @@ def _row(
         cost_usd=_cost(model, usages),
         reason=reason,
         speaker=utterance.speaker,
+        tags={
+            name: value
+            for name, value in utterance.tags.items()
+            if isinstance(value, str) and value
+        },
         counts=counts,
         companions=scored.companions if scored else {},
         if_deleted=judged.counts if isinstance(judged, Score) and not answered else None,
@@ -187,7 +195,7 @@ def _row(
     )
 
 
-SPACED = frozenset(name for name, tokens in TOKENS.items() if tokens is words) | {"MixER"}
+SPACED = WORD_METRICS | {"MixER"}
 """Metrics whose tokens are words, or words among characters; the others' are letters that join."""
 
 
@@ -206,6 +214,17 @@ def merged(alignment: Iterable[Piece], *, spaced: bool) -> tuple[Piece, ...]:
         else:
             pieces.append((operation, said, heard))
     return tuple(pieces)
+
+
+def tokenwise(pieces: Iterable[Piece], metric: str) -> list[Piece]:
+    """Return a merged alignment token by token again."""
+    tokens = TOKENS[metric]
+    steps: list[Piece] = []
+    for operation, said, heard in pieces:
+        of_said: Iterable[str | None] = repeat(None) if said is None else tokens(said)
+        of_heard: Iterable[str | None] = repeat(None) if heard is None else tokens(heard)
+        steps += zip(repeat(operation), of_said, of_heard, strict=False)
+    return steps
 
 
 def _joined(joint: str, first: str | None, second: str | None) -> str | None:

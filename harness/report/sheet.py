@@ -12,9 +12,13 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from harness.errors import UsageError
-from harness.report.breakdown import groups_of, length_label, parts
-from harness.report.confusions import by_class, confusions, deletions_by_position
+from harness.report.breakdown import Utterance, breakdown
+from harness.report.confusions import confusions
+from harness.report.summary import basis
+from harness.report.utterance_rates import silence, utterance_rates
 from harness.score.edits import EditCounts
 from harness.score.faults import faults
 from harness.score.readability import MarkCounts, readability
@@ -186,51 +190,51 @@ def _cell(dataset: str, locale: str, model: str, group: Sequence[_Judged]) -> di
         "rate": rate(metric, counts) if metric else None,
         "rate_low": interval.low if interval else None,
         "rate_high": interval.high if interval else None,
-        "interval": _interval_block(interval, group),
+        "interval": basis(interval, len(_blocks(group)), [one.pair.speaker for one in group])
+        if _is_ratio(metric)
+        else None,
         "rate_norm1": rate(metric, _companion(scores, "norm-1")) if metric else None,
         "wer": words.rate,
         "cer": _companion(scores, "CER").rate,
         "cerns": _companion(scores, "CERns").rate,
         "mer": words.match_error_rate if scored else None,
         "detectable": measured_difference(_blocks(group)) if interval else None,
+        "utterance_rates": utterance_rates([score.counts for score in scores], metric)
+        if metric
+        else None,
+        "silence": silence(
+            [
+                (one.judgement.counts, one.pair.duration_s)
+                for one in group
+                if isinstance(one.judgement, Score)
+            ]
+        ),
     }
 
 
 def _details(group: Sequence[_Judged]) -> dict[str, Any]:
     """Return what a cell's errors are, and where they are."""
     judged = [(one.pair, one.judgement) for one in group if isinstance(one.judgement, Score)]
-    scores = [score for _, score in judged]
-    metric = scores[0].metric if scores else ""
-    names = groups_of([pair.tags for pair, _ in judged])
+    divided = breakdown(
+        [
+            Utterance(
+                id=pair.id,
+                locale=score.locale,
+                reference=pair.reference or "",
+                metric=score.metric,
+                counts=score.counts,
+                steps=score.alignment,
+                speaker=pair.speaker,
+                audio_s=pair.duration_s,
+                tags=pair.tags,
+            )
+            for pair, score in judged
+        ]
+    )
     return {
         "readability": _readability(group),
         "confusions": confusions((pair.id, score) for pair, score in judged),
-        "token_classes": {
-            kind: {"wrong": wrong, "tokens": every}
-            for kind, (wrong, every) in by_class(scores).items()
-        },
-        "deletions_by_position": [
-            {"deleted": deleted, "tokens": every}
-            for deleted, every in deletions_by_position(scores)
-        ],
-        "by_speaker": parts(
-            ((pair.speaker, score.counts) for pair, score in judged if pair.speaker), metric
-        ),
-        "by_duration": parts(
-            (
-                (length_label(pair.duration_s), score.counts)
-                for pair, score in judged
-                if pair.duration_s is not None
-            ),
-            metric,
-        ),
-        "by_tag": {
-            name: parts(
-                ((pair.tags[name], score.counts) for pair, score in judged if name in pair.tags),
-                metric,
-            )
-            for name in names
-        },
+        **msgspec.structs.asdict(divided),
     }
 
 
@@ -266,9 +270,12 @@ def _companion(scores: Iterable[Score], name: str) -> EditCounts:
 
 def _interval(group: Sequence[_Judged], metric: str | None) -> Interval | None:
     """Return the 95 % interval of a cell's rate over speakers, over utterances where nobody says who spoke."""
-    if metric in {None, "MER", "WIL"}:
-        return None
-    return rate_interval(_blocks(group))
+    return rate_interval(_blocks(group)) if _is_ratio(metric) else None
+
+
+def _is_ratio(metric: str | None) -> bool:
+    """Return whether a metric is a ratio of errors to tokens of the reference."""
+    return metric not in {None, "MER", "WIL"}
 
 
 def _blocks(group: Iterable[_Judged]) -> list[tuple[int, int]]:
@@ -280,17 +287,6 @@ def _blocks(group: Iterable[_Judged]) -> list[tuple[int, int]]:
             blocks.setdefault(key, []).append(one.judgement)
     sums = (total(score.counts for score in block) for block in blocks.values())
     return [(counts.errors, counts.reference_tokens) for counts in sums]
-
-
-def _interval_block(interval: Interval | None, group: Sequence[_Judged]) -> dict[str, Any] | None:
-    if interval is None:
-        return None
-    return {
-        "method": interval.method,
-        "blocks": interval.n_blocks,
-        "block": "speaker" if all(one.pair.speaker for one in group) else "utterance",
-        "seed": interval.seed,
-    }
 
 
 def _totals(

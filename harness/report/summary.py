@@ -7,9 +7,19 @@ average over complete cells is given, never a sum.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from statistics import stdev
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from harness.report.document import NOT_ATTEMPTED, Cell, Certificate, Standing, Trouble
+from harness.report.document import (
+    NOT_ATTEMPTED,
+    Basis,
+    Cell,
+    Certificate,
+    Flagged,
+    Standing,
+    Trouble,
+)
+from harness.report.utterance_rates import share, silence, utterance_rates
 from harness.score.score import rate, total
 
 if TYPE_CHECKING:
@@ -17,6 +27,7 @@ if TYPE_CHECKING:
 
     from harness.report.rows import Row
     from harness.score.edits import EditCounts
+    from harness.stats.intervals import Interval
     from harness.units import Seconds, Usd
 
 
@@ -24,13 +35,13 @@ def cells(
     rows: Iterable[Row],
     *,
     profile: str,
-    interval: Callable[[Sequence[Row]], tuple[float, float] | None],
+    interval: Callable[[Sequence[Row]], tuple[Interval | None, Basis] | None],
     detectable: Callable[[Sequence[Row]], float | None] = lambda _: None,
 ) -> list[Cell]:
     """Return a cell per dataset × model × locale, in the order they are first met.
 
-    `interval` gives the ends of the 95 % interval of the scored rows' pooled rate, or None; `detectable` the smallest
-    difference of rates that they can show, or None.
+    `interval` gives the 95 % interval of the scored rows' pooled rate, if there is one, and what it rests on, or None;
+    `detectable` the smallest difference of rates that they can show, or None.
     """
     return [
         _cell(group, profile=profile, interval=interval, detectable=detectable)
@@ -42,12 +53,14 @@ def _cell(
     rows: Sequence[Row],
     *,
     profile: str,
-    interval: Callable[[Sequence[Row]], tuple[float, float] | None],
+    interval: Callable[[Sequence[Row]], tuple[Interval | None, Basis] | None],
     detectable: Callable[[Sequence[Row]], float | None],
 ) -> Cell:
     scored = [row for row in rows if row.counts is not None]
     counts = pooled(row.counts for row in scored)
-    ends = interval(scored) if scored and counts.reference_tokens else None
+    ends, rests_on = (
+        (interval(scored) or (None, None)) if scored and counts.reference_tokens else (None, None)
+    )
     first = timed(row.first_text_s for row in _punctual(rows))
     final = timed(row.final_text_s for row in _punctual(rows))
     metric = scored[0].metric if scored else None  # one locale, one metric
@@ -61,8 +74,8 @@ def _cell(
         scored=len(scored),
         failed=sum(row.must_rerun for row in rows),
         rate=rate(metric, counts) if metric else None,
-        rate_low=ends[0] if ends else None,
-        rate_high=ends[1] if ends else None,
+        rate_low=ends.low if ends else None,
+        rate_high=ends.high if ends else None,
         rate_norm1=_companion(scored, "norm-1", metric) if metric else None,
         wer=_companion(scored, "WER", "WER"),
         cer=_companion(scored, "CER", "CER"),
@@ -90,6 +103,52 @@ def _cell(
         rate_if_failed_deleted=_worst_case(rows, metric),
         rate_answered=_answered(scored, metric),
         detectable=detectable(scored) if scored else None,
+        basis=rests_on,
+        utterance_rates=utterance_rates([row.counts for row in scored if row.counts], metric)
+        if metric
+        else None,
+        flagged=_flagged(scored, metric),
+        unanswered=share(
+            sum(row.outcome in UNANSWERED for row in rows),
+            sum(row.outcome is not None for row in rows),
+        ),
+        silence=silence([(row.counts, row.audio_s) for row in scored if row.counts]),
+    )
+
+
+UNANSWERED: Final = ("failed_server", "blocked")
+"""Outcomes of the service's own making that brought no transcript."""
+
+GROSS: Final = frozenset({"wrong_script", "wrong_language", "suspect_zh", "suspect_ja", "loop", "hallucination"})  # fmt: skip
+"""Faults of a whole transcript."""
+
+
+def _flagged(scored: Sequence[Row], metric: str | None) -> Flagged | None:
+    flagged = [row for row in scored if not GROSS.isdisjoint(row.faults)]
+    rows = share(len(flagged), len(scored))
+    if not flagged or rows is None or metric is None:
+        return None
+    return Flagged(
+        rows=rows,
+        rate_flagged=rate(metric, pooled(row.counts for row in flagged)),
+        rate_unflagged=rate(
+            metric, pooled(row.counts for row in scored if GROSS.isdisjoint(row.faults))
+        ),
+    )
+
+
+def basis(interval: Interval | None, blocks: int, speakers: Sequence[str | None]) -> Basis:
+    """Return what an interval over `blocks` of utterances with these speakers rests on; None is “too few”."""
+    known = sum(speaker is not None for speaker in speakers)
+    if known == len(speakers):
+        block: Literal["speaker", "utterance", "speaker or utterance"] = "speaker"
+    else:
+        block = "speaker or utterance" if known else "utterance"
+    method: Literal["bootstrap", "linearised", "too few"] = "too few"
+    if interval is not None:
+        method = "bootstrap" if interval.method == "bootstrap" else "linearised"
+    return Basis(
+        method=method, blocks=blocks, block=block, seed=interval.seed if interval else None
     )
 
 
@@ -124,6 +183,11 @@ def standings(
                 macro_cerns=macro,
                 macro_cerns_low=ends[0] if ends else None,
                 macro_cerns_high=ends[1] if ends else None,
+                macro_cerns_sd=_deviation([cell.cerns for cell in ranked]),
+                worst_locale=max(
+                    ((cell.cerns, cell.locale) for cell in ranked if cell.cerns is not None),
+                    default=(None, None),
+                )[1],
                 macro_wer=_mean(words),
                 utterances=len(group),
                 scored=sum(row.counts is not None for row in group),
@@ -235,7 +299,7 @@ def _worst_case(rows: Sequence[Row], metric: str | None) -> float | None:
 
 
 def _answered(scored: Sequence[Row], metric: str | None) -> float | None:
-    answered = [row for row in scored if row.outcome not in ("failed_server", "blocked")]
+    answered = [row for row in scored if row.outcome not in UNANSWERED]
     if metric is None or len(answered) == len(scored):
         return None
     return rate(metric, pooled(row.counts for row in answered))
@@ -281,6 +345,12 @@ def _by_modality(counts: Iterable[dict[str, int]]) -> dict[str, int]:
     for count in counts:
         total.update(count)
     return dict(sorted(total.items()))
+
+
+def _deviation(values: Sequence[float | None]) -> float | None:
+    """Return the standard deviation; None of fewer than two, or when a value is missing."""
+    known = [value for value in values if value is not None]
+    return stdev(known) if len(known) > 1 and len(known) == len(values) else None
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import regex
 
-from harness.score.score import TOKENS
+from harness.score.score import WORD_METRICS
 from harness.text.identify import language_of, log_likelihoods
 from harness.text.locales import LOCALES
 from harness.text.numbers import has_digits
@@ -192,7 +192,7 @@ _EDGE = regex.compile(r"^D([0-9]+)|D([0-9]+)$")
 
 
 def _lost_edges(score: Score) -> list[Fault]:
-    least = LOST_TOKENS * (1 if TOKENS[score.metric] is words else 3)
+    least = LOST_TOKENS * (1 if score.metric in WORD_METRICS else 3)
     if score.counts.deletions < least or not score.counts.hypothesis_tokens:
         return []
     return [

@@ -51,6 +51,9 @@ TOKENS: dict[str, Callable[[str], Sequence[str]]] = {
 METRICS = tuple(TOKENS)
 """The names of the metrics; `auto` is each locale's own."""
 
+WORD_METRICS = frozenset(name for name, tokens in TOKENS.items() if tokens is tokenise.words)
+"""Metrics whose tokens are words."""
+
 _ALWAYS = ("WER", "CER", "CERns")
 
 ALIGNERS: dict[str, Callable[[Sequence[str], Sequence[str]], tuple[str, EditCounts]]] = {

@@ -89,7 +89,7 @@ def many_rows(folder: Path, count: int, *, words: int = 10) -> RunTable:
                 speech_bounds_source="detected", setup_s=0.1, send_lag_p50_ms=0.4,
                 send_lag_p99_ms=round(chance.lognormvariate(0.5, 0.4), 6), late=False, attempts=1,
                 prompt_tokens=round(audio_s * 32), response_tokens=20, total_tokens=round(audio_s * 32) + 20,
-                cost_usd=round(audio_s * 32 * 3e-6, 10), reason=None, speaker=f"speaker-{number % 997}", counts=counts,
+                cost_usd=round(audio_s * 32 * 3e-6, 10), reason=None, speaker=f"speaker-{number % 997}", tags={}, counts=counts,
                 companions=dict.fromkeys(("WER", "CER", "CERns", "norm-1"), counts), if_deleted=None,
                 diff=tuple(pieces), faults=("lost_start",) if ops[0] == "D" else (),
                 record=msgspec.structs.replace(record, utterance=identifier, locale=code),

@@ -207,12 +207,67 @@ def test_speakers_are_the_blocks_of_the_interval(run, said):
             ("a", "the quick"),
             ("b", "the quick brown fox"),
             ("c", "the quick brown"),
+            ("d", "the brown fox"),
         )
     ]
-    one, three = (build_reports(run(rows)).summary.cells[0] for rows in (told[:3], told))
-    assert (3, 3) == (one.speakers, three.speakers)
+    one, three = (build_reports(run(rows)).summary.cells[0] for rows in (told[:4], told))
+    assert (4, 4) == (one.speakers, three.speakers)
     assert (one.rate_low, one.rate_high) == pytest.approx((three.rate_low, three.rate_high))
     assert one.rate_low < one.rate < one.rate_high
+    assert ("linearised", 4, "speaker") == (one.basis.method, one.basis.blocks, one.basis.block)
+
+
+def test_few_speakers_are_too_few(run, said):
+    """Three speakers have a rate and no interval, and the tables say why."""
+    table = build_reports(run([said.Said(id=name, speaker=name) for name in "abc"]))
+    (cell,) = table.summary.cells
+    assert (None, None, "too few") == (cell.rate_low, cell.rate_high, cell.basis.method)
+    assert "too few" in (table.folder / "summary.md").read_text()
+
+
+def test_a_cell_has_the_rates_of_its_utterances(run, said):
+    """Beside the pooled rate: sentences with an error, mean, median, rates over one; what was heard in silence."""
+    rows = [
+        said.Said(id="a", reference="one two", hypothesis="one two"),
+        said.Said(id="b", reference="yes", hypothesis="no way at all"),
+        said.Said(id="c", reference="one two", hypothesis="one"),
+        said.Said(id="d", reference="...", hypothesis="thank you"),
+    ]
+    (cell,) = build_reports(run(rows)).summary.cells
+    rates = cell.utterance_rates
+    assert (3, 2 / 3, 1.5, 0.5, 1 / 3) == (
+        rates.utterances, rates.wrong, rates.mean, rates.median, rates.over_one,
+    )  # fmt: skip
+    assert (1, 1, 2) == (
+        cell.silence.with_text.count,
+        cell.silence.with_text.n,
+        cell.silence.tokens,
+    )
+
+
+def test_gross_faults_are_told_apart(run, said):
+    """A cell with a hallucination gives the rate with it, and without it; the headline keeps it."""
+    rows = [said.Said(id=str(n), reference="one two", hypothesis="one two") for n in range(9)]
+    rows.append(said.Said(id="x", reference="yes", hypothesis="no way at all of this ever"))
+    (cell,) = build_reports(run(rows)).summary.cells
+    assert (1, 10) == (cell.flagged.rows.count, cell.flagged.rows.n)
+    assert (7.0, 0.0) == (cell.flagged.rate_flagged, cell.flagged.rate_unflagged)
+    assert 7 / 19 == pytest.approx(cell.rate)
+
+
+def test_errors_are_divided_in_the_summary(run, said):
+    """summary.json says where the errors of each cell are."""
+    rows = [
+        said.Said(id="a", speaker="ann", reference="it is 25 now", hypothesis="it is 24 now"),
+        said.Said(id="b", speaker="bob", reference="a b c d", hypothesis="b c d"),
+    ]
+    (cell,) = build_reports(run(rows), profile="norm-1").summary.breakdowns
+    assert ("ann", 0.25) == (cell.errors.by_speaker[0].value, cell.errors.by_speaker[0].rate)
+    assert (1, 1) == (
+        cell.errors.token_classes["number"].wrong,
+        cell.errors.token_classes["number"].tokens,
+    )
+    assert 1 == cell.errors.deletions_by_position[0].deleted
 
 
 # ── Speech bounds ────────────────────────────────────────────────────────────────────────────────────────────────────

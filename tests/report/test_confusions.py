@@ -1,15 +1,23 @@
 """What goes wrong most often."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.report.confusions import by_class, confusions, deletions_by_position
-from harness.score.score import score_text
+from harness.report.confusions import confusions, deletions_by_position
+from harness.report.rows import SPACED, merged, tokenwise
+from harness.report.token_classes import Spoken, by_class
+from harness.score.score import METRICS, score_text
 
 
 def scores(*pairs):
     """Return scores of pairs of texts."""
     return [score_text(said, heard, "en-US", profile="norm-1") for said, heard in pairs]
+
+
+def spoken(score, reference):
+    """Return an aligned utterance of words."""
+    return Spoken(steps=score.alignment, reference=reference, locale=score.locale, words=True)
 
 
 texts = st.text(alphabet="abc1 ", max_size=16)
@@ -25,11 +33,11 @@ def test_every_error_is_in_the_tables(pairs):
     inserted = sum(score.counts.insertions for score in found)
     table = confusions(((str(n), score) for n, score in enumerate(found)), most=1000)
     assert errors == sum(row.count for row in table)
-    parts = deletions_by_position(found)
-    assert (deleted, tokens) == tuple(map(sum, zip(*parts, strict=True)))
-    classes = by_class(found).values()
-    assert tokens == sum(every for _, every in classes)
-    assert errors - inserted == sum(wrong for wrong, _ in classes)
+    parts = deletions_by_position(score.alignment for score in found)
+    assert (deleted, tokens) == (sum(p.deleted for p in parts), sum(p.tokens for p in parts))
+    classes = by_class([spoken(score, said) for score, (said, _) in zip(found, pairs, strict=True)])
+    assert tokens == sum(tally.tokens for tally in classes.values())
+    assert errors - inserted == sum(tally.wrong for tally in classes.values())
 
 
 def test_the_commonest_come_first_with_their_examples():
@@ -46,11 +54,37 @@ def test_the_commonest_come_first_with_their_examples():
 
 def test_lost_starts_show_in_the_first_part():
     """Deletions are counted where in the utterance they are."""
-    parts = deletions_by_position(scores(("a b c d e f g h i j", "c d e f g h i j")))
-    assert [1, 1, 0, 0, 0, 0, 0, 0, 0, 0] == [deleted for deleted, _ in parts]
+    (found,) = scores(("a b c d e f g h i j", "c d e f g h i j"))
+    parts = deletions_by_position([found.alignment])
+    assert [1, 1, 0, 0, 0, 0, 0, 0, 0, 0] == [part.deleted for part in parts]
 
 
-def test_classes():
-    """Numbers, edges, rare and frequent tokens are told apart, in this order."""
-    table = by_class(scores(("x 7 a a q y", "x 8 a a r y")))
-    assert {"number": (1, 1), "edge": (0, 2), "frequent": (0, 2), "rare": (1, 1)} == table
+@pytest.mark.parametrize(
+    "said, heard, locale, classes",
+    [
+        ("x 7 a a q y", "x 8 a a r y", "en-US", {"number": (1, 1), "edge": (0, 2), "frequent": (0, 2), "rare": (1, 1)}),
+        ("We met Anna there.", "we met hannah there", "en-US", {"edge": (0, 2), "rare": (0, 1), "capitalised": (1, 1)}),
+        ("Yes. We saw I think a well-known man", "yes we saw a well no man", "en-US",
+         {"edge": (0, 2), "rare": (2, 5), "hyphenated": (1, 2)}),
+        ("GO HOME NOW MAN", "go home man", "en-US", {"edge": (0, 2), "rare": (1, 2)}),
+        ("Ich fuhr nach Köln", "ich fuhr nach keln", "de-DE", {"edge": (0, 1), "rare": (0, 2), "capitalised": (1, 1)}),
+        ("मैं iPhone लाया", "मैं आईफोन लाया", "hi-IN", {"edge": (0, 2), "latin": (1, 1)}),
+        ("он купил iPhone вчера", "он купил айфон вчера", "ru-RU", {"edge": (0, 2), "rare": (0, 1), "latin": (1, 1)}),
+    ],
+)  # fmt: skip
+def test_classes(said, heard, locale, classes):
+    """Numbers, foreign letters, names, compounds, edges, rare and frequent tokens are told apart, in this order."""
+    score = score_text(said, heard, locale, profile="norm-1")
+    found = by_class([spoken(score, said)])
+    assert classes == {kind: (tally.wrong, tally.tokens) for kind, tally in found.items()}
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@given(pair=st.tuples(st.text(alphabet="ab我 नी", max_size=12), st.text(alphabet="ab我 नी", max_size=12)))  # fmt: skip
+def test_a_merged_alignment_is_cut_again(metric, pair):
+    """What a page draws in runs has the tokens that were counted."""
+    score = score_text(*pair, "hi-IN", metric=metric, profile="raw-1")
+    runs = merged(score.alignment, spaced=metric in SPACED)
+    if metric != "gCER":
+        assert score.alignment == tokenwise(runs, metric)
+    assert score.counts.deletions <= sum(op == "D" for op, *_ in tokenwise(runs, metric))

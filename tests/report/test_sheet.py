@@ -9,8 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli import main
+from harness.report.confusions import Tenth
 from harness.report.pairs import Pair, read_pairs
 from harness.report.sheet import sheet
+from harness.report.token_classes import Tally
 
 
 def pairs():
@@ -74,8 +76,8 @@ def test_a_cell_says_where_its_errors_are(tmp_path):
         "3,e f,e f,en-US,bob,3.9,scots,c,3\n"
     )
     (cell,) = sheet(read_pairs(path), profile="norm-1", metric="WER")["cells"]
-    assert {"wrong": 1, "tokens": 1} == cell["token_classes"]["number"]
-    assert {"deleted": 1, "tokens": 3} == cell["deletions_by_position"][0]
+    assert Tally(wrong=1, tokens=1) == cell["token_classes"]["number"]
+    assert Tenth(deleted=1, tokens=3) == cell["deletions_by_position"][0]
     assert [("ann", 0.2), ("bob", 1 / 6)] == [(p.value, p.rate) for p in cell["by_speaker"]]
     assert [("0 to 2 s", 1), ("2 to 4 s", 2)] == [
         (part.value, part.utterances) for part in cell["by_duration"]
@@ -93,7 +95,7 @@ def test_rates_do_not_depend_on_details():
     lean = sheet(pairs(), profile="norm-1n", metric="auto", details=False)
     assert {"alignment", "faults"} == whole["rows"][0].keys() - lean["rows"][0].keys()
     details = {"readability", "confusions", "token_classes", "deletions_by_position"}
-    details |= {"by_speaker", "by_duration", "by_tag"}
+    details |= {"by_speaker", "by_duration", "by_pace", "by_tag", "gaps"}
     assert details == whole["cells"][0].keys() - lean["cells"][0].keys()
     for name in ("rows", "cells"):
         for more, less in zip(whole[name], lean[name], strict=True):
@@ -111,7 +113,7 @@ def test_macro_rates_are_means_over_locales():
 
 def test_a_cell_has_jiwers_rate():
     """Without anything odd in a table, a cell's rate is jiwer's corpus rate."""
-    said, heard = ["a b c", "d e", "f"], ["a x c", "d e f", ""]
+    said, heard = ["a b c", "d e", "f", "g h"], ["a x c", "d e f", "", "g h"]
     rows = [
         Pair(id=str(i), reference=r, hypothesis=h, locale="de-DE")
         for i, (r, h) in enumerate(zip(said, heard, strict=True))
@@ -119,7 +121,7 @@ def test_a_cell_has_jiwers_rate():
     cell = sheet(rows, profile="raw-1", metric="WER")["cells"][0]
     assert jiwer.wer(said, heard) == pytest.approx(cell["rate"])
     assert cell["rate_low"] <= cell["rate"] <= cell["rate_high"]
-    assert "utterance" == cell["interval"]["block"]
+    assert "utterance" == cell["interval"].block
 
 
 def invoke(*arguments):

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from harness.stats import intervals
 from harness.stats.intervals import (
     difference_interval,
     macro_interval,
@@ -126,10 +127,21 @@ def test_intervals_over_utterances_do_not():
 
 
 @pytest.mark.parametrize(
-    "blocks, method", [([], None), ([(1, 10)], None), ([(1, 0), (2, 0)], None), ([(1, 10)] * 29, "linearised"), ([(1, 10)] * 30, "bootstrap")]
-)  # fmt: skip
+    "blocks, method",
+    [
+        ([], None),
+        ([(1, 10), (2, 10), (3, 10)], None),
+        ([(1, 0), (2, 0)] * 3, None),
+        ([(0, 10), (0, 9)] * 3, None),
+        ([(0, 10), (0, 9)] * 30, None),
+        ([(1, 10)] * 29, None),
+        ([(1, 10), (2, 10)] * 2, "linearised"),
+        ([(1, 10)] * 28 + [(2, 10)], "linearised"),
+        ([(1, 10)] * 29 + [(2, 10)], "bootstrap"),
+    ],
+)
 def test_the_method_follows_the_number_of_blocks(blocks, method):
-    """No interval without two blocks and a token; t below 30 blocks; drawn from there on."""
+    """Too few: under four blocks, no token, or blocks all alike. t below 30 blocks; drawn from there on."""
     found = rate_interval(blocks)
     assert method == (found and found.method)
     if found:
@@ -141,6 +153,36 @@ def test_a_rate_is_never_negative():
     blocks = [(0, 10)] * 5 + [(9, 10)]
     assert 0.0 == rate_interval(blocks).low
     assert difference_interval([(e, 0, n) for e, n in blocks]).low < 0
+
+
+def counted(generator):
+    """Return a generator that keeps how much was drawn with it: numbers one by one, and counts."""
+
+    class Counting(np.random.Generator):
+        def integers(self, *limits, size, **options):
+            self.drawn = getattr(self, "drawn", 0) + size[0] * size[1]
+            return super().integers(*limits, size=size, **options)
+
+        def multinomial(self, n, shares, *, size):
+            self.drawn = getattr(self, "drawn", 0) + size * len(shares)
+            return super().multinomial(n, shares, size=size)
+
+    return Counting(generator.bit_generator)
+
+
+@pytest.mark.parametrize("blocks, alike, least", [(50, 1, 50), (5000, 40, 125), (4995, 15, 4995)])
+def test_alike_blocks_are_drawn_together(blocks, alike, least):
+    """Blocks of equal counts cost one number a drawing where a pair stands for 20; the distribution is the same."""
+    draw = np.random.Generator(np.random.PCG64(7))
+    distinct = blocks // alike
+    above = np.repeat(draw.permutation(distinct), alike).astype(float)
+    below = np.repeat(draw.integers(200, 300, distinct), alike).astype(float)
+    generator = counted(np.random.Generator(np.random.PCG64(1)))
+    ratios = intervals._drawn_ratios(above, below, 2000, generator)
+    assert 2000 * least == generator.drawn
+    chosen = draw.integers(0, blocks, (2000, blocks))
+    plainly = above[chosen].sum(axis=1) / below[chosen].sum(axis=1)
+    assert stats.ks_2samp(plainly, ratios).pvalue > 0.001
 
 
 def test_silent_blocks_do_not_break_the_drawing():

@@ -1,0 +1,115 @@
+"""What kind of token goes wrong: numbers, names, compounds, the first and the last, rare ones, frequent ones.
+
+Knows aligned tokens and the reference as it was written; does not know files or pages.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+import regex
+
+from harness.text.locales import LOCALES
+from harness.text.normalise import normalised
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from harness.report.confusions import Piece
+
+TokenClass = Literal[
+    "number", "latin", "capitalised", "hyphenated", "edge", "rare", "frequent", "other"
+]
+"""What a token of the reference is; the first that fits.
+
+- `number` has a digit; `latin` has a Latin letter where the language is written otherwise.
+- `capitalised` is written so within a sentence: a name, in German any noun; `hyphenated` is part of such a word. Both
+  are looked for where words are counted.
+- `edge` is the first or the last of an utterance.
+- `rare` occurs once in all references; `frequent` is among the 100 commonest that occur more often than once.
+"""
+
+FREQUENT: Final = 100
+"""How many of a set's commonest tokens are called frequent."""
+
+_DIGIT = regex.compile(r"\d")
+_LATIN = regex.compile(r"\p{Latin}")
+_CAPITALISED = regex.compile(r"^\P{L}*\p{Lu}\p{L}")
+_HYPHENATED = regex.compile(r"\p{L}[-‐‑]\p{L}")
+_SENTENCE_END = regex.compile(r"[.!?…:]\P{L}*$")
+
+
+class Tally(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens of the reference, and how many of them are substituted or deleted."""
+
+    wrong: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spoken:
+    """An aligned utterance."""
+
+    steps: Sequence[Piece]
+    """Its alignment, token by token."""
+
+    reference: str
+    """As it was written, case and punctuation included."""
+
+    locale: str
+    words: bool
+    """Whether its tokens are words."""
+
+
+def by_class(spoken: Sequence[Spoken]) -> dict[TokenClass, Tally]:
+    """Return wrong and all reference tokens by what they are."""
+    uses = Counter(said for one in spoken for _, said, _ in one.steps if said is not None)
+    frequent = {token for token, count in uses.most_common(FREQUENT) if count > 1}
+    table: dict[TokenClass, list[int]] = {}
+    for one in spoken:
+        own = [(op, said) for op, said, _ in one.steps if said is not None]
+        written = _written(one.reference, one.locale) if one.words else {}
+        latin = LOCALES[one.locale].script != "Latn"
+        last = len(own) - 1
+        for place, (op, token) in enumerate(own):
+            kind: TokenClass
+            if _DIGIT.search(token):
+                kind = "number"
+            elif latin and _LATIN.search(token):
+                kind = "latin"
+            elif token in written:
+                kind = written[token]
+            elif place in {0, last}:
+                kind = "edge"
+            elif uses[token] == 1:
+                kind = "rare"
+            else:
+                kind = "frequent" if token in frequent else "other"
+            row = table.setdefault(kind, [0, 0])
+            row[0] += op != "="
+            row[1] += 1
+    return {kind: Tally(wrong=wrong, tokens=tokens) for kind, (wrong, tokens) in table.items()}
+
+
+def _written(reference: str, locale: str) -> dict[str, TokenClass]:
+    """Return the normal tokens of a reference that are capitalised within a sentence, or hyphenated.
+
+    A reference without lower case says nothing of capitals.
+    """
+    found: dict[str, TokenClass] = {}
+    spelled = not reference.isupper()
+    begins = True
+    for word in reference.split():
+        if not begins and spelled and _CAPITALISED.search(word):
+            found |= _tokens(word, locale, "capitalised")
+        elif _HYPHENATED.search(word):
+            found |= _tokens(word, locale, "hyphenated")
+        begins = _SENTENCE_END.search(word) is not None
+    return found
+
+
+def _tokens(word: str, locale: str, kind: TokenClass) -> Iterable[tuple[str, TokenClass]]:
+    return [(token, kind) for token in normalised(word, locale, "norm-1").split()]
