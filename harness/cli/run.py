@@ -227,7 +227,7 @@ def command(
         turns=turns,
         repeats=repeat,
         seed=seed,
-        command=_typed(),
+        command=_typed(place=False),
         notes=notes,
     )
     if rules:
@@ -334,7 +334,7 @@ def _run(
                 discard_untouched(folder)
             raise
     code = _ended(plan, folder, gate, as_json=as_json)
-    _say_end(plan, tally)
+    _say_end(tally)
     return 130 if tally.stopped == INTERRUPTED and tally.done < tally.wanted else code
 
 
@@ -372,17 +372,15 @@ def _incomplete(plan: Plan, folder: Path) -> bool:
     )
 
 
-def _say_end(plan: Plan, tally: Tally) -> None:
+def _say_end(tally: Tally) -> None:
     if tally.stopped and tally.done < tally.wanted:
         left = tally.wanted - tally.done
         click.echo(
             f"stopped: {tally.stopped}; {left} of {tally.wanted} were not attempted", err=True
         )
-        click.echo(f"  to continue: {plan.command}", err=True)
+        click.echo(f"  to continue: {_typed(place=True)}", err=True)
     if tally.failed:
-        click.echo(
-            f"{tally.failed} failed: utterances.csv says why, utterance by utterance", err=True
-        )
+        click.echo(f"{tally.failed} failed: utterances.csv says why, one by one", err=True)
 
 
 def _refuse_namesakes(datasets: list[Dataset]) -> None:
@@ -406,7 +404,7 @@ def _notes(datasets: list[Dataset], locales: list[str] | None) -> list[str]:
             first = faults[0]
             place = f"{first.where}:{first.line}" if first.line else first.where
             notes.append(
-                f"{dataset.name}: {len(faults)} items cannot be used, the first at {place}: {first.what} "
+                f"{dataset.name}: {len(faults)} {'item' if len(faults) == 1 else 'items'} cannot be used, the first at {place}: {first.what} "
                 f"(harness datasets check tells all)"
             )
     if locales is not None:
@@ -414,7 +412,8 @@ def _notes(datasets: list[Dataset], locales: list[str] | None) -> list[str]:
         lacking = [locale for locale in locales if locale not in have]
         if lacking:
             notes.append(
-                f"{len(lacking)} of {len(locales)} languages asked for are not in the datasets: {', '.join(lacking)}"
+                f"{len(lacking)} of {len(locales)} languages asked for {'is' if len(lacking) == 1 else 'are'} not in "
+                f"the datasets: {', '.join(lacking)}"
             )
     return notes
 
@@ -449,10 +448,16 @@ def _as_sent(setup: Setup) -> dict[str, Any]:
     return to_json(setup)
 
 
-def _typed() -> str:
+def _typed(*, place: bool) -> str:
+    """Return the command as it was given; without `place` what it asks for, wherever the run folder lies."""
     import shlex
 
-    return shlex.join(["harness", *sys.argv[1:]])
+    arguments = list(sys.argv[1:])
+    if not place:
+        for number, argument in reversed(list(enumerate(arguments))):
+            if argument == "--out" or argument.startswith("--out="):
+                del arguments[number : number + (1 if "=" in argument else 2)]
+    return shlex.join(["harness", *arguments])
 
 
 def _shown(path: Path) -> str:

@@ -20,7 +20,7 @@ from harness.report.settling import settling
 from harness.report.summary import basis
 from harness.report.table import RunTable
 from harness.report.write import PAGE, SUMMARY_MD, table_files, write_files
-from harness.run.folder import read_journal, read_plan, slot, slots
+from harness.run.folder import losses, read_journal, read_plan, slot, slots
 from harness.score.score import profile_block
 from harness.version import __version__
 from harness.wire.live.catalogue import find
@@ -82,12 +82,27 @@ def run_table(
     return RunTable(
         folder=folder,
         rows=scored,
-        summary=_summary(folder, plan, scored, foreign=foreign, profile=profile, metric=metric),
+        summary=_summary(
+            folder,
+            plan,
+            scored,
+            foreign=foreign,
+            lost=losses(folder, records),
+            profile=profile,
+            metric=metric,
+        ),
     )
 
 
 def _summary(
-    folder: Path, plan: Plan, scored: Sequence[Row], *, foreign: int, profile: str, metric: str
+    folder: Path,
+    plan: Plan,
+    scored: Sequence[Row],
+    *,
+    foreign: int,
+    lost: Sequence[str],
+    profile: str,
+    metric: str,
 ) -> Summary:
     block = profile_block(profile)
     cells = summary.cells(scored, profile=block["id"], interval=_interval, detectable=_detectable)
@@ -129,7 +144,9 @@ def _summary(
         prices_as_of=_prices_as_of(plan),
         labels=findings.labels(scored),
         verdict=findings.verdict(plan, scored, standings, cost),
-        warnings=findings.warnings(plan, scored, cells, datasets, spots, foreign=foreign),
+        warnings=findings.warnings(
+            plan, scored, cells, datasets, spots, foreign=foreign, lost=lost
+        ),
         deaf_spots=spots,
         sessions=len(scored),
         scored=sum(row.counts is not None for row in scored),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from harness.report.findings import percent
+from harness.report.document import NOT_ATTEMPTED
+from harness.report.findings import ENDED, percent
 from harness.units import Seconds, usd_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from harness.report.document import Cell, Summary
+    from harness.report.document import Caution, Cell, Summary
 
 _MOST_CELLS = 200
 """Rows of the Markdown table: keeps `summary.md` under the 64 kB that a pull-request comment may have."""
@@ -21,10 +22,21 @@ _UNPRINTABLE = re.compile(
 )
 """Control characters, line separators and bidi overrides: text from outside may not steer a terminal or a line."""
 
-_HEADS = ("dataset", "locale", "model", "metric", "rate", "95 % interval", "scored", "to run again",
-          "first text p50", "final text p50", "cost")  # fmt: skip
-_NUMBERS_FROM = 4
-"""Heads from here on stand over numbers."""
+_FIGURES = ("metric", "rate", "95 % interval", "scored", "to run again", "first text p50",
+            "final text p50", "cost")  # fmt: skip
+_SHORT = {
+    "95 % interval": "95 %",
+    "to run again": "again",
+    "first text p50": "first p50",
+    "final text p50": "final p50",
+}
+"""How a terminal of 80 columns heads them."""
+
+_AGAIN = _FIGURES.index("to run again")
+"""A column that is left out where it is empty."""
+
+_MOST_REASONS = 3
+"""Of every way to fail."""
 
 
 def printable(text: str) -> str:
@@ -42,47 +54,64 @@ def _interval(cell: Cell) -> str:
     return f"{cell.rate_low * 100:.1f}–{cell.rate_high * 100:.1f} %"
 
 
-def _cells(summary: Summary) -> list[tuple[str, ...]]:
-    synthetic = {dataset.name for dataset in summary.datasets if dataset.synthetic}
-    return [
-        (
-            cell.dataset + (" (synthetic)" if cell.dataset in synthetic else ""),
-            cell.locale,
-            cell.model,
-            cell.metric or "–",
-            percent(cell.rate) + ("" if cell.complete else " (incomplete)"),
-            _interval(cell),
-            f"{cell.scored:,}/{cell.utterances:,}",
-            f"{cell.failed:,}" if cell.failed else "",
-            _seconds(cell.first_text_p50_s),
-            _seconds(cell.final_text_p50_s),
-            "–" if cell.cost_usd is None else usd_text(cell.cost_usd),
-        )
-        for cell in summary.cells
-    ]
+def _figures(cell: Cell) -> tuple[str, ...]:
+    """Return a cell's figures as texts, one for each of `_FIGURES`."""
+    return (
+        cell.metric or "–",
+        percent(cell.rate),
+        _interval(cell),
+        f"{cell.scored:,}/{cell.utterances:,}",
+        f"{cell.failed:,}" if cell.failed else "",
+        _seconds(cell.first_text_p50_s),
+        _seconds(cell.final_text_p50_s),
+        "–" if cell.cost_usd is None else usd_text(cell.cost_usd),
+    )
+
+
+def _lean(rows: list[tuple[str, ...]], column: int) -> list[tuple[str, ...]]:
+    """Return a table, its heads first, without a column that is empty."""
+    if any(row[column] for row in rows[1:]):
+        return rows
+    return [row[:column] + row[column + 1 :] for row in rows]
+
+
+def _reasons(summary: Summary) -> list[str]:
+    """Return why sessions failed, a line for each way and its commonest reasons."""
+    lines = []
+    for trouble in summary.troubles:
+        if trouble.outcome == NOT_ATTEMPTED:
+            continue  # the warnings have said so
+        how = ENDED.get(trouble.outcome, trouble.outcome)
+        shown = list(trouble.reasons.items())[:_MOST_REASONS]
+        lines += [f"{count:,} {how}: {reason}" for reason, count in shown]
+        left = trouble.rows - sum(count for _, count in shown)
+        if shown and left:
+            lines.append(f"{left:,} more {how}: utterances.csv says why")
+    return lines
+
+
+# ── Markdown ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def summary_markdown(summary: Summary) -> str:
     """Return `summary.md`: labels, verdict, warnings, the table of cells, and how to do it again."""
     names = " · ".join(f"**{markdown_text(label.text)}**" for label in summary.labels)
+    models, datasets = (
+        ", ".join(map(markdown_text, names))
+        for names in (summary.models, [dataset.name for dataset in summary.datasets])
+    )
     lines = [f"## {markdown_text(summary.run)}", ""]
     if names:
         lines += [names, ""]
-    lines += [markdown_text(summary.verdict), ""]
+    lines += [f"{models} on {datasets}. {markdown_text(summary.verdict)}", ""]
     for warning in summary.warnings:
         lines.append(f"- {'⚠ ' if warning.level == 'serious' else ''}{markdown_text(warning.text)}")
-    if summary.warnings:
+    lines += [f"- {markdown_text(reason)}" for reason in _reasons(summary)]
+    if lines[-1]:
         lines.append("")
-    lines.append(f"| {' | '.join(_HEADS)} |")
-    lines.append(
-        "|"
-        + "|".join("---:" if place >= _NUMBERS_FROM else "---" for place in range(len(_HEADS)))
-        + "|"
-    )
-    cells = _cells(summary)
-    lines += [f"| {' | '.join(map(markdown_text, cell))} |" for cell in cells[:_MOST_CELLS]]
-    if len(cells) > _MOST_CELLS:
-        lines += ["", f"… and {len(cells) - _MOST_CELLS} more cells in `summary.csv`."]
+    lines += _markdown_table(summary)
+    if len(summary.cells) > _MOST_CELLS:
+        lines += ["", f"… and {len(summary.cells) - _MOST_CELLS} more cells in `summary.csv`."]
     origin = (
         f"Profile {_code(summary.profile.id)}",
         f"plan {_code(summary.plan_hash[:12])}",
@@ -91,6 +120,32 @@ def summary_markdown(summary: Summary) -> str:
     )
     lines += ["", " · ".join(origin), "", f"Again: {_code(summary.command)}", ""]
     return "\n".join(lines)
+
+
+def _markdown_table(summary: Summary) -> list[str]:
+    """Return the cells as a table, without what is the same in all of them and stands above it."""
+    synthetic = {dataset.name for dataset in summary.datasets if dataset.synthetic}
+    by_dataset = len(summary.datasets) > 1 or bool(synthetic)
+    by_model = len(summary.models) > 1
+    names = (*(["dataset"] if by_dataset else []), "locale", *(["model"] if by_model else []))
+    rows = [(*names, *_FIGURES)]
+    for cell in summary.cells[:_MOST_CELLS]:
+        dataset = cell.dataset + (" (synthetic)" if cell.dataset in synthetic else "")
+        shown = [
+            *([dataset] if by_dataset else []),
+            cell.locale,
+            *([cell.model] if by_model else []),
+        ]
+        metric, rate, *others = _figures(cell)
+        rate += "" if cell.complete else " (incomplete)"
+        rows.append((*shown, metric, rate, *others))
+    heads, *cells = _lean(rows, len(names) + _AGAIN)
+    aligned = ["---"] * (len(names) + 1) + ["---:"] * (len(heads) - len(names) - 1)
+    return [
+        f"| {' | '.join(heads)} |",
+        f"|{'|'.join(aligned)}|",
+        *(f"| {' | '.join(map(markdown_text, cell))} |" for cell in cells),
+    ]
 
 
 def markdown_text(text: str) -> str:
@@ -106,26 +161,47 @@ def _code(text: str) -> str:
     return f"{fence} {text} {fence}" if "`" in text else f"`{text}`"
 
 
+# ── A terminal ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _groups(summary: Summary) -> list[tuple[str, list[tuple[str, ...]]]]:
+    """Return a title and a table, its heads first, for every dataset and model: narrow enough for 80 columns."""
+    synthetic = {dataset.name for dataset in summary.datasets if dataset.synthetic}
+    heads = [_SHORT.get(head, head) for head in _FIGURES]
+    groups: dict[tuple[str, str], list[tuple[str, ...]]] = {}
+    for cell in summary.cells:
+        table = groups.setdefault((cell.dataset, cell.model), [("locale", *heads)])
+        table.append(tuple(map(printable, (cell.locale, *_figures(cell)))))
+    return [
+        (
+            printable(f"{model} on {dataset}")
+            + (" (synthetic speech)" if dataset in synthetic else ""),
+            _lean(table, 1 + _AGAIN),
+        )
+        for (dataset, model), table in groups.items()
+    ]
+
+
 def summary_text(summary: Summary) -> str:
-    """Return what a terminal or a log shows at the end of a run: labels, verdict, warnings, table."""
+    """Return what a log shows at the end of a run: labels, verdict, warnings, why sessions failed, tables."""
     lines = [printable(label.text) for label in summary.labels]
     lines.append(printable(summary.verdict))
-    lines += [
-        f"! {printable(warning.text)}" for warning in summary.warnings if warning.level == "serious"
-    ]
-    lines += [
-        f"  {printable(warning.text)}" for warning in summary.warnings if warning.level == "note"
-    ]
-    table = [_HEADS, *(tuple(map(printable, cell)) for cell in _cells(summary))]
-    widths = [max(len(row[place]) for row in table) for place in range(len(_HEADS))]
-    lines.append("")
-    for row in table:
-        padded = (
-            text.rjust(width) if place >= _NUMBERS_FROM else text.ljust(width)
-            for place, (text, width) in enumerate(zip(row, widths, strict=True))
-        )
-        lines.append("  ".join(padded).rstrip())
+    lines += [_caution(warning) for warning in summary.warnings]
+    lines += [f"  {printable(reason)}" for reason in _reasons(summary)]
+    for title, table in _groups(summary):
+        lines += ["", title]
+        widths = [max(len(row[place]) for row in table) for place in range(len(table[0]))]
+        for row in table:
+            padded = (
+                text.rjust(width) if place > 1 else text.ljust(width)
+                for place, (text, width) in enumerate(zip(row, widths, strict=True))
+            )
+            lines.append("  ".join(padded).rstrip())
     return "\n".join(lines)
+
+
+def _caution(warning: Caution) -> str:
+    return f"{'!' if warning.level == 'serious' else ' '} {printable(warning.text)}"
 
 
 def summary_rich(summary: Summary) -> RenderableType:
@@ -135,22 +211,20 @@ def summary_rich(summary: Summary) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for place, head in enumerate(_HEADS):
-        table.add_column(
-            head,
-            justify="right" if place >= _NUMBERS_FROM else "left",
-            no_wrap=place < _NUMBERS_FROM,
-        )
-    for cell in _cells(summary):
-        table.add_row(*(Text(printable(text)) for text in cell))
-    return Group(
+    shown: list[RenderableType] = [
         *(Text(printable(label.text), style="bold reverse yellow") for label in summary.labels),
         Text(printable(summary.verdict), style="bold"),
         *(
-            Text(("! " if warning.level == "serious" else "  ") + printable(warning.text),
-                 style="yellow" if warning.level == "serious" else "dim")
+            Text(_caution(warning), style="yellow" if warning.level == "serious" else "dim")
             for warning in summary.warnings
         ),
-        table,
-    )  # fmt: skip
+        *(Text(f"  {printable(reason)}") for reason in _reasons(summary)),
+    ]
+    for title, (heads, *cells) in _groups(summary):
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        for place, head in enumerate(heads):
+            table.add_column(head, justify="right" if place > 1 else "left", no_wrap=True)
+        for cell in cells:
+            table.add_row(*map(Text, cell))
+        shown += [Text(), Text(title, style="bold"), table]
+    return Group(*shown)

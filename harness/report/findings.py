@@ -73,9 +73,14 @@ def warnings(
     spots: Sequence[DeafSpot],
     *,
     foreign: int,
+    lost: Sequence[str],
 ) -> list[Caution]:
-    """Return what the reader must know, the serious first. `foreign` counts records that the plan does not know."""
+    """Return what the reader must know, the serious first.
+
+    `foreign` counts records that the plan does not know, `lost` is what the run's folder lacks.
+    """
     found = [
+        *map(_serious, lost),
         *_failures(rows, cells),
         *_lateness(plan, rows),
         *_ears(spots),
@@ -106,6 +111,8 @@ _AS_IT_IS = {
     "partial": "broke off",
     "ok_empty": "ended well without text",
 }
+ENDED = {**_RERUN, **_AS_IT_IS}
+"""Every way not to end well, in words."""
 
 
 def _failures(rows: Sequence[Row], cells: Sequence[Cell]) -> Iterable[Caution]:
@@ -225,7 +232,7 @@ def verdict(
     for dataset, standing in best.items():
         if standing.macro_cerns is None:
             continue
-        where = f" over {standing.ranked_locales} of {standing.locales} locales"
+        where = f" over {standing.ranked_locales} of {_plural(standing.locales, 'locale')}"
         who = (
             f" ({standing.model}, the lowest of {len(plan.models)})" if len(plan.models) > 1 else ""
         )

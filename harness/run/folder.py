@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -45,18 +46,90 @@ def read_plan(folder: Path) -> Plan:
     """Return the plan of the run in `folder`; InputError that says what is missing or wrong."""
     path = folder / PLAN
     try:
-        plan = msgspec.json.decode(path.read_bytes(), type=Plan)
+        data = path.read_bytes()
     except FileNotFoundError:
         raise InputError(
             f"{folder}: not a run folder",
             why=f"it has no {PLAN}",
             hint="harness run … --out DIR makes one",
         ) from None
-    except (OSError, msgspec.DecodeError) as error:
-        raise InputError(f"{path}: not a readable plan", why=str(error)) from error
-    if plan.schema != PLAN_SCHEMA:
-        raise InputError(f"{path}: plan of schema {plan.schema}, this version reads {PLAN_SCHEMA}")
-    return plan
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read", why=str(error)) from error
+    schema = _schema(data)
+    if schema is not None and schema != PLAN_SCHEMA:
+        raise _other_schema(str(path), "plan", schema, PLAN_SCHEMA)
+    try:
+        return msgspec.json.decode(data, type=Plan)
+    except msgspec.DecodeError as error:
+        raise InputError(
+            f"{path}: not a readable plan",
+            why=str(error),
+            hint="name a folder that harness run made, or take its plan.json from a copy",
+        ) from error
+
+
+class _Versioned(msgspec.Struct, frozen=True):
+    """What every file of ours says first."""
+
+    schema: int | None = None
+
+
+def _schema(data: bytes) -> int | None:
+    """Return the schema that a plan or record names, whatever else is in it; None: it names none."""
+    try:
+        return msgspec.json.decode(data, type=_Versioned).schema
+    except msgspec.DecodeError:
+        return None
+
+
+def _other_schema(where: str, kind: str, schema: int, known: int) -> InputError:
+    """Return the error that names the schema of a plan or record which this version does not read."""
+    newer = schema > known
+    return InputError(
+        f"{where}: {kind} of schema {schema}, this version reads {known}",
+        why=f"{'a newer' if newer else 'an older'} version of live-harness wrote it",
+        hint="upgrade live-harness" if newer else "report it with the version that wrote it",
+    )
+
+
+def _unreadable(where: str, line: bytes, error: msgspec.DecodeError) -> InputError:
+    """Return the error of a journal's line that is no record: of another schema, or none at all."""
+    schema = _schema(line)
+    if schema is not None and schema != RECORD_SCHEMA:
+        return _other_schema(where, "record", schema, RECORD_SCHEMA)
+    return InputError(
+        f"{where}: not a readable record",
+        why=str(error),
+        hint="remove that line: its session is then run again",
+    )
+
+
+def losses(folder: Path, records: Iterable[UtteranceRecord]) -> list[str]:
+    """Return in words what the run in `folder` has lost: its journal, the journal's end, traces."""
+    found = []
+    try:
+        with (folder / JOURNAL).open("rb") as file:
+            if file.seek(0, os.SEEK_END):
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    found.append(
+                        f"{JOURNAL} ends in the midst of a line: that session counts as never attempted."
+                    )
+    except FileNotFoundError:
+        found.append(f"{JOURNAL} is missing: nothing is known of any session.")
+    except OSError as error:
+        raise InputError(f"{folder / JOURNAL}: cannot be read", why=str(error)) from error
+    traces = [record.trace for record in records if record.final and record.trace]
+    there: set[str] = set()
+    with contextlib.suppress(OSError):
+        there.update(f"{TRACES}/{path.name}" for path in (folder / TRACES).iterdir())
+    gone = sum(trace not in there for trace in traces)
+    if gone:
+        found.append(
+            f"{gone:,} of {len(traces):,} traces are missing: those sessions have no timeline, and are in no error rate "
+            "by time after speech."
+        )
+    return found
 
 
 def iter_journal(folder: Path) -> Iterator[UtteranceRecord]:
@@ -74,15 +147,9 @@ def iter_journal(folder: Path) -> Iterator[UtteranceRecord]:
                 try:
                     record = decode(line)
                 except msgspec.DecodeError as error:
-                    raise InputError(
-                        f"{path}:{number}: not a readable record",
-                        why=str(error),
-                        hint="remove that line: its session is then run again",
-                    ) from error
+                    raise _unreadable(f"{path}:{number}", line, error) from error
                 if record.schema != RECORD_SCHEMA:
-                    raise InputError(
-                        f"{path}:{number}: record of schema {record.schema}, this version reads {RECORD_SCHEMA}"
-                    )
+                    raise _other_schema(f"{path}:{number}", "record", record.schema, RECORD_SCHEMA)
                 yield record
     except FileNotFoundError:
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -19,12 +20,17 @@ def asked(*arguments):
 
 
 def test_it_prints_the_table_and_writes_the_files(run, capsys):
-    """Stdout has the labels, the verdict and a line a cell; stderr names the files; the exit code is 0."""
+    """Stdout has the labels, the verdict, a table for each dataset and a line a cell; stderr names the files; exit 0."""
     folder = run()
     assert 0 == asked(folder)
     out, err = capsys.readouterr()
     assert out.startswith("EMULATED (whisper-base)\n")
-    assert 8 == sum("gemini-live-2.5-flash-preview" in line for line in out.splitlines())
+    for title in (
+        "gemini-live-2.5-flash-preview on sample",
+        "gemini-live-2.5-flash-preview on voices (synthetic speech)",
+    ):
+        assert title in out.splitlines()
+    assert 8 == sum(re.search(r" \$0\.\d{4}$", line) is not None for line in out.splitlines())
     assert "report.html" in err
     assert (folder / "report.html").is_file()
 
@@ -54,6 +60,68 @@ def test_a_folder_that_is_no_run_is_named(tmp_path, capsys):
     """A folder without a plan is exit 3, and the message says what it lacks."""
     assert 3 == asked(tmp_path)
     assert "plan.json" in capsys.readouterr().err
+
+
+BROKEN = {
+    "a plan of an older schema": ("plan.json", b'{"schema": 0}', ["schema 0", "older version"]),
+    "a plan of a newer schema": ("plan.json", b'{"schema": 9, "x": 1}', ["schema 9", "upgrade"]),
+    "another program's plan": ("plan.json", b'{"hello": 1}', ["not a readable plan", "hash"]),
+    "a torn plan": (
+        "plan.json",
+        b'{"schema": 1, "hash": "1f',
+        ["not a readable plan", "truncated"],
+    ),
+    "noise for a plan": ("plan.json", bytes(range(256)), ["not a readable plan"]),
+    "a record of a newer schema": (
+        "journal.jsonl",
+        b'{"schema": 2, "x": 1}\n',
+        ["journal.jsonl:1", "schema 2", "newer version", "upgrade"],
+    ),
+    "a line that is no record": (
+        "journal.jsonl",
+        b'{"hello": 1}\n',
+        ["journal.jsonl:1", "not a readable record", "remove that line"],
+    ),
+}
+"""What a file of the folder holds instead, and what the message says."""
+
+
+@pytest.mark.parametrize("file, data, told", BROKEN.values(), ids=BROKEN)
+def test_a_folder_that_cannot_be_read_is_refused_by_name(run, capsys, file, data, told):
+    """What is of another schema or no run's at all is exit 3; the message names file, line, schema, and what to do."""
+    folder = run()
+    (folder / file).write_bytes(data)
+    assert 3 == asked(folder)
+    message = capsys.readouterr().err
+    for words in (file, *told):
+        assert words in message
+
+
+def _torn(folder):
+    journal = folder / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes()[:-40])
+
+
+def _without_traces(folder):
+    for trace in (folder / "traces").iterdir():
+        trace.unlink()
+
+
+LOST = {
+    "a torn journal": (_torn, "journal.jsonl ends in the midst of a line"),
+    "no journal": (lambda folder: (folder / "journal.jsonl").unlink(), "journal.jsonl is missing"),
+    "no traces": (_without_traces, "traces are missing"),
+}
+
+
+@pytest.mark.parametrize("lose, told", LOST.values(), ids=LOST)
+def test_what_is_missing_is_said_first(run, capsys, lose, told):
+    """A folder that lost something is reported as far as it goes: exit 0, and its first warning says what is missing."""
+    folder = run()
+    lose(folder)
+    assert 0 == asked(folder)
+    assert told in next(line for line in capsys.readouterr().out.splitlines() if line[0] == "!")
+    assert told in (folder / "report.html").read_text()
 
 
 @pytest.mark.wall

@@ -40,9 +40,30 @@ def test_the_terminal_is_not_steered(summary):
     """The plain text has no escape or carriage return from anybody's names, and its table is aligned."""
     text = summary_text(summary)
     assert not set(text) & set("\x1b\x07\r\u202e")
-    table = text.split("\n\n")[1].splitlines()
-    assert 1 + len(summary.cells) == len(table)
-    assert 1 == len({line.index("WER") for line in table[1:] if "WER" in line})
+    title, heads, *cells = text.split("\n\n")[1].splitlines()
+    assert title.endswith(printable(EVIL))
+    assert 1 == len({line.index("WER") for line in cells if "WER" in line})
+    assert len(heads) == max(map(len, (heads, *cells)))
+
+
+def test_a_run_fits_eighty_columns(tmp_path, said):
+    """Without colour, the tables of an ordinary run are at most 80 columns wide, and name model and dataset once."""
+    rows = [said.Said(id=f"u{n}", locale="de-DE", speaker=f"s{n}", reference="eins zwei drei", hypothesis="eins zwo drei vier") for n in range(12)]  # fmt: skip
+    text = summary_text(build_reports(said.make_run(tmp_path / "run", rows)).summary)
+    assert 1 == text.count(said.MODEL)
+    assert 80 >= max(map(len, text.split("\n\n")[1].splitlines()))
+
+
+def test_failed_sessions_say_why(tmp_path, said):
+    """Every way to fail is told with its commonest reasons and their number, and how many more there are."""
+    broken = {"hypothesis": None, "outcome": "failed_client", "failure": "input"}
+    reasons = ["a.wav: there is no such file"] * 3 + [f"{n}.wav: its header is damaged" for n in range(4)]  # fmt: skip
+    rows = [said.Said(id=f"u{n}", reason=why, **broken) for n, why in enumerate(reasons)]
+    summary = build_reports(said.make_run(tmp_path / "run", [*rows, said.Said(id="ok")])).summary
+    for text in (summary_text(summary), summary_markdown(summary)):
+        assert "3 failed on our side: a.wav: there is no such file" in text
+        assert 2 == text.count(": its header is damaged")
+        assert "2 more failed on our side: utterances.csv says why" in text
 
 
 def test_rich_shows_brackets_as_they_are(summary):

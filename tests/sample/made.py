@@ -134,5 +134,5 @@ async def _stream(plan, folder: Path, ear) -> None:
             client=f"live-harness/{__version__}",
             offload=_at_once,
         )
-        pool = Pool(work, concurrency=SESSIONS, seed=0, budget_usd=None, spent_usd=0.0, earlier={})
+        pool = Pool(work, concurrency=SESSIONS, seed=0)
         await pool.run(unfinished(plan, read_journal(folder)))
