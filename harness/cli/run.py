@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.overrides import overrides
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,20 +26,6 @@ DEFAULT_MODELS = {
 }
 
 REPORTS = Path("reports")
-
-
-def _overrides(
-    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
-) -> list[tuple[str, str]]:
-    pairs: list[tuple[str, str]] = []
-    for text in values:
-        path, equals, value = text.partition("=")
-        if not equals or not path:
-            raise click.BadParameter(
-                f"{text!r}: write PATH=VALUE, e.g. generationConfig.temperature=0.2"
-            )
-        pairs.append((path, value))
-    return pairs
 
 
 @click.command(short_help="Stream datasets through Live sessions, score and report.")
@@ -120,7 +107,7 @@ def _overrides(
 @click.option(
     "--set",
     multiple=True,
-    callback=_overrides,
+    callback=overrides,
     metavar="PATH=VALUE",
     help="Any field below setup, e.g. generationConfig.temperature=0.2.",
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -23,16 +24,20 @@ from websockets.server import ServerProtocol
 
 from harness.emulator.context import Handles
 from harness.emulator.conversation import Conversation, Manners
+from harness.emulator.post import MalformedRequestError, PostReader
+from harness.emulator.tokens import Tokens, failure
 from harness.errors import InputError
 from harness.version import __version__
 from harness.wire.fragments import Fragments
 from harness.wire.live import endpoint, refusals
-from harness.wire.live.server import LiveServer, authenticate
+from harness.wire.live.refusals import Refused
+from harness.wire.live.server import LiveServer, authenticate, token_of
 
 if TYPE_CHECKING:
     import ssl
 
     from harness.emulator.ears import Ear
+    from harness.emulator.tokens import Grant
     from harness.units import Seconds
     from harness.wire.live.catalogue import Era
     from harness.wire.live.refusals import Refusal
@@ -71,6 +76,7 @@ class Service:
     manners: Manners = field(default_factory=Manners)
     era: Era = "later"
     handles: Handles = field(default_factory=Handles)
+    tokens: Tokens = field(default_factory=lambda: Tokens(now=time.time))
     refuse_first: int = 0
     """So many upgrades are refused for quota before any is taken: for tests of clients."""
 
@@ -155,6 +161,8 @@ class _Connection(asyncio.Protocol):
         self._conversation: Conversation | None = None
         self._fragments = Fragments()
         self._timer: asyncio.TimerHandle | None = None
+        self._fresh = True
+        self._post: PostReader | None = None
         self.lost: asyncio.Future[None] = self._loop.create_future()
         """Done when the socket is closed."""
 
@@ -170,6 +178,13 @@ class _Connection(asyncio.Protocol):
         self._timer = self._loop.call_later(UPGRADE_S, transport.abort)
 
     def data_received(self, data: bytes) -> None:
+        if self._post is None and self._fresh and data.startswith(b"P"):
+            # An upgrade is a GET, so this is somebody who wants a token.
+            self._post = PostReader()
+        self._fresh = False
+        if self._post is not None:
+            self._take_post(self._post, data)
+            return
         self._ws.receive_data(data)
         for event in self._ws.events_received():
             match event:
@@ -209,10 +224,16 @@ class _Connection(asyncio.Protocol):
             else:
                 self._respond(HTTPStatus.NOT_FOUND, refusals.NOT_FOUND.text())
             return
-        refusal = authenticate(route, query, request.headers.raw_items())
+        headers = list(request.headers.raw_items())
+        refusal, grant = authenticate(route, query, headers), None
         if refusal is not None and refusal.at_upgrade:
             self._respond(HTTPStatus(refusal.code), refusal.text())
             return
+        if refusal is None and route.constrained:
+            try:
+                grant = service.tokens.grant(token_of(query, headers))
+            except Refused as refused:
+                refusal = refused.refusal
         response = self._ws.accept(request)
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
             self._send_response(response)
@@ -220,9 +241,9 @@ class _Connection(asyncio.Protocol):
             self._respond(HTTPStatus.TOO_MANY_REQUESTS, refusals.TOO_MANY_REQUESTS.text())
         else:
             self._send_response(response)
-            self._begin(route, refusal)
+            self._begin(route, refusal, grant)
 
-    def _begin(self, route: endpoint.Route, refusal: Refusal | None) -> None:
+    def _begin(self, route: endpoint.Route, refusal: Refusal | None, grant: Grant | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
         if refusal is not None:
@@ -231,8 +252,18 @@ class _Connection(asyncio.Protocol):
         service = self._service
         service.open_sessions += 1
         service.served += 1
+        if grant is not None:
+            gone, left_s = refusals.TOKEN_EXPIRED, grant.expires_s - grant.now()
+            self._timer = self._loop.call_later(
+                max(0.0, left_s), lambda: self.close(gone.code, gone.text())
+            )
+        lock = grant.setup if grant else None
         self._conversation = Conversation(
-            LiveServer(route, service.era), service.ear, self, service.manners, service.handles
+            LiveServer(route, service.era, lock),
+            service.ear,
+            self,
+            service.manners,
+            service.handles,
         )
 
     def _respond(
@@ -251,6 +282,23 @@ class _Connection(asyncio.Protocol):
     def _send_response(self, response: Response) -> None:
         response.headers[endpoint.EMULATOR_HEADER] = self._service.title
         self._ws.send_response(response)
+
+    # ── tokens ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _take_post(self, reader: PostReader, data: bytes) -> None:
+        """Answer a request once it is whole: a new token, or why there is none."""
+        try:
+            post = reader.add(data)
+        except MalformedRequestError as error:
+            self._tell_json(*failure(HTTPStatus.BAD_REQUEST, str(error)))
+        else:
+            if post is not None:
+                self._tell_json(*self._service.tokens.answer(post))
+        self._flush()
+
+    def _tell_json(self, status: HTTPStatus, document: dict[str, object]) -> None:
+        if self._ws.state is State.CONNECTING:
+            self._respond(status, json.dumps(document), "application/json")
 
     # ── frames ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -49,7 +49,7 @@ def endpoints(
         found = _gemini(url, environment, version)
     else:
         found = _vertex(url, environment, version or live.VERTEX_VERSIONS[0])
-    _refuse_plain_text(found())
+    require_private(found())
     return found
 
 
@@ -175,7 +175,8 @@ def _application_default() -> tuple[Callable[[], Secret], str | None]:
     return fresh, getattr(credentials, "quota_project_id", None)
 
 
-def _refuse_plain_text(endpoint: Endpoint) -> None:
+def require_private(endpoint: Endpoint) -> None:
+    """Raise UsageError when credentials would cross a network in plain text on their way to `endpoint`."""
     if not endpoint.secure and endpoint.host not in _LOOPBACK:
         raise UsageError(
             f"{endpoint.printable} is not encrypted",

@@ -81,7 +81,7 @@ def decode_server(frame: Frame) -> ServerMessage:
         _check_depth(frame)
         return _fast_server.decode(frame)
     except (ValueError, RecursionError):
-        return _decode_slowly(frame, ServerMessage)
+        return decode_as(frame, ServerMessage)
 
 
 def decode_client(frame: Frame) -> ClientMessage:
@@ -90,7 +90,7 @@ def decode_client(frame: Frame) -> ClientMessage:
         _check_depth(frame)
         return _fast_client.decode(frame)
     except (ValueError, RecursionError):
-        return _decode_slowly(frame, ClientMessage)
+        return decode_as(frame, ClientMessage)
 
 
 def _check_depth(frame: Frame) -> None:
@@ -139,7 +139,8 @@ def message_from(value: Any, kind: type[_M]) -> _M:
     return kind(**known, unknown=unknown)
 
 
-def _decode_slowly(frame: Frame, kind: type[_M]) -> _M:
+def decode_as(frame: Frame, kind: type[_M]) -> _M:
+    """Return the message of class `kind` in `frame`, read field by field; MalformedFrameError when there is none."""
     try:
         _check_depth(frame)
         return message_from(msgspec.json.decode(frame), kind)

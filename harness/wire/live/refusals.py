@@ -171,6 +171,20 @@ KEY_LEAKED = Refusal(
     kind="auth",
     source="Google's common text for HTTP; as a close reason uncertain",
 )
+TOKEN_EXPIRED = Refusal(
+    name="token-expired",
+    code=1008,
+    reason="Auth token expired.",
+    kind="auth",
+    source="uncertain: an ephemeral token after its expireTime",
+)
+TOKEN_SPENT = Refusal(
+    name="token-spent",
+    code=1008,
+    reason="Auth token can no longer be used to start a session.",
+    kind="auth",
+    source="uncertain: no uses left, or after newSessionExpireTime (Gemini API ephemeral tokens guide)",
+)
 EXPLICIT_ACTIVITY = Refusal(
     name="explicit-activity",
     code=1007,

@@ -8,7 +8,7 @@ Knows messages, their order and the rules. Knows no socket and no clock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import parse_qs
@@ -139,6 +139,15 @@ REFUSED_CREDENTIAL = "invalid"
 _TOKEN_PREFIX = "auth_tokens/"  # noqa: S105 - how every token begins
 
 
+def token_of(query: str, headers: Iterable[tuple[str, str]]) -> str:
+    """Return the ephemeral token of a request for the constrained method; empty when it has none."""
+    given = {name.lower(): value for name, value in headers}
+    asked = parse_qs(query).get("access_token", [""])[-1]
+    scheme, _, credential = given.get("authorization", "").partition(" ")
+    token = credential.strip() if scheme.lower() == "token" else ""
+    return asked or token or given.get("x-goog-api-key", "")
+
+
 def authenticate(route: Route, query: str, headers: Iterable[tuple[str, str]]) -> Refusal | None:
     """Return how the service would refuse these credentials, or None when it takes them.
 
@@ -156,8 +165,7 @@ def authenticate(route: Route, query: str, headers: Iterable[tuple[str, str]]) -
         taken = (bearer or key) not in ("", REFUSED_CREDENTIAL)
         return None if taken else refusals.UNAUTHENTICATED
     if route.constrained:
-        token = asked.get("access_token") or (credential if scheme == "token" else "") or key
-        if not token:
+        if not (token := token_of(query, given.items()) or key):
             return refusals.UNREGISTERED
         return None if _is_token(token) else refusals.BAD_KEY
     if not (key or bearer):
@@ -192,8 +200,15 @@ class LiveServer:
     `receive` raises Refused when the service would close: close with its `code` and `reason`, and receive no more.
     """
 
-    def __init__(self, route: Route, era: Era = "later") -> None:
+    def __init__(
+        self,
+        route: Route,
+        era: Era = "later",
+        lock: Callable[[Setup], Setup] | None = None,
+    ) -> None:
+        """Begin at the upgrade; `lock` returns the setup that an ephemeral token makes of the connection's own."""
         self.route = route
+        self._lock = lock
         self.era: Era = era
         self.setup: Setup | None = None
         """The session's setup; None: it has not come."""
@@ -241,6 +256,8 @@ class LiveServer:
     def _events(self, message: ClientMessage) -> Iterator[ClientEvent]:
         match message:
             case ClientMessage(setup=Setup() as setup):
+                if self._lock is not None:
+                    setup = self._lock(setup)
                 model, modality = rules.check_setup(setup, self.route, self.era)
                 self.setup, self.model = setup, model
                 yield SetupReceived(setup=setup, model=model, modality=modality)
