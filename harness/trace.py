@@ -1,7 +1,7 @@
 """Everything that was said in one session, with times: written down before anyone judges it.
 
-Times are seconds on the event loop's monotonic clock, counted from the due time of the clip's first sample (what came
-before is negative); when no audio was ever due, from the start of the connection. A trace on disk is gzip-compressed
+Times are seconds on the event loop's monotonic clock, counted from the due time of the clip's first sample, or from when
+a written question had left (what came before is negative); when nothing was ever asked, from the start of the connection. A trace on disk is gzip-compressed
 JSON lines: the header, then an event a line. `Hypothesis` is made from a trace alone.
 
 Knows messages and times. Does not know references, scores, or what a good transcript is.

@@ -12,6 +12,9 @@ Usd: TypeAlias = float
 SAMPLE_RATE: Samples = 16_000
 """Samples a second of everything we stream: the Live API's native input rate (PCM s16le mono)."""
 
+SPEECH_RATE: Samples = 24_000
+"""Samples a second of the speech that the Live API gives out (PCM s16le mono)."""
+
 SAMPLE_BYTES = 2
 """Bytes of one sample of 16-bit PCM."""
 

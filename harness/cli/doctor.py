@@ -46,10 +46,10 @@ def command(*, service: Any, url: str | None, model: str | None, as_json: bool) 
     import dataclasses
     import json
 
-    from harness.cli.run import DEFAULT_MODELS
+    from harness.cli.tasks import usual_model
 
     findings: list[Finding] = []
-    for finding in _findings(service, url, model or DEFAULT_MODELS[service]):
+    for finding in _findings(service, url, model or usual_model("transcribe", service)):
         findings.append(finding)
         if not as_json:
             mark = {"ok": "ok  ", "warning": "warn", "failed": "FAIL"}[finding.verdict]
@@ -194,6 +194,7 @@ async def _one_session(given: Callable[[], Endpoint], model: str) -> Finding:
 
     english = [u for u in open_dataset("sample").utterances if u.locale == "en-US"]
     utterance = min(english, key=lambda u: u.duration_s or float("inf"))
+    assert utterance.audio is not None  # noqa: S101 - of the bundled recordings
     endpoint = given()
     setup = transcription_setup(model, turns="manual", transcript="input")
     header = TraceHeader(
@@ -219,7 +220,6 @@ async def _one_session(given: Callable[[], Endpoint], model: str) -> Finding:
         setup=msgspec.structs.replace(setup, model=endpoint.model_name(model)),
         frames=Frames(clip, chunk_ms=100),
         pace=1.0,
-        channel="input",
     )
     result = await Session(assignment, connect, Pacer(asyncio.get_running_loop())).run()
     told = record(result.recorder.trace()[0], "input", path=None, final=True)

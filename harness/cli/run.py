@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.overrides import overrides
-from harness.errors import UsageError
+from harness.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from harness.audio.clip import AudioClip
@@ -19,17 +19,18 @@ if TYPE_CHECKING:
     from harness.run.record import Plan, PlannedUtterance
     from harness.wire.live.messages import Setup
 
-DEFAULT_MODELS = {
-    "emulator": "gemini-live-2.5-flash-preview",
-    "gemini": "gemini-3.5-transcribe-live",
-    "vertex": "gemini-3.5-transcribe-live",
-}
-
 REPORTS = Path("reports")
 
 
 @click.command(short_help="Stream datasets through Live sessions, score and report.")
 @click.argument("datasets", nargs=-1, metavar="[DATASET]...")
+@click.option(
+    "--task",
+    type=click.Choice(["transcribe", "speak"]),
+    default="transcribe",
+    show_default=True,
+    help="transcribe: audio to text; speak: text to speech.",
+)
 @click.option(
     "--service",
     type=click.Choice(["emulator", "gemini", "vertex"]),
@@ -93,9 +94,8 @@ REPORTS = Path("reports")
 @click.option(
     "--transcript",
     type=click.Choice(["input", "reply", "output"]),
-    default="input",
-    show_default=True,
-    help="The text that is scored: of what was heard, the reply, or of the speech output.",
+    help="The text that is scored: of what was heard, the reply, or of the speech output. "
+    "Default: input; with --task speak output.",
 )
 @click.option(
     "--repeat",
@@ -138,6 +138,7 @@ REPORTS = Path("reports")
 def command(
     *,
     datasets: tuple[str, ...],
+    task: Any,
     service: Any,
     url: str | None,
     api_version: str | None,
@@ -158,7 +159,7 @@ def command(
     out: Path | None,
     as_json: bool,
 ) -> int:
-    """Stream DATASETs through Live sessions, score the transcripts, and write a report.
+    """Stream DATASETs through Live sessions, score what comes back, and write a report.
 
     A DATASET is a recipe's name (harness datasets list), or the path of a manifest or a folder. Without one, the
     bundled recordings are used.
@@ -166,20 +167,23 @@ def command(
     \b
     harness run                                     the bundled recordings, through the emulator
     harness run my.jsonl --language de-DE --limit 50
+    harness run --task speak speak                  texts, read aloud and heard again
     harness run --service gemini --model gemini-3.5-transcribe-live --dry-run
 
     An interrupted run is continued by the same command.
     """  # noqa: D301 - Click's mark for a paragraph that it must not wrap
     from harness.cli.forecast import print_forecast
     from harness.cli.gating import open_gate, require_baseline
+    from harness.cli.tasks import refuse_unspoken, scored_channel, task_setup, usual_model
     from harness.corpus.shelf import open_dataset
     from harness.run.plan import chosen, make_plan
     from harness.session.config import endpoints, route
     from harness.text.locales import select
     from harness.wire.live.rules import require_taken
-    from harness.wire.live.setups import transcription_setup, with_overrides
+    from harness.wire.live.setups import with_overrides
 
     rules = open_gate(gate) if gate else None
+    transcript = scored_channel(task, transcript)
     locales = select(language) if language else None
     only = locales[0] if locales is not None and len(locales) == 1 else None
     if url is not None:
@@ -190,10 +194,11 @@ def command(
     _refuse_namesakes(opened)
     notes = _notes(opened, locales)
     utterances = chosen(opened, locales, limit, seed)
-    names = list(dict.fromkeys(model)) or [DEFAULT_MODELS[service]]
+    refuse_unspoken(task, utterances)
+    names = list(dict.fromkeys(model)) or [usual_model(task, service)]
     _warn_unknown(names)
     setups = {
-        name: with_overrides(transcription_setup(name, turns=turns, transcript=transcript), set)
+        name: with_overrides(task_setup(task, name, turns=turns, transcript=transcript), set)
         for name in names
     }
     method = route(service, api_version, setups.values(), os.environ)
@@ -216,6 +221,7 @@ def command(
         seed=seed,
         command=_typed(place=False),
         notes=notes,
+        task=task,
     )
     if rules:
         require_baseline(rules, plan)
@@ -289,6 +295,8 @@ def _run(
         converted = conversions(os.environ).clip
 
         def clip(utterance: PlannedUtterance) -> AudioClip:
+            if utterance.audio is None:
+                raise InputError(f"{utterance.id}: it has no audio")
             return converted(
                 Path(utterance.audio),
                 sha256=utterance.sha256,

@@ -31,7 +31,7 @@ def check(text: str, *, locale: str | None = None, deep: bool = False) -> Iterat
 
 
 def audio_faults(entry: Entry, *, deep: bool = False) -> Iterator[Fault]:
-    """Yield what is wrong with the audio of one utterance.
+    """Yield what is wrong with the audio of one utterance; nothing where there is none.
 
     Its header is read; with `deep` its samples are decoded to the end, and what is odd about the signal is a warning.
     """
@@ -39,6 +39,8 @@ def audio_faults(entry: Entry, *, deep: bool = False) -> Iterator[Fault]:
 
     utterance, where, line = entry
     start, length = utterance.offset_s, utterance.duration_s
+    if utterance.audio is None:
+        return
     try:
         if deep:
             for what in load(utterance.audio, offset_s=start, duration_s=length).faults:

@@ -124,7 +124,10 @@ def _usable(recipe: Recipe) -> tuple[list[Utterance], list[Fault]]:
 
 def _audio_root(utterances: list[Utterance], target: Path) -> str | None:
     """Return the folder that all audio is in, relative to `target`; None when that is `target` or lies in it."""
-    common = Path(os.path.commonpath([os.path.realpath(u.audio.parent) for u in utterances]))
+    folders = {os.path.realpath(file.parent) for one in utterances for file in _files(one)}
+    if not folders:
+        return None
+    common = Path(os.path.commonpath(folders))
     if common.is_relative_to(target):
         return None
     if common == Path(common.anchor):
@@ -134,19 +137,33 @@ def _audio_root(utterances: list[Utterance], target: Path) -> str | None:
     return os.path.relpath(common, target).replace(os.sep, "/")
 
 
+def _files(utterance: Utterance) -> list[Path]:
+    """Return the files that an utterance needs: its audio and its pictures."""
+    images = utterance.scenario.images if utterance.scenario else []
+    return [*([utterance.audio] if utterance.audio else []), *map(Path, images)]
+
+
 def _copied(utterances: list[Utterance], root: Path, target: Path) -> Iterator[Utterance]:
-    """Yield the utterances with their audio copied into `target`, each file once, under the path it had in `root`."""
+    """Yield the utterances with their files copied into `target`, each once, under the path it had in `root`."""
     copies: dict[Path, Path] = {}
     for utterance in utterances:
-        audio = utterance.audio
-        if audio not in copies:
-            if audio.is_relative_to(root):
-                copy = target / AUDIO_FOLDER / audio.relative_to(root)
-            else:
-                folder = hashlib.sha256(os.fsencode(audio.parent)).hexdigest()[:8]
-                copy = target / AUDIO_FOLDER / folder / audio.name
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            with audio.open("rb") as old, copy.open("xb") as new:
-                shutil.copyfileobj(old, new)
-            copies[audio] = copy
-        yield msgspec.structs.replace(utterance, audio=copies[audio])
+        for file in _files(utterance):
+            if file not in copies:
+                copies[file] = copy = _place(file, root, target)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                with file.open("rb") as old, copy.open("xb") as new:
+                    shutil.copyfileobj(old, new)
+        scenario = utterance.scenario
+        if scenario is not None:
+            images = [str(copies[Path(image)]) for image in scenario.images]
+            scenario = msgspec.structs.replace(scenario, images=images)
+        audio = copies[utterance.audio] if utterance.audio else None
+        yield msgspec.structs.replace(utterance, audio=audio, scenario=scenario)
+
+
+def _place(file: Path, root: Path, target: Path) -> Path:
+    """Return where a file of the dataset in `root` lies in its copy in `target`."""
+    if file.is_relative_to(root):
+        return target / AUDIO_FOLDER / file.relative_to(root)
+    folder = hashlib.sha256(os.fsencode(file.parent)).hexdigest()[:8]
+    return target / AUDIO_FOLDER / folder / file.name

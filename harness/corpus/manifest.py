@@ -3,7 +3,8 @@ r"""Manifests: what their columns mean, what is wrong with a row, and how one is
 A manifest is JSON lines, or CSV or TSV with a header. The columns it may have (`harness.corpus.row.ALIASES` has their
 other names):
 
-- `audio_filepath` (required): relative to the manifest. It must not lead out of the dataset's folder, by `..`, by a
+- `audio_filepath`: relative to the manifest. A row with a text and without such a column is written, to be spoken or asked,
+  when it brings along what a task wants (below) or no row before it names audio. The path must not lead out of the dataset's folder, by `..`, by a
   symbolic link or as an absolute path. In a manifest that the user names on the command line an absolute path may
   lead anywhere, as NeMo's do; in a folder or a recipe it may not.
 - `text`: what was said. A missing column is a fault, though the audio can still be transcribed; an empty cell or null
@@ -14,6 +15,8 @@ other names):
   `@offset` when the row has one, with `#2`, `#3` when that is taken.
 - `offset`, `duration`: where the utterance lies in its file, s.
 - `speaker`: text.
+- `expect`, `tools`, `context`, `images`: what the item brings along for a task that wants it
+  (`harness.corpus.scenario`). Columns of these names that say something else are tags, with a warning.
 
 Every other column is a tag, kept as it is; empty ones are dropped. So is `dataset`: what an utterance belongs to is
 for its recipe to say, which also says whether the speech is synthetic.
@@ -35,6 +38,7 @@ import msgspec
 
 from harness.corpus.fence import Fence
 from harness.corpus.row import ALIASES, Row
+from harness.corpus.scenario import COLUMNS, Scenario, scenario, written
 from harness.corpus.utterance import Fault, Utterance
 from harness.errors import InputError, UsageError
 from harness.text.locales import Canonical, canonical
@@ -64,7 +68,7 @@ def entries(
     """Yield the utterances of `rows` that can be used, and what is wrong, in order; faults pass through.
 
     `locale` is that of rows which name none. An utterance is left out for a fault of its row other than a missing
-    text. Once at the end, a warning counts the utterances that nobody wrote down.
+    text. Once at the end, warnings count the utterances that nobody wrote down and those that nobody spoke.
     """
     register = _Register(dataset=dataset, fence=fence, locale=locale)
     for row in rows:
@@ -75,7 +79,7 @@ def entries(
         yield from faults
         if utterance is not None:
             yield Entry(utterance, row.where, row.line)
-    yield from register.unwritten()
+    yield from register.warnings()
 
 
 def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
@@ -100,7 +104,9 @@ def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
 def _cells(utterance: Utterance, folder: Path) -> dict[str, Any]:
     cells: dict[str, Any] = {
         "id": utterance.id,
-        "audio_filepath": os.path.relpath(utterance.audio, folder).replace(os.sep, "/"),
+        "audio_filepath": os.path.relpath(utterance.audio, folder).replace(os.sep, "/")
+        if utterance.audio
+        else None,
         "text": utterance.reference,
         "locale": utterance.locale,
         "offset": utterance.offset_s or None,
@@ -108,6 +114,8 @@ def _cells(utterance: Utterance, folder: Path) -> dict[str, Any]:
         "speaker": utterance.speaker,
     }
     kept = {key: value for key, value in cells.items() if value is not None or key == "text"}
+    if utterance.scenario is not None:
+        kept |= written(utterance.scenario, folder)
     return kept | {key: value for key, value in utterance.tags.items() if key not in kept}
 
 
@@ -121,15 +129,15 @@ class _Register:
         self._told_remedy = False
         self._places: dict[str, Row] = {}
         self._spellings: dict[str, Canonical | UsageError] = {}
-        self._unwritten = 0
-        self._first_unwritten: Row | None = None
+        self._unwritten: list[Row] = []
+        self._unspoken: list[Row] = []
+        self._names_audio = False
 
     def read(self, row: Row) -> tuple[Utterance | None, list[Fault]]:
         """Return the utterance of `row`, or None when it cannot be used, and what is wrong with it."""
         cells = dict(row.cells)
         taken = {ours: _take(cells, names) for ours, names in ALIASES.items()}
         notes = _Notes(row)
-        audio = self._audio(taken["audio_filepath"], row, notes)
         locale = self._spoken(taken["locale"], notes)
         offset = _number(taken["offset"], "offset", notes)
         duration = _number(taken["duration"], "duration", notes)
@@ -138,7 +146,14 @@ class _Register:
         speaker = _name(taken["speaker"], "speaker", notes)
         identifier = _name(taken["id"], "id", notes)
         reference = _reference(taken["text"], notes)
-        if notes.unusable or audio is None or locale is None:
+        brought = self._scenario(cells, row, notes)
+        audio = None
+        if reference and self._written(taken["audio_filepath"], brought):
+            self._unspoken.append(row)
+        else:
+            self._names_audio = True
+            audio = self._audio(taken["audio_filepath"], row, notes)
+        if notes.unusable or locale is None:
             return None, notes.faults
         identifier = self._unique(identifier, row, audio, offset, notes)
         if identifier is None:
@@ -149,8 +164,7 @@ class _Register:
                 f"transcript, or map it in a recipe (there are: {_listed(row.cells)})"
             )
         elif reference is None:
-            self._unwritten += 1
-            self._first_unwritten = self._first_unwritten or row
+            self._unwritten.append(row)
         utterance = Utterance(
             id=identifier,
             dataset=self._dataset,
@@ -161,19 +175,44 @@ class _Register:
             locale=locale,
             speaker=speaker,
             tags={key: value for key, value in cells.items() if value is not None},
+            scenario=brought,
         )
         return utterance, notes.faults
 
-    def unwritten(self) -> Iterator[Fault]:
-        """Yield one warning when utterances have no reference."""
-        if row := self._first_unwritten:
-            others = f" (and {self._unwritten - 1} more)" if self._unwritten > 1 else ""
-            yield Fault(
-                where=row.where,
-                line=row.line,
-                what=f"no reference{others}: it can be transcribed but not scored",
-                warning=True,
-            )
+    def _written(self, cell: Any, brought: Scenario | None) -> bool:
+        """Return whether a row without audio means to have none: it brings a scenario along, or no row names audio."""
+        if brought is not None:
+            return cell is _ABSENT or cell in (None, "")
+        return cell is _ABSENT and not self._names_audio
+
+    def warnings(self) -> Iterator[Fault]:
+        """Yield one warning when utterances have no reference, and one when they have no audio."""
+        for rows, lack, use in (
+            (self._unwritten, "no reference", "it can be transcribed but not scored"),
+            (
+                self._unspoken,
+                "no audio column",
+                "it can be spoken or asked but not transcribed; audio is named in audio_filepath",
+            ),
+        ):
+            if rows:
+                others = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
+                yield Fault(
+                    where=rows[0].where,
+                    line=rows[0].line,
+                    what=f"{lack}{others}: {use}",
+                    warning=True,
+                )
+
+    def _scenario(self, cells: dict[str, Any], row: Row, notes: _Notes) -> Scenario | None:
+        """Return what the row brings along, and take it out of `cells`, where it stays as tags when it is flawed."""
+        found = scenario(cells, lambda name: self._fence.audio(name, row.base))
+        if found is not None and found.flaw is not None:
+            notes.warning(f"{found.flaw}; kept as a tag, and the item cannot be asked")
+        elif found is not None:
+            for name in COLUMNS:
+                cells.pop(name, None)
+        return found
 
     def _audio(self, cell: Any, row: Row, notes: _Notes) -> Path | None:
         if cell is _ABSENT:
@@ -229,7 +268,7 @@ class _Register:
         )
 
     def _unique(
-        self, given: str | None, row: Row, audio: Path, offset: float | None, notes: _Notes
+        self, given: str | None, row: Row, audio: Path | None, offset: float | None, notes: _Notes
     ) -> str | None:
         if given is not None:
             first = self._places.setdefault(given, row)
@@ -238,7 +277,7 @@ class _Register:
                 notes.fault(f"id “{given}” is taken by {first.where}{place}")
                 return None
             return given
-        path = str(audio)
+        path = str(audio) if audio else f"{row.where}:{row.line}"
         base = path.removeprefix(self._fence.root.rstrip("/") + "/").removeprefix("/")
         if offset is not None:
             base += f"@{offset:g}"

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from harness.corpus.scenario import Scenario
 from harness.units import Seconds
 
 
@@ -19,8 +20,8 @@ class Utterance(msgspec.Struct, frozen=True, kw_only=True):
     dataset: str
     """Name of the dataset it belongs to."""
 
-    audio: Path
-    """Audio file, absolute."""
+    audio: Path | None
+    """Audio file, absolute; None: it is written, to be spoken or asked."""
 
     offset_s: Seconds = 0.0
     """Where the utterance starts in the file, s."""
@@ -29,7 +30,7 @@ class Utterance(msgspec.Struct, frozen=True, kw_only=True):
     """How long it is, s; None: to the file's end."""
 
     reference: str | None
-    """What was said, as the dataset writes it; None: nobody wrote it down, so it cannot be scored."""
+    """What was said, as the dataset writes it, or what is to be; None: nobody wrote it down, so it cannot be scored."""
 
     locale: str
     """BCP-47 locale, canonical (`harness.text.locales`)."""
@@ -39,6 +40,9 @@ class Utterance(msgspec.Struct, frozen=True, kw_only=True):
 
     tags: dict[str, Any] = {}
     """Every other column of the manifest, as it was: JSON values."""
+
+    scenario: Scenario | None = None
+    """What it brings along beside its words; None: nothing."""
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):

@@ -68,9 +68,11 @@ class SpeechBook:
         self._gone: set[tuple[str, Seconds, Seconds | None]] = set()
 
     def bounds(self, utterance: PlannedUtterance, audio_s: Seconds | None) -> Bounds | None:
-        """Return where speech lies in a clip of `audio_s`; None when not even its length is known."""
+        """Return where speech lies in a clip of `audio_s`; None when not even its length is known, or there is none."""
         if annotated := _annotation(utterance):
             return annotated
+        if utterance.audio is None:
+            return None
         span = AudioSpan(
             sha256=utterance.sha256,
             audio=utterance.audio,

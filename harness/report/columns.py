@@ -187,6 +187,27 @@ UTTERANCE_COLUMNS: tuple[Column, ...] = (
         "Why the row failed, is not whole, or has no rate, in words.",
         missing="nothing is wrong with it",
     ),
+    _column(
+        "first_audio_s",
+        "real",
+        "First speech of the model − end of what was asked: when a text had left, or the due time of the end of speech.",
+        unit="s",
+        missing="no speech came, or the task is to transcribe",
+    ),
+    _column(
+        "speech_s",
+        "real",
+        "Length of the speech received, its pauses included.",
+        unit="s",
+        missing="the task is to transcribe, or nothing was ever sent",
+    ),
+    _column(
+        "speech_chars_per_s",
+        "real",
+        "Speech rate: characters of the normalised transcript without spaces, as in CERns, / `speech_s`.",
+        unit="1/s",
+        missing="the task is not to speak, the row is not scored, or no speech came",
+    ),
 )
 
 _NO_RATE = "no row of the cell is scored, or its references have no tokens"
@@ -284,6 +305,28 @@ SUMMARY_COLUMNS: tuple[Column, ...] = (
     _column("total_tokens", "whole", "Sum of the rows'.", unit="tokens", missing=_PARTLY_USAGE),
     _column("cost_usd", "real", "Sum of the rows'.", unit="USD", missing=_PARTLY_USAGE),
     _column("profile", "text", "Id of the text profile that `rate` was counted under."),
+    _column(
+        "first_audio_p50_s",
+        "real",
+        "Median of `first_audio_s`, late rows left out.",
+        unit="s",
+        missing="no row has one, or all were late",
+    ),
+    _column(
+        "first_audio_p95_s",
+        "real",
+        "95th percentile of the same.",
+        unit="s",
+        missing="no row has one, or all were late",
+    ),
+    _column("speech_s", "real", "Speech received.", unit="s", missing="no row has any"),
+    _column(
+        "speech_chars_per_s",
+        "real",
+        "Speech rate: Σ characters / Σ `speech_s` of the rows that have one.",
+        unit="1/s",
+        missing="no row has one",
+    ),
 )
 
 

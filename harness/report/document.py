@@ -73,6 +73,10 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     total_tokens: int | None
     cost_usd: Usd | None
     profile: str
+    first_audio_p50_s: Seconds | None = None
+    first_audio_p95_s: Seconds | None = None
+    speech_s: Seconds | None = None
+    speech_chars_per_s: float | None = None
 
     hits: int
     substitutions: int

@@ -55,7 +55,7 @@ class Exhibits:
         from harness.audio.load import load
 
         utterance = self._utterances[row.dataset, row.utterance_id]
-        if (row.audio_s or utterance.duration_s or 0.0) > _LONGEST_S:
+        if utterance.audio is None or (row.audio_s or utterance.duration_s or 0.0) > _LONGEST_S:
             return None
         try:
             return load(
@@ -81,7 +81,10 @@ class Exhibits:
         That is so for files that browsers do not play, that are gone, and that lie neither in the run's folder nor
         below the one that holds the folder of runs: a longer way up would tell of the machine.
         """
-        path = Path(self._utterances[row.dataset, row.utterance_id].audio).resolve()
+        audio = self._utterances[row.dataset, row.utterance_id].audio
+        if audio is None:
+            return None
+        path = Path(audio).resolve()
         reach = self._folder.parent.parent
         near = path.is_relative_to(self._folder) or (
             path.is_relative_to(reach) and reach != Path(reach.anchor)

@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 
     from harness.report.bounds import SpeechBook
     from harness.run.folder import Slot
-    from harness.run.record import Plan, PlannedUtterance, Usage, UtteranceRecord
+    from harness.run.record import (
+        Exchange,
+        Plan,
+        PlannedUtterance,
+        Task,
+        Usage,
+        UtteranceRecord,
+    )
 
 ANSWERS = frozenset({"ok", "ok_empty", "partial", "failed_server", "blocked"})
 """Outcomes that are the service's own answer, and are scored as such: no text is all deletions."""
@@ -64,6 +71,9 @@ class Row:
     total_tokens: int | None
     cost_usd: Usd | None
     reason: str | None
+    first_audio_s: Seconds | None = None
+    speech_s: Seconds | None = None
+    speech_chars_per_s: float | None = None
 
     speaker: str | None
     """Speaker in the dataset; None: unknown."""
@@ -118,6 +128,7 @@ def rows(
             utterances[dataset, utterance_id],
             attempts.get(wanted, []),
             speech,
+            task=plan.task,
             profile=profile,
             metric=metric,
         )
@@ -129,13 +140,14 @@ def _row(
     attempts: list[UtteranceRecord],
     speech: SpeechBook,
     *,
+    task: Task,
     profile: str,
     metric: str,
 ) -> Row:
     _, _, model, repeat = wanted
     record = next((record for record in reversed(attempts) if record.final), None)
     audio_s = _audio_s(record)
-    bounds = speech.bounds(utterance, audio_s)
+    bounds = None if task == "speak" else speech.bounds(utterance, audio_s)
     onset = bounds.start_s if bounds else None
     end = bounds.end_s if bounds else None
     usages = [attempt.usage for attempt in attempts if attempt.usage.records]
@@ -149,6 +161,7 @@ def _row(
     elif judged.rate is None and answered:
         reason = reason or "the reference has no tokens"
     counts = scored.counts if scored else None
+    exchange = record.exchange if record else None
     return Row(
         utterance_id=utterance.id,
         dataset=utterance.dataset,
@@ -180,6 +193,9 @@ def _row(
         total_tokens=_sum(usage.total_tokens for usage in usages),
         cost_usd=_cost(model, usages),
         reason=reason,
+        first_audio_s=_rounded(exchange.first_audio_t) if exchange else None,
+        speech_s=_rounded(exchange.speech_s) if exchange else None,
+        speech_chars_per_s=_speech_rate(scored, exchange) if task == "speak" else None,
         speaker=utterance.speaker,
         tags={
             name: value
@@ -235,6 +251,15 @@ def _audio_s(record: UtteranceRecord | None) -> Seconds | None:
     if record and record.audio_samples is not None:
         return record.audio_samples / SAMPLE_RATE
     return None
+
+
+def _speech_rate(scored: Score | None, exchange: Exchange | None) -> float | None:
+    """Return characters a second of the model's speech."""
+    if scored is None or exchange is None or not exchange.speech_s:
+        return None
+    counts = scored.companions["CERns"]
+    characters = counts.hits + counts.substitutions + counts.insertions
+    return _rounded(characters / exchange.speech_s)
 
 
 def _unfinished(attempts: list[UtteranceRecord]) -> str:

@@ -63,6 +63,7 @@ def _cell(
     )
     first = timed(row.first_text_s for row in _punctual(rows))
     final = timed(row.final_text_s for row in _punctual(rows))
+    audible = timed(row.first_audio_s for row in _punctual(rows))
     metric = scored[0].metric if scored else None  # one locale, one metric
     speakers = {row.speaker for row in scored}
     return Cell(
@@ -92,6 +93,10 @@ def _cell(
         total_tokens=_billed(rows, lambda row: row.total_tokens),
         cost_usd=cost(rows),
         profile=profile,
+        first_audio_p50_s=percentile(audible, 50),
+        first_audio_p95_s=percentile(audible, 95),
+        speech_s=_total(row.speech_s for row in rows),
+        speech_chars_per_s=_speech_rate(rows),
         hits=counts.hits,
         substitutions=counts.substitutions,
         deletions=counts.deletions,
@@ -312,8 +317,21 @@ def _punctual(rows: Iterable[Row]) -> Iterable[Row]:
 
 def audio(rows: Iterable[Row]) -> Seconds | None:
     """Return the audio that was sent; None when no clip was read."""
-    lengths = [row.audio_s for row in rows if row.audio_s is not None]
-    return round(sum(lengths), 6) if lengths else None
+    return _total(row.audio_s for row in rows)
+
+
+def _total(lengths: Iterable[Seconds | None]) -> Seconds | None:
+    """Return the sum of what is there; None when nothing is."""
+    known = [length for length in lengths if length is not None]
+    return round(sum(known), 6) if known else None
+
+
+def _speech_rate(rows: Iterable[Row]) -> float | None:
+    """Return the characters a second of all speech that has a rate: long texts count for more."""
+    rated = [(row.speech_chars_per_s, row.speech_s) for row in rows]
+    known = [(rate, length) for rate, length in rated if rate is not None and length]
+    seconds = sum(length for _, length in known)
+    return round(sum(rate * length for rate, length in known) / seconds, 6) if seconds else None
 
 
 def _billed(rows: Sequence[Row], tokens: Callable[[Row], int | None]) -> int | None:

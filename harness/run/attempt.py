@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from harness.audio.chunk import due
+from harness.run.exchange import exchange
 from harness.run.record import Usage, UtteranceRecord
 from harness.trace import hypothesis
 from harness.wire.live.codec import decode_server
@@ -15,6 +16,7 @@ from harness.wire.live.messages import UsageMetadata
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from harness.run.record import Task
     from harness.trace import Channel, SessionTrace
     from harness.units import Milliseconds, Seconds
 
@@ -24,7 +26,12 @@ one during which our process stood still (`harness.run.vigil`)."""
 
 
 def record(
-    trace: SessionTrace, channel: Channel, *, path: str | None, final: bool
+    trace: SessionTrace,
+    channel: Channel,
+    *,
+    path: str | None,
+    final: bool,
+    task: Task = "transcribe",
 ) -> UtteranceRecord:
     """Return the record of the attempt that `trace` holds; `path` is where the trace lies in the run folder."""
     header = trace.header
@@ -63,6 +70,7 @@ def record(
         late=(percentile(lags, 99) or 0.0) > LATE_MS
         or (bool(header.pace) and _note(trace, "stood_still") is not None),
         usage=usage(trace),
+        exchange=None if task == "transcribe" else exchange(trace),
         wall_s=_span(began, trace.events[-1].t) if trace.events else None,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from harness.units import SAMPLE_RATE
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
 
 TEXT_TOKENS_PER_S: Final = 4.0
 """Transcript tokens a second of speech: 150 words a minute at 1.6 tokens a word, over the languages' spread."""
+
+CHARACTERS_A_TOKEN: Final = 4.0
+"""Of text sent, about, in alphabetic scripts (Gemini API, "Understand and count tokens")."""
+
+CHARACTERS_A_SECOND: Final = 15.0
+"""Of speech: what a narrator reads in European languages, about."""
 
 
 def bill_usd(model: str, usage: Usage) -> Usd | None:
@@ -26,15 +33,57 @@ def bill_usd(model: str, usage: Usage) -> Usd | None:
     return cost_usd(model, *details)
 
 
-def estimate_usd(model: str, audio_s: Seconds) -> Usd | None:
-    """Return what a session of `audio_s` of speech will cost; None: the model has no price."""
-    audio, text = round(audio_s * DEFAULT_AUDIO_TOKENS_PER_S), round(audio_s * TEXT_TOKENS_PER_S)
-    return cost_usd(model, {"AUDIO": audio}, {"TEXT": text})
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What a session sends and is expected to bring."""
+
+    audio_s: Seconds = 0.0
+    """Speech sent."""
+
+    text: int = 0
+    """Tokens of text sent."""
+
+    speech_s: Seconds = 0.0
+    """Speech answered."""
+
+    reply: int = 0
+    """Tokens of text answered."""
+
+    @property
+    def prompt(self) -> dict[str, int]:
+        """Return the tokens sent, by modality."""
+        return {"AUDIO": round(self.audio_s * DEFAULT_AUDIO_TOKENS_PER_S), "TEXT": self.text}
+
+    @property
+    def response(self) -> dict[str, int]:
+        """Return the tokens answered, by modality."""
+        return {"AUDIO": round(self.speech_s * DEFAULT_AUDIO_TOKENS_PER_S), "TEXT": self.reply}
+
+
+def transcription(audio_s: Seconds) -> Demand:
+    """Return what it takes to transcribe `audio_s` of speech."""
+    return Demand(audio_s=audio_s, reply=round(audio_s * TEXT_TOKENS_PER_S))
+
+
+def reading(words: str) -> Demand:
+    """Return what it takes to have `words` read aloud."""
+    return Demand(
+        text=round(len(words) / CHARACTERS_A_TOKEN), speech_s=len(words) / CHARACTERS_A_SECOND
+    )
+
+
+def estimate_usd(model: str, demand: Demand) -> Usd | None:
+    """Return what a session will cost; None: the model has no price."""
+    return cost_usd(model, demand.prompt, demand.response)
 
 
 def spent_usd(record: UtteranceRecord) -> Usd:
-    """Return what an attempt counts for against a budget: its bill, else the estimate of what was sent."""
+    """Return what an attempt counts for against a budget: its bill, else the estimate of what was sent and came."""
     billed = bill_usd(record.model, record.usage)
     if billed is not None:
         return billed
-    return estimate_usd(record.model, (record.audio_samples or 0) / SAMPLE_RATE) or 0.0
+    demand = transcription((record.audio_samples or 0) / SAMPLE_RATE)
+    if record.exchange is not None:
+        reply = round(len(record.hypothesis or "") / CHARACTERS_A_TOKEN)
+        demand = replace(demand, speech_s=record.exchange.speech_s, reply=reply)
+    return estimate_usd(record.model, demand) or 0.0

@@ -19,14 +19,15 @@ import msgspec
 
 from harness.clock import utc_now
 from harness.errors import InputError
-from harness.run.bill import TEXT_TOKENS_PER_S
+from harness.run import errands
+from harness.run.bill import estimate_usd
 from harness.run.record import Plan, PlannedDataset, PlannedUtterance
-from harness.wire.live.catalogue import DEFAULT_AUDIO_TOKENS_PER_S, cost_usd
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.corpus.utterance import Dataset, Utterance
+    from harness.run.record import Task
     from harness.trace import Channel
     from harness.units import Seconds, Usd
 
@@ -89,6 +90,7 @@ def make_plan(
     command: str,
     api_version: str | None = None,
     notes: Sequence[str] = (),
+    task: Task = "transcribe",
 ) -> Plan:
     """Return the plan; reads every audio file once for its hash.
 
@@ -97,7 +99,7 @@ def make_plan(
     """
     planned = [_planned(u) for u in utterances]
     asked = {
-        "task": "transcribe",
+        "task": task,
         "service": service,
         "host": urlsplit(url).hostname if url else None,
         "models": list(models),
@@ -108,9 +110,7 @@ def make_plan(
         "turns": turns,
         "repeats": repeats,
         "seed": seed,
-        "utterances": [
-            [u.dataset, u.id, u.locale, u.sha256, u.offset_s, u.duration_s] for u in planned
-        ],
+        "utterances": [_asked(u, task) for u in planned],
     }
     if api_version is not None:
         asked["api_version"] = api_version
@@ -118,6 +118,7 @@ def make_plan(
     return Plan(
         hash=hashlib.sha256(msgspec.json.encode(asked, order="deterministic")).hexdigest(),
         created_at=utc_now(),
+        task=task,
         service=service,
         endpoint=url or service,
         models=list(models),
@@ -141,18 +142,30 @@ def make_plan(
     )
 
 
+def _asked(utterance: PlannedUtterance, task: Task) -> list[Any]:
+    """Return what `task` sends of an utterance, to be hashed."""
+    spoken = [utterance.sha256, utterance.offset_s, utterance.duration_s]
+    named = [utterance.dataset, utterance.id, utterance.locale]
+    match task:
+        case "transcribe":
+            return named + spoken
+        case "speak":
+            return [*named, utterance.reference]
+
+
 def _planned(utterance: Utterance) -> PlannedUtterance:
     return PlannedUtterance(
         id=utterance.id,
         dataset=utterance.dataset,
         locale=utterance.locale,
         reference=utterance.reference,
-        audio=str(utterance.audio),
+        audio=str(utterance.audio) if utterance.audio else None,
         offset_s=utterance.offset_s,
         duration_s=utterance.duration_s,
-        sha256=file_sha256(utterance.audio),
+        sha256=file_sha256(utterance.audio) if utterance.audio else None,
         speaker=utterance.speaker,
         tags=utterance.tags,
+        scenario=utterance.scenario,
     )
 
 
@@ -218,36 +231,44 @@ PER_SESSION_S: Final[Seconds] = 2.5
 
 def estimate(plan: Plan, concurrency: int) -> Estimate:
     """Return what `plan` will take with `concurrency` sessions at once."""
-    lengths = [planned_length_s(u) for u in plan.utterances]
+    lengths = [planned_length_s(u) if errands.speaks(plan, u) else 0.0 for u in plan.utterances]
     audio_s = sum(length for length in lengths if length is not None)
     rounds = plan.repeats * len(plan.models)
     sessions = len(lengths) * rounds
-    prompt, response = (
-        round(audio_s * DEFAULT_AUDIO_TOKENS_PER_S),
-        round(audio_s * TEXT_TOKENS_PER_S),
-    )
-    costs = [cost_usd(model, {"AUDIO": prompt}, {"TEXT": response}) for model in plan.models]
+    demands = [
+        errands.demand(plan, utterance, length or 0.0)
+        for utterance, length in zip(plan.utterances, lengths, strict=True)
+    ]
+    costs = [_sum([estimate_usd(model, one) for one in demands]) for model in plan.models]
     wall = None
     if plan.pace:
         longest = max((length for length in lengths if length is not None), default=0.0)
         busy = rounds * (audio_s / plan.pace + len(lengths) * PER_SESSION_S)
         wall = max(busy / concurrency, longest / plan.pace + PER_SESSION_S)
-    known = [cost for cost in costs if cost is not None]
+    once = _sum(costs)
     return Estimate(
         sessions=sessions,
         audio_s=audio_s * rounds,
         unknown_lengths=sum(length is None for length in lengths) * rounds,
         wall_s=wall,
-        prompt_tokens=prompt * rounds,
-        response_tokens=response * rounds,
-        cost_usd=plan.repeats * sum(known) if len(known) == len(costs) else None,
+        prompt_tokens=sum(sum(one.prompt.values()) for one in demands) * rounds,
+        response_tokens=sum(sum(one.response.values()) for one in demands) * rounds,
+        cost_usd=None if once is None else plan.repeats * once,
     )
+
+
+def _sum(costs: Sequence[Usd | None]) -> Usd | None:
+    """Return the sum; None when one is not known."""
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if len(known) == len(costs) else None
 
 
 def planned_length_s(utterance: PlannedUtterance) -> Seconds | None:
     """Return an utterance's length, s, from the manifest or the file's header; None when neither tells."""
     if utterance.duration_s is not None:
         return utterance.duration_s
+    if utterance.audio is None:
+        return None
     from harness.audio.load import probe
 
     try:

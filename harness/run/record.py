@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
+from harness.corpus.scenario import Scenario
 from harness.trace import Channel, FailureKind, Outcome
 from harness.units import Milliseconds, Samples, Seconds
 
@@ -32,8 +33,8 @@ class PlannedUtterance(msgspec.Struct, frozen=True, kw_only=True):
     reference: str | None
     """None: cannot be scored."""
 
-    audio: str
-    """Absolute path when planned."""
+    audio: str | None
+    """Absolute path when planned; None: it is written."""
 
     offset_s: Seconds = 0.0
     duration_s: Seconds | None = None
@@ -44,6 +45,12 @@ class PlannedUtterance(msgspec.Struct, frozen=True, kw_only=True):
 
     speaker: str | None = None
     tags: dict[str, Any] = {}
+    scenario: Scenario | None = None
+    """What it brings along for its task; None: nothing."""
+
+
+Task = Literal["transcribe", "speak"]
+"""What is done with every utterance: it is transcribed, or its text is spoken."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +63,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     created_at: str
     """ISO 8601 UTC."""
 
-    task: str = "transcribe"
+    task: Task = "transcribe"
     service: str
     """`emulator`, `gemini` or `vertex`."""
 
@@ -100,6 +107,22 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     thoughts_tokens: int | None = None
     prompt_by_modality: dict[str, int] = {}
     response_by_modality: dict[str, int] = {}
+
+
+class Exchange(msgspec.Struct, frozen=True, kw_only=True):
+    """What the model answered, beside the text; times in s from the zero of the trace."""
+
+    first_reply_t: Seconds | None = None
+    """First speech or text of the answer; None: there was none."""
+
+    first_audio_t: Seconds | None = None
+    """First speech; None: there was none."""
+
+    last_reply_t: Seconds | None = None
+    """Last speech or text of the answer; None: there was none."""
+
+    speech_s: Seconds = 0.0
+    """Length of the speech received."""
 
 
 class UtteranceRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,5 +188,8 @@ class UtteranceRecord(msgspec.Struct, frozen=True, kw_only=True):
     """True: the p99 lag is over 20 ms, or our process stood still meanwhile, so its latencies are left out of tables."""
 
     usage: Usage = Usage()
+    exchange: Exchange | None = None
+    """What the model answered; None: the task is to transcribe, or nothing was ever sent."""
+
     wall_s: Seconds | None = None
     """From the start of the connection to its end."""

@@ -11,10 +11,11 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
+from harness.audio.clip import AudioClip, MemoryPcm
 from harness.audio.cuts import quiet_cuts
 from harness.clock import utc_now
 from harness.errors import InputError
-from harness.run import attempt
+from harness.run import attempt, errands
 from harness.run.bill import estimate_usd, spent_usd
 from harness.run.folder import AUDIO, REPORT, TRACES, trace_name
 from harness.run.pool import Attempted
@@ -24,13 +25,12 @@ from harness.session.drive import Session
 from harness.session.frames import Frames
 from harness.session.pace import Pacer
 from harness.trace import TraceHeader, write_trace
-from harness.units import SAMPLE_BYTES
+from harness.units import SAMPLE_BYTES, SPEECH_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from harness.audio.clip import AudioClip
     from harness.run.folder import Slot
     from harness.run.journal import Journal
     from harness.run.record import Plan, PlannedUtterance
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from harness.wire.live.endpoint import Endpoint
     from harness.wire.live.messages import Setup
 
+
+NOTHING_SPOKEN: Final = AudioClip(pcm=MemoryPcm(b""))
+"""The clip of what is written."""
 
 LEG_S: Final[Seconds] = 540.0
 """Longest span of a clip sent over one connection, s: a minute less than the Live API lets one live."""
@@ -106,7 +109,7 @@ class Streamer:
             raise _unwritable(folder, error) from error
 
     async def prepare(self, slot: Slot) -> Prepared:
-        """Return a slot's clip and where it is cut; InputError when it cannot be read.
+        """Return a slot's clip and where it is cut; InputError when it cannot be read, or lacks what the task needs.
 
         Whoever wants the same utterance at the same time, or soon after, is given the same.
         """
@@ -130,6 +133,9 @@ class Streamer:
             self._held_bytes -= self._held.popleft().held_bytes
 
     def _prepared(self, utterance: PlannedUtterance) -> Prepared:
+        errands.check(self._plan, utterance)
+        if not errands.speaks(self._plan, utterance):
+            return Prepared(frames=Frames(NOTHING_SPOKEN, self._plan.chunk_ms), cuts=())
         clip = self._load(utterance)
         frames = Frames(clip, self._plan.chunk_ms)
         if not frames.slow:
@@ -138,7 +144,9 @@ class Streamer:
 
     def estimate(self, slot: Slot, prepared: Prepared) -> Usd:
         """Return what a session with the clip will cost; 0 when the model has no price."""
-        return estimate_usd(slot[2], prepared.frames.clip.duration) or 0.0
+        length = prepared.frames.clip.duration
+        demand = errands.demand(self._plan, self._utterances[slot[:2]], length)
+        return estimate_usd(slot[2], demand) or 0.0
 
     async def attempt(
         self, slot: Slot, prepared: Prepared, number: int, admitted: Callable[[], None]
@@ -167,11 +175,11 @@ class Streamer:
             header=header,
             name=name,
             endpoint=endpoint,
-            setup=self._setups[model],
+            setup=errands.configured(self._setups[model], self._plan, utterance, model),
             frames=prepared.frames,
             cuts=prepared.cuts,
             pace=self._plan.pace,
-            channel=self._plan.transcript,
+            errand=errands.errand(self._plan, utterance, model),
             waits=self._waits,
             offload=self._offload,
             admitted=admitted,
@@ -199,12 +207,14 @@ class Streamer:
                 with wave.open(str(self._folder / AUDIO / f"{name}.wav"), "wb") as file:
                     file.setnchannels(1)
                     file.setsampwidth(2)
-                    file.setframerate(24_000)  # the Live API's output rate
+                    file.setframerate(SPEECH_RATE)
                     file.writeframes(heard)
             write_trace(self._folder / path, trace)
         except OSError as error:
             raise _unwritable(self._folder, error) from error
-        return attempt.record(trace, self._plan.transcript, path=path, final=True)
+        return attempt.record(
+            trace, self._plan.transcript, path=path, final=True, task=self._plan.task
+        )
 
     def stood_still(self, seconds: Seconds) -> None:
         """Note in every open session that nothing of ours ran for `seconds` until now."""

@@ -6,12 +6,15 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from harness.session.errand import Transcribe
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from harness.audio.clip import AudioClip
+    from harness.session.errand import Errand
     from harness.session.frames import Frames
-    from harness.trace import Channel, TraceHeader
+    from harness.trace import TraceHeader
     from harness.units import Milliseconds, Samples, Seconds
     from harness.wire.live.endpoint import Endpoint
     from harness.wire.live.messages import Setup
@@ -70,13 +73,13 @@ class Assignment:
     endpoint: Endpoint
     setup: Setup
     frames: Frames
-    """What is sent: the clip as messages."""
+    """What is streamed: the clip as messages; none when nothing is spoken."""
 
     pace: float
     """1.0 real time; 0 as fast as the service takes it."""
 
-    channel: Channel
-    """The text that the drain waits for."""
+    errand: Errand = field(default_factory=Transcribe)
+    """What it is for."""
 
     cuts: tuple[Samples, ...] = ()
     """Where a new connection goes on, ascending; empty: the clip fits into one."""

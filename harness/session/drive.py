@@ -57,15 +57,15 @@ class Session:
         todo = self._todo
         end = len(todo.clip)
         self._rec.began(self._loop.time())
-        start, handle, due_s, has_text = 0, None, None, False
+        start, handle, due_s, answered = 0, None, None, False
         while True:
             stop = next((cut for cut in todo.cuts if cut > start), end)
             leg = Leg(
                 todo, self._connect, self._pacer, self._rec, start=start, stop=stop, handle=handle
             )
             await leg.run(due_s)
-            has_text = has_text or leg.has_text
-            if not _continues(leg, start, end):
+            answered = answered or leg.answered
+            if not (todo.errand.divisible and _continues(leg, start, end)):
                 break
             start, handle, due_s = leg.position, leg.handle, leg.due
         ended = ending(
@@ -73,7 +73,7 @@ class Session:
             missed=leg.missed,
             problem=leg.problem,
             blocked=leg.blocked,
-            has_text=has_text,
+            has_text=answered,
             turn_over=leg.turn_over,
             sent_all=leg.sent_all,
             whole=leg.position >= end,

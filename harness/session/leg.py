@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 import msgspec
 
 from harness.audio.chunk import due
 from harness.errors import RemoteProtocolError
 from harness.secret import Secret, redact
+from harness.session.errand import Note, Pause, Send
 from harness.session.frames import silence
 from harness.session.pace import SAME_S
 from harness.session.transport import Closed, Connect, Connection, Upgraded
@@ -25,11 +26,14 @@ from harness.wire.live.messages import ClientMessage, SessionResumptionConfig, S
 from harness.wire.live.refusals import classify_upgrade
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from harness.session.assignment import Assignment, Waits
+    from harness.session.errand import Script
     from harness.session.frames import Block
     from harness.session.pace import Pacer
     from harness.session.recorder import Recorder
-    from harness.trace import Channel, FailureKind
+    from harness.trace import FailureKind
     from harness.units import Samples, Seconds
     from harness.wire.live.messages import ServerMessage
 
@@ -66,6 +70,7 @@ class Leg:
         self._connect = connect
         self._pacer = pacer
         self._rec = recorder
+        self._errand = todo.errand
         self._loop = asyncio.get_running_loop()
         setup = _resuming(todo.setup, handle)
         self._setup = setup
@@ -84,6 +89,7 @@ class Leg:
         self._next_block: asyncio.Future[Block] | None = None
         self._in_tail = False
         self._go_away: asyncio.TimerHandle | None = None
+        self._paused: set[asyncio.TimerHandle] = set()
         self._upgraded = self._loop.create_future()
         self._ready = self._loop.create_future()
         self._sent_all = self._loop.create_future()
@@ -105,8 +111,8 @@ class Leg:
         self.turn_over = False
         """True: the turn was said to be over after the end of the audio."""
 
-        self.has_text = False
-        """True: text has come."""
+        self.answered = False
+        """True: some of the answer has come."""
 
         self.problem: tuple[FailureKind, str] | None = None
         """Why we gave the connection up, when no close code tells."""
@@ -137,29 +143,31 @@ class Leg:
 
         Only cancellation and bugs of ours are raised.
         """
-        opening = asyncio.ensure_future(self._connect(self._todo.endpoint, self))
+        connecting = asyncio.ensure_future(self._connect(self._todo.endpoint, self))
         if self._frames.slow:
             self._next_block = self._coming(self._start)
         try:
-            self.missed = await self._stages(opening, self._todo.waits, due_s)
+            self.missed = await self._stages(connecting, self._todo.waits, due_s)
         finally:
-            opening.cancel()
+            connecting.cancel()
             if self._next_block is not None:
                 self._next_block.cancel()
                 await asyncio.gather(self._next_block, return_exceptions=True)
             if self._go_away is not None:
                 self._go_away.cancel()
+            for timer in self._paused:
+                timer.cancel()
             if self._connection is not None and not self._gone:
                 self._connection.abort()
             self._connection = None  # it knows us: without the ring both are freed at once
 
     async def _stages(
-        self, opening: asyncio.Future[Connection], waits: Waits, due_s: Seconds | None
+        self, connecting: asyncio.Future[Connection], waits: Waits, due_s: Seconds | None
     ) -> str | None:
         """Go through the connection's life; return what was waited for in vain, or None."""
-        if not await self._wait(opening, waits.upgrade_s):
+        if not await self._wait(connecting, waits.upgrade_s):
             return None if self._over.done() else f"no connection within {waits.upgrade_s:g} s"
-        self._connection = opening.result()
+        self._connection = connecting.result()
         if not await self._wait(self._upgraded, waits.upgrade_s):
             return (
                 None
@@ -169,7 +177,8 @@ class Leg:
         self._send(self._client.open(), to_json(ClientMessage(setup=self._setup)))
         if not await self._wait(self._ready, waits.setup_s):
             return None if self._over.done() else f"no setupComplete within {waits.setup_s:g} s"
-        self._begin_audio(due_s)
+        opening = () if due_s is not None else self._errand.opening(self._client)
+        self._play(iter(opening), then=lambda: self._begin(due_s))
         await asyncio.wait((self._sent_all, self._over), return_when=asyncio.FIRST_COMPLETED)
         missed = None if self._over.done() else await self._drain(waits)
         if not self._over.done():
@@ -187,27 +196,19 @@ class Leg:
         return wanted.done()
 
     async def _drain(self, waits: Waits) -> str | None:
-        """Read until the transcript has been quiet long enough; return what never came, or None."""
+        """Read until the answer has been quiet long enough; return what never came, or None."""
         end = self._loop.time()
         self._last_message = max(self._last_message, end)
         while not self._over.done():
-            match self.turn_over, self.has_text:
-                case True, True:
-                    quiet = waits.quiet_s
-                case True, False:
-                    quiet = waits.late_text_s
-                case False, True:
-                    quiet = waits.more_text_s
-                case _:
-                    quiet = waits.first_text_s
+            quiet = self._errand.patience_s(waits, turn_over=self.turn_over, answered=self.answered)
             left = min(self._last_message + quiet, end + waits.drain_s) - self._loop.time()
             if left <= 0:
                 break
             self._news = self._loop.create_future()
             await self._wait(self._news, left)
-        if self._over.done() or self.has_text or self.turn_over:
+        if self._over.done() or self.answered or self.turn_over:
             return None
-        return f"no answer within {waits.first_text_s:g} s after the end of the audio"
+        return f"no answer within {self._loop.time() - end:g} s after the end of what was asked"
 
     # ── sending ──
 
@@ -215,6 +216,35 @@ class Leg:
         assert self._connection is not None  # noqa: S101 - nothing is sent before it is there
         self._connection.send(payload)
         self._rec.sent(self._loop.time(), frame)
+
+    def _play(self, script: Script, then: Callable[[], None] = lambda: None) -> None:
+        """Send what `script` says, now and after its pauses, and call `then` at its end."""
+        for step in script:
+            if self._over.done():
+                return
+            match step:
+                case Pause(seconds=seconds):
+                    timer = self._loop.call_later(seconds, lambda: self._play(script, then))
+                    self._paused.add(timer)
+                    return
+                case Note(said=said):
+                    self._rec.noted(self._loop.time(), said)
+                case Send(payload=payload, asks=asks):
+                    self._send(payload, step.shown)
+                    if asks:
+                        self.turn_over = False
+                        self._last_message = self._loop.time()
+                case _:
+                    assert_never(step)
+        then()
+
+    def _begin(self, due_s: Seconds | None) -> None:
+        """Stream the clip, or note that all is said."""
+        if self._errand.spoken:
+            self._begin_audio(due_s)
+            return
+        self._rec.asked(self._loop.time())
+        _set(self._sent_all)
 
     def _begin_audio(self, due_s: Seconds | None) -> None:
         """Set when the span's first sample is due and hand the stream to the pacer."""
@@ -369,6 +399,12 @@ class Leg:
             self._go_away = self._loop.call_later(
                 max(0.0, left - min(RESERVE_S, left / 2)), self._cut
             )
+        self._look_at(message)
+        self._play(self._errand.follow(message, self._client))
+
+    def _look_at(self, message: ServerMessage) -> None:
+        """Note what `message` says of the answer and of the turn."""
+        self.answered = self.answered or self._errand.answers(message)
         content = message.server_content
         if content is None:
             return
@@ -376,8 +412,6 @@ class Leg:
             self.blocked = content.turn_complete_reason
         if self._sent_all.done() and content.turn_complete:
             self.turn_over = True
-        if _text(message, self._todo.channel).strip():
-            self.has_text = True
 
     def broke(self, error: Exception) -> None:
         """Hear from the pacer that sending raised `error`: this session ends, the others go on."""
@@ -391,22 +425,6 @@ class Leg:
             self._connection.close(1000)
         if not self._over.done():
             self._over.set_result(Closed(code=1000, reason=problem, by_us=True))
-
-
-def _text(message: ServerMessage, channel: Channel) -> str:
-    """Return the text that `message` brings on `channel`; empty when none."""
-    content = message.server_content
-    if content is None:
-        return ""
-    match channel:
-        case "input":
-            heard = content.input_transcription or content.interim_input_transcription
-            return heard.text if heard else ""
-        case "output":
-            return content.output_transcription.text if content.output_transcription else ""
-        case "reply":
-            parts = content.model_turn.parts if content.model_turn else []
-            return "".join(part.text or "" for part in parts if not part.thought)
 
 
 def _kind(error: dict[str, Any]) -> FailureKind:

@@ -78,6 +78,14 @@ class Recorder:
         self._audio_samples.append(samples)
         self._audio_tail.append(tail)
 
+    def asked(self, t: Seconds) -> None:
+        """Note that a written question has left: where nothing is spoken, that is the zero of the trace's times."""
+        self._zero = t
+
+    def noted(self, t: Seconds, note: dict[str, Any]) -> None:
+        """Keep a note of what was done, or not."""
+        self._note(t, "!", note)
+
     def sent(self, t: Seconds, frame: Any) -> None:
         """Keep what else we sent."""
         self._note(t, ">", frame)

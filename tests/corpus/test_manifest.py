@@ -11,6 +11,7 @@ from harness.corpus.fence import Fence
 from harness.corpus.lines import LONGEST_LINE, Line, lines
 from harness.corpus.manifest import Entry, entries, write_manifest
 from harness.corpus.row import ALIASES, Row
+from harness.corpus.scenario import COLUMNS
 from harness.corpus.shelf import open_dataset
 from harness.corpus.utterance import Utterance
 from harness.errors import InputError
@@ -33,7 +34,7 @@ json_values = st.recursive(
     ),
     max_leaves=5,
 )
-taken = {name for aliases in ALIASES.values() for name in aliases}
+taken = {name for aliases in ALIASES.values() for name in aliases} | set(COLUMNS)
 tags = st.dictionaries(
     st.text(max_size=10).filter(lambda key: key not in taken), json_values, max_size=3
 )
@@ -89,7 +90,9 @@ def test_any_row_is_an_utterance_or_a_fault(cells):
     for item in found:
         if isinstance(item, Entry):
             utterance = item.utterance
-            assert ROOT in utterance.audio.parents
+            assert (
+                utterance.reference if utterance.audio is None else ROOT in utterance.audio.parents
+            )
             assert utterance.locale in LOCALES
             assert utterance.id.isprintable() or not set(CONTROLS) & set(utterance.id)
             assert 0 <= utterance.offset_s < float("inf")

@@ -396,7 +396,7 @@ REAL = {"emulator": None, "endpoint": "wss://generativelanguage.googleapis.com/w
         (lambda run, said: run([said.Said(id="a", locale="en-GB")]), "locale", True),
         (lambda run, said: run([said.Said(id="a", **REAL)]), "service", True),
         (lambda run, said: run([said.Said(id="a", emulator="0.1.0; scripted")]), "service", True),
-        (lambda run, said: changed(run([said.Said(id="a")]), task="ask"), "task", True),
+        (lambda run, said: changed(run([said.Said(id="a")]), task="speak"), "task", True),
         (lambda run, said: build_reports(run([said.Said(id="a")]), profile="norm-1").folder, "profile", True),
         (lambda run, said: build_reports(run([said.Said(id="a")]), metric="CER").folder, "metric", True),
         (lambda run, said: run([said.Said(id="z")]), "utterances", False),

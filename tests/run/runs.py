@@ -83,6 +83,7 @@ async def run(
     meddle=None,
     waits=None,
     load=clip,
+    setups=None,
 ):
     """Bring `made` to its end in `folder` and return the pool's tally; `meddle(pool)` may interfere."""
     await directly(open_folder, made, folder, folder.parent)
@@ -92,7 +93,7 @@ async def run(
             plan=made,
             folder=folder,
             journal=journal,
-            setups={m: ready(m, turns="manual", transcript="input") for m in made.models},
+            setups=setups or {m: ready(m, turns="manual", transcript="input") for m in made.models},
             endpoint=lambda: live.gemini(Secret("k-e-y"), url="ws://127.0.0.1:1"),
             connect=service.connect,
             load=load,

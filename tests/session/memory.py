@@ -11,6 +11,7 @@ from harness.audio.clip import AudioClip, MemoryPcm
 from harness.secret import Secret
 from harness.session.assignment import Assignment, Waits
 from harness.session.drive import Session
+from harness.session.errand import Transcribe
 from harness.session.frames import Frames
 from harness.session.pace import Pacer
 from harness.session.transport import Closed, Upgraded
@@ -136,7 +137,7 @@ def assignment(
         setup=ready(MODEL, turns=turns, transcript=channel),
         frames=Frames(AudioClip(pcm=MemoryPcm(bytes(round(seconds * 16000) * 2))), 100),
         pace=pace,
-        channel=channel,
+        errand=Transcribe(channel=channel),
         waits=waits or Waits(),
     )
 

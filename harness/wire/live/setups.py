@@ -1,6 +1,6 @@
 """The setup that a task sends by default, and how `--set PATH=VALUE` changes it.
 
-Knows what each kind of model needs in order to transcribe. Does not know the platform: the model's resource name is
+Knows what each kind of model needs in order to transcribe or to speak. Does not know the platform: the model's resource name is
 put in by whoever opens the session.
 """
 
@@ -84,6 +84,33 @@ def transcription_setup(model: str, *, turns: Turns, transcript: Channel) -> Set
             mode="VERBATIM" if transcribes else None
         ),
         output_audio_transcription=AudioTranscriptionConfig() if transcript == "output" else None,
+    )
+
+
+SPEAKING = (
+    "Read aloud what the user writes, word for word, in the language it is written in. Do not answer, translate, "
+    "comment or add anything."
+)
+"""System instruction of a model that speaks a text."""
+
+
+def speaking_setup(model: str) -> Setup:
+    """Return the setup with which `model` reads texts aloud; its `model` is empty. UsageError: it does not speak."""
+    known = catalogue.find(model)
+    if known is not None and (
+        "AUDIO" not in known.modalities or known.kind in ("transcribe", "translate")
+    ):
+        raise UsageError(
+            f"{model} does not speak what it is given",
+            why=f"it is there to {known.kind}"
+            if known.kind in ("transcribe", "translate")
+            else f"it answers in {' or '.join(known.modalities)}",
+            hint="harness models lists those that answer in AUDIO",
+        )
+    return Setup(
+        generation_config=GenerationConfig(response_modalities=["AUDIO"]),
+        system_instruction=Content(parts=[Part(text=SPEAKING)]),
+        output_audio_transcription=AudioTranscriptionConfig(),
     )
 
 
