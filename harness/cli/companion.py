@@ -23,13 +23,17 @@ STOP_S: Final = 10
 
 
 @contextlib.contextmanager
-def companion(log: Path) -> Iterator[str]:
+def companion(log: Path, *, answers: Path | None = None) -> Iterator[str]:
     """Give the URL of a fresh emulator and stop it in the end; what it has to say goes to `log`.
+
+    `answers` is the file of what it answers; without, it repeats what it hears or reads.
 
     It also ends when this process does, however that comes about: it watches the pipe that is its standard input.
     InputError when it does not start.
     """
     command = [sys.executable, "-P", "-m", "harness", "emulate", "--port", "0", "--exit-with-stdin"]
+    if answers is not None:
+        command += ["--answers", str(answers)]
     with log.open("ab") as said:
         process = subprocess.Popen(  # noqa: S603 - our own command
             command,

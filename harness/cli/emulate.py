@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
     from harness.emulator.ears import Ear
+    from harness.emulator.voice import Voice
 
 SCRIPTED_SESSIONS: Final = 1000
 """How many sessions are admitted when nothing is recognised."""
@@ -52,6 +53,12 @@ SCRIPTED_SESSIONS: Final = 1000
     multiple=True,
     metavar="CODE",
     help="Let the ear hear this language (ISO 639-1) instead of detecting it; repeat for several.",
+)
+@click.option(
+    "--answers",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.jsonl",
+    help="What to answer to what, instead of repeating what was said: docs/emulator.md.",
 )
 @click.option(
     "--sessions",
@@ -145,6 +152,7 @@ async def _serve(
     tls: bool,
     ear: str,
     languages: tuple[str, ...],
+    answers: Path | None,
     sessions: int | None,
     era: catalogue.Era,
     refuse_first: int,
@@ -154,16 +162,19 @@ async def _serve(
     import json
     from contextlib import AsyncExitStack
 
+    from harness.emulator.answers import REPEAT, Answers
     from harness.emulator.conversation import Manners
     from harness.emulator.serve import Service, listen, stop
 
+    said = Answers.from_file(answers) if answers else REPEAT
     async with AsyncExitStack() as stack:
         heard_by, capacity = await _ear(stack, ear, _languages(languages))
         service = Service(
             ear=heard_by,
+            voice=_voice(stack),
             sessions=sessions or capacity,
             era=era,
-            manners=Manners(**manners),
+            manners=Manners(answers=said, **manners),
             refuse_first=refuse_first,
         )
         servers: list[asyncio.Server] = []
@@ -176,7 +187,9 @@ async def _serve(
             told |= {"tls_url": _url("wss", host, servers[1]), "ca_file": str(ca_file)}
         if not _is_loopback(host):
             click.echo(f"others can reach this machine at {host}: any key opens it", err=True)
-        click.echo(json.dumps(told | {"ear": heard_by.name, "sessions": service.sessions}))
+        spoken_by = service.voice and service.voice.name
+        told |= {"ear": heard_by.name, "voice": spoken_by, "sessions": service.sessions}
+        click.echo(json.dumps(told))
         await servers[0].serve_forever()
 
 
@@ -194,6 +207,17 @@ async def _ear(stack: AsyncExitStack, text: str, languages: tuple[str, ...]) -> 
     stack.push_async_callback(ear.stop)
     await ear.start()
     return ear, ears.capacity(ear.real_time_factor)
+
+
+def _voice(stack: AsyncExitStack) -> Voice | None:
+    """Return this machine's voice, or None."""
+    from harness.emulator import voice
+
+    if not voice.installed():
+        return None
+    found = voice.RemoteVoice()
+    stack.push_async_callback(found.stop)
+    return found
 
 
 def _languages(codes: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """What a session remembers, in tokens, and what a turn is billed for.
 
 The service's tokenizer is not public, so text counts as one token for every four characters begun, the rule of thumb of
-the Gemini API's token guide; audio as so many tokens a second (25 or 32, sources disagree), silence as well as speech;
-a picture as 258. A turn's prompt is the whole context, so it grows from turn to turn.
+the Gemini API's token guide; audio as so many tokens a second (25 or 32, sources disagree), silence as well as speech.
+A turn's prompt is the whole context, so it grows from turn to turn, until the oldest turns are let go.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from harness.units import Seconds
-from harness.wire.live.catalogue import VIDEO_TOKENS_PER_S
 from harness.wire.live.messages import ModalityTokenCount, UsageMetadata
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CHARACTERS_A_TOKEN: Final = 4
 
@@ -31,31 +33,71 @@ class Context:
     audio_rate: int
     """Tokens of a second of audio."""
 
-    text: int = 0
-    """Tokens of text: instructions, turns, replies."""
+    instructions: int = 0
+    """Tokens of the system instruction, which is never let go."""
+
+    past: tuple[Mapping[str, int], ...] = ()
+    """Tokens by modality of each turn with its answer, oldest first."""
+
+    present: dict[str, int] = field(default_factory=dict)
+    """Tokens by modality of what came since, but for audio."""
 
     audio_s: Seconds = 0.0
-    pictures: int = 0
+    """Audio that came since."""
 
-    def usage(self, reply: str) -> UsageMetadata:
-        """Return the bill of a turn that was answered with `reply`, which is not yet in the context."""
-        prompt = {
-            "TEXT": self.text,
-            "AUDIO": round(self.audio_s * self.audio_rate),
-            "VIDEO": self.pictures * VIDEO_TOKENS_PER_S,
-        }
-        response = text_tokens(reply)
+    def add(self, modality: str, tokens: int) -> None:
+        """Take something in."""
+        self.present[modality] = self.present.get(modality, 0) + tokens
+
+    def prompt(self) -> dict[str, int]:
+        """Return the tokens of all that is remembered, by modality."""
+        total = {"TEXT": self.instructions, "AUDIO": 0}
+        for turn in (*self.past, self._now()):
+            for modality, tokens in turn.items():
+                total[modality] = total.get(modality, 0) + tokens
+        return total
+
+    def usage(self, response: Mapping[str, int], thoughts: int) -> UsageMetadata:
+        """Return the bill of a turn whose answer, not yet taken in, has these tokens; thoughts lie outside its total."""
+        prompt = self.prompt()
         total = sum(prompt.values())
+        answered = sum(response.values())
         return UsageMetadata(
             prompt_token_count=total or None,
-            response_token_count=response or None,
-            total_token_count=total + response or None,
+            response_token_count=answered or None,
+            total_token_count=total + answered or None,
+            thoughts_token_count=thoughts or None,
             prompt_tokens_details=_details(prompt),
-            response_tokens_details=_details({"TEXT": response}),
+            response_tokens_details=_details(response),
         )
 
+    def close(self, response: Mapping[str, int]) -> None:
+        """End a turn with its answer's tokens."""
+        for modality, tokens in response.items():
+            self.add(modality, tokens)
+        self.past = (*self.past, self._now())
+        self.present, self.audio_s = {}, 0.0
 
-def _details(counts: dict[str, int]) -> list[ModalityTokenCount]:
+    def compress(self, *, trigger: int, target: int) -> None:
+        """Let the oldest turns go until `target` tokens are left, once there are more than `trigger`."""
+        tokens = sum(self.prompt().values())
+        if tokens <= trigger:
+            return
+        kept = list(self.past)
+        while kept and tokens > target:
+            tokens -= sum(kept.pop(0).values())
+        self.past = tuple(kept)
+
+    def copy(self) -> Context:
+        """Return the context as it is now."""
+        return replace(self, present=dict(self.present))
+
+    def _now(self) -> dict[str, int]:
+        heard = round(self.audio_s * self.audio_rate)
+        return self.present | {"AUDIO": self.present.get("AUDIO", 0) + heard}
+
+
+def _details(counts: Mapping[str, int]) -> list[ModalityTokenCount]:
     return [
         ModalityTokenCount(modality=name, token_count=count)
         for name, count in counts.items()
@@ -85,7 +127,7 @@ class Handles:
     def issue(self, saved: Saved) -> str:
         """Return a new handle for a session as it is now."""
         handle = secrets.token_urlsafe(24)
-        self._saved[handle] = replace(saved, context=replace(saved.context))
+        self._saved[handle] = replace(saved, context=saved.context.copy())
         if len(self._saved) > _MOST_HANDLES:
             self._saved.popitem(last=False)
         return handle
@@ -93,4 +135,4 @@ class Handles:
     def find(self, handle: str) -> Saved | None:
         """Return the session that `handle` names, or None."""
         saved = self._saved.get(handle)
-        return None if saved is None else replace(saved, context=replace(saved.context))
+        return None if saved is None else replace(saved, context=saved.context.copy())

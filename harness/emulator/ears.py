@@ -33,6 +33,9 @@ class EarLostError(HarnessError):
 class Listening(Protocol):
     """One session's ear."""
 
+    language: str | None
+    """Of what was heard last, ISO 639-1; None: nothing was, or the ear cannot tell."""
+
     def hear(self, pcm: bytes, *, last: bool) -> AsyncIterator[str]:
         """Yield the fragments of text that 16 kHz `pcm` adds; with `last`, all there is. EarLostError ends it."""
         ...
@@ -57,6 +60,9 @@ class Ear(Protocol):
 
 class Listener(Protocol):
     """What a recogniser keeps of one session."""
+
+    language: str | None
+    """Of what was heard last, ISO 639-1; None: nothing was, or it cannot tell."""
 
     def hear(self, pcm: bytes, *, last: bool) -> str:
         """Return the text that 16 kHz `pcm` adds, with a leading space where the language has one; often empty."""

@@ -65,6 +65,8 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     request: int
     text: str
+    language: str | None = None
+    """Of what was heard last, ISO 639-1."""
 
 
 _decoder: msgspec.msgpack.Decoder[Hear | Leave] = msgspec.msgpack.Decoder(Hear | Leave)
@@ -115,7 +117,8 @@ class _Hearing:
                         listener = self._recogniser.listener(message.languages)
                         self._sessions[session] = listener
                     text = listener.hear(message.pcm, last=message.last)
-                    write(self._out, Heard(request=message.request, text=text))
+                    heard = Heard(request=message.request, text=text, language=listener.language)
+                    write(self._out, heard)
                 case _:
                     pass
 

@@ -53,7 +53,7 @@ class RemoteEar:
         self._command = [sys.executable, "-P", "-m", "harness.emulator.hearing", ear, *languages]
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
-        self._waiting: dict[int, asyncio.Future[str]] = {}
+        self._waiting: dict[int, asyncio.Future[Heard]] = {}
         self._numbers = 0
         self._settled = asyncio.Event()
         """Set while the process can hear, and when there will never be one again."""
@@ -102,14 +102,16 @@ class RemoteEar:
 
     # ── for a session's ear ──────────────────────────────────────────────────────────────────────────────────────────
 
-    async def ask(self, session: int, pcm: bytes, languages: tuple[str, ...], *, last: bool) -> str:
-        """Return the text that a piece of audio adds; EarLostError when it is lost."""
+    async def ask(
+        self, session: int, pcm: bytes, languages: tuple[str, ...], *, last: bool
+    ) -> Heard:
+        """Return what a piece of audio adds; EarLostError when it is lost."""
         await self._settled.wait()
         if self._over:
             raise EarLostError(f"the recogniser {self.name} is not running")
         self._numbers += 1
         number = self._numbers
-        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Heard] = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
         self._write(Hear(session=session, request=number, pcm=pcm, last=last, languages=languages))
         try:
@@ -134,7 +136,7 @@ class RemoteEar:
             if isinstance(message, Heard):
                 future = self._waiting.pop(message.request, None)
                 if future is not None and not future.done():
-                    future.set_result(message.text)
+                    future.set_result(message)
         self.life += 1
         self._settled.clear()
         self._lose()
@@ -178,14 +180,16 @@ class RemoteListening:
         self._session = session
         self._languages = languages
         self._life = ear.life
+        self.language: str | None = None
 
     async def hear(self, pcm: bytes, *, last: bool) -> AsyncIterator[str]:
         """Yield the text that `pcm` adds, if any; EarLostError when the process died since the session began."""
         if self._life != self._ear.life:
             raise EarLostError(f"the recogniser {self._ear.name} died in this session")
-        text = await self._ear.ask(self._session, pcm, self._languages, last=last)
-        if text:
-            yield text
+        heard = await self._ear.ask(self._session, pcm, self._languages, last=last)
+        self.language = heard.language
+        if heard.text:
+            yield heard.text
 
     def leave(self) -> None:
         """Nobody waits any more."""

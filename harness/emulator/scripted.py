@@ -34,6 +34,9 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     every_s: Seconds = 0.0
     """Between fragments."""
 
+    language: str | None = None
+    """Of what is heard, ISO 639-1, as a recogniser would detect it."""
+
 
 DEFAULT: Final = {ANY: Line(fragments=[" {seconds} seconds", " of audio"])}
 
@@ -73,6 +76,7 @@ class ScriptedListening:
 
     def __init__(self, lines: Mapping[str, Line]) -> None:
         self._lines = lines
+        self.language: str | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -90,6 +94,7 @@ class ScriptedListening:
         self._begin()
         if line is None:
             return
+        self.language = line.language
         await asyncio.sleep(line.delay_s)
         for index, fragment in enumerate(line.fragments):
             if index:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from harness.emulator.ears import Ear
     from harness.emulator.tokens import Grant
+    from harness.emulator.voice import Voice
     from harness.units import Seconds
     from harness.wire.live.catalogue import Era
     from harness.wire.live.refusals import Refusal
@@ -73,6 +74,9 @@ class Service:
     sessions: int
     """How many may be open at once."""
 
+    voice: Voice | None = None
+    """None: it cannot speak, and AUDIO is refused."""
+
     manners: Manners = field(default_factory=Manners)
     era: Era = "later"
     handles: Handles = field(default_factory=Handles)
@@ -100,6 +104,7 @@ class Service:
         return {
             "emulator": __version__,
             "ear": self.ear.name,
+            "voice": self.voice and self.voice.name,
             "sessions": self.open_sessions,
             "capacity": self.sessions,
             "served": self.served,
@@ -264,6 +269,7 @@ class _Connection(asyncio.Protocol):
             self,
             service.manners,
             service.handles,
+            voice=service.voice,
         )
 
     def _respond(

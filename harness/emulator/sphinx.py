@@ -53,6 +53,8 @@ class PocketSphinx:
 class SphinxListener:
     """One session. Its decoder is its own, since a decoder adapts to the voice it hears."""
 
+    language: str | None = "en"
+
     def __init__(self) -> None:
         from pocketsphinx import Decoder
 

@@ -236,6 +236,7 @@ class WhisperListener:
         self._whisper = whisper
         self._languages = languages
         self._memory: dict[str, float] = {}
+        self.language: str | None = None
         self._phrase = bytearray()
 
     def hear(self, pcm: bytes, *, last: bool) -> str:
@@ -246,4 +247,5 @@ class WhisperListener:
         phrase = bytes(self._phrase)
         self._phrase.clear()
         text, self._memory = self._whisper.phrase(phrase, self._languages, self._memory)
+        self.language = max(self._memory, key=self._memory.__getitem__)
         return text

@@ -11,6 +11,7 @@ from harness.emulator.conversation import Conversation, Manners
 from harness.emulator.scripted import Line, Scripted
 from harness.wire.live import endpoint
 from harness.wire.live.server import LiveServer
+from tests.emulator.signals import burst
 
 GEMINI = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 VERTEX = "/ws/google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent"
@@ -22,10 +23,28 @@ def script(*fragments: str, delay_s: float = 0.0, every_s: float = 0.0) -> Scrip
     return Scripted({"*": Line(fragments=list(fragments), delay_s=delay_s, every_s=every_s)})
 
 
+class Drone:
+    """A voice that hums: a second for every ten characters. It keeps what it was asked to say."""
+
+    name = "drone"
+    locales = ("de-DE", "en-GB", "en-US", "fr-FR")
+
+    def __init__(self, takes_s: float = 0.0) -> None:
+        self.takes_s = takes_s
+        self.said: list[tuple[str, str, float]] = []
+
+    async def speech(self, text: str, *, locale: str, pitch: float) -> bytes:
+        await asyncio.sleep(self.takes_s)
+        self.said.append((text, locale, pitch))
+        return burst(len(text) / 10, rate=24_000)
+
+
 class Call:
     """A client's connection to one conversation."""
 
-    def __init__(self, ear=None, *, path=GEMINI, manners=None, handles=None, era="later") -> None:
+    def __init__(
+        self, ear=None, *, path=GEMINI, manners=None, handles=None, era="later", voice=None
+    ) -> None:
         self.loop = asyncio.get_running_loop()
         self.frames: list[bytes] = []
         self.heard: list[tuple[float, dict]] = []
@@ -37,6 +56,7 @@ class Call:
             self,
             manners or Manners(),
             handles or Handles(),
+            voice=voice,
         )
 
     # what the conversation calls
@@ -87,15 +107,35 @@ class Call:
         return [kind(message) for _, message in self.heard]
 
     def texts(self, which: str) -> list[str]:
-        """The texts of `input` transcription or `reply`, in order."""
+        """The texts of `input` or `output` transcription, of the `reply`, or of `thought`, in order."""
         found = []
         for _, message in self.heard:
             content = message.get("serverContent", {})
             if which == "input" and "inputTranscription" in content:
                 found.append(content["inputTranscription"]["text"])
-            if which == "reply" and "modelTurn" in content:
-                found += [part["text"] for part in content["modelTurn"]["parts"]]
+            if which == "output" and "outputTranscription" in content:
+                found.append(content["outputTranscription"]["text"])
+            if which in ("reply", "thought") and "modelTurn" in content:
+                found += [
+                    part["text"]
+                    for part in content["modelTurn"]["parts"]
+                    if "text" in part and part.get("thought", False) is (which == "thought")
+                ]
         return found
+
+    @property
+    def speech(self) -> list[tuple[float, bytes]]:
+        """The parts of speech, s16le mono 24 kHz, with the times they came at."""
+        return [
+            (t, base64.b64decode(part["inlineData"]["data"]))
+            for t, message in self.heard
+            for part in message.get("serverContent", {}).get("modelTurn", {}).get("parts", [])
+            if "inlineData" in part
+        ]
+
+    def when(self, name: str) -> float:
+        """Return when the first message of a kind came."""
+        return next(t for t, message in self.heard if kind(message) == name)
 
     @property
     def usage(self) -> list[dict]:
@@ -113,12 +153,19 @@ def kind(message: dict) -> str:
     for name, content in message.items():
         if name == "serverContent":
             (only,) = content
-            return {"inputTranscription": "heard", "modelTurn": "reply"}.get(only, only)
+            names = {"inputTranscription": "heard", "modelTurn": "reply"}
+            return names.get(only, only)
         if name == "sessionResumptionUpdate":
             return "handle" if content.get("resumable") else "no handle"
         if name != "usageMetadata":
             return name
     return "usage"
+
+
+def turn(text: str) -> dict:
+    """Return a complete turn of text."""
+    turns = [{"role": "user", "parts": [{"text": text}]}]
+    return {"clientContent": {"turns": turns, "turnComplete": True}}
 
 
 MANUAL = {"realtimeInputConfig": {"automaticActivityDetection": {"disabled": True}}}

@@ -562,6 +562,8 @@ class BrokenEar(Scripted):
 
     def listen(self, languages=()):
         class Listening:
+            language = None
+
             async def hear(self, pcm, *, last):
                 yield " half a"
                 raise EarLostError("the recogniser died")
@@ -616,6 +618,8 @@ def test_a_client_far_ahead_of_the_ear_is_held():
     class Slow(Scripted):
         def listen(self, languages=()):
             class Listening:
+                language = None
+
                 async def hear(self, pcm, *, last):
                     await asyncio.sleep(len(pcm) / 32_000)
                     yield ""

@@ -168,6 +168,7 @@ async def test_it_tells_its_state():
     assert {
         "emulator": __version__,
         "ear": "scripted",
+        "voice": None,
         "sessions": 1,
         "capacity": 100,
         "served": 1,

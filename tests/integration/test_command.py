@@ -233,7 +233,14 @@ def test_credentials_change_nothing_but_the_address(harness, emulator_url, tmp_p
             "credentials",
         ),
         (["--model", "no-such-model"], {}, "no-such-model"),
-        (["--set", 'generationConfig.responseModalities=["AUDIO"]'], {}, "AUDIO"),
+        (
+            [
+                *("--set", 'generationConfig.responseModalities=["AUDIO"]'),
+                *("--set", "generationConfig.speechConfig.languageCode=pl-PL"),
+            ],
+            {},
+            "pl-PL",
+        ),
     ],
 )
 def test_a_refusal_is_told_at_once(harness, emulator_url, tmp_path, case):

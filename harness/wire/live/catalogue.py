@@ -105,6 +105,16 @@ class Model:
         """True: it still takes the deprecated `realtimeInput.mediaChunks`; the 3.x models refuse it."""
         return not self.id.startswith("gemini-3.")
 
+    @property
+    def always_proactive(self) -> bool:
+        """True: it decides by itself whether to answer; others do where `proactivity` asks for it."""
+        return self.id.startswith("gemini-3.8-")
+
+    @property
+    def function_behavior(self) -> Literal["BLOCKING", "NON_BLOCKING"]:
+        """How a function behaves that does not say."""
+        return "NON_BLOCKING" if self.id.startswith("gemini-3.8-") else "BLOCKING"
+
 
 # ── Prices ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -225,7 +225,7 @@ UNSUPPORTED_LANGUAGE = Refusal(
     code=1007,
     reason="Unsupported language code '{language}' for model {model}",
     kind="config",
-    source="uncertain",
+    source="public logs of gemini-2.5-flash-native-audio-latest",
 )
 MODALITIES = Refusal(
     name="modalities",

@@ -1,0 +1,76 @@
+"""The process that speaks: `python -m harness.emulator.pico`, SVOX Pico through py-nanotts.
+
+Orders come on standard input, speech goes to standard output: each is a length (4 bytes, big-endian) and a message, an
+order in MessagePack, speech as PCM. It ends with its standard input. Knows text and PCM; does not know who speaks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import struct
+import sys
+from typing import Any, Final
+
+import msgspec
+
+from harness.audio.stream import StreamResampler
+from harness.units import SAMPLE_RATE, SPEECH_RATE
+
+HEADER: Final = struct.Struct(">I")
+
+_VOLUME: Final = 0.55
+"""At its own volume Pico cuts off the loudest peaks."""
+
+_MARKUP: Final = str.maketrans(dict.fromkeys("<>", " "))
+"""Pico takes what stands between these for commands."""
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to say."""
+
+    text: str
+    locale: str
+    pitch: float
+    """1 is the voice's own."""
+
+
+def speech(pico: Any, order: Order) -> bytes:
+    """Return what is ordered, spoken by `pico`: s16le mono 24 kHz; empty when nothing in it can be said."""
+    try:
+        pcm: bytes = pico.speak(
+            _sayable(order.text), voice=order.locale, pitch=order.pitch, volume=_VOLUME
+        )
+    except RuntimeError:
+        # “error in processing unit”: some heaps of symbols.
+        return b""
+    resampler = StreamResampler(SAMPLE_RATE, SPEECH_RATE)
+    return resampler.feed(pcm) + resampler.flush()
+
+
+def _sayable(text: str) -> str:
+    """Return `text` without what Pico takes for commands or for its end."""
+    return "".join(one if one.isprintable() else " " for one in text.translate(_MARKUP))
+
+
+def main() -> None:
+    """Say what is ordered until standard input ends."""
+    from py_nanotts import NanoTTS
+
+    # Ctrl-C is for the server, which ends this process by closing the pipe.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    # Libraries that print must not break the pipe's messages.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    pico = NanoTTS()
+    with contextlib.suppress(BrokenPipeError):
+        while len(head := sys.stdin.buffer.read(HEADER.size)) == HEADER.size:
+            data = sys.stdin.buffer.read(HEADER.unpack(head)[0])
+            pcm = speech(pico, msgspec.msgpack.decode(data, type=Order))
+            out.write(HEADER.pack(len(pcm)) + pcm)
+            out.flush()
+
+
+if __name__ == "__main__":
+    main()
