@@ -25,7 +25,7 @@ from harness.audio.spool import IN_MEMORY
 from harness.units import SAMPLE_BYTES, Samples, Seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 FOLDER_VARIABLE: Final = "HARNESS_CACHE"
 """Environment variable: the folder, or `off`. Default: `live-harness` in the user's cache folder (XDG)."""
@@ -87,17 +87,18 @@ class Conversions:
         sha256: str | None,
         offset_s: Seconds = 0.0,
         duration_s: Seconds | None = None,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> AudioClip:
         """Return the clip that `load` gives, converted only when it is not kept; `sha256` is the file's, in hex.
 
         InputError as `load`.
         """
         if sha256 is None or self._folder is None:
-            return load(path, offset_s=offset_s, duration_s=duration_s)
+            return load(path, offset_s=offset_s, duration_s=duration_s, stopped=stopped)
         kept = self._folder / _name(sha256, path.suffix, offset_s, duration_s)
         if (found := _read(kept)) is not None:
             return found
-        clip = load(path, offset_s=offset_s, duration_s=duration_s)
+        clip = load(path, offset_s=offset_s, duration_s=duration_s, stopped=stopped)
         if clip.converted:
             with suppress(OSError):  # no room, no right: the clip is there all the same
                 self._keep(clip, kept)

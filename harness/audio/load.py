@@ -12,7 +12,7 @@ interpreter's lock.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from harness.audio.clip import AudioClip, FilePcm, MemoryPcm, Pcm
 from harness.audio.decode import opened, readable_formats
@@ -23,7 +23,7 @@ from harness.errors import InputError
 from harness.units import SAMPLE_RATE, Samples, Seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import numpy as np
@@ -49,6 +49,7 @@ def load(
     offset_s: Seconds = 0.0,
     duration_s: Seconds | None = None,
     spool: Path | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> AudioClip:
     """Return a file, or the span of it from `offset_s` on, as a clip with the faults of its signal named.
 
@@ -56,17 +57,25 @@ def load(
     which stays; without `spool` into a temporary file that goes when the clip does. A long 16 kHz mono PCM16 WAV is
     read where it lies. Span edges fall on the file's own samples, rounded down as librosa does.
 
+    `stopped` is asked between blocks, so that a thread that converts hours of audio can be told to give up.
+
     Raises InputError, naming the file, for what is missing, no audio, empty, damaged at the start or not finite, for a
-    span that is not in the file, and for a spool that cannot be written. What is damaged further on is read up to there,
+    span that is not in the file, for a spool that cannot be written, and when it was stopped. What is damaged further on is read up to there,
     and a fault says so.
     """
     with opened(path) as source:
         start, count = _span(path, source.info, offset_s, duration_s)
         signal = SignalFaults(source.full_scale)
+
+        def heard(block: NDArray[Any]) -> float:
+            if stopped():
+                raise InputError(f"{shown(path)}: not read to its end", why="it was told to stop")
+            return signal.recorded(block)
+
         if source.plain_start is None:
-            pcm = _converted(path, source, start, count, signal=signal, spool=spool)
+            pcm = _converted(path, source, start, count, signal=signal, heard=heard, spool=spool)
         else:
-            pcm = _in_place(path, source, start, count, signal=signal)
+            pcm = _in_place(path, source, start, count, signal=signal, heard=heard)
         if not signal.frames:
             why = "; ".join(source.faults) or None
             raise InputError(f"{shown(path)}: no samples in it", why=why)
@@ -104,7 +113,13 @@ def _span(
 
 
 def _in_place(
-    path: Path, source: Source, start: Samples, count: Samples | None, *, signal: SignalFaults
+    path: Path,
+    source: Source,
+    start: Samples,
+    count: Samples | None,
+    *,
+    signal: SignalFaults,
+    heard: Callable[[NDArray[Any]], float],
 ) -> Pcm:
     """Return samples that lie in the file as we stream them: a view of it, or a copy of an utterance's few."""
     import numpy as np
@@ -114,7 +129,7 @@ def _in_place(
     pcm = FilePcm(path.absolute(), first, there if count is None else min(there, count))
     for data in AudioClip(pcm=pcm).blocks(BLOCK):
         block = np.frombuffer(data, dtype="<i2")
-        signal.recorded(block)
+        heard(block)
         signal.streamed(block)
     return pcm if len(pcm) > IN_MEMORY else MemoryPcm(pcm.read(0, len(pcm)))
 
@@ -126,13 +141,14 @@ def _converted(
     count: Samples | None,
     *,
     signal: SignalFaults,
+    heard: Callable[[NDArray[Any]], float],
     spool: Path | None,
 ) -> Pcm:
     """Return samples converted to what we stream."""
 
     def mono() -> Iterator[FloatBlock]:
         for block in source.blocks(start, count):
-            if not math.isfinite(signal.recorded(block)):
+            if not math.isfinite(heard(block)):
                 before = start + signal.frames - len(block)
                 raise _not_finite(path, block, before, source.info.rate)
             yield _mixed(block)

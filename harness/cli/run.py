@@ -264,6 +264,8 @@ def _run(
     """Stream and report; return the exit code."""
     import asyncio
     import contextlib
+    import signal
+    import threading
 
     import msgspec
 
@@ -275,6 +277,7 @@ def _run(
     from harness.session.config import endpoints
     from harness.version import __version__
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # before and after the sessions too
     folder, continues = open_folder(plan, out, REPORTS)
     click.echo(f"{'continuing in' if continues else 'run folder'} {_shown(folder)}", err=True)
     if continues and not unfinished(plan, read_journal(folder)):
@@ -293,6 +296,7 @@ def _run(
         }
 
         converted = conversions(os.environ).clip
+        stopped = threading.Event()
 
         def clip(utterance: PlannedUtterance) -> AudioClip:
             if utterance.audio is None:
@@ -302,11 +306,12 @@ def _run(
                 sha256=utterance.sha256,
                 offset_s=utterance.offset_s,
                 duration_s=utterance.duration_s,
+                stopped=stopped.is_set,
             )
 
-        try:
-            tally = asyncio.run(
-                execute(
+        async def stream() -> Tally:
+            try:
+                return await execute(
                     plan,
                     folder,
                     setups=named,
@@ -316,7 +321,11 @@ def _run(
                     concurrency=concurrency,
                     budget_usd=budget,
                 )
-            )
+            finally:
+                stopped.set()  # nobody waits for hours of audio to be converted
+
+        try:
+            tally = asyncio.run(stream())
         except KeyboardInterrupt:
             click.echo(
                 f"stopped. The same command continues; the run is in {_shown(folder)}", err=True

@@ -155,6 +155,7 @@ def _signals(pool: Pool, main: asyncio.Task[object] | None) -> Iterator[None]:
             main.cancel()
 
     caught = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in caught}
     try:
         for number in caught:
             loop.add_signal_handler(number, stop)
@@ -166,3 +167,4 @@ def _signals(pool: Pool, main: asyncio.Task[object] | None) -> Iterator[None]:
     finally:
         for number in caught:
             loop.remove_signal_handler(number)
+            signal.signal(number, before[number])

@@ -591,3 +591,30 @@ def test_memory_does_not_follow_a_lying_header(written, speech):
     count, mib = peak_mib(path)
     assert count == 16_000
     assert mib <= 40
+
+
+def test_a_conversion_that_is_told_to_stop_leaves_nothing(written, speech, tmp_path):
+    """Between two blocks a conversion can be told to stop: it says so, and its half-written file is gone."""
+    path = written(np.tile(speech(22_050, 7.5)[:, 0], 10), 22_050)
+    asked = iter([False] * 20 + [True] * 1000)
+    with pytest.raises(InputError, match="told to stop"):
+        load(path, spool=tmp_path / "spool", stopped=lambda: next(asked))
+    assert [] == list((tmp_path / "spool").glob("*"))
+    plain = written(np.tile(speech(16_000, 7.5)[:, 0], 10), 16_000)
+    with pytest.raises(InputError, match="told to stop"):
+        load(plain, stopped=lambda: True)
+
+
+def test_a_spool_that_fills_is_named(written, speech, tmp_path, monkeypatch):
+    """A disk that has no room for a converted clip is an error that names the clip and the folder."""
+    import tempfile
+
+    whole = tempfile.NamedTemporaryFile
+
+    def full(**more):
+        whole(**more).close()
+        return Path("/dev/full").open("wb", buffering=0)
+
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", full)
+    with pytest.raises(InputError, match=r"cannot be written to .*spool[^$]*No space left"):
+        load(written(np.tile(speech(22_050, 7.5)[:, 0], 10), 22_050), spool=tmp_path / "spool")

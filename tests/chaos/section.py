@@ -16,6 +16,9 @@ class Options:
     connections: int = 10_000
     """Hostile connections to one emulator."""
 
+    crashes: int = 2_000
+    """Runs that die at one of their own steps, in memory."""
+
     kills: int = 20
     """Runs killed at a random instant."""
 

@@ -308,38 +308,6 @@ def test_an_interrupted_run_is_continued_by_the_same_command(emulator_url, tmp_p
     assert json.loads(again.stdout)
 
 
-def test_a_killed_run_is_continued(emulator_url, tmp_path):
-    """After SIGKILL the same command continues: every utterance has one final record."""
-    command = [
-        sys.executable,
-        "-m",
-        "harness",
-        "run",
-        "sample",
-        "--url",
-        emulator_url,
-        "--pace",
-        "0",
-        "--concurrency",
-        "2",
-    ]
-    process = subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    while not list(tmp_path.glob("reports/*/journal.jsonl")) or not read_journal(
-        only_run(tmp_path)
-    ):
-        assert process.poll() is None
-    process.kill()
-    process.wait()
-    ran = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=110
-    )
-    assert 0 == ran.returncode, ran.stderr
-    finals = [r.utterance for r in read_journal(only_run(tmp_path)) if r.final]
-    assert 37 == len(finals) == len(set(finals))
-
-
 def test_a_finished_run_is_not_overwritten(harness, emulator_url, tmp_path):
     """--out on a finished run, on another plan's, or on a folder that is no run, exits with 3 and changes nothing."""
     out = tmp_path / "out"
