@@ -39,6 +39,7 @@ async def spoken(call, pcm=None, **setup):
 # ── order ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.capability("audio in: manual activity", side="emulator")
 def test_a_marked_turn_is_transcribed_and_repeated():
     """Setup, transcription, reply, end of generation, end of turn with its bill: in this order, all binary JSON."""
 
@@ -63,6 +64,7 @@ def test_every_frame_reads_back_as_it_was_meant():
         assert frame == codec.encode_server(codec.decode_server(frame))
 
 
+@pytest.mark.capability("audio in: transcription", side="emulator")
 def test_fragments_come_when_the_ear_gives_them():
     """Each fragment is sent when it is heard, and the reply begins only after the last."""
 
@@ -108,6 +110,7 @@ def test_without_transcription_there_is_a_reply_alone():
     assert ["setupComplete", "reply", "generationComplete", "turnComplete"] == told(scene).story
 
 
+@pytest.mark.capability("later models: language hints, vocabulary, verbatim mode", side="emulator")
 def test_a_transcription_model_does_not_reply():
     """A dedicated transcription model transcribes, asked or not, and says nothing."""
 
@@ -142,6 +145,7 @@ def test_the_reply_is_no_longer_than_asked():
 # ── automatic detection ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.capability("audio in: automatic activity detection", side="emulator")
 def test_pauses_divide_turns_under_automatic_detection():
     """Two utterances with a second between them are two turns, each answered, without any signal."""
 
@@ -154,6 +158,7 @@ def test_pauses_divide_turns_under_automatic_detection():
     assert ["setupComplete", *TURN, *TURN] == told(scene).story
 
 
+@pytest.mark.capability("audio in: audioStreamEnd", side="emulator")
 def test_the_end_of_the_stream_ends_the_turn():
     """The signal audioStreamEnd flushes at once what the silence would have ended later; audio may follow."""
 
@@ -175,6 +180,7 @@ def test_the_end_of_the_stream_ends_the_turn():
     assert first < 0.1
 
 
+@pytest.mark.capability("audio in: manual activity", side="emulator")
 def test_marked_pauses_do_not_divide_a_turn():
     """With manual activity a turn lasts to its end, whatever its pauses; a second pair is a second turn."""
 
@@ -191,6 +197,7 @@ def test_marked_pauses_do_not_divide_a_turn():
     assert ["setupComplete", *TURN, *TURN] == told(scene).story
 
 
+@pytest.mark.capability("audio in: manual activity", side="emulator")
 def test_audio_outside_a_marked_turn_is_dropped():
     """Before activityStart and after activityEnd nothing is heard and nothing is billed."""
 
@@ -209,6 +216,7 @@ def test_audio_outside_a_marked_turn_is_dropped():
     assert [{"modality": "AUDIO", "tokenCount": 25}] == usage["promptTokensDetails"]
 
 
+@pytest.mark.capability("audio in: any declared rate", side="emulator")
 @pytest.mark.parametrize("rate", [8_000, 16_000, 24_000, 44_100, 48_000])
 def test_any_declared_rate_is_heard(rate):
     """A second of speech is a second, at whatever rate it was declared."""
@@ -242,6 +250,7 @@ async def interrupted(**setup):
     return call
 
 
+@pytest.mark.capability("audio in: activity handling", side="emulator")
 def test_speech_interrupts_the_reply():
     """Who speaks into a reply cuts it: `interrupted`, then `turnComplete` with its bill, no generationComplete."""
     call = told(interrupted)
@@ -254,6 +263,7 @@ def test_speech_interrupts_the_reply():
     assert call.usage[0]["responseTokenCount"] < call.usage[1]["responseTokenCount"]
 
 
+@pytest.mark.capability("audio in: activity handling", side="emulator")
 def test_no_interruption_when_so_asked():
     """With NO_INTERRUPTION the reply goes on to its end."""
     config = {"realtimeInputConfig": {"activityHandling": "NO_INTERRUPTION"}}
@@ -262,6 +272,7 @@ def test_no_interruption_when_so_asked():
     assert 2 == call.story.count("generationComplete")
 
 
+@pytest.mark.capability("text: turns", side="emulator")
 def test_content_always_interrupts():
     """A clientContent cuts a running reply, whatever the activity handling."""
 
@@ -287,6 +298,7 @@ def test_content_always_interrupts():
 # ── text ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.capability("text: turns", side="emulator")
 def test_text_turns_are_repeated():
     """The last turn of the user is repeated once the content is complete; nothing happens before."""
 
@@ -308,6 +320,7 @@ def test_text_turns_are_repeated():
     assert 2 * text_tokens("How warm is it?") == call.usage[0]["promptTokenCount"]
 
 
+@pytest.mark.capability("text: realtime text", side="emulator")
 def test_realtime_text_is_a_turn_or_part_of_one():
     """Realtime text is answered by itself; inside a marked turn it belongs to that turn."""
 
@@ -329,6 +342,7 @@ def test_realtime_text_is_a_turn_or_part_of_one():
 # ── usage ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.capability("usage: per modality, turn and session", side="emulator")
 def test_usage_counts_seconds_and_text():
     """Audio is seconds times the rate, text a token for four characters; the total is their sum."""
 
@@ -352,6 +366,7 @@ def test_usage_counts_seconds_and_text():
     ] == told(scene).usage
 
 
+@pytest.mark.capability("usage: per modality, turn and session", side="emulator")
 def test_the_prompt_grows_with_the_context():
     """Each turn is billed for all that came before it: its audio and the replies."""
 
@@ -370,6 +385,7 @@ def test_the_prompt_grows_with_the_context():
     ]
 
 
+@pytest.mark.capability("usage: both spellings", side="emulator")
 def test_vertex_names_its_own():
     """On Vertex AI's path the response's tokens are candidates."""
 
@@ -382,6 +398,7 @@ def test_vertex_names_its_own():
     assert not any(name.startswith("response") for name in usage)
 
 
+@pytest.mark.capability("usage: absent is unknown", side="emulator")
 def test_nothing_is_counted_as_zero():
     """What is zero is left out, as proto JSON does."""
 
@@ -395,6 +412,7 @@ def test_nothing_is_counted_as_zero():
 # ── resumption and the end ───────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.capability("long sessions: resumption", side="emulator")
 def test_handles_come_after_every_turn():
     """Asked for, a handle is issued at the start and after every turn, and none is valid while it generates."""
 
@@ -407,6 +425,7 @@ def test_handles_come_after_every_turn():
     assert 2 == len(set(call.handles))
 
 
+@pytest.mark.capability("long sessions: resumption", side="emulator")
 def test_a_resumed_session_remembers():
     """A handle brings the context back, so the next bill counts what came before."""
 
@@ -423,6 +442,7 @@ def test_a_resumed_session_remembers():
     assert before["totalTokenCount"] + 25 == after["promptTokenCount"]
 
 
+@pytest.mark.capability("long sessions: resumption", side="emulator")
 @pytest.mark.parametrize(
     "model, handle, closed",
     [
@@ -445,6 +465,7 @@ def test_a_handle_that_fits_nothing_is_refused(model, handle, closed):
     assert [] == call.story
 
 
+@pytest.mark.capability("long sessions: goAway", side="emulator")
 def test_the_connection_ends_after_a_warning():
     """A goAway says how long is left; who does not go is cut off with the service's words."""
 
@@ -461,6 +482,8 @@ def test_the_connection_ends_after_a_warning():
     assert 123 == len(call.closed[1].encode())
 
 
+@pytest.mark.capability("long sessions: limits of sessions and connections", side="emulator")
+@pytest.mark.capability("long sessions: context-window compression", side="emulator")
 @pytest.mark.parametrize("compressed", [False, True])
 def test_a_session_ends_unless_compressed(compressed):
     """Without context-window compression a session is limited, over its connections."""
@@ -484,6 +507,8 @@ def test_a_session_ends_unless_compressed(compressed):
     assert (None if compressed else 1011) == (told(scene).closed or [None])[0]
 
 
+@pytest.mark.capability("long sessions: limits of sessions and connections", side="emulator")
+@pytest.mark.capability("video in: pictures", side="emulator")
 def test_a_picture_shortens_the_session():
     """With video a session lasts two minutes, and pictures are billed."""
 
@@ -641,6 +666,7 @@ def test_a_client_far_ahead_of_the_ear_is_held():
     assert [True, False] == told(scene).holds
 
 
+@pytest.mark.capability("later models: language hints, vocabulary, verbatim mode", side="emulator")
 def test_language_hints_reach_the_ear():
     """`languageCodes`, where the model's era has them, are what the ear listens for."""
     asked = []

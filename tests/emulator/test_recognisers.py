@@ -61,6 +61,7 @@ def whisper():
     return ears.load("whisper")
 
 
+@pytest.mark.capability("audio in: transcription", side="emulator")
 @pytest.mark.parametrize(
     "utterance, text, most",
     [

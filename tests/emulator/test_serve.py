@@ -82,6 +82,8 @@ async def test_a_session_over_a_socket():
         assert 1 == service.open_sessions
 
 
+@pytest.mark.capability("connection: Vertex AI: refreshed bearer tokens", side="emulator")
+@pytest.mark.capability("connection: refusals at the upgrade", side="emulator")
 @pytest.mark.parametrize(
     "path, headers, status",
     [
@@ -100,6 +102,7 @@ async def test_the_door_refuses_with_http(path, headers, status):
     assert "X-Live-Emulator" in refused.value.response.headers
 
 
+@pytest.mark.capability("connection: API key in a header", side="emulator")
 @pytest.mark.parametrize(
     "path, headers, code",
     [
@@ -118,6 +121,10 @@ async def test_a_bad_key_is_told_by_a_close(path, headers, code):
     assert code == closed.value.rcvd.code
 
 
+@pytest.mark.capability("connection: API key in a header", side="emulator")
+@pytest.mark.capability("connection: Vertex AI: regional, global, multi-region", side="emulator")
+@pytest.mark.capability("connection: Vertex AI: refreshed bearer tokens", side="emulator")
+@pytest.mark.capability("connection: v1beta, v1alpha, v1", side="emulator")
 @pytest.mark.parametrize(
     "path, headers",
     [
@@ -135,6 +142,7 @@ async def test_every_way_in_is_open(path, headers):
             await ws.recv()
 
 
+@pytest.mark.capability("connection: refusals at the upgrade", side="emulator")
 async def test_one_session_too_many_is_refused_for_quota():
     """When all places are taken an upgrade is answered 429; a place that is left is given again at once."""
     async with serving(sessions=1) as (service, port), dial(port) as ws:

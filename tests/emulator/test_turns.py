@@ -54,6 +54,7 @@ def bounds(margin_db, pcm):
     return first * 0.02, last * 0.02
 
 
+@pytest.mark.capability("audio in: automatic activity detection", side="emulator")
 @given(st.floats(0.3, 2.0), st.floats(0.3, 2.0), st.sampled_from([-12.0, -25.0, -38.0]))
 def test_speech_is_found_within_a_frame(before, length, dbfs):
     """A burst is found where it is, to 20 ms on either side, loud or soft."""
@@ -111,6 +112,7 @@ def test_speech_is_heard_once(parts):
     assert seconds_of(b"".join(heard)) >= spoken - 0.02 * len(parts) * 2
 
 
+@pytest.mark.capability("audio in: sensitivities, padding, silence", side="emulator")
 @pytest.mark.parametrize(
     "asked, silence, turns_heard",
     [
@@ -129,6 +131,7 @@ def test_silence_ends_a_turn(asked, silence, turns_heard):
     assert ["Begun", "Ended"] * turns_heard == [s for s in shape(steps) if s != "Piece"]
 
 
+@pytest.mark.capability("audio in: sensitivities, padding, silence", side="emulator")
 @pytest.mark.parametrize(
     "asked, spoken, begins",
     [
@@ -175,6 +178,7 @@ def test_silence_in_a_window_gives_the_ear_nothing():
     assert ["Ended"] == shape([*steps_of(turns, hush(3.0)), *turns.end()])
 
 
+@pytest.mark.capability("audio in: audioStreamEnd", side="emulator")
 def test_a_stream_that_ends_ends_the_turn():
     """The end of the stream ends a turn that lasts, at once, and is nothing when there is none."""
     turns = automatic()
@@ -192,6 +196,7 @@ def test_a_streaming_ear_hears_while_audio_comes():
     assert [True] == [step.last for step in turns.end() if isinstance(step, Piece)]
 
 
+@pytest.mark.capability("audio in: sensitivities, padding, silence", side="emulator")
 def test_the_emulators_own_silence_is_used_when_the_client_says_none():
     """`silenceDurationMs` of the client beats the emulator's default, which is a parameter."""
     assert Detection(margin_db=8.0, start_ms=40, silence_ms=500) == detection(None, silence_ms=500)

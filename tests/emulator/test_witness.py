@@ -97,6 +97,8 @@ def test_the_examples_of_the_manual_run(name, tls, tmp_path):
     assert " 2.0 seconds of audio\n" == printed
 
 
+@pytest.mark.capability("connection: TLS")
+@pytest.mark.capability("setup: every field, with its defaults", side="emulator")
 @pytest.mark.wall
 def test_googles_sdk_holds_a_session():
     """The official SDK, told nothing but base URL and certificate, gets transcription, reply, usage and a handle."""
@@ -109,6 +111,7 @@ def test_googles_sdk_holds_a_session():
     } == found
 
 
+@pytest.mark.capability("audio in: transcription", side="emulator")
 @pytest.mark.wall
 @pytest.mark.ear
 def test_googles_sdk_gets_the_text_that_our_client_gets():

@@ -178,6 +178,7 @@ def test_the_run_folder_holds_what_it_promises(harness, emulator_url, tmp_path):
     assert 24 == len(list((folder / "traces").iterdir()))
 
 
+@pytest.mark.capability("connection: another URL", side="emulator")
 def test_credentials_change_nothing_but_the_address(harness, emulator_url, tmp_path):
     """Through the Developer API's door with a key, the tables are those of the emulator's own run."""
     columns = [
@@ -379,6 +380,7 @@ def test_the_doctor_walks_through(harness, emulator_url):
     assert 4 == refused.returncode, refused.stdout + refused.stderr
 
 
+@pytest.mark.capability("setup: rules, checked before connecting", side="client")
 @pytest.mark.parametrize(
     "options, words",
     [

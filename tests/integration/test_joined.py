@@ -40,6 +40,7 @@ def test_latency_is_what_the_script_says():
     assert 3.3 == pytest.approx(kept.final_text_t, abs=1e-3)
 
 
+@pytest.mark.capability("long sessions: replay and seams")
 def test_connections_that_end_lose_nothing():
     """With connections of 30 s and goAway 10 s before, a two-minute clip is heard whole: every second once."""
     script = {"*": Line(fragments=[" {seconds}"])}
@@ -54,6 +55,7 @@ def test_connections_that_end_lose_nothing():
     assert kept.send_lag_p99_ms < 1
 
 
+@pytest.mark.capability("setup: close codes and reasons", side="emulator")
 def test_a_setup_that_the_service_refuses_is_refused_in_its_words():
     """AUDIO without a voice is refused by the emulator as the service does, and the client calls it configuration."""
     import dataclasses

@@ -70,6 +70,7 @@ def test_times_never_decrease_and_zero_is_the_first_sample():
     assert 0.1 == pytest.approx(first.t, abs=1e-6)
 
 
+@pytest.mark.capability("audio in: manual activity", side="client")
 def test_manual_turns_frame_the_clip_with_activity_signals():
     """With manual turns the audio lies between activityStart and activityEnd, and no stream end is sent."""
     _, trace = run_virtual(drive(Service(polite(" hello")), assignment(0.5)))
@@ -77,6 +78,8 @@ def test_manual_turns_frame_the_clip_with_activity_signals():
     assert ["setup", "activityStart", *["audio"] * 5, "activityEnd"] == kinds
 
 
+@pytest.mark.capability("audio in: automatic activity detection", side="client")
+@pytest.mark.capability("audio in: audioStreamEnd", side="client")
 def test_automatic_turns_end_with_silence_and_a_stream_end():
     """With automatic turns at least a second of silence and audioStreamEnd follow the clip."""
     _, trace = run_virtual(drive(Service(polite(" hello")), assignment(0.5, turns="auto")))
@@ -102,6 +105,7 @@ def test_nothing_is_sent_before_setup_complete():
     assert "ok" == ending.outcome
 
 
+@pytest.mark.capability("audio in: transcription", side="client")
 def test_fragments_are_joined_verbatim():
     """The hypothesis is the fragments joined as they came, trimmed at its ends alone."""
     ending, trace = run_virtual(
@@ -147,6 +151,7 @@ def everything_at_once(line, frame):
         )
 
 
+@pytest.mark.capability("audio in: transcription", side="client")
 @pytest.mark.parametrize(
     "answer, text",
     [(late_text, "late"), (no_turn_end, "text and more"), (everything_at_once, "one")],
@@ -220,6 +225,7 @@ def blocked(line, frame):
 QUOTA = "You exceeded your current quota, please check your plan and billing details."
 
 
+@pytest.mark.capability("setup: close codes and reasons", side="client")
 @pytest.mark.parametrize(
     "answer, outcome, failure",
     [
@@ -277,6 +283,7 @@ def test_a_frame_that_is_no_message_is_kept_raw():
     assert {"raw": "\\xff\\xfe not json"} in frames(trace, "<")
 
 
+@pytest.mark.capability("connection: refusals at the upgrade", side="client")
 @pytest.mark.parametrize(
     "closed, outcome, failure, unreachable",
     [
@@ -320,6 +327,7 @@ def test_no_secret_reaches_the_trace_even_when_the_service_echoes_it():
     assert KEY not in repr(ending)
 
 
+@pytest.mark.capability("audio out: 24 kHz PCM", side="client")
 def test_received_speech_is_kept_beside_the_trace():
     """Audio parts become references into one PCM stream, whose samples are exactly what came."""
     import base64
@@ -403,6 +411,7 @@ def leaving(lead: float, after: float = 2.0):
     return service
 
 
+@pytest.mark.capability("long sessions: goAway", side="client")
 @pytest.mark.parametrize("turns", ["manual", "auto"])
 @pytest.mark.parametrize("pace", [1.0, 0.0])
 def test_a_service_that_goes_is_heard_out_and_gone_on_with(turns, pace):
@@ -428,6 +437,8 @@ def test_a_service_that_goes_is_heard_out_and_gone_on_with(turns, pace):
         assert 15.3 + 1e-3 > kept.final_text_t - (1.5 if turns == "auto" else 0)
 
 
+@pytest.mark.capability("long sessions: limits of sessions and connections", side="client")
+@pytest.mark.capability("long sessions: replay and seams", side="client")
 def test_a_clip_longer_than_a_connection_goes_over_several():
     """A clip with cuts goes over as many connections as parts, each cut at the chunk that passes it."""
     import dataclasses
@@ -443,6 +454,7 @@ def test_a_clip_longer_than_a_connection_goes_over_several():
     ]
 
 
+@pytest.mark.capability("long sessions: resumption", side="client")
 def test_a_session_is_resumed_with_its_newest_handle():
     """When resumption is asked for, the next connection resumes with the newest resumable handle."""
     import dataclasses
@@ -493,6 +505,7 @@ def test_a_clip_that_was_not_sent_whole_is_no_success(after):
     assert ending.outcome in ("partial", "failed_server")
 
 
+@pytest.mark.capability("usage: both spellings", side="client")
 def test_both_spellings_are_heard():
     """Messages in snake case, with URL-safe base64 and numbers as text, are understood like any other."""
 
@@ -541,6 +554,8 @@ def test_a_peer_that_stops_reading_ends_the_session():
     assert trace.events[-1].t < 30
 
 
+@pytest.mark.capability("long sessions: replay and seams", side="client")
+@pytest.mark.capability("later models: interim hypotheses", side="client")
 def test_an_interim_text_before_a_seam_stays():
     """What was only interim when a connection ended is not replaced by the next connection's interim text."""
     import dataclasses

@@ -106,6 +106,7 @@ def messages(
 # ── Round trips ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.capability("setup: unknown fields are kept")
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 @given(data=st.data())
 @few
@@ -115,6 +116,7 @@ def test_every_class_survives_the_wire(kind, data):
     assert message == codec.message_from(codec.to_json(message), kind)
 
 
+@pytest.mark.capability("setup: unknown fields are kept")
 @given(messages(ServerMessage))
 @some
 def test_server_messages_survive_the_wire(message):
@@ -123,6 +125,7 @@ def test_server_messages_survive_the_wire(message):
     assert message == codec.decode_server(codec.encode_server(message))
 
 
+@pytest.mark.capability("setup: unknown fields are kept")
 @given(messages(ClientMessage))
 @some
 def test_client_messages_survive_the_wire(message):
@@ -375,6 +378,7 @@ def test_depth_is_bounded_where_protobuf_bounds_it():
 # ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.capability("audio in: any declared rate", side="client")
 @given(st.binary(max_size=4000), st.sampled_from([8000, 16000, 24000, 44100, 48000]))
 @some
 def test_the_fast_audio_frame_is_the_frame(pcm, rate):

@@ -73,6 +73,9 @@ URLS = [
 ]
 
 
+@pytest.mark.capability("connection: API key in a header", side="client")
+@pytest.mark.capability("connection: Vertex AI: regional, global, multi-region", side="client")
+@pytest.mark.capability("connection: Vertex AI: express mode", side="client")
 @pytest.mark.parametrize("one, url, headers, model", URLS)
 def test_every_platform_has_its_place(one, url, headers, model):
     """URL, headers and model name are each platform's own, and the secret is seen nowhere."""
@@ -88,6 +91,7 @@ def test_every_platform_has_its_place(one, url, headers, model):
 PATH = f"/ws/{GEMINI}.v1beta.GenerativeService.BidiGenerateContent"
 
 
+@pytest.mark.capability("connection: another URL", side="client")
 @pytest.mark.parametrize(
     "given, url, host, port",
     [
@@ -195,6 +199,8 @@ ROUTES = [
 ]
 
 
+@pytest.mark.capability("connection: Vertex AI: regional, global, multi-region", side="emulator")
+@pytest.mark.capability("connection: v1beta, v1alpha, v1", side="emulator")
 @pytest.mark.parametrize("one", ROUTES, ids=lambda one: one.path)
 def test_a_server_finds_what_a_client_asks(one):
     """A route's path is read back as that route, with slashes doubled and a query behind it too."""

@@ -109,6 +109,9 @@ manual_actions = [
 automatic_actions = [*common, st.tuples(st.just("audio_stream_end"), st.none())]
 
 
+@pytest.mark.capability("text: turns")
+@pytest.mark.capability("text: realtime text")
+@pytest.mark.capability("video in: pictures")
 @given(st.booleans(), st.data())
 @settings(deadline=None, max_examples=60)
 def test_the_server_understands_what_the_client_says(manual, data):
@@ -148,6 +151,8 @@ def test_the_server_understands_what_the_client_says(manual, data):
     assert dropped == pair.server.dropped_frames
 
 
+@pytest.mark.capability("setup: every field, with its defaults", side="client")
+@pytest.mark.capability("setup: every field, with its defaults", side="emulator")
 def test_the_setup_arrives_whole():
     """The setup the client was made with is the one the server reports, with its model and modality."""
     asked = setup(manual=True)
@@ -229,6 +234,7 @@ def test_the_client_takes_every_order(messages):
     assert client.go_away_s == (50.0 if said[11] in messages else None)
 
 
+@pytest.mark.capability("long sessions: resumption", side="client")
 def test_the_newest_resumable_handle_is_kept():
     """An update that cannot be resumed, with a handle or without, leaves the handle before it in place."""
     pair = opened(manual=True)
@@ -239,6 +245,7 @@ def test_the_newest_resumable_handle_is_kept():
     assert "h2" == pair.client.handle
 
 
+@pytest.mark.capability("long sessions: goAway", side="client")
 def test_an_unreadable_time_left_is_no_time():
     """A goAway whose time cannot be read means: now."""
     pair = opened(manual=True)
@@ -270,6 +277,7 @@ def test_the_server_speaks_in_order():
         server.send(ServerMessage(tool_call=ToolCall(), go_away=GoAway()))
 
 
+@pytest.mark.capability("usage: both spellings")
 def test_usage_has_each_platforms_names():
     """Vertex AI says `candidates…` where the Developer API says `response…`; both mean the same to the client."""
     details = [ModalityTokenCount(modality="TEXT", token_count=6)]
@@ -293,6 +301,7 @@ def test_usage_has_each_platforms_names():
     )
 
 
+@pytest.mark.capability("later models: fields and eras", side="emulator")
 def test_later_a_context_may_be_updated():
     """A context update is an event of the later era."""
     pair = opened(manual=False)

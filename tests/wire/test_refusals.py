@@ -19,6 +19,7 @@ from harness.wire.live.refusals import (
 )
 
 
+@pytest.mark.capability("setup: close codes and reasons", side="emulator")
 @given(st.text(st.characters(exclude_categories=()), max_size=200))
 @settings(deadline=None)
 def test_a_close_reason_fits_its_frame(text):
@@ -93,6 +94,7 @@ SEEN = [
 ]
 
 
+@pytest.mark.capability("setup: close codes and reasons", side="client")
 @pytest.mark.parametrize("code, reason, kind", SEEN)
 def test_what_was_seen_is_understood(code, reason, kind):
     """Every close published with its reason is classified as what it turned out to be."""
@@ -118,6 +120,7 @@ def test_upgrades_are_understood(status, kind):
     assert kind == classify_upgrade(status)
 
 
+@pytest.mark.capability("setup: close codes and reasons", side="client")
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda one: one.name)
 def test_what_we_say_we_understand(refusal):
     """The emulator's words, filled in and cut, are classified by the client as the kind the table gives."""

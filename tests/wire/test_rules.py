@@ -284,6 +284,8 @@ REFUSED = [
 ]
 
 
+@pytest.mark.capability("setup: rules, checked before connecting", side="emulator")
+@pytest.mark.capability("setup: close codes and reasons", side="emulator")
 @pytest.mark.parametrize("frames, code, reason", REFUSED, ids=lambda value: str(value)[:60])
 def test_refused_as_the_service_refuses(frames, code, reason):
     """Every broken rule ends the session with the service's code and the beginning of its words, within 123 bytes."""
@@ -378,12 +380,15 @@ TAKEN = [
 ]
 
 
+@pytest.mark.capability("setup: every field, with its defaults", side="emulator")
+@pytest.mark.capability("text: history seeding", side="emulator")
 @pytest.mark.parametrize("frames, route", TAKEN, ids=lambda value: str(value)[:60])
 def test_what_the_service_takes_is_taken(frames, route):
     """What the guides and the SDK send is not refused."""
     assert said(*frames, route=route) is None
 
 
+@pytest.mark.capability("setup: rules, checked before connecting", side="emulator")
 def test_vertex_refuses_in_its_own_words():
     """An unknown publisher model, TEXT on native audio, and a trigger out of range are Vertex AI's refusals."""
     native = "gemini-live-2.5-flash-native-audio"
@@ -410,6 +415,7 @@ LATER = [
 ]
 
 
+@pytest.mark.capability("later models: fields and eras", side="emulator")
 @pytest.mark.parametrize("frame", LATER, ids=lambda value: str(value)[:90])
 def test_the_guide_era_knows_nothing_later(frame):
     """With `era="guide"`, models, fields and values that came after the guides do not exist."""
@@ -420,6 +426,7 @@ def test_the_guide_era_knows_nothing_later(frame):
     )
 
 
+@pytest.mark.capability("audio in: any declared rate", side="emulator")
 def test_audio_may_have_any_declared_rate():
     """The declared rate is passed on; without one it is the native 16 kHz; spelling does not matter."""
     for mime, rate in (
@@ -456,6 +463,8 @@ NOBODY = "Method doesn't allow unregistered callers (callers without established
 UNAUTHENTICATED = "Request had invalid authentication credentials."
 
 
+@pytest.mark.capability("connection: API key in a header", side="emulator")
+@pytest.mark.capability("connection: Vertex AI: express mode", side="emulator")
 @pytest.mark.parametrize(
     "route, query, headers, said",
     [
@@ -510,6 +519,7 @@ def told(route: Route, model: str, **fields: Any) -> str:
     return str(caught.value)
 
 
+@pytest.mark.capability("setup: rules, checked before connecting", side="client")
 @pytest.mark.parametrize(
     "route, model, fields, words",
     [
@@ -595,6 +605,8 @@ def test_every_rule_has_a_source():
         assert not rule.says.endswith(".")
 
 
+@pytest.mark.capability("setup: rules, checked before connecting", side="client")
+@pytest.mark.capability("later models: fields and eras", side="client")
 def test_an_unknown_model_is_tried():
     """A model that the catalogue lacks may be asked for anything that some model can."""
     fields = {

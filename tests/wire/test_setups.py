@@ -18,6 +18,7 @@ ROUTES = {
 }
 
 
+@pytest.mark.capability("setup: every field, with its defaults", side="client")
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
 @pytest.mark.parametrize("turns", ["manual", "auto"])
 @pytest.mark.parametrize("transcript", ["input", "reply", "output"])
@@ -92,6 +93,9 @@ DEFAULTS = [
 ]
 
 
+@pytest.mark.capability("setup: every field, with its defaults", side="client")
+@pytest.mark.capability("audio in: turn coverage", side="client")
+@pytest.mark.capability("later models: language hints, vocabulary, verbatim mode", side="client")
 @pytest.mark.parametrize("asked, expected", DEFAULTS, ids=lambda value: str(value)[:60])
 def test_the_defaults(asked, expected):
     """What is sent by default, word for word."""
@@ -102,6 +106,9 @@ def test_the_defaults(asked, expected):
 SETUP = transcription_setup("gemini-live-2.5-flash-preview", turns="manual", transcript="input")
 
 
+@pytest.mark.capability("setup: every field, with its defaults", side="client")
+@pytest.mark.capability("audio in: sensitivities, padding, silence", side="client")
+@pytest.mark.capability("audio in: activity handling", side="client")
 @pytest.mark.parametrize(
     "path, value, expected",
     [

@@ -108,6 +108,7 @@ def _leaves(kind: type[Message]) -> Iterator[tuple[str, Any]]:
             yield name, inner
 
 
+@pytest.mark.capability("setup: every field, with its defaults")
 def test_our_fields_are_googles(pairs):
     """Every published field is ours under the same JSON name, and what we have beyond them is listed here."""
     assert len(pairs) > 30
@@ -122,6 +123,7 @@ def test_our_fields_are_googles(pairs):
             assert name not in wire or wire[name] == field.json_name
 
 
+@pytest.mark.capability("setup: every field, with its defaults")
 def test_our_types_are_googles(pairs):
     """A field that Google calls text, a number, bytes, a flag, an enum or a message is one of ours as well."""
     from google.protobuf.descriptor import FieldDescriptor as Kind
@@ -150,6 +152,7 @@ def test_our_types_are_googles(pairs):
                 assert free_form or issubclass(hint, Message), (kind, name)
 
 
+@pytest.mark.capability("setup: every field, with its defaults")
 def test_our_enum_values_are_googles(pairs):
     """The names that the server machine takes are the published ones, but for those that came later."""
     descriptors = dict(pairs)
