@@ -66,11 +66,11 @@ def print_forecast(plan: Plan, concurrency: int, *, as_json: bool) -> None:
 
 def _reference_lengths(plan: Plan) -> dict[str, list[int]]:
     """Return the references' lengths in tokens of each locale's own metric."""
-    from harness.score.score import TOKENS, metric_of
+    from harness.score.score import metric_of, tokens_of
 
     lengths: dict[str, list[int]] = {}
     for utterance in plan.utterances:
-        tokens = TOKENS[metric_of(utterance.locale)](utterance.reference or "")
+        tokens = tokens_of(metric_of(utterance.locale), utterance.locale)(utterance.reference or "")
         lengths.setdefault(utterance.locale, []).append(len(tokens))
     return lengths
 

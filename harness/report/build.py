@@ -104,7 +104,7 @@ def _summary(
     profile: str,
     metric: str,
 ) -> Summary:
-    block = profile_block(profile)
+    block = profile_block(profile, metric=metric)
     cells = summary.cells(scored, profile=block["id"], interval=_interval, detectable=_detectable)
     standings = summary.standings(scored, cells, interval=_macro_interval)
     datasets = _datasets(plan)

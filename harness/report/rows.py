@@ -14,6 +14,7 @@ from harness.run.folder import slot, slots
 from harness.score.edits import EditCounts
 from harness.score.faults import faults
 from harness.score.score import TOKENS, WORD_METRICS, Score, Unscored, judgement
+from harness.text.tokenise import characters, words
 from harness.units import SAMPLE_RATE, Milliseconds, Seconds, Usd
 
 if TYPE_CHECKING:
@@ -234,7 +235,7 @@ def merged(alignment: Iterable[Piece], *, spaced: bool) -> tuple[Piece, ...]:
 
 def tokenwise(pieces: Iterable[Piece], metric: str) -> list[Piece]:
     """Return a merged alignment token by token again."""
-    tokens = TOKENS[metric]
+    tokens = words if metric in WORD_METRICS else TOKENS.get(metric, characters)
     steps: list[Piece] = []
     for operation, said, heard in pieces:
         of_said: Iterable[str | None] = repeat(None) if said is None else tokens(said)

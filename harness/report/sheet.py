@@ -8,6 +8,7 @@ Knows pairs and scores; does not know files, runs or the terminal.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -70,7 +71,8 @@ def sheet(
     Without `details` there are no alignments, flags and tables of errors: sooner, for where only rates are wanted.
     """
     # What was typed wrong is said before any pair is judged.
-    score_text("", "", "en-US", profile=profile, metric=metric, aligner=aligner)
+    for code in _known(pairs) or ["en-US"]:
+        score_text("", "", code, profile=profile, metric=metric, aligner=aligner)
     judged = [_judged(pair, profile, metric, aligner) for pair in pairs]
     groups: dict[tuple[str, str, str], list[_Judged]] = {}
     for one in judged:
@@ -85,10 +87,19 @@ def sheet(
         "cells": cells,
         "totals": _totals(judged, groups),
         "profile": {
-            **profile_block(profile, *locales),
+            **profile_block(profile, *locales, metric=metric),
             "aligner": aligner,
         },
     }
+
+
+def _known(pairs: Iterable[Pair]) -> list[str]:
+    """Return the codes of the pairs' locales, those that are none left out."""
+    codes: dict[str, None] = {}
+    for locale in {pair.locale: None for pair in pairs}:
+        with suppress(UsageError):
+            codes[canonical(locale).code] = None
+    return list(codes)
 
 
 def _judged(pair: Pair, profile: str, metric: str, aligner: str) -> _Judged:

@@ -18,7 +18,7 @@ import msgspec
 from harness.errors import UsageError, suggestion
 from harness.score import align, sclite
 from harness.score.edits import EditCounts
-from harness.text import tokenise
+from harness.text import segment, tokenise
 from harness.text.compat import LIBRARIES
 from harness.text.compounds import compounded
 from harness.text.locales import LOCALES, canonical
@@ -36,7 +36,9 @@ from harness.text.numerals import library, missing_library
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-TOKENS: dict[str, Callable[[str], Sequence[str]]] = {
+Tokens: TypeAlias = "Callable[[str], Sequence[str]]"
+
+TOKENS: dict[str, Tokens] = {
     "WER": tokenise.words,
     "CER": tokenise.characters,
     "CERns": tokenise.characters_unspaced,
@@ -48,10 +50,16 @@ TOKENS: dict[str, Callable[[str], Sequence[str]]] = {
 }
 """Every metric, and what it counts. `WERc` is the WER with compounds written as the reference writes them."""
 
-METRICS = tuple(TOKENS)
+SEGMENTED = {"segWER": tuple(segment.SEGMENTERS), "kanaCER": ("ja",)}
+"""Metrics that take a segmenter, and the languages that they are for: words of languages that write none, and how
+Japanese is read. Companions, computed only when asked for."""
+
+METRICS = (*TOKENS, *SEGMENTED)
 """The names of the metrics; `auto` is each locale's own."""
 
-WORD_METRICS = frozenset(name for name, tokens in TOKENS.items() if tokens is tokenise.words)
+WORD_METRICS = frozenset(
+    {"segWER", *(name for name, tokens in TOKENS.items() if tokens is tokenise.words)}
+)
 """Metrics whose tokens are words."""
 
 _ALWAYS = ("WER", "CER", "CERns")
@@ -101,7 +109,7 @@ class Score(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def alignment(self) -> list[align.Step]:
         """The alignment, token by token: `(op, reference or None, hypothesis or None)`."""
-        tokens = TOKENS[self.metric]
+        tokens = tokens_of(self.metric, self.locale)
         return align.alignment(
             self.operations,
             tokens(self.normalised_reference),
@@ -161,9 +169,9 @@ def score_text(
         return _written(said, heard, locale, strict, name, numbers=numbers)
 
     answer = written(metric)
-    operations, counts = _aligned(said, answer, metric, aligner)
+    operations, counts = _aligned(said, answer, tokens_of(metric, locale), aligner)
     companions = {
-        name: counts if name == metric else _counted(said, written(name), name, aligner)
+        name: counts if name == metric else _counted(said, written(name), TOKENS[name], aligner)
         for name in _ALWAYS
     }
     if strict != "norm-1":
@@ -204,7 +212,7 @@ def counts_of(
     strict = strict_profile(profile)
     numbers = tolerates_numbers(profile)
     rewritten = numbers or metric == "WERc"
-    tokens, counted = TOKENS[metric], align.counted
+    tokens, counted = tokens_of(metric, locale), align.counted
     normal = Normaliser(locale, strict)
     found = []
     for reference, hypothesis in zip(references, hypotheses, strict=True):
@@ -223,7 +231,7 @@ def _written(
     if said == heard:
         return heard
     if numbers:
-        tokens = TOKENS[metric]
+        tokens = tokens_of(metric, locale)
         reference = tokens(said)
         heard = tolerant(
             said, heard, locale, profile, lambda text: align.distance(reference, tokens(text))
@@ -234,18 +242,16 @@ def _written(
     return heard
 
 
-def _aligned(said: str, heard: str, metric: str, aligner: str) -> tuple[str, EditCounts]:
+def _aligned(said: str, heard: str, tokens: Tokens, aligner: str) -> tuple[str, EditCounts]:
     """Return the operations and counts of the alignment of two texts as the metric sees them."""
-    tokens = TOKENS[metric]
     if said == heard:
         hits = len(tokens(said))
         return (f"={hits}" if hits else ""), EditCounts(hits=hits)
     return ALIGNERS[aligner](tokens(said), tokens(heard))
 
 
-def _counted(said: str, heard: str, metric: str, aligner: str) -> EditCounts:
+def _counted(said: str, heard: str, tokens: Tokens, aligner: str) -> EditCounts:
     """Return the counts of `_aligned`."""
-    tokens = TOKENS[metric]
     if said == heard:
         return EditCounts(hits=len(tokens(said)))
     if aligner == "minimal":
@@ -256,7 +262,7 @@ def _counted(said: str, heard: str, metric: str, aligner: str) -> EditCounts:
 def _strictly(said: str, heard: str, locale: str, metric: str, aligner: str) -> EditCounts:
     """Return the counts of two texts under `norm-1`."""
     answer = _written(said, heard, locale, "norm-1", metric, numbers=False)
-    return _counted(said, answer, metric, aligner)
+    return _counted(said, answer, tokens_of(metric, locale), aligner)
 
 
 def rate(metric: str, counts: EditCounts) -> float | None:
@@ -276,12 +282,30 @@ def metric_of(locale: str, metric: str = "auto") -> str:
     """Return the metric that is meant: the locale's own for `auto`; UsageError when it is unknown."""
     if metric == "auto":
         return LOCALES[_code(locale)].metric
-    if metric not in TOKENS:
+    if metric not in METRICS:
         raise UsageError(
             f"unknown metric {metric!r}",
-            hint=suggestion(metric, TOKENS) or f"known are: auto, {', '.join(TOKENS)}",
+            hint=suggestion(metric, METRICS) or f"known are: auto, {', '.join(METRICS)}",
         )
     return metric
+
+
+@cache
+def tokens_of(metric: str, locale: str) -> Tokens:
+    """Return how a metric cuts a normal text of a locale; UsageError: it is not for that language, or lacks a library."""
+    if metric in TOKENS:
+        return TOKENS[metric]
+    language = locale.partition("-")[0]
+    if language not in SEGMENTED[metric]:
+        raise UsageError(
+            f"metric {metric} is not for {locale}",
+            why=f"it is for the languages {', '.join(SEGMENTED[metric])}",
+            hint="--metric auto takes each locale's own",
+        )
+    segment.segments("", language)  # a missing library is told before anything is scored
+    if metric == "kanaCER":
+        return segment.reading
+    return lambda text: segment.segments(text, language)
 
 
 @lru_cache(maxsize=1024)
@@ -289,7 +313,7 @@ def _code(locale: str) -> str:
     return locale if locale in LOCALES else canonical(locale).code
 
 
-def profile_block(profile: str, *locales: str) -> dict[str, Any]:
+def profile_block(profile: str, *locales: str, metric: str = "auto") -> dict[str, Any]:
     """Return what identifies a text profile in some locales, or in all: `id`, `code_sha256`, `steps`, `versions`.
 
     Scores may stand in one table only if their ids are equal; so the id says which library was absent. It names the
@@ -299,8 +323,16 @@ def profile_block(profile: str, *locales: str) -> dict[str, Any]:
     only = codes[0] if len(codes) == 1 else None
     missing: list[str] = []
     libraries = [LIBRARIES[profile][0]] if profile in LIBRARIES else []
+    if metric in SEGMENTED:
+        spoken = {code.partition("-")[0] for code in codes}
+        libraries += [
+            package
+            for language in SEGMENTED[metric]
+            if language in spoken
+            for package in segment.SEGMENTERS[language]
+        ]
     if tolerates_numbers(profile):
-        libraries = sorted({package for code in codes if (package := library(code))})
+        libraries += sorted({package for code in codes if (package := library(code))})
         missing = sorted({package for code in codes if (package := missing_library(code))})
     without = "".join(f"-without-{package}" for package in missing)
     place = f"/{only}" if only else ""
@@ -311,6 +343,7 @@ def profile_block(profile: str, *locales: str) -> dict[str, Any]:
         "versions": {
             "python": platform.python_version(),
             "unicode": unicodedata.unidata_version,
+            "unicode_clusters": tokenise.clusters_unicode(),
             **{
                 package: _version(package)
                 for package in ("regex", "rapidfuzz", "jiwer", *libraries)
@@ -328,7 +361,8 @@ def _version(package: str) -> str:
 
 _CODE = {
     "harness.text": (
-        "normalise.py", "scripts.py", "t2s.txt", "tokenise.py", "numbers.py", "numerals.py", "compounds.py", "compat.py",
+        "normalise.py", "scripts.py", "t2s.txt", "tokenise.py", "segment.py", "numbers.py", "numerals.py",
+        "compounds.py", "compat.py", "mms.py",
     ),
     "harness.score": ("align.py", "edits.py", "score.py", "sclite.py"),
 }  # fmt: skip

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from harness.score.score import TOKENS, score_text
+from harness.score.score import score_text, tokens_of
 from harness.text.normalise import normalised
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _common(before: Sequence[str], after: Sequence[str]) -> int:
 
 def token_times(shown: Sequence[Screen], locale: str, metric: str) -> list[Seconds]:
     """Return when each token of the final text, normalised under `norm-1`, had come to stay."""
-    tokens = TOKENS[metric]
+    tokens = tokens_of(metric, locale)
     seen = [tokens(normalised(screen.text, locale, "norm-1")) for screen in shown]
     times: list[Seconds] = []
     # A token stays from the first screen after which every screen begins with all tokens up to it.
@@ -139,7 +139,7 @@ def emission_delays(
     score is one of the final text under `norm-1`; else, or where texts do not fit, nothing is returned.
     """
     times = iter(token_times(shown, score.locale, score.metric))
-    said = TOKENS[score.metric](score.normalised_reference)
+    said = tokens_of(score.metric, score.locale)(score.normalised_reference)
     lengths = list(accumulate(len(token) for token in said))
     if not lengths or score.profile != "norm-1":
         return []

@@ -8,6 +8,7 @@ Knows spelling; does not know which table used what.
 
 from __future__ import annotations
 
+import string
 import unicodedata
 from functools import cache
 from importlib import import_module
@@ -16,18 +17,31 @@ from typing import TYPE_CHECKING, Any
 import regex
 
 from harness.errors import UsageError
+from harness.text.mms import mms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PROFILES = ("compat-whisper-basic", "compat-whisper-en", "compat-openasr-ml")
-"""Whisper's basic and English normalisers (openai/whisper, normalizers/), Open ASR Leaderboard's multilingual one."""
+PROFILES = (
+    "compat-whisper-basic",
+    "compat-whisper-en",
+    "compat-openasr-ml",
+    "compat-mms",
+    "compat-vistaar",
+)
+"""Whisper's basic and English normalisers (openai/whisper, normalizers/), Open ASR Leaderboard's multilingual one, that
+of MMS (`harness.text.mms`), and that of AI4Bharat's Vistaar (evaluation.py: no punctuation, then the Indic NLP
+Library)."""
 
 LIBRARIES = {
     "compat-whisper-en": ("whisper-normalizer", "whisper_normalizer.english"),
     "compat-openasr-ml": ("num2words", "num2words"),
+    "compat-vistaar": ("indic-nlp-library", "indicnlp.normalize.indic_normalize"),
 }
 """By profile: the package that it is, or that it takes, and the module to import."""
+
+_NOT_IN_TEXT = {"indic-nlp-library": "pip install --no-deps indic-nlp-library"}
+"""Packages that the extra `text` leaves out, and how they are installed: it asks for a documentation generator."""
 
 
 def steps(locale: str, profile: str) -> dict[str, Callable[[str], str]]:
@@ -41,6 +55,17 @@ def steps(locale: str, profile: str) -> dict[str, Callable[[str], str]]:
                 "words_only": _words_only,
                 "numbers": _numbers(locale.partition("-")[0], _library(profile).num2words),
             }
+        case "compat-mms":
+            language = locale.partition("-")[0]
+            return {"mms": lambda text: mms(text, language)}
+        case "compat-vistaar":
+            language = locale.partition("-")[0]
+            normaliser = _library(profile).IndicNormalizerFactory().get_normalizer(language)
+            return {
+                "unpunctuated": _without_vistaar_marks,
+                "indic_nlp": normaliser.normalize,
+                "ws": _spaced,
+            }
         case _:
             return {"whisper_basic": whisper_basic, "ws": _spaced}
 
@@ -52,8 +77,15 @@ def _library(profile: str) -> Any:
     except ImportError as error:
         raise UsageError(
             f"text profile {profile!r} takes {package}, which is not installed",
-            hint="pip install 'live-harness[text]'",
+            hint=_NOT_IN_TEXT.get(package, "pip install 'live-harness[text]'"),
         ) from error
+
+
+_VISTAAR_MARKS = str.maketrans("", "", string.punctuation + "।۔॥")
+
+
+def _without_vistaar_marks(text: str) -> str:
+    return text.translate(_VISTAAR_MARKS)
 
 
 _BRACKETED = regex.compile(r"[<\[][^>\]]*[>\]]")

@@ -7,6 +7,8 @@ Knows how a normalised text is cut; does not know how it was normalised.
 
 from __future__ import annotations
 
+from functools import cache
+
 import regex
 
 UNSPACED = (
@@ -40,6 +42,17 @@ def clusters(text: str) -> list[str]:
     Where clusters end depends on the Unicode version of the library `regex`.
     """
     return _CLUSTER.findall(characters_unspaced(text))
+
+
+@cache
+def clusters_unicode() -> str:
+    """Return the Unicode version whose rules `clusters` follows, as far as behaviour tells: `regex` names none."""
+    if len(_CLUSTER.findall("a\u094d\u0924")) == 1:
+        return "18.0"  # GB9c: a virama joins what follows, whatever stands before it
+    for version, first in (("17.0", "\u20c1"), ("16.0", "\u1c89")):
+        if regex.match(r"\p{Assigned}", first):
+            return version
+    return "15.1" if len(_CLUSTER.findall("\u0915\u094d\u0924")) == 1 else "15.0 or older"
 
 
 def mixed(text: str) -> list[str]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from harness.report.confusions import confusions, deletions_by_position
 from harness.report.rows import SPACED, merged, tokenwise
 from harness.report.token_classes import Spoken, by_class
-from harness.score.score import METRICS, score_text
+from harness.score.score import TOKENS, score_text
 
 
 def scores(*pairs):
@@ -79,7 +79,7 @@ def test_classes(said, heard, locale, classes):
     assert classes == {kind: (tally.wrong, tally.tokens) for kind, tally in found.items()}
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", TOKENS)
 @given(pair=st.tuples(st.text(alphabet="ab我 नी", max_size=12), st.text(alphabet="ab我 नी", max_size=12)))  # fmt: skip
 def test_a_merged_alignment_is_cut_again(metric, pair):
     """What a page draws in runs has the tokens that were counted."""

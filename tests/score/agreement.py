@@ -104,8 +104,9 @@ def unicode_line() -> str:
             same += parts == tokenise._CLUSTER.findall("".join(parts))
             every += 1
     return (
-        f"| Unicode 17 GraphemeBreakTest | `gCER`'s clusters (regex {version('regex')}) | {same} of {every}; the others "
-        "have a virama after no consonant |"
+        f"| Unicode 17 GraphemeBreakTest | `gCER`'s clusters (regex {version('regex')}, which follows Unicode "
+        f"{tokenise.clusters_unicode().removesuffix('.0')}) | {same} of {every}; the other four are those that Unicode 18 "
+        "changed (GB9c: a virama joins what follows, whatever stands before it), and are as it has them |"
     )
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from harness.errors import UsageError
 from harness.score import score as score_module
 from harness.score.score import (
-    METRICS,
+    TOKENS,
     Score,
     Unscored,
     counts_of,
@@ -91,7 +91,7 @@ def test_companions_are_the_scores_one_would_ask_for(reference, hypothesis, loca
     st.lists(st.tuples(texts, texts), max_size=4),
     st.sampled_from(["en-US", "hi-IN", "ja-JP", "th-TH"]),
     st.sampled_from(OWN_PROFILES),
-    st.sampled_from(METRICS),
+    st.sampled_from(list(TOKENS)),
 )
 def test_counts_of_many_are_those_of_each(pairs, locale, profile, metric):
     """Counting a whole list gives the counts of each transcript's score."""
@@ -102,7 +102,7 @@ def test_counts_of_many_are_those_of_each(pairs, locale, profile, metric):
 
 
 @settings(max_examples=200)
-@given(texts, texts, st.sampled_from(METRICS))
+@given(texts, texts, st.sampled_from(list(TOKENS)))
 def test_the_alignment_is_what_was_counted(reference, hypothesis, metric):
     """Counting the alignment's steps gives the counts, whatever the metric."""
     scored = score_text(reference, hypothesis, "en-US", metric=metric)

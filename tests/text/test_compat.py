@@ -1,6 +1,9 @@
 """Other people's normalisers: what they were published to do."""
 
+import hashlib
 import json
+import re
+import string
 import subprocess
 import sys
 from pathlib import Path
@@ -85,6 +88,44 @@ def test_open_asr_writes_numbers_in_words(text, locale, expected):
     assert expected == normalised(text, locale, "compat-openasr-ml")
 
 
+@pytest.mark.parametrize(
+    "text, locale, expected",
+    [
+        ("Hello, 25 people (Sam 23:17) at 10.5.", "en-US", "hello people at"),
+        ("25", "en-US", "25"),
+        ("don’t ‘quote’ rock’n’roll", "en-US", "don't quote rock n'roll"),
+        ("データ、１２ 人。", "ja-JP", "デ タ 人"),
+        ("เด็ก ๆ ปี ๒๕๖๗", "th-TH", "เด็ก ปี ๒๕๖๗"),
+        ("كِتَابٌ ٱلْـ٢٥", "ar-XA", "كتاب ال ٢٥"),
+        ("हिन्दी २५ लोग।", "hi-IN", "हिन्दी लोग"),
+        ("a-b &lt;c&gt; d_e", "de-DE", "a-b c d e"),
+    ],
+)
+def test_mms(text, locale, expected):
+    """`compat-mms` drops what MMS drops: whole numbers, marks of its list, vowel signs of Arabic."""
+    assert expected == normalised(text, locale, "compat-mms")
+
+
+def test_mms_gives_what_fairseq_gave():
+    """On every example of every locale, `compat-mms` writes what fairseq's text_normalize (main, 2026) wrote."""
+    printed = [normalised(row["text"], row["locale"], "compat-mms") for row in EXAMPLES]
+    digest = hashlib.sha256("\n".join(printed).encode()).hexdigest()
+    assert "edabe443cb3a095e8ba53ddeee46591d149c3460ab23f180af056db869db0c5b" == digest
+
+
+@pytest.mark.witness
+@pytest.mark.parametrize("locale", ["hi-IN", "mr-IN", "bn-IN", "gu-IN", "kn-IN", "ml-IN", "ta-IN", "te-IN"])  # fmt: skip
+def test_vistaar(locale):
+    """`compat-vistaar` is Vistaar's evaluation: no punctuation, the Indic NLP Library's normaliser, single spaces."""
+    indic = pytest.importorskip("indicnlp.normalize.indic_normalize")
+    theirs = indic.IndicNormalizerFactory().get_normalizer(locale[:2])
+    for row in EXAMPLES:
+        if row["locale"] == locale:
+            bare = "".join(c for c in row["text"] if c not in string.punctuation + "।۔॥")
+            expected = re.sub(" +", " ", theirs.normalize(bare)).strip()
+            assert expected == normalised(row["text"], locale, "compat-vistaar")
+
+
 def test_why_it_is_no_headline():
     """Whisper's basic normaliser hides a wrong vowel sign: which is why it is never the headline."""
     pair = ("की किताब", "कि किताब", "hi-IN")
@@ -97,14 +138,22 @@ def test_no_other_peoples_profile_tolerates_numbers():
     assert not any(tolerates_numbers(profile) for profile in compat.PROFILES)
 
 
-def test_a_missing_package_is_named():
+@pytest.mark.parametrize(
+    "module, profile, command",
+    [
+        ("whisper_normalizer", "compat-whisper-en", "live-harness[text]"),
+        ("num2words", "compat-openasr-ml", "live-harness[text]"),
+        ("indicnlp", "compat-vistaar", "pip install --no-deps indic-nlp-library"),
+    ],
+)
+def test_a_missing_package_is_named(module, profile, command):
     """Without its package, a profile is refused with the command that installs it."""
     probe = (
-        "import sys; sys.modules['whisper_normalizer'] = None\n"
+        f"import sys; sys.modules[{module!r}] = None\n"
         "from harness.text.normalise import normalised\n"
         "from harness.errors import UsageError\n"
-        "try: normalised('a', 'en-US', 'compat-whisper-en')\n"
-        "except UsageError as error: sys.exit('live-harness[text]' not in str(error))\n"
+        f"try: normalised('a', 'hi-IN', {profile!r})\n"
+        f"except UsageError as error: sys.exit({command!r} not in str(error))\n"
         "sys.exit(1)"
     )
     assert UsageError.exit_code == 2
