@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import math
 import os
@@ -609,12 +610,15 @@ def test_a_spool_that_fills_is_named(written, speech, tmp_path, monkeypatch):
     """A disk that has no room for a converted clip is an error that names the clip and the folder."""
     import tempfile
 
-    whole = tempfile.NamedTemporaryFile
+    class Full:
+        name = str(tmp_path / "spool" / "x.s16le")
 
-    def full(**more):
-        whole(**more).close()
-        return Path("/dev/full").open("wb", buffering=0)
+        def write(self, data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(tempfile, "NamedTemporaryFile", full)
+        def close(self):
+            pass
+
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", lambda **_: Full())
     with pytest.raises(InputError, match=r"cannot be written to .*spool[^$]*No space left"):
         load(written(np.tile(speech(22_050, 7.5)[:, 0], 10), 22_050), spool=tmp_path / "spool")
