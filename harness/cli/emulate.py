@@ -105,7 +105,18 @@ SCRIPTED_SESSIONS: Final = 1000
     metavar="SECONDS",
     help="How long before its end a connection is told.",
 )
-@click.option("--refuse-first", type=click.IntRange(min=0), default=0, hidden=True)
+@click.option(
+    "--quirk",
+    "quirks",
+    multiple=True,
+    metavar="NAME[=VALUE]",
+    help="Misbehave; repeat for several. --list-quirks shows all.",
+)
+@click.option(
+    "--seed", default=0, show_default=True, help="Where quirks that are left to chance begin."
+)
+@click.option("--list-quirks", is_flag=True, help="Show all quirks and stop.")
+@click.option("--json", "as_json", is_flag=True, help="Show them as JSON.")
 @click.option("--exit-with-stdin", is_flag=True, hidden=True)
 def command(**options: Any) -> None:
     """Serve the Live API on this machine, with a real recogniser.
@@ -115,6 +126,10 @@ def command(**options: Any) -> None:
     """
     import asyncio
 
+    if options.pop("list_quirks"):
+        _list_quirks(as_json=options["as_json"])
+        return
+    del options["as_json"]
     with_stdin = options.pop("exit_with_stdin")
     asyncio.run(_until_stopped(_serve(**options), with_stdin=with_stdin))
 
@@ -155,7 +170,8 @@ async def _serve(
     answers: Path | None,
     sessions: int | None,
     era: catalogue.Era,
-    refuse_first: int,
+    quirks: tuple[str, ...],
+    seed: int,
     **manners: Any,
 ) -> None:
     """Serve until cancelled: the ear first, then the sockets, then the line that says so."""
@@ -164,9 +180,11 @@ async def _serve(
 
     from harness.emulator.answers import REPEAT, Answers
     from harness.emulator.conversation import Manners
+    from harness.emulator.quirks.mischief import Mischief, parsed
     from harness.emulator.serve import Service, listen, stop
 
     said = Answers.from_file(answers) if answers else REPEAT
+    mischief = Mischief(parsed(quirks), seed=seed)
     async with AsyncExitStack() as stack:
         heard_by, capacity = await _ear(stack, ear, _languages(languages))
         service = Service(
@@ -175,15 +193,21 @@ async def _serve(
             sessions=sessions or capacity,
             era=era,
             manners=Manners(answers=said, **manners),
-            refuse_first=refuse_first,
+            mischief=mischief,
         )
         servers: list[asyncio.Server] = []
         stack.push_async_callback(stop, service, servers)
         servers.append(await listen(service, host, port))
         told: dict[str, object] = {"url": _url("ws", host, servers[0])}
         if tls:
-            context, ca_file = _certificate(stack, host)
-            servers.append(await listen(service, host, 0, context))
+            context, ca_file = _certificate(stack, host, mischief.tls)
+            if mischief.tls == "reset":
+                # Nobody gets beyond the first bytes of the handshake.
+                rude = Mischief({"reset": "upgrade"})
+                broken = Service(ear=heard_by, sessions=0, mischief=rude)
+                servers.append(await listen(broken, host, 0))
+            else:
+                servers.append(await listen(service, host, 0, context))
             told |= {"tls_url": _url("wss", host, servers[1]), "ca_file": str(ca_file)}
         if not _is_loopback(host):
             click.echo(f"others can reach this machine at {host}: any key opens it", err=True)
@@ -220,6 +244,36 @@ def _voice(stack: AsyncExitStack) -> Voice | None:
     return found
 
 
+def _list_quirks(*, as_json: bool) -> None:
+    """Print the registry of quirks."""
+    import json
+    import textwrap
+
+    from harness.emulator.quirks.mischief import REGISTRY
+
+    if as_json:
+        document = [
+            {
+                "name": one.name,
+                "value": one.takes.written if one.takes else None,
+                "default": one.takes.default if one.takes else None,
+                "does": one.does,
+                "source": one.source,
+            }
+            for one in REGISTRY.values()
+        ]
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    for one in REGISTRY.values():
+        told = [one.does, f"({one.source})"]
+        if one.takes:
+            told.insert(1, f"VALUE: {one.takes.written}.")
+        click.echo(one.usage)
+        click.echo(
+            textwrap.indent(textwrap.fill(" ".join(told), 76, break_on_hyphens=False), "    ")
+        )
+
+
 def _languages(codes: tuple[str, ...]) -> tuple[str, ...]:
     """Return the languages that `--ear-language` names; UsageError when one is unknown."""
     from harness.text.locales import LOCALES
@@ -235,10 +289,16 @@ def _languages(codes: tuple[str, ...]) -> tuple[str, ...]:
     return found
 
 
-def _certificate(stack: AsyncExitStack, host: str) -> tuple[ssl.SSLContext, Path]:
-    """Return a server's TLS context and the file of the authority to trust, which is removed in the end."""
+def _certificate(
+    stack: AsyncExitStack, host: str, wrong: str | None
+) -> tuple[ssl.SSLContext, Path]:
+    """Return a server's TLS context and the file of the authority to trust, which is removed in the end.
+
+    `wrong` says what is wrong with the certificate; None: nothing.
+    """
     import ssl
     import tempfile
+    from datetime import UTC, datetime
 
     try:
         import trustme
@@ -250,7 +310,12 @@ def _certificate(stack: AsyncExitStack, host: str) -> tuple[ssl.SSLContext, Path
     authority = trustme.CA(organization_name="live-harness emulator")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     names = dict.fromkeys((host, "127.0.0.1", "::1", "localhost"))
-    authority.issue_cert(*names).configure_cert(context)
+    if wrong == "other-host":
+        names = dict.fromkeys(("elsewhere.invalid",))
+    expires = datetime(2001, 1, 1, tzinfo=UTC) if wrong == "expired" else None
+    authority.issue_cert(*names, not_after=expires).configure_cert(context)
+    if wrong == "untrusted":
+        authority = trustme.CA(organization_name="somebody else")
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="harness-emulator-"))
     ca_file = Path(folder) / "ca.pem"
     authority.cert_pem.write_to_path(str(ca_file))

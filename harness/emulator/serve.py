@@ -26,6 +26,8 @@ from harness.emulator.context import Handles
 from harness.emulator.conversation import Conversation, Manners
 from harness.emulator.post import MalformedRequestError, PostReader
 from harness.emulator.tokens import Tokens, failure
+from harness.emulator.quirks.mischief import Mischief
+from harness.emulator.quirks.network import Cable
 from harness.errors import InputError
 from harness.version import __version__
 from harness.wire.fragments import Fragments
@@ -35,8 +37,10 @@ from harness.wire.live.server import LiveServer, authenticate, token_of
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
 
     from harness.emulator.ears import Ear
+    from harness.emulator.quirks.mischief import Trouble
     from harness.emulator.tokens import Grant
     from harness.emulator.voice import Voice
     from harness.units import Seconds
@@ -81,8 +85,8 @@ class Service:
     era: Era = "later"
     handles: Handles = field(default_factory=Handles)
     tokens: Tokens = field(default_factory=lambda: Tokens(now=time.time))
-    refuse_first: int = 0
-    """So many upgrades are refused for quota before any is taken: for tests of clients."""
+    mischief: Mischief = field(default_factory=lambda: Mischief({}))
+    """How the service misbehaves; by default not at all."""
 
     open_sessions: int = 0
     served: int = 0
@@ -113,12 +117,16 @@ class Service:
 
     def admit(self) -> bool:
         """Return whether one more session fits, and count the refusal when it does not."""
-        if self.refuse_first > 0:
-            self.refuse_first -= 1
-        elif self.open_sessions < self.sessions:
+        if self.open_sessions < self.sessions:
             return True
         self.refused += 1
         return False
+
+    def connection(self) -> asyncio.Protocol:
+        """Return the protocol of the next connection's socket."""
+        trouble = self.mischief.next()
+        connection = _Connection(self, trouble)
+        return connection if trouble is None else trouble.cable(connection)
 
 
 async def listen(
@@ -128,7 +136,7 @@ async def listen(
     loop = asyncio.get_running_loop()
     try:
         return await loop.create_server(
-            lambda: _Connection(service),
+            service.connection,
             host,
             port,
             ssl=tls,
@@ -158,13 +166,15 @@ async def stop(service: Service, servers: list[asyncio.Server]) -> None:
 class _Connection(asyncio.Protocol):
     """One client. It is the `Line` of its conversation."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, trouble: Trouble | None = None) -> None:
         self._service = service
+        self._trouble = trouble
         self._ws = ServerProtocol(extensions=None, max_size=MAX_MESSAGE_BYTES, logger=_silent)
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._conversation: Conversation | None = None
         self._fragments = Fragments()
+        self._receive: Callable[[bytes], None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._fresh = True
         self._post: PostReader | None = None
@@ -229,6 +239,9 @@ class _Connection(asyncio.Protocol):
             else:
                 self._respond(HTTPStatus.NOT_FOUND, refusals.NOT_FOUND.text())
             return
+        if self._trouble is not None and (status := self._trouble.status) is not None:
+            self._respond(status, status.phrase)
+            return
         headers = list(request.headers.raw_items())
         refusal, grant = authenticate(route, query, headers), None
         if refusal is not None and refusal.at_upgrade:
@@ -257,6 +270,7 @@ class _Connection(asyncio.Protocol):
         service = self._service
         service.open_sessions += 1
         service.served += 1
+        trouble = self._trouble
         if grant is not None:
             gone, left_s = refusals.TOKEN_EXPIRED, grant.expires_s - grant.now()
             self._timer = self._loop.call_later(
@@ -266,11 +280,15 @@ class _Connection(asyncio.Protocol):
         self._conversation = Conversation(
             LiveServer(route, service.era, lock),
             service.ear,
-            self,
+            self if trouble is None else trouble.between(self),
             service.manners,
             service.handles,
             voice=service.voice,
         )
+        self._receive = self._conversation.received
+        if trouble is not None:
+            self._receive = trouble.received
+            trouble.join(self._conversation.received)
 
     def _respond(
         self, status: HTTPStatus, text: str, kind: str = "text/plain; charset=utf-8"
@@ -287,6 +305,8 @@ class _Connection(asyncio.Protocol):
 
     def _send_response(self, response: Response) -> None:
         response.headers[endpoint.EMULATOR_HEADER] = self._service.title
+        if self._trouble is not None and response.status_code >= 400:
+            response.headers.update(self._trouble.headers)
         self._ws.send_response(response)
 
     # ── tokens ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -312,8 +332,8 @@ class _Connection(asyncio.Protocol):
         if frame.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
             return
         message = self._fragments.add(frame.data, last=frame.fin)
-        if message is not None and self._conversation is not None:
-            self._conversation.received(message)
+        if message is not None and self._receive is not None:
+            self._receive(message)
 
     # ── what the conversation calls ──────────────────────────────────────────────────────────────────────────────────
 
@@ -336,8 +356,10 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
 
     def abort(self) -> None:
-        """Drop the socket now."""
-        if self._transport is not None:
+        """Drop the socket now, whatever is wrong with it."""
+        if isinstance(self._transport, Cable):
+            self._transport.drop()
+        elif self._transport is not None:
             self._transport.abort()
 
     def hold(self, full: bool) -> None:
@@ -378,4 +400,6 @@ class _Connection(asyncio.Protocol):
         if self._conversation is not None:
             self._service.open_sessions -= 1
             self._conversation.gone()
-            self._conversation = None
+            self._conversation = self._receive = None
+        if self._trouble is not None:
+            self._trouble.gone()

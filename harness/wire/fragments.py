@@ -7,14 +7,19 @@ class Fragments:
     """One direction of a connection: frames in order go in, messages come out."""
 
     def __init__(self) -> None:
-        self._parts: list[bytes] = []
+        # One buffer, not a list of parts: a fragment may be empty, and there may be any number of them.
+        self._begun = bytearray()
+
+    def __len__(self) -> int:
+        """Return how many bytes of an unfinished message are kept."""
+        return len(self._begun)
 
     def add(self, payload: bytes | bytearray | memoryview, *, last: bool) -> bytes | None:
         """Return the message that this frame completes; None: more of it is to come."""
-        if last and not self._parts:
+        if last and not self._begun:
             return bytes(payload)
-        self._parts.append(bytes(payload))
+        self._begun += payload
         if not last:
             return None
-        message, self._parts = b"".join(self._parts), []
+        message, self._begun = bytes(self._begun), bytearray()
         return message

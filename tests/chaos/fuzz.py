@@ -46,7 +46,8 @@ SPLICES = (
 
 def golden_frames(direction: str) -> list[bytes]:
     """Return the golden files' frames of one direction, `<` from a server or `>` from a client."""
-    lines = (line for path in sorted(GOLDEN.glob("*.jsonl")) for line in path.open("rb"))
+    files = sorted(GOLDEN.glob("*.jsonl"))
+    lines = (line for path in files for line in path.read_bytes().splitlines())
     records = [json.loads(line) for line in lines if line.strip()]
     return [json.dumps(one["frame"]).encode() for one in records if one.get("dir") == direction]
 
