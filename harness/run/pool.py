@@ -18,7 +18,7 @@ import msgspec
 from harness.errors import HarnessError, InputError, RefusedError
 from harness.run.bill import spent_usd
 from harness.run.folder import slot as slot_of
-from harness.session.retry import ATTEMPTS, backoff_s, tries_again
+from harness.session.retry import ASKED_CAP_S, ATTEMPTS, backoff_s, tries_again
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -103,7 +103,9 @@ class Gate:
         now = asyncio.get_running_loop().time()
         if now >= self._closed_until:
             self._pauses += 1
-            self._closed_until = now + backoff_s(self._pauses, self._rng, asked_s=asked_s)
+            self._closed_until = now + backoff_s(self._pauses, self._rng)
+        if asked_s is not None:
+            self._closed_until = max(self._closed_until, now + min(asked_s, ASKED_CAP_S))
 
     def admitted(self) -> None:
         """Count a session that the service took; raise the limit after enough of them."""
@@ -265,6 +267,7 @@ class Pool:
     async def _bring_to_end(self, slot: Slot, prepared: Any) -> None:
         number = self._attempts[slot]
         failures = self._failures[slot]
+        refusals = 0
         while True:
             await self.gate.enter()
             if not self._may_spend(self._work.estimate(slot, prepared)):
@@ -273,11 +276,14 @@ class Pool:
             number += 1
             done = await self._attempt(slot, prepared, number)
             ending = done.ending
-            if self._pauses_for(ending):
+            refusals += ending.failure == "quota"
+            if self._pauses_for(ending, refusals):
                 self._work.keep(_not_final(done.record))
                 if ending.unreachable and self.gate.pauses >= self._patience:
                     self._end(self._gone(ending))
                     return
+                if refusals > 1:
+                    await self.gate.sleep(backoff_s(refusals - 1, self._rng))
                 continue
             failures += 1
             if tries_again(ending.failure, failures):
@@ -322,10 +328,13 @@ class Pool:
             self.stop(f"the budget of ${self._budget:g} allows no further session")
         return self.tally.stopped is None
 
-    def _pauses_for(self, ending: Ending) -> bool:
-        """Return whether the utterance waits for its turn again: that was no answer to it."""
+    def _pauses_for(self, ending: Ending, refusals: int) -> bool:
+        """Return whether the utterance waits for its turn again: that was no answer to it.
+
+        `refusals` counts how often it was refused for quota, since a service may do so after admitting it.
+        """
         if ending.failure == "quota":
-            return self.gate.pauses < QUOTA_PATIENCE
+            return max(self.gate.pauses, refusals) < QUOTA_PATIENCE
         return ending.unreachable
 
     @property

@@ -15,6 +15,7 @@ from harness.secret import Secret
 from harness.session.leg import Leg
 from harness.session.recorder import Recorder
 from harness.session.retry import Ending, ending
+from harness.wire.live.refusals import classify_close
 
 if TYPE_CHECKING:
     from harness.session.assignment import Assignment
@@ -65,12 +66,17 @@ class Session:
             )
             await leg.run(due_s)
             answered = answered or leg.answered
+            if handle is not None and _not_resumed(leg):
+                # Fresh, it is as good for a transcript: no turn is ever left open over a seam.
+                handle = None
+                continue
             if not (todo.errand.divisible and _continues(leg, start, end)):
                 break
             start, handle, due_s = leg.position, leg.handle, leg.due
         ended = ending(
             closed=leg.end,
             missed=leg.missed,
+            vanished=leg.vanished,
             problem=leg.problem,
             blocked=leg.blocked,
             has_text=answered,
@@ -82,12 +88,27 @@ class Session:
         return SessionResult(recorder=self._rec, ending=ended)
 
 
+def _not_resumed(leg: Leg) -> bool:
+    """Return whether the service would not go on with the session whose handle it was given.
+
+    Handles go stale, and some are refused while the old socket is still open (aicc2025/sip-to-ai#14).
+    """
+    closed = leg.end
+    return (
+        not leg.admitted
+        and closed is not None
+        and closed.code is not None
+        and classify_close(closed.code, closed.reason) in ("stale_handle", "transient")
+    )
+
+
 def _continues(leg: Leg, start: Samples, end: Samples) -> bool:
     """Return whether another connection goes on where `leg` left off: it did its part, and there is more of the clip."""
     closed = leg.end
     went_well = (
         leg.sent_all
         and leg.problem is None
+        and not leg.vanished
         and closed is not None
         and (closed.by_us or closed.code == 1000)
     )

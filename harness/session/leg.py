@@ -48,6 +48,10 @@ BURST: Final = 16
 """Frames a stream sends in one go when it is not paced, before the others have their turn."""
 
 
+MOST_HEARD: Final = 128 * 2**20
+"""Bytes that one connection may bring, in messages: half an hour of speech in 24 kHz as base64, three times as long as a
+connection lives. A bound keeps a hostile service from filling the memory."""
+
 RESERVE_S: Final = 10.0
 """Time kept, of what goAway leaves, for the last text to come before the abort, s; never more than half of it."""
 
@@ -96,6 +100,7 @@ class Leg:
         self._over: asyncio.Future[Closed] = self._loop.create_future()
         self._news: asyncio.Future[None] = self._loop.create_future()
         self._last_message: Seconds = 0.0
+        self._heard = 0
         self._stalled: Seconds | None = None
         self._gone = False
 
@@ -123,10 +128,18 @@ class Leg:
         self.missed: str | None = None
         """What was waited for in vain."""
 
+        self.vanished = False
+        """True: our close was never answered, and no end of the turn came before it. A service that is there does one."""
+
     @property
     def end(self) -> Closed | None:
         """How the connection ended; None: it has not."""
         return self._over.result() if self._over.done() else None
+
+    @property
+    def admitted(self) -> bool:
+        """Whether the service took the setup."""
+        return bool(self._ready.done())
 
     @property
     def sent_all(self) -> bool:
@@ -181,10 +194,13 @@ class Leg:
         self._play(iter(opening), then=lambda: self._begin(due_s))
         await asyncio.wait((self._sent_all, self._over), return_when=asyncio.FIRST_COMPLETED)
         missed = None if self._over.done() else await self._drain(waits)
+        if missed is not None and self._go_away is not None:
+            self.problem = self.problem or ("duration", f"goAway came, and then {missed}")
         if not self._over.done():
             self._rec.closing(self._loop.time())
             self._connection.close()
             if not await self._wait(self._over, waits.close_s):
+                self.vanished = not self.turn_over
                 self._connection.abort()
         return missed
 
@@ -368,13 +384,19 @@ class Leg:
     def received(self, frame: bytes | str, t: Seconds) -> None:
         """Hear a message: keep it, then look at what matters to the session's course."""
         self._rec.received(t, frame)
-        self._last_message = t
-        _set(self._news)
+        self._heard += len(frame)
+        if self._heard > MOST_HEARD:
+            self._fail("client", f"the service has sent more than {MOST_HEARD / 2**20:g} MiB")
+            return
         try:
             message = self._client.receive(frame)
         except RemoteProtocolError as error:
             self._fail("transient", f"the service sent what is no Live message: {error}")
             return
+        if message.server_content is not None or message.tool_call is not None:
+            # Handles, bills and goAway may come at any time: nobody is still speaking because of them.
+            self._last_message = t
+            _set(self._news)
         self._follow(message)
 
     def closed(self, closed: Closed, t: Seconds) -> None:

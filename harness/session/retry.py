@@ -34,10 +34,19 @@ class Ending:
     """True: nothing answered at the address."""
 
 
+_OUR_VERDICTS: Final[dict[int | None, FailureKind]] = {
+    1002: "transient",
+    1007: "transient",
+    1009: "client",
+}
+"""Close codes with which our own WebSocket gives up on what came: no WebSocket, no text, too long a message."""
+
+
 def ending(
     *,
     closed: Closed | None,
     missed: str | None,
+    vanished: bool,
     problem: tuple[FailureKind, str] | None,
     blocked: str | None,
     has_text: bool,
@@ -49,6 +58,10 @@ def ending(
     broken: tuple[FailureKind, str] | None = problem
     if broken is None and missed is not None and not sent_all:
         broken = ("transient", missed)
+    if broken is None and vanished:
+        broken = ("transient", f"the service vanished: {missed or 'the turn never ended'}")
+    if broken is None and closed is not None and closed.by_us and closed.code in _OUR_VERDICTS:
+        broken = (_OUR_VERDICTS[closed.code], f"closed {closed.code} by us: {closed.reason}")
     if broken is not None:
         return _failed(*broken, has_text=has_text)
     if closed is not None and not closed.by_us and not (closed.code == 1000 and sent_all):

@@ -14,6 +14,8 @@ import re
 import socket
 import ssl
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -29,6 +31,8 @@ from harness.wire.fragments import Fragments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from websockets.datastructures import Headers
 
     from harness.units import Seconds
     from harness.wire.live.endpoint import Endpoint
@@ -258,8 +262,10 @@ class _Socket(asyncio.Protocol):
                 self._frame(event, t)
         if self._ws.handshake_exc is not None and self._refusal is None:
             self._refuse(self._ws.handshake_exc)
-        if self._open and self._ws.close_rcvd is not None and not self._over:
-            # The peer has said that it is over; whether it ever ends the TCP connection does not matter.
+        said = self._ws.close_rcvd is not None or self._ws.parser_exc is not None
+        if self._open and said and not self._over:
+            # The peer has said that it is over, or what no WebSocket says; whether it ever ends the TCP connection does
+            # not matter.
             if self._transport is not None:
                 self._transport.close()
             self._finish(self._how_it_ended(None))
@@ -279,16 +285,16 @@ class _Socket(asyncio.Protocol):
             self._refusal = Closed(
                 status=response.status_code,
                 reason=body or response.reason_phrase,
-                retry_after_s=_retry_after(response.headers.get("Retry-After")),
+                retry_after_s=_retry_after(response.headers),
             )
         elif status := _STATUS_LINE.match(self._head):
             # An answer that broke off: what it said first still counts.
             phrase = status[2].decode(errors="replace").strip()
             self._refusal = Closed(status=int(status[1]), reason=phrase)
         else:
-            what = (
-                "it does not speak WebSocket" if isinstance(error, InvalidHandshake) else str(error)
-            )
+            what = str(error)
+            if isinstance(error, InvalidHandshake):
+                what = "it does not speak WebSocket" if self._head else "no answer came"
             self._refusal = Closed(reason=f"the upgrade failed: {what}", unreachable=True)
         if self._transport is not None:
             self._transport.close()
@@ -335,8 +341,16 @@ class _Socket(asyncio.Protocol):
             self._listener.closed(closed, self._loop.time())
 
 
-def _retry_after(value: str | None) -> Seconds | None:
+def _retry_after(headers: Headers) -> Seconds | None:
+    """Return what a refusal asks to wait: seconds, or until a date (RFC 9110 §10.2.3); None when it does not."""
+    value = next(iter(headers.get_all("Retry-After")), "")
+    if value.isascii() and value.isdigit():
+        return float(value)
     try:
-        return max(0.0, float(value)) if value else None
-    except ValueError:
-        return None  # an HTTP date: our own back-off serves as well
+        until = parsedate_to_datetime(value)
+        # By the service's own clock where it tells it: ours may be wrong.
+        told = headers.get_all("Date")
+        now = parsedate_to_datetime(told[0]) if told else datetime.now(UTC)
+        return max(0.0, (until - now).total_seconds())
+    except (ValueError, TypeError):
+        return None

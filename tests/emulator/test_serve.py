@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedError, Inval
 from harness import __version__
 from harness.emulator import serve
 from harness.emulator.conversation import Manners
+from harness.emulator.quirks.mischief import Mischief, parsed
 from harness.emulator.serve import Service, listen, stop
 from harness.errors import InputError
 from tests.emulator.memory import GEMINI, MANUAL, MODEL, VERTEX, kind, script
@@ -157,10 +158,12 @@ async def test_one_session_too_many_is_refused_for_quota():
 
 async def test_the_first_can_be_refused():
     """For tests of clients: the first upgrades are refused for quota whatever is free."""
-    async with serving(refuse_first=2) as (_, port):
+    mischief = Mischief(parsed(["http=429", "retry-after=7s", "first=2"]))
+    async with serving(mischief=mischief) as (_, port):
         for _ in range(2):
-            with pytest.raises(InvalidStatus, match="429"):
+            with pytest.raises(InvalidStatus, match="429") as refused:
                 await dial(port).__aenter__()
+            assert "7" == refused.value.response.headers["Retry-After"]
         async with dial(port):
             pass
 

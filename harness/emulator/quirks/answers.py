@@ -254,11 +254,14 @@ def _error_message(message: Message, status: int, talk: Talk) -> Later:
         yield 0.0, {"error": said}
 
 
+_FLOOD_S: Final = 120
+"""Longer than a client should wait for silence."""
+
+
 def _flood(message: Message, a_second: int, talk: Talk) -> Later:
     yield 0.0, message
     if "setupComplete" in message:
-        most = 600  # seconds: a connection's life
-        for number in range(a_second * most):
+        for number in range(a_second * _FLOOD_S):
             talk.say({"sessionResumptionUpdate": {}}, number / a_second)
 
 
@@ -485,7 +488,7 @@ QUIRKS: Final = (
     Quirk(
         name="flood",
         takes=_count("20"),
-        does="From setupComplete on VALUE empty messages a second come, for ten minutes.",
+        does="From setupComplete on VALUE empty messages a second come, for two minutes.",
         source="a hostile service",
         says=_flood,
     ),

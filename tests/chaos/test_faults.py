@@ -1,0 +1,39 @@
+"""The bench's faults, each met once more by every build."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.emulator.quirks.mischief import REGISTRY
+from tests.chaos.faults import FAULTS, meet, verdict
+
+ELSEWHERE = {"tls", "after", "first", "share"}
+"""Quirks that need real sockets, or say which connections the others are for."""
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_fault_has_its_outcome(fault):
+    """Whatever a service or a network does, the attempt ends in its class within its wait, and the run goes on."""
+    assert [] == list(verdict(fault, meet(fault, once=False), once=False))
+
+
+@pytest.mark.parametrize("fault", FAULTS[::7], ids=lambda fault: fault.name)
+def test_a_fault_met_once_is_survived(fault):
+    """What happens once costs an attempt where one more is worth it, and the utterance is transcribed."""
+    assert [] == list(verdict(fault, meet(fault, once=True), once=True))
+
+
+def test_every_quirk_is_met():
+    """No quirk of the registry is left out of the bench."""
+    met = {quirk.partition("=")[0] for fault in FAULTS for quirk in fault.quirks}
+    assert set(REGISTRY) - ELSEWHERE == met
+
+
+def test_a_fault_is_the_same_every_time():
+    """In virtual time a run that meets faults leaves the same journal again."""
+    import msgspec
+
+    shaken = next(one for one in FAULTS if one.name.startswith("dribble=7B"))
+    runs = [meet(shaken, once=False).records for _ in range(2)]
+    first, second = ([msgspec.structs.replace(r, started_at="") for r in one] for one in runs)
+    assert first == second
