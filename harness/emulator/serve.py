@@ -25,9 +25,9 @@ from websockets.server import ServerProtocol
 from harness.emulator.context import Handles
 from harness.emulator.conversation import Conversation, Manners
 from harness.emulator.post import MalformedRequestError, PostReader
-from harness.emulator.tokens import Tokens, failure
 from harness.emulator.quirks.mischief import Mischief
 from harness.emulator.quirks.network import Cable
+from harness.emulator.tokens import Tokens, failure
 from harness.errors import InputError
 from harness.version import __version__
 from harness.wire.fragments import Fragments

@@ -48,9 +48,9 @@ BURST: Final = 16
 """Frames a stream sends in one go when it is not paced, before the others have their turn."""
 
 
-MOST_HEARD: Final = 128 * 2**20
-"""Bytes that one connection may bring, in messages: half an hour of speech in 24 kHz as base64, three times as long as a
-connection lives. A bound keeps a hostile service from filling the memory."""
+MOST_RECEIVED: Final = 256 * 2**20
+"""Bytes that a session may bring: more than an hour of 24 kHz speech as base64. Without a bound a hostile service could
+fill the memory."""
 
 RESERVE_S: Final = 10.0
 """Time kept, of what goAway leaves, for the last text to come before the abort, s; never more than half of it."""
@@ -100,7 +100,6 @@ class Leg:
         self._over: asyncio.Future[Closed] = self._loop.create_future()
         self._news: asyncio.Future[None] = self._loop.create_future()
         self._last_message: Seconds = 0.0
-        self._heard = 0
         self._stalled: Seconds | None = None
         self._gone = False
 
@@ -384,9 +383,8 @@ class Leg:
     def received(self, frame: bytes | str, t: Seconds) -> None:
         """Hear a message: keep it, then look at what matters to the session's course."""
         self._rec.received(t, frame)
-        self._heard += len(frame)
-        if self._heard > MOST_HEARD:
-            self._fail("client", f"the service has sent more than {MOST_HEARD / 2**20:g} MiB")
+        if self._rec.received_bytes > MOST_RECEIVED:
+            self._fail("client", f"the service has sent more than {MOST_RECEIVED / 2**20:g} MiB")
             return
         try:
             message = self._client.receive(frame)

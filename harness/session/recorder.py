@@ -46,6 +46,8 @@ class Recorder:
         self._zero: Seconds = 0.0
         self._emulator: str | None = None
         self._samples: Samples | None = None
+        self.received_bytes = 0
+        """Of messages, so far."""
 
     def began(self, t: Seconds) -> None:
         """Note the start of the connection."""
@@ -92,6 +94,7 @@ class Recorder:
 
     def received(self, t: Seconds, frame: bytes | str) -> None:
         """Keep what came, as it came."""
+        self.received_bytes += len(frame)
         self._note(t, "<", frame)
 
     def stood_still(self, t: Seconds, seconds: Seconds) -> None:
