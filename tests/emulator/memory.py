@@ -12,6 +12,7 @@ from harness.emulator.scripted import Line, Scripted
 from harness.wire.live import endpoint
 from harness.wire.live.server import LiveServer
 from tests.emulator.signals import burst
+from tests.wire.published import assert_published
 
 GEMINI = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 VERTEX = "/ws/google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent"
@@ -62,6 +63,7 @@ class Call:
     # what the conversation calls
     def send(self, frame: bytes) -> None:
         assert self.closed is None, "nothing may be sent after a close"
+        assert_published(frame, "Server")
         self.frames.append(frame)
         self.heard.append((self.loop.time(), json.loads(frame)))
 

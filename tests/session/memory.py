@@ -18,6 +18,7 @@ from harness.session.transport import Closed, Upgraded
 from harness.trace import TraceHeader
 from harness.wire.live import endpoint as live
 from harness.wire.live.setups import transcription_setup
+from tests.wire.published import assert_published
 
 MODEL = "gemini-live-2.5-flash-preview"
 KEY = "a-key-nobody-may-see"
@@ -38,6 +39,7 @@ class Line:
     # what the session calls
     def send(self, payload: bytes) -> None:
         if not self.over:
+            assert_published(payload, "Client")
             frame = json.loads(payload)
             self.heard.append(frame)
             self.loop.call_soon(self.answer, self, frame)

@@ -1,0 +1,101 @@
+"""Google's published message definitions as a judge of any frame, and what they lack."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import warnings
+from typing import Any
+
+import msgspec
+
+from harness.wire.live import codec
+from harness.wire.live.messages import Message
+
+NOT_PUBLISHED = {
+    # Fields of the SDK's types and of public logs that the published definitions lack.
+    "ClientMessage": {"context_update"},
+    "Setup": {
+        "avatar_config",
+        "explicit_vad_signal",
+        "history_config",
+        "labels",
+        "proactivity",
+        "safety_settings",
+    },
+    "GenerationConfig": {"enable_affective_dialog", "translation_config"},
+    "ThinkingConfig": {"thinking_level"},
+    "AudioTranscriptionConfig": {
+        "adaptation_phrases",
+        "custom_vocabulary",
+        "diarization",
+        "language_auto",
+        "language_codes",
+        "language_hints",
+        "mode",
+        "word_timestamp",
+    },
+    "SessionResumptionConfig": {"transparent"},
+    "ServerMessage": {"error", "voice_activity", "voice_activity_detection_signal"},
+    "SetupComplete": {"session_id"},
+    "ServerContent": {"interaction_status", "interim_input_transcription", "turn_complete_reason"},
+    "Transcription": {
+        "end_offset",
+        "finished",
+        "language_code",
+        "speaker_label",
+        "start_offset",
+        "words",
+    },
+    "SessionResumptionUpdate": {"last_consumed_client_message_index"},
+    "UsageMetadata": {
+        "candidates_token_count",
+        "candidates_tokens_details",
+        "service_tier",
+        "traffic_type",
+    },
+}
+
+
+@functools.cache
+def _definitions() -> Any:
+    """Return Google's package, or None where it is not installed: it is a witness, not a need."""
+    if importlib.util.find_spec("google.ai") is None:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from google.ai import generativelanguage_v1beta
+    return generativelanguage_v1beta
+
+
+def assert_published(frame: bytes | str, side: str) -> None:
+    """Assert that Google's definitions take a frame of ours, but for the fields that are listed as unknown to them.
+
+    `side` is `Client` or `Server`.
+    """
+    definitions = _definitions()
+    if definitions is None:
+        return
+    from google.protobuf import json_format
+
+    message = codec.decode_client(frame) if side == "Client" else codec.decode_server(frame)
+    tree = codec.to_json(_known(message))
+    if tree or not codec.to_json(message):
+        kind = getattr(definitions, f"BidiGenerateContent{side}Message").pb()
+        json_format.ParseDict(tree, kind())
+
+
+def _known(message: Message) -> Message:
+    """Return `message` without what the published definitions lack."""
+    lacking = NOT_PUBLISHED.get(type(message).__name__, set())
+    defaults = type(message)()
+    changes: dict[str, Any] = {}
+    for name in message.__struct_fields__:
+        value = getattr(message, name)
+        if name in lacking:
+            changes[name] = getattr(defaults, name)
+        elif isinstance(value, Message):
+            changes[name] = _known(value)
+        elif isinstance(value, list) and value and isinstance(value[0], Message):
+            changes[name] = [_known(one) for one in value]
+    return msgspec.structs.replace(message, **changes)
