@@ -118,6 +118,10 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     silence: Silence | None = None
     """None: in every scored clip something is said."""
 
+    prompt_by_modality: dict[str, int] = {}
+    response_by_modality: dict[str, int] = {}
+    """Tokens of the last attempts, as far as the service said of which modality they are."""
+
     @property
     def errors(self) -> int:
         """Sum of the scored rows' errors."""

@@ -102,11 +102,11 @@ def _curves(title: str, spreads: Sequence[tuple[int, Spread]]) -> Markup:
     y = Axis(
         low=0.0,
         high=1.0,
-        ticks=[(share, f"{share:.0%}") for share in (0, 0.25, 0.5, 0.75, 1)],
+        ticks=[(share, f"{100 * share:g} %") for share in (0, 0.25, 0.5, 0.75, 1)],
     )
     plot = Plot(x, y)
     for share in _LEVELS[1:]:
-        plot.level(share, f"{share:.0%}")
+        plot.level(share, f"{100 * share:g} %")
     for number, spread in spreads:
         plot.line(list(zip(spread.quantiles, SHARES, strict=True)), number)
         for share, percentile in zip(_LEVELS, (spread.p50, spread.p95), strict=True):
@@ -138,7 +138,7 @@ def _by_locale(summary: Summary) -> Figure | None:
     ]
     x = seconds_axis(values, "", least=0.05)
     x = Axis(low=x.low, high=x.high, ticks=[x.ticks[0], x.ticks[-1]], log=True)
-    y = Axis(low=0.0, high=1.0, ticks=[(0.5, "50%")])
+    y = Axis(low=0.0, high=1.0, ticks=[(0.5, "50 %")])
     many = len(summary.datasets) > 1
     panels = []
     for (dataset, locale), group in sorted(groups.items()):

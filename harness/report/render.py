@@ -17,6 +17,7 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
+from harness.report.divisions import divisions
 from harness.report.explorer import MOST_ROWS, explorer, fault_name
 from harness.report.figures import figures
 from harness.report.findings import percent
@@ -53,9 +54,12 @@ def page(table: RunTable, exhibits: Exhibits, embed: Embed) -> bytes:
             policy=_policy(style, script, embedded=bool(shown.audio), linked=bool(shown.linked)),
             explorer=shown,
             figures=figures(table.summary),
+            found=divisions(table.summary),
+            cells=_ordered(table.summary),
             mistakes=_mistakes(table.summary),
             matrices=[_matrix(table.summary, dataset.name) for dataset in table.summary.datasets],
-            latency_span=_latency_span(table.summary.cells),
+            first_axis=_latency_axis(cell.first_text_p95_s for cell in table.summary.cells),
+            final_axis=_latency_axis(cell.final_text_p95_s for cell in table.summary.cells),
             over=max(0, len(table.rows) - MOST_ROWS),
         )
         .encode(errors="replace")
@@ -119,6 +123,14 @@ def _locale_name(code: str) -> str:
     return LOCALES[code].english if code in LOCALES else ""
 
 
+def _ordered(summary: Summary) -> list[Cell]:
+    """Return the cells as all tables of the page have them: datasets as they were given, locales by name."""
+    order = {facts.name: place for place, facts in enumerate(summary.datasets)}
+    return sorted(
+        summary.cells, key=lambda cell: (order.get(cell.dataset, 0), cell.locale, cell.model)
+    )
+
+
 # ── The matrix ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -168,16 +180,11 @@ def _x(rate: float, top: float) -> float:
     return round(min(rate / top, 1.0) * 100, 2)
 
 
-def _latency_span(cells: Iterable[Cell]) -> tuple[Seconds, Seconds]:
-    """Return the axis that holds every latency shown, in whole seconds, 0 among them."""
-    values = [
-        value
-        for cell in cells
-        for value in (cell.first_text_p50_s, cell.first_text_p95_s, cell.final_text_p50_s, cell.final_text_p95_s)
-        if value is not None
-    ]  # fmt: skip
-    return min([0.0, *(value // 1 for value in values)]), max(
-        [1.0, *(-(-value // 1) for value in values)]
+def _latency_axis(values: Iterable[Seconds | None]) -> tuple[Seconds, Seconds]:
+    """Return the axis that holds every latency given, in whole seconds, 0 among them."""
+    known = [value for value in values if value is not None]
+    return min([0.0, *(value // 1 for value in known)]), max(
+        [1.0, *(-(-value // 1) for value in known)]
     )
 
 

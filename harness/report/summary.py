@@ -58,6 +58,7 @@ def _cell(
 ) -> Cell:
     scored = [row for row in rows if row.counts is not None]
     counts = pooled(row.counts for row in scored)
+    usages = [row.record.usage for row in rows if row.record]
     ends, rests_on = (
         (interval(scored) or (None, None)) if scored and counts.reference_tokens else (None, None)
     )
@@ -118,6 +119,8 @@ def _cell(
             sum(row.outcome is not None for row in rows),
         ),
         silence=silence([(row.counts, row.audio_s) for row in scored if row.counts]),
+        prompt_by_modality=_by_modality(usage.prompt_by_modality for usage in usages),
+        response_by_modality=_by_modality(usage.response_by_modality for usage in usages),
     )
 
 
