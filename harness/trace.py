@@ -162,7 +162,13 @@ def read_trace(path: Path) -> SessionTrace:
 def hypothesis(trace: SessionTrace, channel: Channel) -> Hypothesis:
     """Return what `trace` says on `channel`."""
     pieces = list(_fragments(trace, channel))
-    fragments = [piece for piece in pieces if not piece.seam]
+    fragments: list[Fragment] = []
+    for piece in pieces:
+        if not piece.seam:
+            fragments.append(piece)
+        elif fragments and fragments[-1].interim:
+            # What was interim when a connection ended is replaced by nothing: it stays.
+            fragments[-1] = msgspec.structs.replace(fragments[-1], interim=False)
     text, interim = "", ""
     first: Seconds | None = None
     final: Seconds | None = None

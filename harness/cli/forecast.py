@@ -15,18 +15,27 @@ def print_forecast(plan: Plan, concurrency: int, *, as_json: bool) -> None:
     import dataclasses
     import json
 
+    import msgspec
+
     from harness.run.plan import estimate
-    from harness.stats.power import detectable_text
+    from harness.stats.power import PLANNED_RATE, planned, planned_text
     from harness.units import duration_text, usd_text
     from harness.wire.live.catalogue import AS_OF
 
     told = estimate(plan, concurrency)
+    cells = planned(_reference_lengths(plan))
     if as_json:
         document = {
             "plan": plan.hash,
             "price_date": AS_OF,
             "notes": plan.notes,
             **dataclasses.asdict(told),
+            "detectable": {
+                "rate": PLANNED_RATE,
+                "level": 0.95,
+                "power": 0.8,
+                "cells": [msgspec.structs.asdict(cell) for cell in cells],
+            },
         }
         click.echo(json.dumps(document, ensure_ascii=False))
         return
@@ -54,7 +63,7 @@ def print_forecast(plan: Plan, concurrency: int, *, as_json: bool) -> None:
         ("time", f"{wall}, {concurrency} sessions at once"),
         ("tokens", f"about {told.prompt_tokens:,} in, {told.response_tokens:,} out"),
         ("cost", f"{cost} at the prices of {AS_OF}{emulated}"),
-        ("can show", detectable_text(_reference_lengths(plan))),
+        *(("can show", line) for line in planned_text(cells)),
         ("service", plan.endpoint),
     ]
     for name, value in rows:
@@ -64,14 +73,15 @@ def print_forecast(plan: Plan, concurrency: int, *, as_json: bool) -> None:
     click.echo("nothing was sent")
 
 
-def _reference_lengths(plan: Plan) -> dict[str, list[int]]:
-    """Return the references' lengths in tokens of each locale's own metric."""
+def _reference_lengths(plan: Plan) -> dict[tuple[str, str], list[int]]:
+    """Return the references' lengths in tokens of each locale's own metric, by dataset and locale."""
     from harness.score.score import metric_of, tokens_of
 
-    lengths: dict[str, list[int]] = {}
+    lengths: dict[tuple[str, str], list[int]] = {}
     for utterance in plan.utterances:
-        tokens = tokens_of(metric_of(utterance.locale), utterance.locale)(utterance.reference or "")
-        lengths.setdefault(utterance.locale, []).append(len(tokens))
+        tokens = tokens_of(metric_of(utterance.locale), utterance.locale)
+        length = len(tokens(utterance.reference or ""))
+        lengths.setdefault((utterance.dataset, utterance.locale), []).append(length)
     return lengths
 
 

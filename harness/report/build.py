@@ -16,7 +16,7 @@ from harness.report.document import Basis, DatasetFacts, Profile, Summary
 from harness.report.exhibits import Exhibits
 from harness.report.render import page
 from harness.report.rows import rows
-from harness.report.settling import settling
+from harness.report.streaming import settling, streamed_sessions, streaming, watched
 from harness.report.summary import basis
 from harness.report.table import RunTable
 from harness.report.write import PAGE, SUMMARY_MD, table_files, write_files
@@ -54,8 +54,11 @@ def build_reports(
     table = run_table(folder, plan, speech, profile=profile, metric=metric)
     exhibits = Exhibits(folder, plan, speech)
     if plan.pace == 1.0:
-        settled = settling(table.rows, exhibits, profile=profile)
-        table = replace(table, summary=structs.replace(table.summary, settling=settled))
+        sessions = watched(table.rows, exhibits, profile=profile)
+        grown = structs.replace(
+            table.summary, settling=settling(sessions), streaming=streaming(sessions)
+        )
+        table = replace(table, summary=grown, streamed=streamed_sessions(sessions))
     shown = page(table, exhibits, embed or Embed())
     write_files(
         folder,

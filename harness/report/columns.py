@@ -330,6 +330,69 @@ SUMMARY_COLUMNS: tuple[Column, ...] = (
 )
 
 
+_UNSEEN = "there was no text, or none of it is right"
+_NO_SPEECH = "the reference has no tokens"
+
+
+def _after(name: str, when: str) -> Column:
+    return _column(
+        name,
+        "real",
+        f"Error rate of what was on the screen {when}.",
+        unit="ratio",
+        missing=_NO_SPEECH,
+    )
+
+
+STREAMING_COLUMNS: tuple[Column, ...] = (
+    *UTTERANCE_COLUMNS[:5],
+    *(
+        column
+        for name in ("speech_bounds_source", "first_text_s", "final_text_s")
+        for column in UTTERANCE_COLUMNS
+        if column.name == name
+    ),
+    _column(
+        "emission_p50_s",
+        "real",
+        "Median over the tokens that are right: when it came to stay − its end in the audio (approximated by characters).",
+        unit="s",
+        missing=_UNSEEN,
+    ),
+    _column("emission_p90_s", "real", "Its 90th percentile.", unit="s", missing=_UNSEEN),
+    _column("al_s", "real", "Average lagging.", unit="s", missing="there was no text"),
+    _column(
+        "laal_s", "real", "Length-adaptive average lagging.", unit="s", missing="there was no text"
+    ),
+    _column(
+        "dal_s", "real", "Differentiable average lagging.", unit="s", missing="there was no text"
+    ),
+    _column(
+        "ap",
+        "real",
+        "Average proportion of the audio heard.",
+        unit="ratio",
+        missing="there was no text",
+    ),
+    _column(
+        "erasure",
+        "real",
+        "Characters taken back per character of the final text; 0 for a stream that only appends.",
+        unit="ratio",
+        missing="there was no text",
+    ),
+    _column("revisions", "whole", "How often something on the screen was taken back."),
+    _column("metric", "text", "Which rate the following are."),
+    _after("rate_after_0_s", "at the end of speech"),
+    _after("rate_after_05_s", "0.5 s after it"),
+    _after("rate_after_1_s", "1 s after it"),
+    _after("rate_after_2_s", "2 s after it"),
+    _after("rate_after_5_s", "5 s after it"),
+    _after("rate_final", "in the end"),
+)
+"""The columns of `streaming.csv`: a row a session that was looked at."""
+
+
 def markdown(columns: Sequence[Column]) -> str:
     """Return the Markdown table that documents `columns`."""
     lines = ["| column | type | unit | meaning | empty when |", "|---|---|---|---|---|"]

@@ -300,6 +300,60 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     """A seeded sample of every cell."""
 
 
+class Streaming(msgspec.Struct, frozen=True, kw_only=True):
+    """How the transcripts of a model on a dataset grew, over the sampled sessions."""
+
+    dataset: str
+    model: str
+    sessions: int
+    tokens: int
+    """Tokens that are right: those that emission is over."""
+
+    emission_p50_s: Seconds | None
+    emission_p90_s: Seconds | None
+    emission_p95_s: Seconds | None
+    emission_p99_s: Seconds | None
+    """When a right token came to stay, less its end in the audio, which is approximated by characters."""
+
+    laal_p50_s: Seconds | None
+    dal_p50_s: Seconds | None
+    """Medians over sessions of length-adaptive and differentiable average lagging; None: no token."""
+
+    erasure: float | None
+    """Mean over sessions of characters taken back per character of the final text; None: no text."""
+
+    revised: Share | None
+    """Sessions in which anything was taken back."""
+
+
+class StreamedSession(msgspec.Struct, frozen=True, kw_only=True):
+    """One sampled session: the columns of `streaming.csv`."""
+
+    utterance_id: str
+    dataset: str
+    locale: str
+    model: str
+    repeat: int
+    speech_bounds_source: str | None
+    first_text_s: Seconds | None
+    final_text_s: Seconds | None
+    emission_p50_s: Seconds | None
+    emission_p90_s: Seconds | None
+    al_s: Seconds | None
+    laal_s: Seconds | None
+    dal_s: Seconds | None
+    ap: float | None
+    erasure: float | None
+    revisions: int
+    metric: str
+    rate_after_0_s: float | None
+    rate_after_05_s: float | None
+    rate_after_1_s: float | None
+    rate_after_2_s: float | None
+    rate_after_5_s: float | None
+    rate_final: float | None
+
+
 class Mistakes(msgspec.Struct, frozen=True, kw_only=True):
     """The commonest mistakes of a cell: of words, or of runs of characters where the metric counts those."""
 
@@ -440,3 +494,6 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     flags: list[Flag]
     settling: list[Settled] = []
     """Empty: not looked at, or not paced at real time."""
+
+    streaming: list[Streaming] = []
+    """Empty as `settling` is."""

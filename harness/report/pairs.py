@@ -22,7 +22,7 @@ from harness.errors import InputError, UsageError, suggestion
 from harness.units import Seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -264,7 +264,7 @@ def _csv_records(path: Path) -> Iterator[_Record]:
         if not cells:
             continue
         if header is None:
-            header = [name.strip() for name in cells]
+            header = _header(path, numbers[first], cells)
             continue
         yield (
             numbers[first],
@@ -281,9 +281,27 @@ def _tsv_records(path: Path) -> Iterator[_Record]:
         if not isinstance(line, Line):
             yield line
         elif header is None:
-            header = [name.strip() for name in line.text.split("\t")]
+            header = _header(path, line.number, line.text.split("\t"))
         elif line.text:
             yield line.number, _named(header, line.text.split("\t"))
+
+
+def _header(path: Path, number: int, cells: Sequence[str]) -> list[str]:
+    """Return the names of the columns; InputError: divided by something else, or one name twice."""
+    names = [name.strip() for name in cells]
+    if len(names) == 1:
+        divided = next((mark for mark in ";\t|," if names[0].count(mark) > 1), None)
+        if divided is not None:
+            kind = {"\t": "tabs", ";": "“;”", "|": "“|”", ",": "commas"}[divided]
+            hint = {
+                "\t": "name it .tsv",
+                ",": "name it .csv",
+            }.get(divided, "save it with commas, or with tabs as .tsv")
+            raise InputError(f"{path}:{number}: its columns are divided by {kind}", hint=hint)
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{path}:{number}: two columns are named “{twice}”")
+    return names
 
 
 def _named(header: list[str], cells: list[str]) -> dict[str, Any] | _UnusableError:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from harness.report.columns import Column
-    from harness.report.document import Cell, Summary
+    from harness.report.document import Cell, StreamedSession, Summary
     from harness.report.rows import Row
 
 UTTERANCES = "utterances.csv"
@@ -39,6 +39,8 @@ class RunTable:
     folder: Path
     rows: Sequence[Row]
     summary: Summary
+    streamed: Sequence[StreamedSession] = ()
+    """Empty: not looked at, or not paced at real time."""
 
     def utterances(self) -> pd.DataFrame:
         """Return a row per utterance × model × repeat, with the columns of `utterances.csv`."""

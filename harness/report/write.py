@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from harness.errors import InputError
-from harness.report.columns import SUMMARY_COLUMNS, UTTERANCE_COLUMNS
+from harness.report.columns import STREAMING_COLUMNS, SUMMARY_COLUMNS, UTTERANCE_COLUMNS
 from harness.report.table import UTTERANCES, csv_cell
 from harness.run.folder import REPORT
 
@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.report.columns import Column
-    from harness.report.document import Cell, Summary
+    from harness.report.document import Cell, StreamedSession, Summary
     from harness.report.rows import Row
     from harness.report.table import RunTable
 
 SUMMARY_CSV = "summary.csv"
 SUMMARY_JSON = "summary.json"
+STREAMING = "streaming.csv"
 SUMMARY_MD = "summary.md"
 PARQUET = "utterances.parquet"
 PAGE = REPORT
@@ -43,11 +44,15 @@ def table_files(table: RunTable, *, excel: bool) -> dict[str, bytes]:
         SUMMARY_CSV: mark + csv_bytes(table.summary.cells, SUMMARY_COLUMNS),
         SUMMARY_JSON: json_bytes(table.summary),
     }
+    if table.streamed:
+        files[STREAMING] = mark + csv_bytes(table.streamed, STREAMING_COLUMNS)
     parquet = _parquet(table)
     return files if parquet is None else {**files, PARQUET: parquet}
 
 
-def csv_bytes(records: Sequence[Row] | Sequence[Cell], columns: Sequence[Column]) -> bytes:
+def csv_bytes(
+    records: Sequence[Row] | Sequence[Cell] | Sequence[StreamedSession], columns: Sequence[Column]
+) -> bytes:
     """Return `records` as CSV (RFC 4180, UTF-8) with exactly `columns`; a missing value is an empty cell."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)

@@ -9,6 +9,8 @@ from math import ceil, sqrt
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -60,23 +62,72 @@ def measured_difference(blocks: Sequence[tuple[int, int]]) -> float | None:
     return detectable_difference(error) or None
 
 
-def detectable_text(utterances: Mapping[str, Sequence[int]], *, rate: float = 0.10) -> str:
-    """Return in a line what difference of two systems near `rate` can be shown in each locale: at best, and the worst.
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
+    """What a planned cell can show of two systems near `PLANNED_RATE`, at 5 % and with 80 % power."""
 
-    `utterances` are the lengths of a locale's references in tokens, by locale; those without tokens do not count.
+    dataset: str
+    locale: str
+    utterances: int
+    """Those whose reference has tokens."""
+
+    tokens: float
+    """Mean tokens of a reference."""
+
+    difference: float
+    """The smallest difference of rates that it finds."""
+
+    utterances_for: dict[str, int]
+    """How many utterances a difference takes: by points, `"0.5"`, `"1"`, `"2"`."""
+
+
+PLANNED_RATE = 0.10
+POINTS = (0.5, 1.0, 2.0)
+
+
+def planned(lengths: Mapping[tuple[str, str], Sequence[int]]) -> list[Planned]:
+    """Return what each cell can show, of the lengths of its references in tokens by dataset and locale.
+
+    Cells without a token are left out. Where few people speak, it is less (`design_effect`).
     """
-    points = {
-        locale: 100 * planned_difference(len(filled), rate=rate, words=sum(filled) / len(filled))
-        for locale, lengths in utterances.items()
-        if (filled := [length for length in lengths if length])
-    }
-    if not points:
-        return "no difference of systems: no utterance has a reference"
-    ordered = sorted(points, key=points.__getitem__)
+    found = []
+    for (dataset, locale), own in lengths.items():
+        filled = [length for length in own if length]
+        if not filled:
+            continue
+        words = sum(filled) / len(filled)
+        spread = assumed_spread(PLANNED_RATE, words)
+        found.append(
+            Planned(
+                dataset=dataset,
+                locale=locale,
+                utterances=len(filled),
+                tokens=words,
+                difference=planned_difference(len(filled), rate=PLANNED_RATE, words=words),
+                utterances_for={
+                    f"{points:g}": utterances_needed(points / 100, spread=spread, words=words)
+                    for points in POINTS
+                },
+            )
+        )
+    return found
+
+
+def planned_text(cells: Sequence[Planned]) -> list[str]:
+    """Return in lines what the cells can show, and how many utterances a point takes: at best, and at worst."""
+    if not cells:
+        return ["no difference of systems: no utterance has a reference"]
+    ordered = sorted(cells, key=lambda cell: cell.difference)
     shown = ordered if len(ordered) <= 4 else [ordered[0], ordered[-1]]
     joint = ", " if len(ordered) <= 4 else " to "
-    listed = joint.join(f"{points[locale]:.1f} points ({locale})" for locale in shown)
-    return f"a difference of {listed} between two systems near {100 * rate:.0f} % errors; more where few people speak"
+    differences = joint.join(
+        f"{100 * cell.difference:.1f} points ({cell.locale})" for cell in shown
+    )
+    needs = sorted(cell.utterances_for["1"] for cell in cells)
+    needed = f"{needs[0]:,}" if needs[0] == needs[-1] else f"{needs[0]:,} to {needs[-1]:,}"
+    return [
+        f"a difference of {differences} between two systems near {100 * PLANNED_RATE:.0f} % errors; more where few people speak",
+        f"one point takes about {needed} utterances of a locale",
+    ]
 
 
 def utterances_needed(

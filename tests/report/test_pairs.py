@@ -78,6 +78,10 @@ def test_ctm_words_go_to_the_segment_they_lie_in(tmp_path):
     [
         ("t.csv", "reference,hypothesis,locale\na,b,en\nc,d\n", ":3: 2 cells where the header has 3"),
         ("t.csv", b"reference,hypothesis,locale\na,b,en\n\xff,d,en\n", ":3: not UTF-8"),
+        ("t.csv", b"reference;hypothesis;locale\na;b;en\n", ":1: its columns are divided by “;”"),
+        ("t.csv", b"reference\thypothesis\tlocale\na\tb\ten\n", ":1: its columns are divided by tabs"),
+        ("t.tsv", b"reference,hypothesis,locale\na,b,en\n", ":1: its columns are divided by commas"),
+        ("t.csv", b"reference,hypothesis,locale,reference\na,b,en,a\n", ":1: two columns are named “reference”"),
         ("t.csv", 'reference,hypothesis,locale\na,b,en\n"c,d,en\n', ":3: not CSV"),
         ("t.csv", "reference,hypothesi,locale\na,b,en\n", "did you mean “hypothesi”"),
         ("t.csv", "reference,hypothesis\na,b\nc,d\n", ":2: no column locale .* 1 more lines"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.report.build import build_reports
+from harness.report.columns import STREAMING_COLUMNS
 from harness.report.spread import SHARES, spread
 
 VALUES = st.lists(st.integers(-5000, 60_000).map(lambda ms: ms / 1000), min_size=1, max_size=200)
@@ -114,3 +117,35 @@ def test_what_is_on_the_screen_grows_to_the_final_text(run, said):
     # "the quick" of four words, then what is cut off "brown": pieces come at 1.2 s and 4.3 s, speech ends at 3.5 s.
     assert [0.5, 0.5, 0.0, 0.0, 0.0, 0.0] == [one.rate for one in summary.settling]
     assert [] == build_reports(run(rows, pace=0.0)).summary.settling
+
+
+def test_how_transcripts_grew_is_told_of_every_session(run, said):
+    """streaming.csv has a row for each watched session, and the summary sums them; an append-only stream erases nothing."""
+    rows = [said.Said(id=f"a{n}", speaker=f"s{n}") for n in range(4)] + [
+        said.Said(id="late", late=True)
+    ]
+    table = build_reports(run(rows))
+    text = (table.folder / "streaming.csv").read_text(encoding="utf-8")
+    lines = list(csv.DictReader(text.splitlines()))
+    assert [column.name for column in STREAMING_COLUMNS] == list(lines[0])
+    assert ["a0", "a1", "a2", "a3"] == [line["utterance_id"] for line in lines]
+    assert {"0.0"} == {line["erasure"] for line in lines}
+    assert {("0.5", "0.0")} == {(line["rate_after_0_s"], line["rate_final"]) for line in lines}
+    (told,) = table.summary.streaming
+    assert (4, 16, 0.0, 0) == (told.sessions, told.tokens, told.erasure, told.revised.count)
+    # Pieces come at 1.2 s and 4.3 s of a clip of 4 s whose speech is from 0.5 s to 3.5 s.
+    letters = len("thequickbrownfox")
+    ends = [0.5 + 3.0 * spoken / letters for spoken in (3, 8, 13, 16)]
+    delays = sorted(t - end for t, end in zip((1.2, 1.2, 4.3, 4.3), ends, strict=True))
+    assert [pytest.approx((delays[1] + delays[2]) / 2, abs=1e-6)] * 4 == [
+        float(line["emission_p50_s"]) for line in lines
+    ]
+    assert told.emission_p50_s == pytest.approx((delays[1] + delays[2]) / 2, abs=1e-6)
+    assert told.laal_p50_s < told.dal_p50_s
+
+
+def test_a_run_that_was_not_paced_has_no_streaming(run, said):
+    """Without real time nothing is told of how text grew, and no file is written."""
+    table = build_reports(run([said.Said(id="a")], pace=0.0))
+    assert [] == table.summary.streaming
+    assert not (table.folder / "streaming.csv").exists()

@@ -7,10 +7,11 @@ from scipy import stats
 from harness.stats.power import (
     design_effect,
     detectable_difference,
-    detectable_text,
     intraclass_correlation,
     measured_difference,
+    planned,
     planned_difference,
+    planned_text,
     utterances_needed,
 )
 
@@ -56,11 +57,24 @@ def test_a_measured_spread_replaces_the_assumed_one():
 
 def test_a_plan_says_what_it_can_show():
     """Few locales are all named, of many the best and the worst; without references there is nothing to show."""
-    said = detectable_text({"de-DE": [22] * 350, "te-IN": [22] * 100})
+    cells = planned({("d", "de-DE"): [22] * 350, ("d", "te-IN"): [22] * 100 + [0], ("d", "x"): [0]})
+    assert [("de-DE", 350, 22.0), ("te-IN", 100, 22.0)] == [
+        (cell.locale, cell.utterances, cell.tokens) for cell in cells
+    ]
+    said, needed = planned_text(cells)
     assert "1.4 points (de-DE), 2.7 points (te-IN)" in said
-    many = detectable_text({f"l{n}": [22] * (100 * n) for n in range(1, 8)})
+    assert "one point takes about 714 utterances of a locale" == needed
+    many = planned_text(planned({("d", f"l{n}"): [22] * (100 * n) for n in range(1, 8)}))[0]
     assert "points (l7) to 2.7 points (l1)" in many
-    assert "no utterance has a reference" in detectable_text({"de-DE": [0]})
+    assert ["no difference of systems: no utterance has a reference"] == planned_text([])
+
+
+def test_what_a_plan_needs_is_what_shows_it():
+    """The utterances that a cell is said to need for a difference show just that."""
+    (cell,) = planned({("d", "de-DE"): [12, 30] * 20})
+    for points, n in cell.utterances_for.items():
+        found = planned_difference(n, rate=0.10, words=cell.tokens)
+        assert float(points) == pytest.approx(100 * found, rel=0.01)
 
 
 def test_the_planner_inverts_the_detectable_difference():
