@@ -222,6 +222,7 @@ async def _one_session(given: Callable[[], Endpoint], model: str) -> Finding:
         pace=1.0,
     )
     result = await Session(assignment, connect, Pacer(asyncio.get_running_loop())).run()
+    assert result is not None  # noqa: S101 - it is alone, so nobody kept it from asking
     told = record(result.recorder.trace()[0], "input", path=None, final=True)
     if result.ending.failure is not None:
         raise (

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from harness.audio.clip import AudioClip
     from harness.corpus.utterance import Dataset
     from harness.run.pool import Tally
+    from harness.run.rate import RateLimit
     from harness.run.record import Plan, PlannedUtterance
     from harness.wire.live.messages import Setup
 
@@ -112,6 +113,11 @@ REPORTS = Path("reports")
     help="Any field below setup, e.g. generationConfig.temperature=0.2.",
 )
 @click.option(
+    "--rate",
+    metavar="N/min",
+    help="Sessions and tokens a minute at most: 60/min, or sessions=60,tokens=100000.",
+)
+@click.option(
     "--budget",
     type=click.FloatRange(0, min_open=True),
     metavar="USD",
@@ -153,6 +159,7 @@ def command(
     transcript: Any,
     repeat: int,
     set: list[tuple[str, str]],  # noqa: A002 - the option's name is also its variable's and its key's
+    rate: str | None,
     budget: float | None,
     gate: Path | None,
     dry_run: bool,
@@ -177,11 +184,13 @@ def command(
     from harness.cli.tasks import refuse_unspoken, scored_channel, task_setup, usual_model
     from harness.corpus.shelf import open_dataset
     from harness.run.plan import chosen, make_plan
+    from harness.run.rate import rate_limit
     from harness.session.config import endpoints, route
     from harness.text.locales import select
     from harness.wire.live.rules import require_taken
     from harness.wire.live.setups import with_overrides
 
+    at_most = rate_limit(rate) if rate else None
     rules = open_gate(gate) if gate else None
     transcript = scored_channel(task, transcript)
     locales = select(language) if language else None
@@ -240,6 +249,7 @@ def command(
         service,
         url,
         concurrency=concurrency,
+        rate=at_most,
         budget=budget,
         gate=gate,
         out=out,
@@ -255,6 +265,7 @@ def _run(
     url: str | None,
     *,
     concurrency: int,
+    rate: RateLimit | None,
     budget: float | None,
     gate: Path | None,
     out: Path | None,
@@ -319,6 +330,7 @@ def _run(
                     load=clip,
                     client=f"live-harness/{__version__}",
                     concurrency=concurrency,
+                    rate=rate,
                     budget_usd=budget,
                 )
             finally:

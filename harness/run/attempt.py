@@ -41,7 +41,7 @@ def record(
     ready = next(
         (e.t for e in trace.events if e.dir == "<" and _has(e.frame, "setupComplete")), None
     )
-    began = trace.events[0].t if trace.events else None
+    began = _began(trace)
     judged = ended.get("outcome") in ("ok", "ok_empty", "partial", "blocked")
     return UtteranceRecord(
         utterance=header.utterance,
@@ -73,6 +73,16 @@ def record(
         exchange=None if task == "transcribe" else exchange(trace),
         wall_s=_span(began, trace.events[-1].t) if trace.events else None,
     )
+
+
+def _began(trace: SessionTrace) -> Seconds | None:
+    """Return when the connection began to be opened, less the wait for the session's turn once it was open."""
+    opened = next((e.t for e in trace.events if e.dir == "!" and "upgraded" in e.frame), None)
+    asked = next((e.t for e in trace.events if e.dir == ">"), None)
+    if not trace.events:
+        return None
+    waited = asked - opened if opened is not None and asked is not None else 0.0
+    return trace.events[0].t + waited
 
 
 def send_lags_ms(trace: SessionTrace) -> list[Milliseconds]:
@@ -155,4 +165,4 @@ def _has(frame: Any, key: str) -> bool:
 
 
 def _span(start: Seconds | None, end: Seconds | None) -> Seconds | None:
-    return None if start is None or end is None else round(end - start, 6)
+    return None if start is None or end is None else round(end - start, 6) + 0.0  # never -0.0

@@ -59,6 +59,11 @@ class Demand:
         """Return the tokens answered, by modality."""
         return {"AUDIO": round(self.speech_s * DEFAULT_AUDIO_TOKENS_PER_S), "TEXT": self.reply}
 
+    @property
+    def tokens(self) -> int:
+        """Return all tokens, sent and answered."""
+        return sum((*self.prompt.values(), *self.response.values()))
+
 
 def transcription(audio_s: Seconds) -> Demand:
     """Return what it takes to transcribe `audio_s` of speech."""

@@ -21,7 +21,7 @@ from harness.run.folder import (
     write_plan,
 )
 from harness.run.journal import Journal
-from harness.run.plan import run_id
+from harness.run.plan import longest_first, run_id
 from harness.run.pool import Pool, Tally
 from harness.run.progress import show_progress
 from harness.run.stream import Streamer
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.audio.clip import AudioClip
+    from harness.run.rate import RateLimit
     from harness.run.record import Plan, PlannedUtterance
     from harness.units import Usd
     from harness.wire.live.endpoint import Endpoint
@@ -96,6 +97,7 @@ async def execute(
     client: str,
     concurrency: int,
     budget_usd: Usd | None,
+    rate: RateLimit | None = None,
 ) -> Tally:
     """Bring every part of `plan` that has no final record yet to one, and return the tally.
 
@@ -119,8 +121,10 @@ async def execute(
             concurrency=concurrency,
             seed=plan.seed,
             budget_usd=budget_usd,
+            rate=rate,
             before=before,
         )
+        wanted = longest_first(plan, unfinished(plan, before))
         beside = [
             asyncio.create_task(journal.keep_synced()),
             asyncio.create_task(show_progress(pool)),
@@ -130,7 +134,7 @@ async def execute(
         gc.freeze()  # what is here stays: a full collection would stall every session
         try:
             with _signals(pool, asyncio.current_task()):
-                return await pool.run(unfinished(plan, before))
+                return await pool.run(wanted)
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
         finally:

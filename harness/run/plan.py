@@ -7,6 +7,7 @@ with another concurrency, budget or folder, or judged against a mended reference
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import platform
 import random
@@ -24,9 +25,10 @@ from harness.run.bill import estimate_usd
 from harness.run.record import Plan, PlannedDataset, PlannedUtterance
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from harness.corpus.utterance import Dataset, Utterance
+    from harness.run.folder import Slot
     from harness.run.record import Task
     from harness.trace import Channel
     from harness.units import Seconds, Usd
@@ -276,6 +278,22 @@ def planned_length_s(utterance: PlannedUtterance) -> Seconds | None:
     except InputError:
         return None
     return None if length is None else max(0.0, length - utterance.offset_s)
+
+
+def longest_first(plan: Plan, wanted: Iterable[Slot]) -> list[Slot]:
+    """Return `wanted` so that long utterances do not begin when the others have ended; unknown lengths come first.
+
+    Longest processing time first (R. L. Graham, Bounds on Multiprocessing Timing Anomalies, 1969). All that is asked of
+    one utterance stays together, so that its clip is prepared once; else the order is the plan's.
+    """
+    place = {
+        (utterance.dataset, utterance.id): (
+            -length if (length := planned_length_s(utterance)) is not None else -math.inf,
+            number,
+        )
+        for number, utterance in enumerate(plan.utterances)
+    }
+    return sorted(wanted, key=lambda slot: place[slot[:2]])
 
 
 def run_id(plan: Plan) -> str:

@@ -7,7 +7,6 @@ the number rises again while nothing is refused. A refused key ends the run, a r
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from collections import Counter, deque
 from dataclasses import dataclass, field
@@ -18,124 +17,32 @@ import msgspec
 from harness.errors import HarnessError, InputError, RefusedError
 from harness.run.bill import spent_usd
 from harness.run.folder import slot as slot_of
-from harness.session.retry import ASKED_CAP_S, ATTEMPTS, backoff_s, tries_again
+from harness.run.gate import Gate
+from harness.run.rate import Rate
+from harness.session.retry import ATTEMPTS, backoff_s, tries_again
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from harness.run.folder import Slot
+    from harness.run.rate import RateLimit
     from harness.run.record import UtteranceRecord
     from harness.session.retry import Ending
+    from harness.session.way import Way
     from harness.units import Seconds, Usd
-
-RAISE_AFTER: Final = 2
-"""How many times the present number of sessions must be admitted unrefused before one more is tried."""
 
 QUOTA_PATIENCE: Final = 100
 """Pauses in a row, with no session admitted between them, after which an utterance fails for quota: with back-off at its
 cap that is the better part of an hour of a service that admits nobody."""
+
+SPARE: Final = 4
+"""Utterances got ready beside those whose turn is near."""
 
 OUTAGE_PATIENCE: Final = 20
 """Pauses in a row after which a service that cannot be reached any more ends the run: some eight minutes."""
 
 NOBODY_PATIENCE: Final = 3
 """The same for an address where nobody has ever answered."""
-
-
-class Gate:
-    """Admits up to `most` sessions at once; fewer after the service refused some, none while it pauses."""
-
-    def __init__(self, most: int, rng: random.Random) -> None:
-        self._most = most
-        self._rng = rng
-        self._limit = most
-        self._open = 0
-        self._good = 0
-        self._pauses = 0
-        self._closed_until: Seconds = 0.0
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self.stopped = asyncio.Event()
-        """Set when no session is to begin any more: whoever waits here goes on at once."""
-
-    @property
-    def limit(self) -> int:
-        """How many sessions may be open now."""
-        return self._limit
-
-    @property
-    def open(self) -> int:
-        """How many sessions are open."""
-        return self._open
-
-    @property
-    def pauses(self) -> int:
-        """How many pauses there were since a session was last admitted."""
-        return self._pauses
-
-    async def enter(self) -> None:
-        """Wait until one more session may open, or all is stopped, and count it."""
-        loop = asyncio.get_running_loop()
-        while not self.stopped.is_set():
-            pause = self._closed_until - loop.time()
-            if pause > 0:
-                await self.sleep(pause)
-            elif self._open < self._limit:
-                break
-            else:
-                place = loop.create_future()
-                self._waiting.append(place)
-                await place
-        self._open += 1
-
-    def leave(self) -> None:
-        """Count a session out and let the next look."""
-        self._open -= 1
-        self._wake()
-
-    def refused(self, asked_s: Seconds | None) -> None:
-        """Lower the limit to what was open beside the refused session, and pause."""
-        self._limit = max(1, min(self._limit, self._open - 1))
-        self.pause(asked_s)
-
-    def pause(self, asked_s: Seconds | None = None) -> None:
-        """Admit nobody for a while, longer each time; what is refused while it lasts is the same refusal."""
-        self._good = 0
-        now = asyncio.get_running_loop().time()
-        if now >= self._closed_until:
-            self._pauses += 1
-            self._closed_until = now + backoff_s(self._pauses, self._rng)
-        if asked_s is not None:
-            self._closed_until = max(self._closed_until, now + min(asked_s, ASKED_CAP_S))
-
-    def admitted(self) -> None:
-        """Count a session that the service took; raise the limit after enough of them."""
-        self._pauses = 0
-        self._good += 1
-        if self._limit < self._most and self._good >= RAISE_AFTER * self._limit:
-            self._limit += 1
-            self._good = 0
-            self._wake()
-
-    async def sleep(self, seconds: Seconds) -> None:
-        """Wait so long, or until all is stopped."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self.stopped.wait()
-
-    def stop(self) -> None:
-        """Let everybody who waits go on, to find that all is stopped."""
-        self.stopped.set()
-        for place in self._waiting:
-            if not place.done():
-                place.set_result(None)
-        self._waiting.clear()
-
-    def _wake(self) -> None:
-        while self._waiting:
-            place = self._waiting.popleft()
-            if not place.done():
-                place.set_result(None)
-                return
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,12 +64,13 @@ class Work(Protocol):
     def estimate(self, slot: Slot, prepared: Any) -> Usd:
         """Return what an attempt will cost, as far as that can be known."""
 
-    async def attempt(
-        self, slot: Slot, prepared: Any, number: int, admitted: Callable[[], None]
-    ) -> Attempted:
+    def tokens(self, slot: Slot, prepared: Any) -> int:
+        """Return how many tokens an attempt will take, as far as that can be known."""
+
+    async def attempt(self, slot: Slot, prepared: Any, number: int, way: Way) -> Attempted | None:
         """Return what came of attempt `number` (from 1); its trace is written, its record is not.
 
-        `admitted` is called when the service has taken the session.
+        It connects, and then waits at `way` before it asks for a session. None: it never asked.
         """
 
     def unreadable(self, slot: Slot, error: InputError) -> UtteranceRecord:
@@ -208,11 +116,14 @@ class Pool:
         concurrency: int,
         seed: int,
         budget_usd: Usd | None = None,
+        rate: RateLimit | None = None,
         before: Iterable[UtteranceRecord] = (),
     ) -> None:
         self._work = work
         self._rng = random.Random(seed)  # noqa: S311 - jitter, not a secret
-        self.gate = Gate(concurrency, self._rng)
+        self._rate = Rate(rate) if rate is not None else None
+        # Money is counted when a session begins and when its bill is in: none begins or ends beside the others.
+        self.gate = Gate(concurrency, self._rng, rate=self._rate, ahead=budget_usd is None)
         self._concurrency = concurrency
         self._budget = budget_usd
         records = list(before)
@@ -240,7 +151,8 @@ class Pool:
         self._queue.extend(slots)
         self.tally.wanted = len(self._queue)
         self._models = {model for _, _, model, _ in self._queue}
-        workers = min(self._concurrency, len(self._queue))
+        # Beside the sessions: connections opened ahead and closed behind, and clips converted for those to come.
+        workers = min(self._concurrency + 2 * self.gate.ahead + SPARE, len(self._queue))
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(workers):
@@ -254,8 +166,7 @@ class Pool:
     async def _worker(self) -> None:
         while self._queue:
             slot = self._queue.popleft()
-            if (refusal := self.tally.refused.get(slot[2])) is not None:
-                self._finish(self._work.untried(slot, refusal))
+            if self._is_refused(slot):
                 continue
             try:
                 prepared = await self._work.prepare(slot)
@@ -264,17 +175,27 @@ class Pool:
                 continue
             await self._bring_to_end(slot, prepared)
 
+    def _is_refused(self, slot: Slot) -> bool:
+        """Return whether the service has refused the slot's model; its record is then written."""
+        refusal = self.tally.refused.get(slot[2])
+        if refusal is not None:
+            self._finish(self._work.untried(slot, refusal))
+        return refusal is not None
+
     async def _bring_to_end(self, slot: Slot, prepared: Any) -> None:
         number = self._attempts[slot]
         failures = self._failures[slot]
         refusals = 0
-        while True:
-            await self.gate.enter()
-            if not self._may_spend(self._work.estimate(slot, prepared)):
-                self.gate.leave()
+        while await self.gate.approach(self._work.tokens(slot, prepared)):
+            if not self._may_spend(self._work.estimate(slot, prepared)) or self._is_refused(slot):
+                self.gate.turn_back()
                 return
+            done = await self._attempt(slot, prepared, number + 1)
+            if done is None:
+                if slot[2] not in self.tally.refused:
+                    self.gate.alone()  # the service did not wait until it was asked
+                continue
             number += 1
-            done = await self._attempt(slot, prepared, number)
             ending = done.ending
             refusals += ending.failure == "quota"
             if self._pauses_for(ending, refusals):
@@ -297,25 +218,32 @@ class Pool:
                 self._finish(done.record)
             return
 
-    async def _attempt(self, slot: Slot, prepared: Any, number: int) -> Attempted:
-        """Return what came of one attempt, which holds a place in the gate and its estimate of the budget."""
+    async def _attempt(self, slot: Slot, prepared: Any, number: int) -> Attempted | None:
+        """Return what came of one attempt that has approached the gate; None: it never entered."""
         reserved = self._work.estimate(slot, prepared)
+        way = _Pass(self, slot[2])
         self._reserved += reserved
-        self.tally.attempts += 1
         try:
-            done = await self._work.attempt(slot, prepared, number, lambda: self._admit(slot[2]))
-            self.tally.cost_usd += done.cost_usd
-            if done.ending.failure == "quota":
-                self.gate.refused(done.ending.retry_after_s)
-                self.tally.quota_waits += 1
-            elif done.ending.unreachable:
-                self.gate.pause()
+            done = await self._work.attempt(slot, prepared, number, way)
+            if done is not None:
+                self._draw(done, way, self._work.tokens(slot, prepared))
         finally:
             self._reserved -= reserved
-            self.gate.leave()
+            way.end()
         return done
 
-    def _admit(self, model: str) -> None:
+    def _draw(self, done: Attempted, way: _Pass, estimated: int) -> None:
+        """Draw from an attempt what it cost, and what it means for the number of sessions."""
+        self.tally.cost_usd += done.cost_usd
+        if self._rate is not None and done.record.usage.total_tokens is not None:
+            self._rate.billed(done.record.usage.total_tokens - estimated)
+        if done.ending.failure == "quota":
+            self.gate.refused(done.ending.retry_after_s, inside=way.inside)
+            self.tally.quota_waits += 1
+        elif done.ending.unreachable:
+            self.gate.pause()
+
+    def admit(self, model: str) -> None:
         """Note that the service took a session of `model`."""
         self.gate.admitted()
         self._reached = True
@@ -327,6 +255,11 @@ class Pool:
         if self.tally.stopped is None and self._budget is not None and needed > self._budget:
             self.stop(f"the budget of ${self._budget:g} allows no further session")
         return self.tally.stopped is None
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether a session holds its place until its cost is counted."""
+        return self._budget is not None
 
     def _pauses_for(self, ending: Ending, refusals: int) -> bool:
         """Return whether the utterance waits for its turn again: that was no answer to it.
@@ -386,6 +319,42 @@ class Pool:
                     hint="harness models lists what is known; --set changes the setup",
                 )
         return None
+
+
+class _Pass:
+    """One attempt's way: it has approached the gate."""
+
+    def __init__(self, pool: Pool, model: str) -> None:
+        self._pool = pool
+        self._model = model
+        self._over = False
+        self.inside = False
+        """True: it holds a place, or has held one."""
+
+    async def enter(self) -> bool:
+        if not await self._pool.gate.enter():
+            return False
+        self.inside = True
+        if self._model in self._pool.tally.refused:
+            return False
+        self._pool.tally.attempts += 1
+        return True
+
+    def admitted(self) -> None:
+        self._pool.admit(self._model)
+
+    def leave(self) -> None:
+        if not self._pool.has_budget:
+            self.end()
+
+    def end(self) -> None:
+        """Give the place back, if that has not been done."""
+        if not self._over:
+            self._over = True
+            if self.inside:
+                self._pool.gate.leave()
+            else:
+                self._pool.gate.turn_back()
 
 
 def failed_once(record: UtteranceRecord) -> bool:

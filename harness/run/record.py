@@ -177,7 +177,7 @@ class UtteranceRecord(msgspec.Struct, frozen=True, kw_only=True):
     """How often another connection went on with the clip."""
 
     setup_s: Seconds | None = None
-    """From the start of the connection to `setupComplete`."""
+    """From the start of the connection to `setupComplete`, less the wait for the session's turn once connected."""
 
     send_lag_p50_ms: Milliseconds | None = None
     """Median of how late audio frames left, against their due times; None when not paced."""
@@ -192,4 +192,4 @@ class UtteranceRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What the model answered; None: the task is to transcribe, or nothing was ever sent."""
 
     wall_s: Seconds | None = None
-    """From the start of the connection to its end."""
+    """From the start of the connection to its end, less that wait."""

@@ -31,11 +31,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from harness.run.bill import Demand
     from harness.run.folder import Slot
     from harness.run.journal import Journal
     from harness.run.record import Plan, PlannedUtterance
     from harness.session.retry import Ending
     from harness.session.transport import Connect
+    from harness.session.way import Way
     from harness.trace import SessionTrace
     from harness.units import Samples, Seconds, Usd
     from harness.wire.live.endpoint import Endpoint
@@ -144,14 +146,23 @@ class Streamer:
 
     def estimate(self, slot: Slot, prepared: Prepared) -> Usd:
         """Return what a session with the clip will cost; 0 when the model has no price."""
+        return estimate_usd(slot[2], self._demand(slot, prepared)) or 0.0
+
+    def tokens(self, slot: Slot, prepared: Prepared) -> int:
+        """Return how many tokens a session with the clip will take."""
+        return self._demand(slot, prepared).tokens
+
+    def _demand(self, slot: Slot, prepared: Prepared) -> Demand:
         length = prepared.frames.clip.duration
-        demand = errands.demand(self._plan, self._utterances[slot[:2]], length)
-        return estimate_usd(slot[2], demand) or 0.0
+        return errands.demand(self._plan, self._utterances[slot[:2]], length)
 
     async def attempt(
-        self, slot: Slot, prepared: Prepared, number: int, admitted: Callable[[], None]
-    ) -> Attempted:
-        """Drive one session, write its trace, and return its record, which the pool keeps."""
+        self, slot: Slot, prepared: Prepared, number: int, way: Way
+    ) -> Attempted | None:
+        """Drive one session, write its trace, and return its record, which the pool keeps.
+
+        None: it never asked for a session, so nothing is written.
+        """
         dataset, _, model, repeat = slot
         utterance = self._utterances[slot[:2]]
         endpoint: Endpoint = await self._offload(self._endpoint)
@@ -182,7 +193,7 @@ class Streamer:
             errand=errands.errand(self._plan, utterance, model),
             waits=self._waits,
             offload=self._offload,
-            admitted=admitted,
+            way=way,
         )
         session = Session(assignment, self._connect, self._pacer)
         self._open.add(session)
@@ -190,6 +201,8 @@ class Streamer:
             result = await session.run()
         finally:
             self._open.discard(session)
+        if result is None:
+            return None
         record: UtteranceRecord = await self._offload(self._write_down, result.recorder.trace, name)
         if record.reason is None and prepared.frames.clip.faults:
             reason = "the audio: " + "; ".join(prepared.frames.clip.faults)

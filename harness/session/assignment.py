@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.session.errand import Transcribe
+from harness.session.way import OpenWay
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from harness.audio.clip import AudioClip
     from harness.session.errand import Errand
     from harness.session.frames import Frames
+    from harness.session.way import Way
     from harness.trace import TraceHeader
     from harness.units import Milliseconds, Samples, Seconds
     from harness.wire.live.endpoint import Endpoint
@@ -89,8 +91,8 @@ class Assignment:
     offload: Offload = asyncio.to_thread
     """Does beside the loop what would hold it up."""
 
-    admitted: Callable[[], None] = lambda: None
-    """Called when the service has taken the setup."""
+    way: Way = field(default_factory=OpenWay)
+    """When the service may be asked for the session, and who hears how far it is."""
 
     @property
     def clip(self) -> AudioClip:

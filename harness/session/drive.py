@@ -50,11 +50,15 @@ class Session:
         self._rec = Recorder(assignment.header, assignment.name, secrets)
 
     def stood_still(self, seconds: Seconds) -> None:
-        """Hear that nothing of ours ran for `seconds` until now."""
-        self._rec.stood_still(self._loop.time(), seconds)
+        """Hear that nothing of ours ran for `seconds` until now; nothing is lost while the session waits for its turn."""
+        if self._rec.begun:
+            self._rec.stood_still(self._loop.time(), seconds)
 
-    async def run(self) -> SessionResult:
-        """Return what came of the session; only cancellation and bugs of ours are raised."""
+    async def run(self) -> SessionResult | None:
+        """Return what came of the session, None when the service was never asked for it.
+
+        Only cancellation and bugs of ours are raised.
+        """
         todo = self._todo
         end = len(todo.clip)
         self._rec.began(self._loop.time())
@@ -65,6 +69,8 @@ class Session:
                 todo, self._connect, self._pacer, self._rec, start=start, stop=stop, handle=handle
             )
             await leg.run(due_s)
+            if leg.turned_away:
+                return None
             answered = answered or leg.answered
             if handle is not None and _not_resumed(leg):
                 # Fresh, it is as good for a transcript: no turn is ever left open over a seam.

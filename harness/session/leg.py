@@ -76,16 +76,14 @@ class Leg:
         self._rec = recorder
         self._errand = todo.errand
         self._loop = asyncio.get_running_loop()
-        setup = _resuming(todo.setup, handle)
-        self._setup = setup
-        self._client = LiveClient(setup)
+        self._setup = _resuming(todo.setup, handle)
+        self._client = LiveClient(self._setup)
         self._secrets = [value for _, value in todo.endpoint.headers if isinstance(value, Secret)]
         self._connection: Connection | None = None
         self._start = start
         self._stop = stop
         self._zero: Seconds = 0.0
         self._frames = todo.frames
-        self._size = todo.frames.size
         self._cursor = start
         self._limit = len(todo.clip)
         self._block: Block = ()
@@ -108,6 +106,9 @@ class Leg:
 
         self.due: Seconds = 0.0
         """When the sample at `position` is due, by the loop's clock."""
+
+        self.turned_away = False
+        """True: the service was not asked for a session."""
 
         self.cut_short = False
         """True: the service announced that it will go, so the leg ended before its span."""
@@ -186,6 +187,8 @@ class Leg:
                 if self._over.done()
                 else f"no answer to the upgrade within {waits.upgrade_s:g} s"
             )
+        if due_s is None and not await self._entered():
+            return None
         self._send(self._client.open(), to_json(ClientMessage(setup=self._setup)))
         if not await self._wait(self._ready, waits.setup_s):
             return None if self._over.done() else f"no setupComplete within {waits.setup_s:g} s"
@@ -198,6 +201,8 @@ class Leg:
         if not self._over.done():
             self._rec.closing(self._loop.time())
             self._connection.close()
+            if self.position >= len(self._todo.clip):
+                self._todo.way.leave()
             if not await self._wait(self._over, waits.close_s):
                 self.vanished = not self.turn_over
                 self._connection.abort()
@@ -209,6 +214,16 @@ class Leg:
             (wanted, self._over), timeout=seconds, return_when=asyncio.FIRST_COMPLETED
         )
         return wanted.done()
+
+    async def _entered(self) -> bool:
+        """Wait until the service may be asked for a session; False: it never may, or the service did not wait."""
+        entering = asyncio.ensure_future(self._todo.way.enter())
+        try:
+            await asyncio.wait((entering, self._over), return_when=asyncio.FIRST_COMPLETED)
+            self.turned_away = not (entering.done() and entering.result())
+        finally:
+            entering.cancel()
+        return not self.turned_away
 
     async def _drain(self, waits: Waits) -> str | None:
         """Read until the answer has been quiet long enough; return what never came, or None."""
@@ -302,7 +317,7 @@ class Leg:
             self._block, self._place = self._frames.block(self._cursor), 0
         elif self._next_block is not None and self._next_block.done():
             self._block, self._place = self._next_block.result(), 0
-            after = self._cursor + len(self._block) * self._size
+            after = self._cursor + len(self._block) * self._frames.size
             self._next_block = self._coming(after) if after < self._stop else None
 
     @property
@@ -312,7 +327,7 @@ class Leg:
 
     def _frame_end(self) -> Samples:
         """Return the index of the sample behind the next message."""
-        return min(self._cursor + self._size, self._limit)
+        return min(self._cursor + self._frames.size, self._limit)
 
     def _due_at(self, end: Samples) -> Seconds:
         """Return when the message that ends before sample `end` is due, by the loop's clock."""
@@ -408,7 +423,7 @@ class Leg:
     def _follow(self, message: ServerMessage) -> None:
         if message.setup_complete is not None and not self._ready.done():
             _set(self._ready)
-            self._todo.admitted()
+            self._todo.way.admitted()
         if message.error is not None:
             self._fail(
                 _kind(message.error),

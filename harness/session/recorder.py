@@ -39,6 +39,9 @@ class Recorder:
         self._heard = bytearray()
         self._secrets = secrets
         self._events: list[tuple[Seconds, Direction, Any, int]] = []
+        self.begun = False
+        """True: the service has been asked for a session."""
+
         self._audio_t = array("d")
         self._audio_at = array("q")
         self._audio_samples = array("l")
@@ -90,6 +93,7 @@ class Recorder:
 
     def sent(self, t: Seconds, frame: Any) -> None:
         """Keep what else we sent."""
+        self.begun = True
         self._note(t, ">", frame)
 
     def received(self, t: Seconds, frame: bytes | str) -> None:

@@ -84,6 +84,8 @@ async def run(
     waits=None,
     load=clip,
     setups=None,
+    rate=None,
+    order=lambda _, wanted: wanted,
 ):
     """Bring `made` to its end in `folder` and return the pool's tally; `meddle(pool)` may interfere."""
     await directly(open_folder, made, folder, folder.parent)
@@ -106,11 +108,12 @@ async def run(
             concurrency=concurrency,
             seed=0,
             budget_usd=budget_usd,
+            rate=rate,
             before=before,
         )
         if meddle is not None:
             asyncio.get_running_loop().call_soon(meddle, pool)
-        return await pool.run(unfinished(made, before))
+        return await pool.run(order(made, unfinished(made, before)))
 
 
 def final_slots(folder: Path) -> list:

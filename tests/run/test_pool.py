@@ -245,7 +245,7 @@ def test_nothing_at_the_address_ends_the_run(tmp_path):
         run_virtual(
             run(plan([utterance(n) for n in range(1000)]), tmp_path, service, concurrency=2)
         )
-    assert len(service.lines) <= 6
+    assert len(service.lines) <= 3 * (2 + 1)
 
 
 def test_an_unreadable_clip_is_a_row(tmp_path):
@@ -280,7 +280,7 @@ def test_a_stop_drains_and_the_same_run_continues(tmp_path):
         )
     )
     assert "test" == tally.stopped
-    assert 4 == len(final_slots(tmp_path)) == len(first.lines)
+    assert 4 == len(final_slots(tmp_path)) == sum(bool(line.heard) for line in first.lines)
     second = Service(polite(" hello"))
     run_virtual(run(made, tmp_path, second, concurrency=4))
     assert 16 == len(second.lines)
