@@ -159,6 +159,13 @@ def read_trace(path: Path) -> SessionTrace:
     return trace
 
 
+def audio_sent(event: TimedEvent) -> dict[str, Any] | None:
+    """Return what `event` sent of audio: `{"offset" or "silence", "samples"}`; None: it sent none."""
+    if event.dir != ">" or not isinstance(realtime := event.frame.get("realtimeInput"), dict):
+        return None
+    return realtime.get("audio") or None
+
+
 def hypothesis(trace: SessionTrace, channel: Channel) -> Hypothesis:
     """Return what `trace` says on `channel`."""
     pieces = list(_fragments(trace, channel))

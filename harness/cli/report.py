@@ -48,6 +48,11 @@ def _clips(context: click.Context, option: click.Parameter, value: str | None) -
     metavar="GATE.toml",
     help="Rules that the run must pass; exit code 6 when one fails. Writes junit.xml.",
 )
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Write nothing: work everything out again from the traces and say where the folder differs.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print summary.json instead of the table.")
 def command(
     *,
@@ -57,6 +62,7 @@ def command(
     excel: bool,
     embed_audio: str | int | None,
     gate: Path | None,
+    verify: bool,
     as_json: bool,
 ) -> int:
     """Score RUN (a run folder) again from its journal and traces, and write every report into it.
@@ -65,6 +71,8 @@ def command(
 
     Example: harness report reports/20261121-140312-1f0c9a7e --profile norm-1
     """
+    if verify:
+        return _verified(run)
     from harness.cli.gating import open_gate, passes
     from harness.report.build import build_reports
     from harness.report.clips import Embed
@@ -89,4 +97,22 @@ def command(
     click.echo(f"written into {click.format_filename(run)}: {names}", err=True)
     if rules and not passes(rules, table, profile=profile, metric=metric, to_stderr=as_json):
         return 6
+    return 0
+
+
+def _verified(run: Path) -> int:
+    """Say where `run` is not what its traces and journal give, and return 0 when it is nowhere; InputError otherwise."""
+    from harness.errors import InputError
+    from harness.report.verify import differences
+    from harness.text.visible import visible
+
+    found = [visible(one) for one in differences(run)]
+    for one in found:
+        click.echo(one)
+    if found:
+        raise InputError(
+            f"{run}: {len(found)} things are not what the traces and the journal give",
+            hint=f"harness report {run} writes the tables again; a trace that was changed stays changed",
+        )
+    click.echo("every record is what its trace gives, and every table what the journal gives")
     return 0

@@ -51,25 +51,37 @@ def build_reports(
     """
     plan = read_plan(folder)
     speech = SpeechBook(folder)
-    table = run_table(folder, plan, speech, profile=profile, metric=metric)
     exhibits = Exhibits(folder, plan, speech)
-    if plan.pace == 1.0:
-        sessions = watched(table.rows, exhibits, profile=profile)
-        grown = structs.replace(
-            table.summary, settling=settling(sessions), streaming=streaming(sessions)
-        )
-        table = replace(table, summary=grown, streamed=streamed_sessions(sessions))
+    table = settled_table(folder, plan, speech, exhibits, profile=profile, metric=metric)
     shown = page(table, exhibits, embed or Embed())
     write_files(
         folder,
         {
             SPEECH: b"".join(line + b"\n" for line in speech.lines()),
-            **table_files(table, excel=excel),
-            SUMMARY_MD: summary_markdown(table.summary).encode(),
+            **derived_files(table, excel=excel),
             PAGE: shown,
         },
     )
     return table
+
+
+def derived_files(table: RunTable, *, excel: bool) -> dict[str, bytes]:
+    """Return every file of a report but the page, by name."""
+    return table_files(table, excel=excel) | {SUMMARY_MD: summary_markdown(table.summary).encode()}
+
+
+def settled_table(
+    folder: Path, plan: Plan, speech: SpeechBook, exhibits: Exhibits, *, profile: str, metric: str
+) -> RunTable:
+    """Return the run in `folder` as a table, with how its transcripts grew where it was paced in real time."""
+    table = run_table(folder, plan, speech, profile=profile, metric=metric)
+    if plan.pace != 1.0:
+        return table
+    sessions = watched(table.rows, exhibits, profile=profile)
+    grown = structs.replace(
+        table.summary, settling=settling(sessions), streaming=streaming(sessions)
+    )
+    return replace(table, summary=grown, streamed=streamed_sessions(sessions))
 
 
 def run_table(

@@ -82,6 +82,7 @@ def warnings(
     found = [
         *map(_serious, lost),
         *_failures(rows, cells),
+        *_violations(rows),
         *_lateness(plan, rows),
         *_ears(spots),
         *_money(rows),
@@ -140,6 +141,15 @@ def _failures(rows: Sequence[Row], cells: Sequence[Cell]) -> Iterable[Caution]:
 
 def _listed(outcomes: Counter[str], words: dict[str, str]) -> str:
     return ", ".join(f"{outcomes[name]:,} {text}" for name, text in words.items() if outcomes[name])
+
+
+def _violations(rows: Sequence[Row]) -> Iterable[Caution]:
+    broken = [row for row in rows if row.record and row.record.violations]
+    if broken and (first := broken[0].record):
+        yield _serious(
+            f"{_sessions(len(broken))} broke what must hold of every session, the first {first.utterance} "
+            f"({first.trace}): {'; '.join(first.violations)}."
+        )
 
 
 def _lateness(plan: Plan, rows: Sequence[Row]) -> Iterable[Caution]:

@@ -30,7 +30,7 @@ SUMMARY_MD = "summary.md"
 PARQUET = "utterances.parquet"
 PAGE = REPORT
 
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 
 
 def table_files(table: RunTable, *, excel: bool) -> dict[str, bytes]:
@@ -38,7 +38,7 @@ def table_files(table: RunTable, *, excel: bool) -> dict[str, bytes]:
 
     `excel` puts a byte-order mark before the CSV files, without which Excel takes them for its local encoding.
     """
-    mark = _BOM if excel else b""
+    mark = BOM if excel else b""
     files = {
         UTTERANCES: mark + csv_bytes(table.rows, UTTERANCE_COLUMNS),
         SUMMARY_CSV: mark + csv_bytes(table.summary.cells, SUMMARY_COLUMNS),

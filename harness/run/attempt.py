@@ -8,8 +8,9 @@ import msgspec
 
 from harness.audio.chunk import due
 from harness.run.exchange import exchange
+from harness.run.invariants import violations
 from harness.run.record import Usage, UtteranceRecord
-from harness.trace import hypothesis
+from harness.trace import audio_sent, hypothesis
 from harness.wire.live.codec import decode_server
 from harness.wire.live.messages import UsageMetadata
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 LATE_MS: Final[Milliseconds] = 20.0
 """A session whose 99th percentile of send lag is over this, ms, has no latencies to report: our client was late. Nor has
 one during which our process stood still (`harness.run.vigil`)."""
+
+
+OF_THE_AUDIO: Final = "the audio: "
+"""How a reason begins that tells of faults of the clip itself, which was streamed all the same."""
 
 
 def record(
@@ -72,6 +77,7 @@ def record(
         usage=usage(trace),
         exchange=None if task == "transcribe" else exchange(trace),
         wall_s=_span(began, trace.events[-1].t) if trace.events else None,
+        violations=violations(trace),
     )
 
 
@@ -95,10 +101,7 @@ def send_lags_ms(trace: SessionTrace) -> list[Milliseconds]:
     for event in trace.events:
         if event.dir == "!" and "seam" in event.frame:
             paused += event.frame["seam"]["pause_s"]
-        if event.dir != ">":
-            continue
-        audio = (event.frame.get("realtimeInput") or {}).get("audio")
-        if audio:
+        if (audio := audio_sent(event)) is not None:
             start = audio["offset"] if "offset" in audio else audio["silence"]
             lags.append(round((event.t - due(start + audio["samples"], pace) - paused) * 1000, 3))
     return lags

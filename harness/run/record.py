@@ -193,3 +193,6 @@ class UtteranceRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     wall_s: Seconds | None = None
     """From the start of the connection to its end, less that wait."""
+
+    violations: tuple[str, ...] = ()
+    """What the trace breaks of what must hold of every session (`harness.run.invariants`), in words."""

@@ -205,7 +205,7 @@ class Streamer:
             return None
         record: UtteranceRecord = await self._offload(self._write_down, result.recorder.trace, name)
         if record.reason is None and prepared.frames.clip.faults:
-            reason = "the audio: " + "; ".join(prepared.frames.clip.faults)
+            reason = attempt.OF_THE_AUDIO + "; ".join(prepared.frames.clip.faults)
             record = msgspec.structs.replace(record, reason=reason)
         return Attempted(record=record, ending=result.ending, cost_usd=spent_usd(record))
 

@@ -14,6 +14,7 @@ import pytest
 import soundfile
 
 import harness as package
+from harness.report.verify import differences
 from harness.run.folder import read_journal, read_plan, unfinished
 
 pytestmark = [pytest.mark.wall, pytest.mark.timeout(240)]
@@ -176,6 +177,7 @@ def test_the_run_folder_holds_what_it_promises(harness, emulator_url, tmp_path):
     assert "EMULATED" in (folder / "summary.md").read_text()
     assert "SCRIPTED" in (folder / "report.html").read_text()
     assert 24 == len(list((folder / "traces").iterdir()))
+    assert [] == list(differences(folder)), "traces, journal and tables agree"
 
 
 @pytest.mark.capability("connection: another URL", side="emulator")

@@ -395,3 +395,14 @@ def test_the_plan_is_what_the_summary_repeats(story):
         (one.name, one.synthetic) for one in summary.datasets
     ]
     assert harness.__version__ == summary.harness
+
+
+def test_a_broken_session_is_told(run):
+    """What a session breaks of what must hold of every session is a serious warning with its utterance and its trace."""
+    folder = run()
+    lines = (folder / JOURNAL).read_bytes().splitlines()
+    broken = msgspec.json.decode(lines[0]) | {"violations": ["setup was sent twice"]}
+    (folder / JOURNAL).write_bytes(b"\n".join([msgspec.json.encode(broken), *lines[1:], b""]))
+    told = [one for one in build_reports(folder).summary.warnings if "must hold" in one.text]
+    assert [("serious", True)] == [(one.level, "setup was sent twice" in one.text) for one in told]
+    assert broken["utterance"] in told[0].text

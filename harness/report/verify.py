@@ -1,0 +1,86 @@
+"""Whether what lies in a run folder is what its traces and its journal say: everything is worked out again and compared.
+
+The page is left out: it is drawn from the same rows, and which clips are in it is a matter of taste.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from harness.errors import InputError
+from harness.report.bounds import SpeechBook
+from harness.report.build import derived_files, settled_table
+from harness.report.comparable import reported_profile
+from harness.report.exhibits import Exhibits
+from harness.report.table import UTTERANCES
+from harness.report.write import BOM
+from harness.run import attempt
+from harness.run.folder import iter_journal, read_plan
+from harness.trace import read_trace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from harness.run.record import Plan, UtteranceRecord
+
+
+def differences(folder: Path) -> Iterator[str]:
+    """Yield in words where `folder` does not hold what its own traces, journal and plan give; nothing when it does.
+
+    InputError says what cannot be read at all: the plan, the journal, or a summary that no version of ours wrote.
+    """
+    plan = read_plan(folder)
+    for record in iter_journal(folder):
+        yield from _of_trace(folder, plan, record)
+    yield from _of_tables(folder, plan)
+
+
+def _of_trace(folder: Path, plan: Plan, kept: UtteranceRecord) -> Iterator[str]:
+    """Yield what the journal says otherwise than the trace of an attempt."""
+    if kept.trace is None:
+        return
+    who = f"{kept.utterance}, attempt {kept.attempt}"
+    try:
+        trace = read_trace(folder / kept.trace)
+    except InputError as error:
+        yield f"{who}: {error.what}"
+        return
+    told = attempt.record(trace, plan.transcript, path=kept.trace, final=kept.final, task=plan.task)
+    if told.reason is None and (kept.reason or "").startswith(attempt.OF_THE_AUDIO):
+        told = msgspec.structs.replace(
+            told, reason=kept.reason
+        )  # the clip's faults are not in its trace
+    for name in told.__struct_fields__:
+        here, there = getattr(kept, name), getattr(told, name)
+        if here != there:
+            yield f"{who}: {name} is {_short(here)} in the journal and {_short(there)} by the trace"
+
+
+def _of_tables(folder: Path, plan: Plan) -> Iterator[str]:
+    """Yield the files of the report that are not what the journal gives under their own profile and metric."""
+    if (written := reported_profile(folder)) is None:
+        raise InputError(
+            f"{folder}: there is no report to verify", hint=f"harness report {folder} writes it"
+        )
+    profile, metric = written
+    rows = folder / UTTERANCES
+    excel = rows.exists() and rows.read_bytes().startswith(BOM)
+    speech = SpeechBook(folder)
+    exhibits = Exhibits(folder, plan, speech)
+    table = settled_table(folder, plan, speech, exhibits, profile=profile, metric=metric)
+    for name, data in derived_files(table, excel=excel).items():
+        try:
+            same = (folder / name).read_bytes() == data
+        except OSError as error:
+            yield f"{name}: {error.strerror}"
+        else:
+            if not same:
+                yield f"{name} is not what the journal gives"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"

@@ -1,0 +1,141 @@
+"""What must hold of every session, read from its trace alone: a record that breaks any of it must not be believed blindly.
+
+Knows the order of things on one connection and over several. Does not know what was asked or how well it was heard.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from harness.trace import audio_sent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.trace import SessionTrace, TimedEvent
+    from harness.units import Samples
+
+MOST_TOLD: Final = 5
+"""Violations kept of a session: the first tell what went wrong, the rest follow from them."""
+
+
+def violations(trace: SessionTrace) -> tuple[str, ...]:
+    """Return in words what `trace` breaks, at most `MOST_TOLD`; empty when all of this holds.
+
+    - Times never decrease; the connection's start comes first, and the outcome once and last.
+    - On each connection the setup goes first and once, no audio before `setupComplete`, nothing after the close.
+    - Audio is the clip's, every sample once and in order over all connections, and all of it when the session ended well.
+    - A usage record's total is the sum of its parts; what the service thought may lie outside (Vertex AI).
+    """
+    found: list[str] = []
+    for what in _broken(trace):
+        if what not in found:
+            found.append(what)
+        if len(found) == MOST_TOLD:
+            break
+    return tuple(found)
+
+
+@dataclass(slots=True)
+class _Line:
+    """What is known of the present connection."""
+
+    open: bool = False
+    closed: bool = False
+    setups: int = 0
+    ready: bool = False
+
+
+@dataclass(slots=True)
+class _Session:
+    """What is known of the session so far."""
+
+    line: _Line = field(default_factory=_Line)
+    position: Samples = 0
+    """First sample of the clip that has not been sent."""
+
+    ended: dict[str, Any] | None = None
+
+
+def _broken(trace: SessionTrace) -> Iterator[str]:
+    events = trace.events
+    if not events or events[0].dir != "!" or "connect" not in events[0].frame:
+        yield "the trace does not begin with a connection"
+    seen = _Session()
+    last = float("-inf")
+    for event in events:
+        if event.t < last:
+            yield f"time goes back from {last:g} s to {event.t:g} s"
+        last = event.t
+        if seen.ended is not None:
+            yield "something comes after the session's outcome"
+        match event.dir:
+            case "!":
+                _note(seen, event)
+            case ">":
+                yield from _sent(seen, event)
+            case "<":
+                yield from _received(seen, event)
+    if seen.ended is None:
+        yield "the session has no outcome"
+    elif seen.ended.get("outcome") in ("ok", "ok_empty") and seen.position < _asked(trace):
+        yield f"{seen.position} of the clip's {trace.header.audio_samples} samples were sent"
+
+
+def _asked(trace: SessionTrace) -> Samples:
+    """Return how many samples were to be sent."""
+    return trace.header.audio_samples or 0
+
+
+def _note(seen: _Session, event: TimedEvent) -> None:
+    if "upgraded" in event.frame:
+        seen.line = _Line(open=True)
+    elif "closed" in event.frame:
+        seen.line.closed = True
+    elif "ended" in event.frame:
+        seen.ended = event.frame["ended"]
+
+
+def _sent(seen: _Session, event: TimedEvent) -> Iterator[str]:
+    line = seen.line
+    if not line.open or line.closed:
+        yield f"we sent something at {event.t:g} s, when there was no connection"
+    if "setup" in event.frame:
+        line.setups += 1
+        if line.setups > 1:
+            yield "setup was sent twice on one connection"
+        return
+    if not line.setups:
+        yield "something was sent before setup"
+    elif not line.ready:
+        yield "something was sent between setup and setupComplete"
+    if (audio := audio_sent(event)) is None or "offset" not in audio:
+        return
+    if audio["offset"] != seen.position:
+        yield f"audio goes from sample {seen.position} to sample {audio['offset']}"
+    seen.position = audio["offset"] + audio["samples"]
+
+
+def _received(seen: _Session, event: TimedEvent) -> Iterator[str]:
+    line = seen.line
+    if not line.open or line.closed:
+        yield f"something came at {event.t:g} s, when there was no connection"
+    if not isinstance(event.frame, dict):
+        return
+    if "setupComplete" in event.frame:
+        if line.ready:
+            yield "setupComplete came twice on one connection"
+        line.ready = True
+    if isinstance(bill := event.frame.get("usageMetadata"), dict):
+        yield from _billed(bill)
+
+
+def _billed(bill: dict[str, Any]) -> Iterator[str]:
+    total, prompt = bill.get("totalTokenCount"), bill.get("promptTokenCount")
+    if not isinstance(total, int) or not isinstance(prompt, int):
+        return
+    response = bill.get("responseTokenCount", bill.get("candidatesTokenCount")) or 0
+    parts = prompt + response + (bill.get("toolUsePromptTokenCount") or 0)
+    if total not in (parts, parts + (bill.get("thoughtsTokenCount") or 0)):
+        yield f"a usage record counts {total} tokens, and its parts {parts}"

@@ -1,0 +1,112 @@
+"""`harness report --verify`: what lies in a run folder is what its traces and its journal give, or it is named."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from harness.cli import main
+from harness.clock import run_virtual
+from harness.report.build import build_reports
+from harness.report.verify import differences
+from harness.run.folder import JOURNAL, iter_journal, read_journal
+from harness.trace import read_trace, write_trace
+from tests.run.crash import Fates, load
+from tests.run.runs import plan, run, utterance
+from tests.session.memory import MODEL
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Give the folder of a run with utterances of every fate, reported."""
+    out = tmp_path / "run"
+    made = plan([utterance(n, 0.2) for n in range(14)], models=(MODEL, "another-model"))
+    run_virtual(run(made, out, Fates(out), load=load))
+    build_reports(out)
+    return out
+
+
+def test_a_run_is_what_its_traces_and_its_journal_give(folder, capsys):
+    """Every record equals what its trace gives, every table what the journal gives, and the command exits with 0."""
+    assert [] == list(differences(folder))
+    with pytest.raises(SystemExit) as ended:
+        main(["report", str(folder), "--verify"])
+    assert 0 == ended.value.code
+    assert "every record is what its trace gives" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["--excel", "--profile=raw-1", "--metric=CER"])
+def test_a_report_is_verified_under_its_own_profile(folder, option):
+    """Whatever profile, metric and byte-order mark the report was written with, that is what it is compared under."""
+    with pytest.raises(SystemExit):
+        main(["report", str(folder), option])
+    assert [] == list(differences(folder))
+
+
+def test_writing_it_again_changes_no_byte(folder):
+    """A report written again is the same to the byte."""
+    before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    build_reports(folder)
+    assert before == {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def tampered(folder, change):
+    """Write the journal of `folder` again with `change` made to its first final record with a trace; return that."""
+    records = read_journal(folder)
+    at = next(n for n, r in enumerate(records) if r.final and r.trace and r.outcome == "ok")
+    records[at] = msgspec.structs.replace(records[at], **change)
+    lines = b"".join(msgspec.json.encode(record) + b"\n" for record in records)
+    (folder / JOURNAL).write_bytes(lines)
+    return records[at]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"hypothesis": "what nobody said"}, {"audio_samples": 1}, {"late": True}, {"seams": 3}],
+)
+def test_a_record_that_its_trace_does_not_give_is_named(folder, change):
+    """A figure of the journal that was changed by hand is named with its utterance and both values."""
+    changed = tampered(folder, change)
+    (name,) = change
+    told = [one for one in differences(folder) if one.startswith(changed.utterance)]
+    assert [True] == [f": {name} is {change[name]!r} in the journal" in one for one in told]
+
+
+def test_a_table_that_the_journal_does_not_give_is_named(folder, capsys):
+    """A cell that was changed by hand is found, the file named, and the command exits with 3."""
+    path = folder / "utterances.csv"
+    path.write_bytes(path.read_bytes().replace(b"word", b"wort", 1))
+    assert ["utterances.csv is not what the journal gives"] == list(differences(folder))
+    with pytest.raises(SystemExit) as ended:
+        main(["report", str(folder), "--verify"])
+    assert 3 == ended.value.code
+    assert "utterances.csv" in capsys.readouterr().out
+
+
+def test_a_trace_that_is_gone_or_torn_is_named(folder):
+    """A trace that cannot be read is named with its utterance; the rest is verified all the same."""
+    first, second = [record for record in iter_journal(folder) if record.trace][:2]
+    (folder / first.trace).unlink()
+    torn = folder / second.trace
+    torn.write_bytes(torn.read_bytes()[:50])
+    told = list(differences(folder))
+    assert [first.utterance, second.utterance] == [one.partition(",")[0] for one in told]
+    assert all("not a readable trace" in one for one in told)
+
+
+def test_a_trace_that_says_otherwise_is_named(folder):
+    """A frame that was changed in a trace is found by what it gives."""
+    record = next(r for r in iter_journal(folder) if r.outcome == "ok")
+    path = folder / record.trace
+    trace = read_trace(path)
+    write_trace(path, msgspec.structs.replace(trace, events=trace.events[:-4] + trace.events[-3:]))
+    assert any(one.startswith(record.utterance) for one in differences(folder))
+
+
+def test_a_run_without_a_report_is_told_to_write_one(folder, capsys):
+    """Without summary.json there is nothing to verify: exit 3, with the command that writes it."""
+    (folder / "summary.json").unlink()
+    with pytest.raises(SystemExit) as ended:
+        main(["report", str(folder), "--verify"])
+    assert 3 == ended.value.code
+    assert f"harness report {folder}" in capsys.readouterr().err
