@@ -26,7 +26,7 @@ COMMANDS = {
     "models": "List the models: what they can do, what they cost, whether they still exist.",
     "emulate": "Serve the Live API on this machine, with a real recogniser.",
     "token": "Mint an ephemeral token for a client that must not hold a key.",
-    "doctor": "Check this machine, the credentials and one session end to end.",
+    "doctor": "Check this machine, the credentials and every capability, a live session each.",
 }
 """Sub-commands and their one-line help, so that `harness --help` loads none of them."""
 

@@ -1,14 +1,15 @@
-"""`harness doctor`: is this machine ready, and does one session work from end to end?"""
+"""`harness doctor`: is this machine ready, does one session work from end to end, and what else works?"""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.finding import MARKS, Finding
 from harness.errors import HarnessError, InputError, RefusedError
 
 if TYPE_CHECKING:
@@ -17,18 +18,9 @@ if TYPE_CHECKING:
     from harness.wire.live.endpoint import Endpoint
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """What one check found."""
-
-    check: str
-    verdict: Literal["ok", "warning", "failed"]
-    found: str
-    hint: str | None = None
-    exit_code: int = 0
-
-
-@click.command(short_help="Check this machine, the credentials and one session end to end.")
+@click.command(
+    short_help="Check this machine, the credentials and every capability, a live session each."
+)
 @click.option(
     "--service",
     type=click.Choice(["emulator", "gemini", "vertex"]),
@@ -37,51 +29,101 @@ class Finding:
 )
 @click.option("--url", help="Another endpoint that speaks the service's protocol.")
 @click.option("--model", help="Model of the session. Default: as harness run.")
+@click.option("--quick", is_flag=True, help="One session, and no walk through the capabilities.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
-def command(*, service: Any, url: str | None, model: str | None, as_json: bool) -> int:
-    """Check this machine, the credentials, and one Live session from end to end.
+def command(*, service: Any, url: str | None, model: str | None, quick: bool, as_json: bool) -> int:
+    """Check this machine, the credentials, one Live session from end to end, and every capability of the Live API.
 
-    Exit code 0: all is well, perhaps with warnings. 3: this machine is not ready. 4: the service refuses.
+    Each capability gets a short session, a sentence or one recording of a few seconds; what the model lacks is not
+    asked for. Without --model the emulator is asked for three models between them.
+
+    Exit code 0: all is well, perhaps with warnings. 3: this machine is not ready. 4: the service refuses. 5: a
+    capability does not work.
     """
     import dataclasses
     import json
 
-    from harness.cli.tasks import usual_model
-
     findings: list[Finding] = []
-    for finding in _findings(service, url, model or usual_model("transcribe", service)):
+    for finding in _findings(service, url, model, quick=quick):
         findings.append(finding)
         if not as_json:
-            mark = {"ok": "ok  ", "warning": "warn", "failed": "FAIL"}[finding.verdict]
-            click.echo(f"{mark}  {finding.check:12} {finding.found}")
+            width = 49 if ":" in finding.check else 12
+            click.echo(f"{MARKS[finding.verdict]}  {finding.check:{width}} {finding.found}")
             if finding.hint:
                 click.echo(f"                   try: {finding.hint}")
     if as_json:
         click.echo(
             json.dumps([dataclasses.asdict(finding) for finding in findings], ensure_ascii=False)
         )
-    return max((finding.exit_code for finding in findings), default=0)
+    return min((one.exit_code for one in findings if one.exit_code), default=0)
 
 
-def _findings(service: Any, url: str | None, model: str) -> Iterator[Finding]:
+def _findings(
+    service: Any, url: str | None, model: str | None, *, quick: bool
+) -> Iterator[Finding]:
+    from harness.cli.tasks import usual_model
+    from harness.cli.walk import walk
+
+    own = service == "emulator" and url is None
     checks: list[tuple[str, Callable[[], Finding]]] = [
         ("python", _python),
         ("audio", _audio),
         ("clock", _clock),
         ("datasets", _datasets),
+        *([("recogniser", _recogniser), ("voice", _voice)] if own else []),
     ]
-    if service == "emulator" and url is None:
-        checks.append(("recogniser", _recogniser))
-    else:
-        checks.append(("credentials", lambda: _credentials(service, url)))
-    checks.append(("session", lambda: _session(service, url, model)))
-    for name, check in checks:
+    with contextlib.ExitStack() as stack:
+        ready = True
+        for name, check in checks:
+            found = _checked(name, check)
+            ready = ready and found.verdict != "failed"
+            yield found
+        if not ready:
+            return
         try:
-            yield check()
+            place = stack.enter_context(_emulator()) if own else url
         except HarnessError as error:
-            why = f"{error.what}: {error.why}" if error.why else error.what
-            code = error.exit_code if isinstance(error, RefusedError) else InputError.exit_code
-            yield Finding(check=name, verdict="failed", found=why, hint=error.hint, exit_code=code)
+            yield _failed("emulator", error)
+            return
+        named = model or usual_model("transcribe", service)
+        for name, check in (
+            *(() if own else (("credentials", lambda: _credentials(service, place)),)),
+            ("session", lambda: _session(service, place, named)),
+        ):
+            found = _checked(name, check)
+            yield found
+            if found.verdict == "failed":
+                return
+        if not quick:
+            yield from walk(service, place, model)
+
+
+@contextlib.contextmanager
+def _emulator() -> Iterator[str]:
+    """Give the URL of an emulator that answers what the walk asks."""
+    import tempfile
+
+    from harness.cli.companion import companion
+    from harness.cli.walk import write_answers
+
+    with tempfile.TemporaryDirectory(prefix="harness-doctor-") as folder:
+        answers = Path(folder) / "answers.jsonl"
+        write_answers(answers)
+        with companion(Path(folder) / "emulator.log", answers=answers) as url:
+            yield url
+
+
+def _checked(name: str, check: Callable[[], Finding]) -> Finding:
+    try:
+        return check()
+    except HarnessError as error:
+        return _failed(name, error)
+
+
+def _failed(name: str, error: HarnessError) -> Finding:
+    why = f"{error.what}: {error.why}" if error.why else error.what
+    code = error.exit_code if isinstance(error, RefusedError) else InputError.exit_code
+    return Finding(check=name, verdict="failed", found=why, hint=error.hint, exit_code=code)
 
 
 def _python() -> Finding:
@@ -151,6 +193,19 @@ def _recogniser() -> Finding:
     return Finding(check="recogniser", verdict="ok", found=", ".join(ears))
 
 
+def _voice() -> Finding:
+    from harness.emulator.voice import installed
+
+    if installed():
+        return Finding(check="voice", verdict="ok", found="pico: six locales")
+    return Finding(
+        check="voice",
+        verdict="warning",
+        found="none, so the emulator refuses to answer in AUDIO",
+        hint="pip install 'live-harness[emulator]'",
+    )
+
+
 def _credentials(service: Any, url: str | None) -> Finding:
     from harness.session.config import endpoints
 
@@ -161,17 +216,10 @@ def _credentials(service: Any, url: str | None) -> Finding:
 def _session(service: Any, url: str | None, model: str) -> Finding:
     """Stream the shortest English clip of the sample dataset through one session."""
     import asyncio
-    import contextlib
-    import tempfile
 
-    from harness.cli.companion import companion
     from harness.session.config import endpoints
 
-    with contextlib.ExitStack() as stack:
-        if service == "emulator" and url is None:
-            place = stack.enter_context(tempfile.TemporaryDirectory(prefix="harness-doctor-"))
-            url = stack.enter_context(companion(Path(place) / "emulator.log"))
-        return asyncio.run(_one_session(endpoints(service, url, os.environ), model))
+    return asyncio.run(_one_session(endpoints(service, url, os.environ), model))
 
 
 async def _one_session(given: Callable[[], Endpoint], model: str) -> Finding:

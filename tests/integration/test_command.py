@@ -16,6 +16,7 @@ import soundfile
 import harness as package
 from harness.report.verify import differences
 from harness.run.folder import read_journal, read_plan, unfinished
+from tests.capabilities import CAPABILITIES
 
 pytestmark = [pytest.mark.wall, pytest.mark.timeout(240)]
 
@@ -365,8 +366,8 @@ def test_a_port_in_use_is_named(harness, emulator_url):
 
 
 def test_the_doctor_walks_through(harness, emulator_url):
-    """`harness doctor` checks everything with one session and exits with 0; a refused key is exit 4."""
-    ran = harness("doctor", "--url", emulator_url)
+    """`harness doctor --quick` checks everything with one session and exits with 0; a refused key is exit 4."""
+    ran = harness("doctor", "--quick", "--url", emulator_url)
     assert 0 == ran.returncode, ran.stdout + ran.stderr
     assert "EMULATED" in ran.stdout
     refused = harness(
@@ -410,3 +411,30 @@ def test_a_setup_that_breaks_a_rule_opens_nothing(harness, tmp_path, options, wo
     assert 2 == ran.returncode, ran.stderr
     assert all(word in ran.stderr for word in words), ran.stderr
     assert [] == list(tmp_path.iterdir())
+
+
+def test_the_doctor_walks_through_every_capability(harness):
+    """`harness doctor` starts an emulator and finds each area of the Live API at work, in live sessions."""
+    ran = harness("doctor", "--json", env={"HARNESS_EMULATE_EAR": "scripted"})
+    found = json.loads(ran.stdout)
+    assert 0 == ran.returncode, ran.stdout
+    capabilities = [one for one in found if ":" in one["check"]]
+    assert {"ok"} == {one["verdict"] for one in capabilities}, capabilities
+    areas = {one["check"].partition(":")[0] for one in capabilities}
+    assert set(CAPABILITIES) == areas
+
+
+def test_the_doctor_tells_what_a_model_lacks(harness, emulator_url):
+    """With one model the doctor asks for what that model has, and names the rule by which the rest is not offered."""
+    ran = harness(
+        "doctor", "--json", "--url", emulator_url, "--model", "gemini-3.5-transcribe-live"
+    )
+    found = {one["check"]: one for one in json.loads(ran.stdout)}
+    assert 0 == ran.returncode, ran.stdout
+    assert "ok" == found["audio in: audioStreamEnd"]["verdict"]
+    assert "ok" == found["later models: language hints, verbatim"]["verdict"]
+    lacking = found["tools: calls and responses"]
+    assert ("not offered", "gemini-3.5-transcribe-live does nothing but transcribe") == (
+        lacking["verdict"],
+        lacking["found"],
+    )

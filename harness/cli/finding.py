@@ -1,0 +1,30 @@
+"""What a check of the doctor's found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Verdict: TypeAlias = Literal["ok", "warning", "failed", "not offered"]
+
+MARKS: dict[Verdict, str] = {
+    "ok": "ok  ",
+    "warning": "warn",
+    "failed": "FAIL",
+    "not offered": "–   ",
+}
+"""How each is shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one check found."""
+
+    check: str
+    """What was checked; a capability has a colon in it."""
+
+    verdict: Verdict
+    found: str
+    hint: str | None = None
+    exit_code: int = 0
+    """That of the command when nothing worse is found."""

@@ -1,0 +1,212 @@
+"""A conversation held by hand over one connection: say something, wait for what comes, look at all of it.
+
+For probes of a service, a few turns each; recordings are streamed by `drive`. Knows messages and how long to wait; does
+not know what an answer should be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from harness.errors import HarnessError, RemoteProtocolError
+from harness.secret import Secret, redact
+from harness.session.transport import Closed
+from harness.units import SAMPLE_BYTES, SAMPLE_RATE
+from harness.wire.live.client import LiveClient
+from harness.wire.live.messages import Content, FunctionCall, FunctionResponse, Part
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from harness.session.transport import Connect, Connection, Upgraded
+    from harness.units import Seconds
+    from harness.wire.live.endpoint import Endpoint
+    from harness.wire.live.messages import ServerMessage, Setup, UsageMetadata
+
+WAIT_S: Final[Seconds] = 30.0
+"""Longest wait for anything."""
+
+_CHUNK_S: Final[Seconds] = 0.1
+
+
+class SilenceError(HarnessError):
+    """What was waited for did not come."""
+
+
+class HungUpError(HarnessError):
+    """The service closed the connection. `closed` says how."""
+
+    def __init__(self, closed: Closed, secrets: list[Secret]) -> None:
+        said = redact(closed.reason, secrets)
+        code = f"HTTP {closed.status}" if closed.status else f"closed {closed.code}"
+        super().__init__(f"{code}: {said}" if closed.status or closed.code else said)
+        self.closed = closed
+
+
+@dataclass(slots=True, kw_only=True)
+class Heard:
+    """All that came since it was last emptied."""
+
+    written: str = ""
+    """The answer in text."""
+
+    spoken: str = ""
+    """The transcript of the answer in speech."""
+
+    pcm: bytearray = field(default_factory=bytearray)
+    """The answer in speech, as it came."""
+
+    mime_types: set[str] = field(default_factory=set)
+    """Of the speech."""
+
+    transcript: str = ""
+    """Of what was said to the service."""
+
+    thoughts: str = ""
+    calls: list[FunctionCall] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+    usage: list[UsageMetadata] = field(default_factory=list)
+    grounded: bool = False
+    interrupted: bool = False
+    turns: int = 0
+    """Turns that were said to be complete."""
+
+    @property
+    def answer(self) -> str:
+        """The answer in words."""
+        return (self.written or self.spoken).strip()
+
+    def add(self, message: ServerMessage) -> None:
+        """Take in one message."""
+        if message.usage_metadata is not None:
+            self.usage.append(message.usage_metadata)
+        if message.tool_call is not None:
+            self.calls += message.tool_call.function_calls
+        if message.tool_call_cancellation is not None:
+            self.cancelled += message.tool_call_cancellation.ids
+        content = message.server_content
+        if content is None:
+            return
+        for part in content.model_turn.parts if content.model_turn else ():
+            self._add_part(part)
+        if content.input_transcription is not None:
+            self.transcript += content.input_transcription.text
+        if content.output_transcription is not None:
+            self.spoken += content.output_transcription.text
+        self.grounded = self.grounded or content.grounding_metadata is not None
+        self.interrupted = self.interrupted or content.interrupted
+        self.turns += content.turn_complete
+
+    def _add_part(self, part: Part) -> None:
+        if part.thought:
+            self.thoughts += part.text or ""
+        else:
+            self.written += part.text or ""
+        if part.inline_data is not None:
+            self.pcm += part.inline_data.data
+            self.mime_types.add(part.inline_data.mime_type)
+
+
+class Talk:
+    """One connection; it is its own `Listener`. Open it with `talk`."""
+
+    def __init__(self, setup: Setup, secrets: list[Secret]) -> None:
+        self.client = LiveClient(setup)
+        self.heard = Heard()
+        self._secrets = secrets
+        self._inbox: asyncio.Queue[bytes | str | Closed] = asyncio.Queue()
+        self.connection: Connection | None = None
+
+    # ── what the connection calls ──
+
+    def upgraded(self, upgraded: Upgraded) -> None:
+        """Hear that the connection is open."""
+        self.send(self.client.open())
+
+    def received(self, frame: bytes | str, t: Seconds) -> None:
+        """Hear a message."""
+        self._inbox.put_nowait(frame)
+
+    def closed(self, closed: Closed, t: Seconds) -> None:
+        """Hear that the connection is over."""
+        self._inbox.put_nowait(closed)
+
+    # ── what a probe calls ──
+
+    def send(self, frame: bytes) -> None:
+        """Send a frame of `client`'s."""
+        if self.connection is not None:
+            self.connection.send(frame)
+        else:
+            # The upgrade may be told before `connect` has returned.
+            asyncio.get_running_loop().call_soon(self.send, frame)
+
+    def say(self, *texts: str, complete: bool = True, role: str = "user") -> None:
+        """Say something in writing, a turn each."""
+        turns = [Content(role=role, parts=[Part(text=text)]) for text in texts]
+        self.send(self.client.content(turns, complete))
+
+    async def speak(self, pcm: bytes, pause_s: Seconds) -> None:
+        """Say something in speech (s16le, 16 kHz), 100 ms a frame with a pause after each."""
+        size = round(_CHUNK_S * SAMPLE_RATE) * SAMPLE_BYTES
+        for offset in range(0, len(pcm), size):
+            self.send(self.client.audio(pcm[offset : offset + size]))
+            await asyncio.sleep(pause_s)
+
+    def respond(self, call: FunctionCall, response: dict[str, object]) -> None:
+        """Answer a function call."""
+        answer = FunctionResponse(id=call.id, name=call.name, response=response)
+        self.send(self.client.tool_response([answer]))
+
+    async def until(self, wanted: Callable[[Heard], object], what: str) -> Heard:
+        """Return what was heard once `wanted` is true of it; SilenceError says that `what` never came."""
+        try:
+            async with asyncio.timeout(WAIT_S):
+                while not wanted(self.heard):
+                    await self._next()
+        except TimeoutError:
+            raise SilenceError(f"no {what} within {WAIT_S:g} s") from None
+        return self.heard
+
+    async def turn(self) -> Heard:
+        """Return what was heard up to the end of a turn, and begin to hear anew."""
+        heard = await self.until(lambda one: one.turns, "end of a turn")
+        self.heard = Heard()
+        return heard
+
+    async def handle(self) -> str:
+        """Return the newest handle for a resumption, waiting for the first."""
+        await self.until(lambda _: self.client.handle, "resumption handle")
+        return self.client.handle or ""
+
+    async def ready(self) -> None:
+        """Wait for the service to take the setup."""
+        await self.until(lambda _: self.client.ready, "setupComplete")
+
+    async def _next(self) -> None:
+        frame = await self._inbox.get()
+        if isinstance(frame, Closed):
+            raise HungUpError(frame, self._secrets)
+        try:
+            self.heard.add(self.client.receive(frame))
+        except RemoteProtocolError as error:
+            raise SilenceError("the service sent what is no Live message", why=str(error)) from None
+
+
+@contextlib.asynccontextmanager
+async def talk(connect: Connect, endpoint: Endpoint, setup: Setup) -> AsyncIterator[Talk]:
+    """Give a conversation whose setup the service has taken, and close it in the end.
+
+    SilenceError: the service does not answer; HungUpError: it closes.
+    """
+    secrets = [value for _, value in endpoint.headers if isinstance(value, Secret)]
+    conversation = Talk(setup, secrets)
+    conversation.connection = await connect(endpoint, conversation)
+    try:
+        await conversation.ready()
+        yield conversation
+    finally:
+        conversation.connection.close()
