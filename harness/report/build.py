@@ -20,6 +20,7 @@ from harness.report.streaming import settling, streamed_sessions, streaming, wat
 from harness.report.summary import basis
 from harness.report.table import RunTable
 from harness.report.write import PAGE, SUMMARY_MD, table_files, write_files
+from harness.run.certificate import read_certificates
 from harness.run.folder import losses, read_journal, read_plan, slot, slots
 from harness.score.score import profile_block
 from harness.version import __version__
@@ -169,7 +170,7 @@ def _summary(
         attempts=sum(row.attempts for row in scored),
         audio_s=summary.audio(scored) or 0.0,
         cost_usd=cost,
-        certificate=summary.certificate(scored),
+        certificate=summary.certificate(scored, read_certificates(folder)),
         standings=standings,
         cells=cells,
         troubles=summary.troubles(scored),

@@ -13,6 +13,7 @@ import msgspec
 from harness.report.breakdown import Breakdown
 from harness.report.confusions import Confusion
 from harness.report.utterance_rates import Share, Silence, UtteranceRates
+from harness.run.certificate import Certificate as ProcessCertificate
 from harness.units import Milliseconds, Seconds, Usd
 
 SUMMARY_SCHEMA = 1
@@ -225,6 +226,12 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
 
     lag_p99_worst_ms: Milliseconds | None
     """The largest of the sessions' 99th percentiles."""
+
+    lag_max_ms: Milliseconds | None
+    """The latest frame of all."""
+
+    processes: list[ProcessCertificate]
+    """How punctual each streaming process of each sitting was; empty: nobody watched."""
 
 
 class Percentile(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from harness.report.rows import Row
+    from harness.run.certificate import Certificate as ProcessCertificate
     from harness.score.edits import EditCounts
     from harness.stats.intervals import Interval
     from harness.units import Seconds, Usd
@@ -254,8 +255,8 @@ def troubles(rows: Iterable[Row]) -> list[Trouble]:
     return sorted(found, key=lambda trouble: -trouble.rows)
 
 
-def certificate(rows: Iterable[Row]) -> Certificate:
-    """Return whether our own client was on time, over all sessions."""
+def certificate(rows: Iterable[Row], processes: list[ProcessCertificate]) -> Certificate:
+    """Return whether our own client was on time, over all sessions, and what was seen of its processes."""
     measured = [row for row in rows if row.send_lag_p99_ms is not None]
     medians = timed(row.send_lag_p50_ms for row in measured)
     worst = timed(row.send_lag_p99_ms for row in measured)
@@ -264,6 +265,10 @@ def certificate(rows: Iterable[Row]) -> Certificate:
         late=sum(row.late is True for row in measured),
         lag_p50_ms=percentile(medians, 50),
         lag_p99_worst_ms=worst[-1] if worst else None,
+        lag_max_ms=max(
+            timed(row.record.send_lag_max_ms for row in measured if row.record), default=None
+        ),
+        processes=processes,
     )
 
 

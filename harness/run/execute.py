@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import shutil
 import signal
 import sys
 from typing import TYPE_CHECKING
 
 from harness.errors import InputError
+from harness.run.certificate import watched, write_certificates
 from harness.run.folder import (
     PLAN,
     begun,
@@ -25,7 +25,6 @@ from harness.run.plan import longest_first, run_id
 from harness.run.pool import Pool, Tally
 from harness.run.progress import show_progress
 from harness.run.stream import Streamer
-from harness.run.vigil import keep_vigil
 from harness.session.transport import connect
 
 if TYPE_CHECKING:
@@ -128,17 +127,22 @@ async def execute(
         beside = [
             asyncio.create_task(journal.keep_synced()),
             asyncio.create_task(show_progress(pool)),
-            asyncio.create_task(keep_vigil(work.stood_still)),
         ]
-        gc.collect()
-        gc.freeze()  # what is here stays: a full collection would stall every session
         try:
-            with _signals(pool, asyncio.current_task()):
-                return await pool.run(wanted)
+            async with watched(work.sessions, work.stood_still) as watch:
+                floor = watch.certificate()
+                sys.stderr.write(
+                    f"timers on this machine are late by {floor.floor_p50_ms:.2f} ms, "
+                    f"{floor.floor_p99_ms:.2f} ms at the 99th percentile, before anything is sent\n"
+                )
+                try:
+                    with _signals(pool, asyncio.current_task()):
+                        return await pool.run(wanted)
+                finally:
+                    write_certificates(folder, [watch.certificate()])
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
         finally:
-            gc.unfreeze()
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)

@@ -229,6 +229,10 @@ class Streamer:
             trace, self._plan.transcript, path=path, final=True, task=self._plan.task
         )
 
+    def sessions(self) -> int:
+        """Return how many sessions are open, with those that wait for their turn."""
+        return len(self._open)
+
     def stood_still(self, seconds: Seconds) -> None:
         """Note in every open session that nothing of ours ran for `seconds` until now."""
         for session in self._open:
