@@ -125,6 +125,9 @@ class Manners:
 MOST_WAITING: Final = 60 * SAMPLE_RATE * SAMPLE_BYTES
 """Bytes of audio the ear may be behind before the client is no longer read: a minute."""
 
+MOST_UNANSWERED: Final = 1000
+"""Turns that may wait for their answers; a client that ends turns faster than that is refused."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -373,6 +376,8 @@ class Conversation:
         self._hold()
 
     def _end(self, turn: _Turn) -> None:
+        if len(self._unanswered) >= MOST_UNANSWERED:
+            raise Refused(refusals.EXHAUSTED)
         self._unanswered.append(turn)
         self._queue.put_nowait((turn, Ended()))
 

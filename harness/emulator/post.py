@@ -12,6 +12,9 @@ MOST_BYTES: Final = 256 * 2**10
 """Longest request taken, head and body."""
 
 
+_BLANK_LINE: Final = b"\r\n\r\n"
+
+
 class MalformedRequestError(ValueError):
     """What came is no POST request that could be answered."""
 
@@ -33,29 +36,45 @@ class PostReader:
 
     def __init__(self) -> None:
         self._data = bytearray()
+        self._head_end: int | None = None
+        """Where the head ends; None: it has not."""
+
+        self._needed = 0
+        """Bytes of the whole request, once the head is there."""
 
     def add(self, data: bytes) -> Post | None:
         """Return the request once it is whole; None: more is to come. MalformedRequestError when it never will be."""
+        seen = len(self._data)
+        if seen + len(data) > MOST_BYTES:
+            raise MalformedRequestError("the request is too long")
         self._data += data
-        if len(self._data) > MOST_BYTES:
-            raise MalformedRequestError("the request is too long")
-        head, end, body = bytes(self._data).partition(b"\r\n\r\n")
-        if not end:
+        if self._head_end is None:
+            # In what is new alone: bytes that come one by one are looked at once.
+            end = self._data.find(_BLANK_LINE, max(0, seen - len(_BLANK_LINE) + 1))
+            if end < 0:
+                return None
+            self._head_end = end
+            self._needed = end + len(_BLANK_LINE) + self._length()
+        if len(self._data) < self._needed:
             return None
-        first, *lines = head.decode("latin-1").split("\r\n")
-        try:
-            _, target, _ = first.split(" ")
-            headers = tuple(
-                (name, value.strip()) for name, value in (one.split(":", 1) for one in lines)
-            )
-            length = int(
-                {name.lower(): value for name, value in headers}.get("content-length", "0")
-            )
-        except ValueError as error:
-            raise MalformedRequestError("no HTTP request") from error
-        if not 0 <= length <= MOST_BYTES:
-            raise MalformedRequestError("the request is too long")
-        if len(body) < length:
-            return None
+        (_, target, _), headers = self._head()
         path, _, query = target.partition("?")
-        return Post(path=path, query=query, headers=headers, body=body[:length])
+        body = bytes(self._data[self._head_end + len(_BLANK_LINE) : self._needed])
+        return Post(path=path, query=query, headers=headers, body=body)
+
+    def _head(self) -> tuple[list[str], tuple[tuple[str, str], ...]]:
+        first, *lines = self._data[: self._head_end].decode("latin-1").split("\r\n")
+        if not all(":" in one for one in lines):
+            raise MalformedRequestError("no HTTP request")
+        pairs = (one.partition(":") for one in lines)
+        return first.split(" "), tuple((name, value.strip()) for name, _, value in pairs)
+
+    def _length(self) -> int:
+        """Return how long the body is; MalformedRequestError when the head does not say it, or is none."""
+        words, headers = self._head()
+        length = {name.lower(): value for name, value in headers}.get("content-length", "0")
+        if len(words) != 3 or not (length.isascii() and length.isdigit() and len(length) < 10):
+            raise MalformedRequestError("no HTTP request")
+        if int(length) > MOST_BYTES:
+            raise MalformedRequestError("the request is too long")
+        return int(length)

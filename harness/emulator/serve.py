@@ -63,11 +63,27 @@ MOST_UNREAD: Final = 8 * 2**20
 """Bytes that a client may leave unread before it is dropped."""
 
 MOST_CONNECTIONS: Final = 4096
-"""Open sockets, sessions or not; more are dropped unanswered."""
+"""Open sockets, sessions or not, where the system allows as many; more are dropped unanswered."""
+
+SPARE_FILES: Final = 64
+"""Files that the process keeps for everything but connections."""
+
+MOST_HELD: Final = 256 * 2**20
+"""Bytes of unfinished messages, over all connections; when there are more, the connection that holds most is dropped."""
 
 _silent = logging.getLogger("harness.emulator.serve.websockets")
 _silent.setLevel(logging.CRITICAL)
 """For the protocol library: what a hostile peer sends is no news."""
+
+
+def _most_connections() -> int:
+    """Return how many sockets may be open: as many as the system allows, less what else needs files."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return MOST_CONNECTIONS
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(MOST_CONNECTIONS, max(1, files - SPARE_FILES))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,6 +112,9 @@ class Service:
     """Upgrades refused for quota since the start."""
 
     connections: set[_Connection] = field(default_factory=set)
+    most_connections: int = field(default_factory=_most_connections)
+    held: int = 0
+    """Bytes of unfinished messages, over all connections."""
 
     @property
     def title(self) -> str:
@@ -178,6 +197,9 @@ class _Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._fresh = True
         self._post: PostReader | None = None
+        self.held = 0
+        """Bytes of an unfinished message."""
+
         self.lost: asyncio.Future[None] = self._loop.create_future()
         """Done when the socket is closed."""
 
@@ -186,7 +208,7 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream server makes no other
         self._transport = transport
-        if len(self._service.connections) >= MOST_CONNECTIONS:
+        if len(self._service.connections) >= self._service.most_connections:
             transport.abort()
             return
         self._service.connections.add(self)
@@ -198,7 +220,8 @@ class _Connection(asyncio.Protocol):
             self._post = PostReader()
         self._fresh = False
         if self._post is not None:
-            self._take_post(self._post, data)
+            if not self._ws.eof_sent:  # what comes behind a request that is answered is for nobody
+                self._take_post(self._post, data)
             return
         self._ws.receive_data(data)
         for event in self._ws.events_received():
@@ -210,6 +233,17 @@ class _Connection(asyncio.Protocol):
                 case Response():
                     pass  # Only a client's protocol gives one.
         self._flush()
+        self.note_held(len(self._ws.reader.buffer) + len(self._fragments))
+
+    def note_held(self, held: int) -> None:
+        """Note how many bytes of an unfinished message are kept; who keeps most makes room when it is too much."""
+        service = self._service
+        service.held += held - self.held
+        self.held = held
+        if service.held > MOST_HELD:
+            greediest = max(service.connections, key=lambda one: one.held)
+            greediest.abort()
+            greediest.note_held(0)
 
     def eof_received(self) -> None:
         self._ws.receive_eof()
@@ -220,6 +254,7 @@ class _Connection(asyncio.Protocol):
         self._service.connections.discard(self)
         if self._timer is not None:
             self._timer.cancel()
+        self.note_held(0)
         self._leave()
 
     # ── the door ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -341,9 +376,6 @@ class _Connection(asyncio.Protocol):
         """Send a binary message; a client that reads nothing is dropped."""
         if self._ws.state is not State.OPEN or self._transport is None:
             return
-        if self._transport.get_write_buffer_size() > MOST_UNREAD:
-            self._transport.abort()
-            return
         self._ws.send_binary(frame)
         self._flush()
 
@@ -375,6 +407,10 @@ class _Connection(asyncio.Protocol):
     def _flush(self) -> None:
         transport = self._transport
         if transport is None or self.lost.done():
+            return
+        if transport.get_write_buffer_size() > MOST_UNREAD:
+            # Whoever asks, by pings or else, has to read the answers.
+            transport.abort()
             return
         for data in self._ws.data_to_send():
             if data:

@@ -8,32 +8,24 @@ import contextlib
 import json
 import random
 import socket
-import struct
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 
 from harness import __version__
-from harness.emulator import serve
+from harness.emulator import conversation, serve
 from harness.emulator.conversation import Manners
 from harness.emulator.quirks.mischief import Mischief, parsed
 from harness.emulator.serve import Service, listen, stop
 from harness.errors import InputError
-from tests.emulator.memory import GEMINI, MANUAL, MODEL, VERTEX, kind, script
+from tests.emulator.hostile import SETUP, UPGRADE, attacks, masked
+from tests.emulator.memory import GEMINI, VERTEX, kind, script
 from tests.emulator.signals import burst
 
 pytestmark = pytest.mark.wall
 
 KEY = {"x-goog-api-key": "anything"}
-SETUP = {
-    "setup": {
-        "model": MODEL,
-        "generationConfig": {"responseModalities": ["TEXT"]},
-        "inputAudioTranscription": {},
-    }
-    | MANUAL
-}
 
 
 @contextlib.asynccontextmanager
@@ -54,9 +46,10 @@ def dial(port, path=GEMINI, headers=KEY, **options):
     )
 
 
-async def turn(ws, pcm=None):
-    """Hold one marked turn and return the server's messages up to its end."""
-    await ws.send(json.dumps(SETUP))
+async def turn(ws, pcm=None, *, set_up=True):
+    """Hold one marked turn, after the setup unless that was sent, and return the server's messages up to its end."""
+    if set_up:
+        await ws.send(json.dumps(SETUP))
     audio = base64.b64encode(burst(0.5) if pcm is None else pcm).decode()
     blob = {"mimeType": "audio/pcm;rate=16000", "data": audio}
     await ws.send(json.dumps({"realtimeInput": {"activityStart": {}}}))
@@ -265,81 +258,70 @@ async def test_many_at_once():
 
 # ── hostile peers ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-UPGRADE = (
-    f"GET {GEMINI}?key=k HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-).encode()
-
-
-def masked(payload, opcode=1, fin=True):
-    """Return a client's frame."""
-    head = bytes([(0x80 if fin else 0) | opcode])
-    size = len(payload)
-    head += bytes([0x80 | size]) if size < 126 else bytes([0xFE]) + struct.pack(">H", size)
-    return head + bytes(4) + payload
-
-
-def hostile(chance):
-    """Return bytes that no client should send."""
-    noise = chance.randbytes(chance.randrange(1, 400))
-    setup = json.dumps(SETUP).encode()
-    return chance.choice(
-        [
-            noise,
-            UPGRADE[: chance.randrange(len(UPGRADE))],
-            UPGRADE.replace(b"GET", b"POST"),
-            UPGRADE.replace(b"websocket", noise.replace(b"\n", b"")),
-            b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\n\r\n",
-            b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 300 + b"\r\n",
-            UPGRADE + noise,
-            UPGRADE + masked(noise[:120]),
-            UPGRADE + masked(noise[:120], opcode=2),
-            UPGRADE + masked(noise[:120], opcode=0),
-            UPGRADE + masked(noise[:100], opcode=8),
-            UPGRADE + masked(noise[:100], opcode=9, fin=False),
-            UPGRADE + b"\x81\xff" + b"\xff" * 12,
-            UPGRADE + masked(setup) + noise,
-            UPGRADE + masked(setup) + masked(b'{"realtimeInput":{"audio":{"data":"AA"}}}'),
-            UPGRADE + masked(setup) + masked(b'{"realtimeInput":{"activityStart":{}}}') * 9,
-            UPGRADE + masked(setup) + masked(b'{"clientContent":{"turns":[[]]}}'),
-            UPGRADE + masked(setup) + masked(b'{"setup":{}}'),
-            UPGRADE + masked(b"", opcode=8),
-            UPGRADE + masked(setup[:50], fin=False) + masked(setup[50:], opcode=0)[:-3],
-        ]
-    )
-
 
 async def test_nothing_that_comes_in_stops_it():
-    """Hundreds of connections with random bytes, half of them torn off; and then a session as if nothing had been."""
+    """Hundreds of connections with hostile bytes, torn off or left open; and then a session as if nothing had been."""
     broken = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: broken.append(context))
     chance = random.Random(7)  # noqa: S311 - the same noise every time
-
-    async def one(port, data, tear):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        if tear:
-            writer.get_extra_info("socket").setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-            )
-        with contextlib.suppress(ConnectionError):
-            writer.write(data)
-            await writer.drain()
-            if not tear:
-                writer.write_eof()
-                await asyncio.wait_for(reader.read(), 5)
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
-
     async with serving(sessions=1000) as (service, port):
-        for _ in range(20):
-            await asyncio.gather(
-                *(one(port, hostile(chance), chance.random() < 0.5) for _ in range(25))
-            )
+        await attacks(port, chance, 500, at_once=25)
         await all_gone(service)
+        assert 0 == service.held
         async with dial(port) as ws:
             assert STORY == [kind(message) for message in await turn(ws)]
     assert [] == broken
+
+
+async def test_who_holds_most_makes_room(monkeypatch):
+    """When unfinished messages fill the memory set aside for them, the greediest connection goes and the others stay."""
+    monkeypatch.setattr(serve, "MOST_HELD", 1_000_000)
+    async with serving() as (_, port), dial(port) as ws:
+        await ws.send(json.dumps(SETUP))
+        await ws.recv()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(UPGRADE + masked(b" " * 2_000_000, claims=15_000_000))
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+        assert STORY[1:] == [kind(message) for message in await turn(ws, set_up=False)]
+
+
+async def test_pings_must_be_read_too(monkeypatch):
+    """A client that pings and reads nothing is dropped before the pongs fill the memory."""
+    monkeypatch.setattr(serve, "MOST_UNREAD", 100_000)
+    async with serving() as (service, port):
+        sock = socket.create_connection(("127.0.0.1", port))
+        sock.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(sock, UPGRADE)
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await loop.sock_sendall(sock, masked(bytes(120), opcode=9) * 1000)
+        sock.close()
+        await all_gone(service)
+
+
+async def test_turns_that_nobody_waits_for_are_refused(monkeypatch):
+    """A client that ends turns faster than they can be answered is refused, and its memory is given back."""
+    monkeypatch.setattr(conversation, "MOST_UNANSWERED", 50)
+    async with serving() as (_, port), dial(port) as ws:
+        await ws.send(json.dumps(SETUP))
+        for _ in range(200):
+            await ws.send('{"realtimeInput":{"text":"x"}}')
+        await ws.wait_closed()
+        assert (1011, "RESOURCE_EXHAUSTED") == (ws.close_code, ws.close_reason)
+
+
+async def test_more_connections_than_the_system_allows_are_dropped():
+    """Connections over the most are dropped unanswered, and those before them live on."""
+    async with serving(most_connections=3) as (_, port), dial(port) as ws:
+        others = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
+        gone = [reader for reader, _ in others[2:]]
+        assert [b""] * 3 == [await reader.read() for reader in gone]
+        assert STORY == [kind(message) for message in await turn(ws)]
+        for _, writer in others:
+            writer.close()
 
 
 async def test_who_reads_nothing_is_dropped(monkeypatch):
