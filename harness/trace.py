@@ -160,10 +160,11 @@ def read_trace(path: Path) -> SessionTrace:
 
 
 def audio_sent(event: TimedEvent) -> dict[str, Any] | None:
-    """Return what `event` sent of audio: `{"offset" or "silence", "samples"}`; None: it sent none."""
+    """Return what `event` sent of the clip: `{"offset" or "silence", "samples"}`; None: nothing."""
     if event.dir != ">" or not isinstance(realtime := event.frame.get("realtimeInput"), dict):
         return None
-    return realtime.get("audio") or None
+    audio = realtime.get("audio") or {}
+    return audio if "offset" in audio or "silence" in audio else None
 
 
 def hypothesis(trace: SessionTrace, channel: Channel) -> Hypothesis:

@@ -1,4 +1,4 @@
-"""Where a long clip is best divided: at its quietest places, so that no word is cut if it can be helped."""
+"""Where a long clip is best divided, so that no word is cut if it can be helped; and where its sound begins."""
 
 from __future__ import annotations
 
@@ -20,6 +20,22 @@ PAUSE_FRAMES: Final = 8
 
 SEARCH_SHARE: Final = 0.1
 """The quietest place is sought in the last tenth of what a part may be."""
+
+
+SOUND_SHARE: Final = 0.1
+"""Share of a clip's loudest frame that counts as sound."""
+
+
+def first_sound(clip: AudioClip) -> Samples:
+    """Return where the first 10 ms lie that are a tenth as loud as the loudest; 0 when all is silent.
+
+    Quick and rough, for the process that streams: the onset that latency counts from is `speech.speech_bounds`.
+    """
+    size = SAMPLE_RATE // 100
+    samples = np.frombuffer(clip.read(0, len(clip)), dtype="<i2").astype(np.float32)
+    frames = samples[: len(samples) // size * size].reshape(-1, size)
+    loudness = np.sqrt((frames**2).mean(axis=1)) if len(frames) else np.zeros(1)
+    return int(np.argmax(loudness >= SOUND_SHARE * loudness.max())) * size
 
 
 def quiet_cuts(clip: AudioClip, longest_s: Seconds) -> tuple[Samples, ...]:

@@ -27,10 +27,10 @@ REPORTS = Path("reports")
 @click.argument("datasets", nargs=-1, metavar="[DATASET]...")
 @click.option(
     "--task",
-    type=click.Choice(["transcribe", "speak"]),
+    type=click.Choice(["transcribe", "speak", "ask"]),
     default="transcribe",
     show_default=True,
-    help="transcribe: audio to text; speak: text to speech.",
+    help="transcribe: audio to text; speak: text to speech; ask: questions to answers, held against what is expected.",
 )
 @click.option(
     "--service",
@@ -96,7 +96,13 @@ REPORTS = Path("reports")
     "--transcript",
     type=click.Choice(["input", "reply", "output"]),
     help="The text that is scored: of what was heard, the reply, or of the speech output. "
-    "Default: input; with --task speak output.",
+    "Default: input; with --task speak output; with --task ask reply where the models write, else output.",
+)
+@click.option(
+    "--interrupt-after",
+    type=click.FloatRange(0, 600),
+    metavar="S",
+    help="With --task ask: speak over each answer S seconds after it begins, and see how fast the model falls silent.",
 )
 @click.option(
     "--repeat",
@@ -157,6 +163,7 @@ def command(
     chunk_ms: int,
     turns: Any,
     transcript: Any,
+    interrupt_after: float | None,
     repeat: int,
     set: list[tuple[str, str]],  # noqa: A002 - the option's name is also its variable's and its key's
     rate: str | None,
@@ -175,13 +182,20 @@ def command(
     harness run                                     the bundled recordings, through the emulator
     harness run my.jsonl --language de-DE --limit 50
     harness run --task speak speak                  texts, read aloud and heard again
+    harness run --task ask ask                      questions, and whether the answers are right
     harness run --service gemini --model gemini-3.5-transcribe-live --dry-run
 
     An interrupted run is continued by the same command.
     """  # noqa: D301 - Click's mark for a paragraph that it must not wrap
     from harness.cli.forecast import print_forecast
     from harness.cli.gating import open_gate, require_baseline
-    from harness.cli.tasks import refuse_unspoken, scored_channel, task_setup, usual_model
+    from harness.cli.tasks import (
+        refuse_interruption,
+        refuse_unspoken,
+        scored_channel,
+        task_setup,
+        usual_model,
+    )
     from harness.corpus.shelf import open_dataset
     from harness.run.plan import chosen, make_plan
     from harness.run.rate import rate_limit
@@ -192,7 +206,7 @@ def command(
 
     at_most = rate_limit(rate) if rate else None
     rules = open_gate(gate) if gate else None
-    transcript = scored_channel(task, transcript)
+    refuse_interruption(task, interrupt_after)
     locales = select(language) if language else None
     only = locales[0] if locales is not None and len(locales) == 1 else None
     if url is not None:
@@ -205,9 +219,12 @@ def command(
     utterances = chosen(opened, locales, limit, seed)
     refuse_unspoken(task, utterances)
     names = list(dict.fromkeys(model)) or [usual_model(task, service)]
+    transcript = scored_channel(task, transcript, names)
     _warn_unknown(names)
     setups = {
-        name: with_overrides(task_setup(task, name, turns=turns, transcript=transcript), set)
+        name: with_overrides(
+            task_setup(task, name, utterances, turns=turns, transcript=transcript), set
+        )
         for name in names
     }
     method = route(service, api_version, setups.values(), os.environ)
@@ -231,6 +248,7 @@ def command(
         command=_typed(place=False),
         notes=notes,
         task=task,
+        interrupt_after_s=interrupt_after,
     )
     if rules:
         require_baseline(rules, plan)
@@ -384,7 +402,7 @@ def _incomplete(plan: Plan, folder: Path) -> bool:
     return (
         any(record.final and record.failure is not None for record in records)
         or bool(unfinished(plan, records))
-        or any(utterance.reference is None for utterance in plan.utterances)
+        or (plan.task != "ask" and any(one.reference is None for one in plan.utterances))
     )
 
 

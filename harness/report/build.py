@@ -165,7 +165,7 @@ def _summary(
         ),
         deaf_spots=spots,
         sessions=len(scored),
-        scored=sum(row.counts is not None for row in scored),
+        scored=sum(row.judged for row in scored),
         failed=sum(row.must_rerun for row in scored),
         attempts=sum(row.attempts for row in scored),
         audio_s=summary.audio(scored) or 0.0,

@@ -208,6 +208,53 @@ UTTERANCE_COLUMNS: tuple[Column, ...] = (
         unit="1/s",
         missing="the task is not to speak, the row is not scored, or no speech came",
     ),
+    _column(
+        "expectation",
+        "text",
+        "What the answer should be: `contains …`, `number …`, `call …`, `silence`.",
+        missing="the task is not to ask, or the item does not say",
+    ),
+    _column(
+        "passed",
+        "flag",
+        "True: the answer is all of that. False: `reason` says what it is not.",
+        missing="the task is not to ask, or there is no answer of the service to judge",
+    ),
+    _column(
+        "first_reply_s",
+        "real",
+        "First words or speech of the answer, thoughts left out − end of what was asked, as in `first_audio_s`.",
+        unit="s",
+        missing="none came, the task is to transcribe, or a spoken question was not paced at real time",
+    ),
+    _column(
+        "tool_call_s",
+        "real",
+        "First function call − end of what was asked.",
+        unit="s",
+        missing="nothing was called, or as above",
+    ),
+    _column(
+        "interrupted_s",
+        "real",
+        "`interrupted` − the moment we began to speak over the answer (activityStart, or the first speech sent).",
+        unit="s",
+        missing="the answer was not interrupted, or the service did not say so",
+    ),
+    _column(
+        "fell_silent_s",
+        "real",
+        "Last words or speech of that answer − the moment we began to speak over it; 0: nothing more came.",
+        unit="s",
+        missing="we did not speak over the answer",
+    ),
+    _column(
+        "thoughts_tokens",
+        "whole",
+        "Tokens of thoughts, over all attempts; they may lie outside `total_tokens`.",
+        unit="tokens",
+        missing="no attempt's usage record has them",
+    ),
 )
 
 _NO_RATE = "no row of the cell is scored, or its references have no tokens"
@@ -224,7 +271,7 @@ SUMMARY_COLUMNS: tuple[Column, ...] = (
         "scored",
         "whole",
         "Rows in `rate`: every session that ended with an answer or by the service's fault. Empty answers, "
-        "server failures and refusals count as all deletions.",
+        "server failures and refusals count as all deletions. With `--task ask` the rows in `pass_rate`.",
     ),
     _column(
         "failed",
@@ -325,6 +372,54 @@ SUMMARY_COLUMNS: tuple[Column, ...] = (
         "real",
         "Speech rate: Σ characters / Σ `speech_s` of the rows that have one.",
         unit="1/s",
+        missing="no row has one",
+    ),
+    _column(
+        "passed",
+        "whole",
+        "Rows whose answer is what was expected.",
+        missing="the task is not to ask, or no row has an answer of the service",
+    ),
+    _column(
+        "pass_rate",
+        "real",
+        "`passed` / `scored`.",
+        unit="ratio",
+        missing="as above",
+    ),
+    _column(
+        "first_reply_p50_s",
+        "real",
+        "Median of `first_reply_s`, late rows left out.",
+        unit="s",
+        missing="no row has one, or all were late",
+    ),
+    _column(
+        "first_reply_p95_s",
+        "real",
+        "95th percentile of the same.",
+        unit="s",
+        missing="no row has one, or all were late",
+    ),
+    _column(
+        "tool_call_p50_s",
+        "real",
+        "Median of `tool_call_s`, late rows left out.",
+        unit="s",
+        missing="no row has one, or all were late",
+    ),
+    _column(
+        "fell_silent_p50_s",
+        "real",
+        "Median of `fell_silent_s`.",
+        unit="s",
+        missing="no row has one",
+    ),
+    _column(
+        "fell_silent_p95_s",
+        "real",
+        "95th percentile of the same.",
+        unit="s",
         missing="no row has one",
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.report.document import NOT_ATTEMPTED
@@ -10,6 +11,8 @@ from harness.report.findings import ENDED, percent
 from harness.units import Seconds, usd_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import RenderableType
 
     from harness.report.document import Caution, Cell, Summary
@@ -21,19 +24,6 @@ _UNPRINTABLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]+"
 )
 """Control characters, line separators and bidi overrides: text from outside may not steer a terminal or a line."""
-
-_FIGURES = ("metric", "rate", "95 % interval", "scored", "to run again", "first text p50",
-            "final text p50", "cost")  # fmt: skip
-_SHORT = {
-    "95 % interval": "95 %",
-    "to run again": "again",
-    "first text p50": "first p50",
-    "final text p50": "final p50",
-}
-"""How a terminal of 80 columns heads them."""
-
-_AGAIN = _FIGURES.index("to run again")
-"""A column that is left out where it is empty."""
 
 _MOST_REASONS = 3
 """Of every way to fail."""
@@ -54,18 +44,62 @@ def _interval(cell: Cell) -> str:
     return f"{cell.rate_low * 100:.1f}–{cell.rate_high * 100:.1f} %"
 
 
-def _figures(cell: Cell) -> tuple[str, ...]:
-    """Return a cell's figures as texts, one for each of `_FIGURES`."""
-    return (
-        cell.metric or "–",
-        percent(cell.rate),
-        _interval(cell),
-        f"{cell.scored:,}/{cell.utterances:,}",
-        f"{cell.failed:,}" if cell.failed else "",
-        _seconds(cell.first_text_p50_s),
-        _seconds(cell.final_text_p50_s),
-        "–" if cell.cost_usd is None else usd_text(cell.cost_usd),
-    )
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """A column of figures, a text for each cell."""
+
+    head: str
+    text: Callable[[Cell], str]
+    short: str | None = None
+    """How a terminal of 80 columns heads it; None: the same."""
+
+
+_AGAIN = _Figure("to run again", lambda cell: f"{cell.failed:,}" if cell.failed else "", "again")
+"""Left out where it is empty."""
+
+_SCORED = _Figure("scored", lambda cell: f"{cell.scored:,}/{cell.utterances:,}")
+_COST = _Figure("cost", lambda cell: "–" if cell.cost_usd is None else usd_text(cell.cost_usd))
+_RATE = (
+    _Figure("metric", lambda cell: cell.metric or "–"),
+    _Figure("rate", lambda cell: percent(cell.rate)),
+    _Figure("95 % interval", _interval, "95 %"),
+    _SCORED,
+    _AGAIN,
+)
+_FIGURES: dict[str, tuple[_Figure, ...]] = {
+    "transcribe": (
+        *_RATE,
+        _Figure("first text p50", lambda cell: _seconds(cell.first_text_p50_s), "first p50"),
+        _Figure("final text p50", lambda cell: _seconds(cell.final_text_p50_s), "final p50"),
+        _COST,
+    ),
+    "speak": (
+        *_RATE,
+        _Figure("first audio p50", lambda cell: _seconds(cell.first_audio_p50_s), "audio p50"),
+        _Figure("characters/s", lambda cell: _number(cell.speech_chars_per_s), "chars/s"),
+        _COST,
+    ),
+    "ask": (
+        _Figure("passed", lambda cell: "–" if cell.passed is None else f"{cell.passed:,}"),
+        _Figure("pass rate", lambda cell: percent(cell.pass_rate)),
+        _SCORED,
+        _AGAIN,
+        _Figure("first reply p50", lambda cell: _seconds(cell.first_reply_p50_s), "reply p50"),
+        _Figure("call p50", lambda cell: _seconds(cell.tool_call_p50_s)),
+        _Figure("falls silent p50", lambda cell: _seconds(cell.fell_silent_p50_s), "silent p50"),
+        _COST,
+    ),
+}
+"""Task → its figures; the first is left-aligned, the second is the headline."""
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"
+
+
+def _again(figures: tuple[_Figure, ...]) -> int:
+    """Return which column says how many rows must be run again."""
+    return figures.index(_AGAIN)
 
 
 def _lean(rows: list[tuple[str, ...]], column: int) -> list[tuple[str, ...]]:
@@ -128,7 +162,8 @@ def _markdown_table(summary: Summary) -> list[str]:
     by_dataset = len(summary.datasets) > 1 or bool(synthetic)
     by_model = len(summary.models) > 1
     names = (*(["dataset"] if by_dataset else []), "locale", *(["model"] if by_model else []))
-    rows = [(*names, *_FIGURES)]
+    figures = _FIGURES[summary.task]
+    rows = [(*names, *(figure.head for figure in figures))]
     for cell in summary.cells[:_MOST_CELLS]:
         dataset = cell.dataset + (" (synthetic)" if cell.dataset in synthetic else "")
         shown = [
@@ -136,10 +171,10 @@ def _markdown_table(summary: Summary) -> list[str]:
             cell.locale,
             *([cell.model] if by_model else []),
         ]
-        metric, rate, *others = _figures(cell)
+        metric, rate, *others = (figure.text(cell) for figure in figures)
         rate += "" if cell.complete else " (incomplete)"
         rows.append((*shown, metric, rate, *others))
-    heads, *cells = _lean(rows, len(names) + _AGAIN)
+    heads, *cells = _lean(rows, len(names) + _again(figures))
     aligned = ["---"] * (len(names) + 1) + ["---:"] * (len(heads) - len(names) - 1)
     return [
         f"| {' | '.join(heads)} |",
@@ -164,19 +199,21 @@ def _code(text: str) -> str:
 # ── A terminal ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _groups(summary: Summary) -> list[tuple[str, list[tuple[str, ...]]]]:
+def cell_tables(summary: Summary) -> list[tuple[str, list[tuple[str, ...]]]]:
     """Return a title and a table, its heads first, for every dataset and model: narrow enough for 80 columns."""
     synthetic = {dataset.name for dataset in summary.datasets if dataset.synthetic}
-    heads = [_SHORT.get(head, head) for head in _FIGURES]
+    figures = _FIGURES[summary.task]
+    heads = [figure.short or figure.head for figure in figures]
     groups: dict[tuple[str, str], list[tuple[str, ...]]] = {}
     for cell in summary.cells:
         table = groups.setdefault((cell.dataset, cell.model), [("locale", *heads)])
-        table.append(tuple(map(printable, (cell.locale, *_figures(cell)))))
+        texts = (cell.locale, *(figure.text(cell) for figure in figures))
+        table.append(tuple(map(printable, texts)))
     return [
         (
             printable(f"{model} on {dataset}")
             + (" (synthetic speech)" if dataset in synthetic else ""),
-            _lean(table, 1 + _AGAIN),
+            _lean(table, 1 + _again(figures)),
         )
         for (dataset, model), table in groups.items()
     ]
@@ -188,7 +225,7 @@ def summary_text(summary: Summary) -> str:
     lines.append(printable(summary.verdict))
     lines += [_caution(warning) for warning in summary.warnings]
     lines += [f"  {printable(reason)}" for reason in _reasons(summary)]
-    for title, table in _groups(summary):
+    for title, table in cell_tables(summary):
         lines += ["", title]
         widths = [max(len(row[place]) for row in table) for place in range(len(table[0]))]
         for row in table:
@@ -220,7 +257,7 @@ def summary_rich(summary: Summary) -> RenderableType:
         ),
         *(Text(f"  {printable(reason)}") for reason in _reasons(summary)),
     ]
-    for title, (heads, *cells) in _groups(summary):
+    for title, (heads, *cells) in cell_tables(summary):
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
         for place, head in enumerate(heads):
             table.add_column(head, justify="right" if place > 1 else "left", no_wrap=True)

@@ -78,6 +78,13 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     first_audio_p95_s: Seconds | None = None
     speech_s: Seconds | None = None
     speech_chars_per_s: float | None = None
+    passed: int | None = None
+    pass_rate: float | None = None
+    first_reply_p50_s: Seconds | None = None
+    first_reply_p95_s: Seconds | None = None
+    tool_call_p50_s: Seconds | None = None
+    fell_silent_p50_s: Seconds | None = None
+    fell_silent_p95_s: Seconds | None = None
 
     hits: int
     substitutions: int

@@ -135,7 +135,9 @@ def _failures(rows: Sequence[Row], cells: Sequence[Cell]) -> Iterable[Caution]:
             f"{unwell:,} of {total} gave no whole answer ({_listed(outcomes, _AS_IT_IS)}) and are scored as they are: "
             "no text is all deletions."
         )
-    if unscored := sum(row.rate is None and not row.must_rerun for row in rows):
+    if unscored := sum(
+        row.rate is None and row.passed is None and not row.must_rerun for row in rows
+    ):
         yield _serious(f"{unscored:,} of {total} cannot have a rate: their rows say why.")
 
 
@@ -224,18 +226,25 @@ def verdict(
     plan: Plan, rows: Sequence[Row], standings: Sequence[Standing], cost: Usd | None
 ) -> str:
     """Return the run in a sentence: how much was done, and the headline rate of every dataset."""
-    scored = sum(row.counts is not None for row in rows)
+    scored = sum(row.judged for row in rows)
     failed = sum(row.must_rerun for row in rows)
     locales = len({row.locale for row in rows})
-    audio_s = sum(row.audio_s or 0.0 for row in rows)
+    sent, came = (sum(row.audio_s or 0.0 for row in rows), sum(row.speech_s or 0.0 for row in rows))
+    lengths = (
+        f"{duration_text(came)} of speech"
+        if plan.task == "speak"
+        else f"{duration_text(sent)} of audio"
+    )
     parts = [
         f"{scored:,} of {_sessions(len(rows))} scored"
         + (f", {failed:,} to run again" if failed else "")
         + f": {_plural(len(plan.models), 'model')}, {_plural(locales, 'locale')}, "
-        f"{duration_text(audio_s)} of audio"
+        + lengths
         + (f", {usd_text(cost)} at list prices" if cost is not None else "")
         + "."
     ]
+    if plan.task == "ask":
+        parts.append(f"{sum(row.passed is True for row in rows):,} of {scored:,} passed.")
     best: dict[str, Standing] = {}
     for standing in standings:
         best.setdefault(standing.dataset, standing)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import TYPE_CHECKING
 
+from harness.report.replies import reply
 from harness.run.bill import bill_usd
 from harness.run.folder import slot, slots
 from harness.score.edits import EditCounts
@@ -23,10 +24,8 @@ if TYPE_CHECKING:
     from harness.report.bounds import SpeechBook
     from harness.run.folder import Slot
     from harness.run.record import (
-        Exchange,
         Plan,
         PlannedUtterance,
-        Task,
         Usage,
         UtteranceRecord,
     )
@@ -75,6 +74,13 @@ class Row:
     first_audio_s: Seconds | None = None
     speech_s: Seconds | None = None
     speech_chars_per_s: float | None = None
+    expectation: str | None = None
+    passed: bool | None = None
+    first_reply_s: Seconds | None = None
+    tool_call_s: Seconds | None = None
+    interrupted_s: Seconds | None = None
+    fell_silent_s: Seconds | None = None
+    thoughts_tokens: int | None = None
 
     speaker: str | None
     """Speaker in the dataset; None: unknown."""
@@ -99,6 +105,11 @@ class Row:
 
     record: UtteranceRecord | None
     """The last attempt, when it was final."""
+
+    @property
+    def judged(self) -> bool:
+        """Whether the row is in a rate: its transcript was counted, or its answer held against what was expected."""
+        return self.counts is not None or self.passed is not None
 
     @property
     def must_rerun(self) -> bool:
@@ -129,7 +140,7 @@ def rows(
             utterances[dataset, utterance_id],
             attempts.get(wanted, []),
             speech,
-            task=plan.task,
+            plan,
             profile=profile,
             metric=metric,
         )
@@ -140,29 +151,36 @@ def _row(
     utterance: PlannedUtterance,
     attempts: list[UtteranceRecord],
     speech: SpeechBook,
+    plan: Plan,
     *,
-    task: Task,
     profile: str,
     metric: str,
 ) -> Row:
     _, _, model, repeat = wanted
     record = next((record for record in reversed(attempts) if record.final), None)
     audio_s = _audio_s(record)
-    bounds = None if task == "speak" else speech.bounds(utterance, audio_s)
+    bounds = None if plan.task == "speak" else speech.bounds(utterance, audio_s)
     onset = bounds.start_s if bounds else None
     end = bounds.end_s if bounds else None
     usages = [attempt.usage for attempt in attempts if attempt.usage.records]
     answered = record is not None and record.outcome in ANSWERS
     heard = (record.hypothesis or "") if record and answered else ""
-    judged = judgement(utterance.reference, heard, utterance.locale, profile=profile, metric=metric)
+    said = utterance.reference
+    judged = (
+        Unscored(reason="an answer has no reference")
+        if plan.task == "ask"
+        else judgement(said, heard, utterance.locale, profile=profile, metric=metric)
+    )
     scored = judged if isinstance(judged, Score) and answered else None
+    told = reply(plan, utterance, record, bounds=bounds, scored=scored, answered=answered)
     reason = record.reason if record else _unfinished(attempts)
-    if isinstance(judged, Unscored):
+    if plan.task == "ask":
+        reason = None if told.passed else reason or told.why
+    elif isinstance(judged, Unscored):
         reason = reason or judged.reason
     elif judged.rate is None and answered:
         reason = reason or "the reference has no tokens"
     counts = scored.counts if scored else None
-    exchange = record.exchange if record else None
     return Row(
         utterance_id=utterance.id,
         dataset=utterance.dataset,
@@ -194,9 +212,16 @@ def _row(
         total_tokens=_sum(usage.total_tokens for usage in usages),
         cost_usd=_cost(model, usages),
         reason=reason,
-        first_audio_s=_rounded(exchange.first_audio_t) if exchange else None,
-        speech_s=_rounded(exchange.speech_s) if exchange else None,
-        speech_chars_per_s=_speech_rate(scored, exchange) if task == "speak" else None,
+        first_audio_s=told.first_audio_s,
+        speech_s=told.speech_s,
+        speech_chars_per_s=told.speech_chars_per_s,
+        expectation=told.expectation,
+        passed=told.passed,
+        first_reply_s=told.first_reply_s,
+        tool_call_s=told.tool_call_s,
+        interrupted_s=told.interrupted_s,
+        fell_silent_s=told.fell_silent_s,
+        thoughts_tokens=_sum(usage.thoughts_tokens for usage in usages),
         speaker=utterance.speaker,
         tags={
             name: value
@@ -252,15 +277,6 @@ def _audio_s(record: UtteranceRecord | None) -> Seconds | None:
     if record and record.audio_samples is not None:
         return record.audio_samples / SAMPLE_RATE
     return None
-
-
-def _speech_rate(scored: Score | None, exchange: Exchange | None) -> float | None:
-    """Return characters a second of the model's speech."""
-    if scored is None or exchange is None or not exchange.speech_s:
-        return None
-    counts = scored.companions["CERns"]
-    characters = counts.hits + counts.substitutions + counts.insertions
-    return _rounded(characters / exchange.speech_s)
 
 
 def _unfinished(attempts: list[UtteranceRecord]) -> str:

@@ -65,6 +65,9 @@ def _cell(
     )
     first = timed(row.first_text_s for row in _punctual(rows))
     final = timed(row.final_text_s for row in _punctual(rows))
+    held = [row for row in rows if row.passed is not None]
+    replied = timed(row.first_reply_s for row in _punctual(rows))
+    silenced = timed(row.fell_silent_s for row in rows)
     audible = timed(row.first_audio_s for row in _punctual(rows))
     metric = scored[0].metric if scored else None  # one locale, one metric
     speakers = {row.speaker for row in scored}
@@ -74,7 +77,7 @@ def _cell(
         model=rows[0].model,
         metric=metric,
         utterances=len(rows),
-        scored=len(scored),
+        scored=len(scored) + len(held),
         failed=sum(row.must_rerun for row in rows),
         rate=rate(metric, counts) if metric else None,
         rate_low=ends.low if ends else None,
@@ -99,6 +102,13 @@ def _cell(
         first_audio_p95_s=percentile(audible, 95),
         speech_s=_total(row.speech_s for row in rows),
         speech_chars_per_s=_speech_rate(rows),
+        passed=sum(row.passed is True for row in held) if held else None,
+        pass_rate=round(sum(row.passed is True for row in held) / len(held), 6) if held else None,
+        first_reply_p50_s=percentile(replied, 50),
+        first_reply_p95_s=percentile(replied, 95),
+        tool_call_p50_s=percentile(timed(row.tool_call_s for row in _punctual(rows)), 50),
+        fell_silent_p50_s=percentile(silenced, 50),
+        fell_silent_p95_s=percentile(silenced, 95),
         hits=counts.hits,
         substitutions=counts.substitutions,
         deletions=counts.deletions,
@@ -199,7 +209,7 @@ def standings(
                 )[1],
                 macro_wer=_mean(words),
                 utterances=len(group),
-                scored=sum(row.counts is not None for row in group),
+                scored=sum(row.judged for row in group),
                 failed=sum(row.must_rerun for row in group),
                 first_text_p50_s=percentile(first, 50),
                 first_text_p95_s=percentile(first, 95),

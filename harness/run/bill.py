@@ -21,6 +21,9 @@ CHARACTERS_A_TOKEN: Final = 4.0
 CHARACTERS_A_SECOND: Final = 15.0
 """Of speech: what a narrator reads in European languages, about."""
 
+ANSWER_S: Final = 6.0
+"""Of a spoken answer to a question: two sentences. A written one costs a tenth."""
+
 
 def bill_usd(model: str, usage: Usage) -> Usd | None:
     """Return what a session cost; None: no bill came, it has no details to price, or the model has no price.
@@ -75,6 +78,11 @@ def reading(words: str) -> Demand:
     return Demand(
         text=round(len(words) / CHARACTERS_A_TOKEN), speech_s=len(words) / CHARACTERS_A_SECOND
     )
+
+
+def answering(audio_s: Seconds, words: str) -> Demand:
+    """Return what it takes to have a question answered, spoken or in `words`."""
+    return Demand(audio_s=audio_s, text=round(len(words) / CHARACTERS_A_TOKEN), speech_s=ANSWER_S)
 
 
 def estimate_usd(model: str, demand: Demand) -> Usd | None:

@@ -5,23 +5,46 @@ Knows tasks, plans and models. Does not know how a session runs (that is `sessio
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, assert_never
 
 import msgspec
 
+from harness.audio.chunk import chunks
+from harness.audio.clip import AudioClip, MemoryPcm
+from harness.audio.cuts import first_sound
+from harness.corpus.scenario import Scenario
 from harness.errors import InputError
-from harness.run.bill import reading, transcription
+from harness.run.bill import answering, reading, transcription
+from harness.session.ask import Ask, Interruption, Picture
 from harness.session.errand import Speak, Transcribe
 from harness.text.locales import LOCALES
+from harness.units import SAMPLE_RATE
 from harness.wire.live import catalogue
-from harness.wire.live.messages import GenerationConfig, SpeechConfig
+from harness.wire.live.messages import (
+    FunctionDeclaration,
+    GenerationConfig,
+    HistoryConfig,
+    SpeechConfig,
+    Tool,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from harness.audio.chunk import Chunk
+    from harness.corpus.scenario import OfferedFunction
     from harness.run.bill import Demand
     from harness.run.record import Plan, PlannedUtterance
     from harness.session.errand import Errand
     from harness.units import Seconds
     from harness.wire.live.messages import Setup
+
+_MAGIC: Final = {"image/jpeg": b"\xff\xd8\xff", "image/png": b"\x89PNG\r\n\x1a\n"}
+"""How files of a type begin."""
+
+INTERJECTION_S: Final = 10
+"""Longest speech over an answer, s: a model that has not fallen silent by then does not."""
 
 
 def check(plan: Plan, utterance: PlannedUtterance) -> None:
@@ -37,13 +60,59 @@ def lacks(plan: Plan, utterance: PlannedUtterance) -> str | None:
             return None if utterance.audio else "it has no audio to transcribe"
         case "speak":
             return None if utterance.reference else "it has no text to speak"
+        case "ask":
+            return next(_lacks_of_question(plan, utterance), None)
         case _:
             assert_never(plan.task)
 
 
+def _lacks_of_question(plan: Plan, utterance: PlannedUtterance) -> Iterator[str]:
+    scenario = utterance.scenario
+    if scenario is not None and scenario.flaw is not None:
+        yield scenario.flaw
+    elif scenario is None or scenario.expect is None:
+        yield "it does not say what answer is expected (column expect)"
+    elif not (utterance.audio or utterance.reference):
+        yield "it has neither audio nor a text to ask"
+    elif any(tool.behavior == "NON_BLOCKING" for tool in scenario.tools):
+        for model in plan.models:
+            known = catalogue.find(model)
+            if known is not None and not known.async_functions:
+                yield f"it has a function that does not block, and {model} knows none such"
+    if plan.interrupt_after_s is not None and plan.turns == "auto" and not utterance.audio:
+        yield "it has no audio to interrupt the answer with (--turns manual needs none)"
+
+
 def speaks(plan: Plan, utterance: PlannedUtterance) -> bool:
     """Return whether the utterance's clip is sent."""
-    return plan.task == "transcribe" and utterance.audio is not None
+    return plan.task != "speak" and utterance.audio is not None
+
+
+def pictures(plan: Plan, utterance: PlannedUtterance) -> tuple[Picture, ...]:
+    """Return the pictures that go before the question; InputError when one cannot be read or is none."""
+    if plan.task != "ask" or utterance.scenario is None:
+        return ()
+    return tuple(_picture(Path(image)) for image in utterance.scenario.images)
+
+
+def _picture(path: Path) -> Picture:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read", why=error.strerror) from error
+    for mime_type, magic in _MAGIC.items():
+        if data.startswith(magic):
+            return Picture(name=path.name, mime_type=mime_type, data=data)
+    raise InputError(f"{path}: neither a JPEG nor a PNG")
+
+
+def interjection(plan: Plan, clip: AudioClip) -> tuple[Chunk, ...]:
+    """Return what the answer is interrupted with: the question's own words again, from their first sound."""
+    if plan.interrupt_after_s is None:
+        return ()
+    start = first_sound(clip)
+    words = clip.read(start, INTERJECTION_S * SAMPLE_RATE)
+    return tuple(chunks(AudioClip(pcm=MemoryPcm(words)), plan.chunk_ms))
 
 
 def demand(plan: Plan, utterance: PlannedUtterance, audio_s: Seconds) -> Demand:
@@ -53,11 +122,20 @@ def demand(plan: Plan, utterance: PlannedUtterance, audio_s: Seconds) -> Demand:
             return transcription(audio_s)
         case "speak":
             return reading(utterance.reference or "")
+        case "ask":
+            return answering(audio_s, "" if utterance.audio else utterance.reference or "")
         case _:
             assert_never(plan.task)
 
 
-def errand(plan: Plan, utterance: PlannedUtterance, model: str) -> Errand:
+def errand(
+    plan: Plan,
+    utterance: PlannedUtterance,
+    model: str,
+    *,
+    shown: Sequence[Picture] = (),
+    interrupting: Sequence[Chunk] = (),
+) -> Errand:
     """Return what a session with `model` is to do with an utterance that lacks nothing."""
     known = catalogue.find(model)
     as_content = known is None or known.content_any_time
@@ -66,13 +144,47 @@ def errand(plan: Plan, utterance: PlannedUtterance, model: str) -> Errand:
             return Transcribe(channel=plan.transcript)
         case "speak":
             return Speak(utterance.reference or "", as_content=as_content)
+        case "ask":
+            after_s = plan.interrupt_after_s
+            return Ask(
+                utterance.scenario or Scenario(),
+                words=None if utterance.audio else utterance.reference,
+                as_content=as_content,
+                pictures=shown,
+                interruption=None
+                if after_s is None
+                else Interruption(after_s=after_s, speech=interrupting),
+            )
         case _:
             assert_never(plan.task)
 
 
 def configured(setup: Setup, plan: Plan, utterance: PlannedUtterance, model: str) -> Setup:
     """Return the run's setup as it is for one utterance."""
-    return setup if plan.task == "transcribe" else _in_language(setup, utterance.locale, model)
+    if plan.task == "transcribe":
+        return setup
+    setup = _in_language(setup, utterance.locale, model)
+    scenario = utterance.scenario
+    if plan.task == "speak" or scenario is None:
+        return setup
+    if scenario.tools:
+        functions = [_declared(tool) for tool in scenario.tools]
+        tools = [*setup.tools, Tool(function_declarations=functions)]
+        setup = msgspec.structs.replace(setup, tools=tools)
+    known = catalogue.find(model)
+    if scenario.context and known is not None and not known.content_any_time:
+        history = HistoryConfig(initial_history_in_client_content=True)
+        setup = msgspec.structs.replace(setup, history_config=history)
+    return setup
+
+
+def _declared(tool: OfferedFunction) -> FunctionDeclaration:
+    return FunctionDeclaration(
+        name=tool.name,
+        description=tool.description,
+        parameters=tool.parameters,
+        behavior=tool.behavior,
+    )
 
 
 def _in_language(setup: Setup, locale: str, model: str) -> Setup:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.run.record import Exchange
+from harness.run.record import Call, Exchange, Interrupted
 from harness.units import SPEECH_RATE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.trace import SessionTrace, TimedEvent
     from harness.units import Samples, Seconds
 
@@ -16,17 +18,25 @@ def exchange(trace: SessionTrace) -> Exchange:
     """Return what the model answered in the session that `trace` holds."""
     speech: list[tuple[Seconds, Samples]] = []
     replies: list[Seconds] = []
+    thoughts = 0
     for event in trace.events:
-        samples = sum(part["inlineData"]["samples"] for part in _parts(event) if _spoken(part))
+        parts = _parts(event)
+        said = [part for part in parts if not part.get("thought")]
+        thoughts += len(parts) - len(said)
+        samples = sum((part.get("inlineData") or {}).get("samples", 0) for part in said)
         if samples:
             speech.append((event.t, samples))
-        if samples or _worded(event):
+        if samples or _worded(event, said):
             replies.append(event.t)
     return Exchange(
         first_reply_t=replies[0] if replies else None,
         first_audio_t=speech[0][0] if speech else None,
         last_reply_t=replies[-1] if replies else None,
         speech_s=sum(samples for _, samples in speech) / SPEECH_RATE,
+        calls=_calls(trace),
+        thoughts=thoughts,
+        grounded=sum("groundingMetadata" in _content(event) for event in trace.events),
+        interrupted=_interrupted(trace, replies),
     )
 
 
@@ -36,16 +46,63 @@ def _content(event: TimedEvent) -> dict[str, Any]:
 
 
 def _parts(event: TimedEvent) -> list[dict[str, Any]]:
-    """Return what the model said in an event, thoughts left out."""
-    parts = (_content(event).get("modelTurn") or {}).get("parts") or []
-    return [part for part in parts if not part.get("thought")]
+    return (_content(event).get("modelTurn") or {}).get("parts") or []
 
 
-def _spoken(part: dict[str, Any]) -> bool:
-    return "samples" in (part.get("inlineData") or {})
-
-
-def _worded(event: TimedEvent) -> bool:
-    """Return whether an event brings words of the answer, written or of its speech."""
+def _worded(event: TimedEvent, said: Sequence[dict[str, Any]]) -> bool:
+    """Return whether an event brings words of the answer, written (in its parts) or of its speech."""
     spoken = (_content(event).get("outputTranscription") or {}).get("text") or ""
-    return bool((spoken + "".join(part.get("text") or "" for part in _parts(event))).strip())
+    return bool((spoken + "".join(part.get("text") or "" for part in said)).strip())
+
+
+def _calls(trace: SessionTrace) -> list[Call]:
+    """Return the functions called, in order, and what became of each."""
+    answered: dict[str, Seconds] = {}
+    cancelled: set[str] = set()
+    for event in trace.events:
+        if event.dir == ">":
+            response = event.frame.get("toolResponse") or {}
+            for one in response.get("functionResponses") or ():
+                answered.setdefault(_key(one), event.t)
+        if event.dir == "<":
+            cancelled |= set((event.frame.get("toolCallCancellation") or {}).get("ids") or ())
+    return [
+        Call(
+            name=call.get("name") or "",
+            args=call.get("args") or {},
+            t=event.t,
+            answered_t=answered.get(_key(call)),
+            cancelled=_key(call) in cancelled,
+        )
+        for event in trace.events
+        if event.dir == "<"
+        for call in (event.frame.get("toolCall") or {}).get("functionCalls") or ()
+    ]
+
+
+def _key(call: dict[str, Any]) -> str:
+    """Return what tells a call from others: its id, its name where the service gives none."""
+    return call.get("id") or call.get("name") or ""
+
+
+def _interrupted(trace: SessionTrace, replies: Sequence[Seconds]) -> Interrupted | None:
+    """Return what came of our speaking over the answer: of its own turn, not of an answer to what we said."""
+    began = next(
+        (
+            place
+            for place, event in enumerate(trace.events)
+            if event.dir == "!" and "after_s" in event.frame.get("interruption", {})
+        ),
+        None,
+    )
+    if began is None:
+        return None
+    start = trace.events[began].t
+    told = next((e.t for e in trace.events[began:] if _content(e).get("interrupted")), None)
+    over = next((e.t for e in trace.events[began:] if _content(e).get("turnComplete")), None)
+    last = max((t for t in replies if t >= start and (over is None or t <= over)), default=start)
+    return Interrupted(
+        began_t=start,
+        told_s=None if told is None else round(told - start, 6),
+        silent_s=round(last - start, 6),
+    )

@@ -27,6 +27,7 @@ from harness.run.record import Plan, PlannedDataset, PlannedUtterance
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from harness.corpus.scenario import Scenario
     from harness.corpus.utterance import Dataset, Utterance
     from harness.run.folder import Slot
     from harness.run.record import Task
@@ -93,6 +94,7 @@ def make_plan(
     api_version: str | None = None,
     notes: Sequence[str] = (),
     task: Task = "transcribe",
+    interrupt_after_s: Seconds | None = None,
 ) -> Plan:
     """Return the plan; reads every audio file once for its hash.
 
@@ -100,7 +102,7 @@ def make_plan(
     the service's own or an emulator that the run starts itself; `api_version` None is the service's usual one.
     """
     planned = [_planned(u) for u in utterances]
-    asked = {
+    asked: dict[str, Any] = {
         "task": task,
         "service": service,
         "host": urlsplit(url).hostname if url else None,
@@ -114,6 +116,8 @@ def make_plan(
         "seed": seed,
         "utterances": [_asked(u, task) for u in planned],
     }
+    if interrupt_after_s is not None:
+        asked["interrupt_after_s"] = interrupt_after_s
     if api_version is not None:
         asked["api_version"] = api_version
     used = {u.dataset for u in planned}
@@ -126,6 +130,7 @@ def make_plan(
         models=list(models),
         setups=setups,
         transcript=transcript,
+        interrupt_after_s=interrupt_after_s,
         pace=pace,
         chunk_ms=chunk_ms,
         turns=turns,
@@ -153,6 +158,17 @@ def _asked(utterance: PlannedUtterance, task: Task) -> list[Any]:
             return named + spoken
         case "speak":
             return [*named, utterance.reference]
+        case "ask":
+            question = spoken if utterance.audio else [utterance.reference]
+            return named + question + _brought(utterance.scenario)
+
+
+def _brought(scenario: Scenario | None) -> list[Any]:
+    """Return what a scenario sends, to be hashed: all but what is expected; pictures by their bytes."""
+    if scenario is None:
+        return []
+    images = [file_sha256(Path(image)) for image in scenario.images]
+    return [msgspec.to_builtins([scenario.tools, scenario.context]), images]
 
 
 def _planned(utterance: Utterance) -> PlannedUtterance:

@@ -49,8 +49,8 @@ class PlannedUtterance(msgspec.Struct, frozen=True, kw_only=True):
     """What it brings along for its task; None: nothing."""
 
 
-Task = Literal["transcribe", "speak"]
-"""What is done with every utterance: it is transcribed, or its text is spoken."""
+Task = Literal["transcribe", "speak", "ask"]
+"""What is done with every utterance: it is transcribed, its text is spoken, or it is put as a question."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +75,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Per model: the setup message as sent, without the model's resource name."""
 
     transcript: Channel = "input"
+    interrupt_after_s: Seconds | None = None
+    """How long after its beginning an answer is interrupted; None: it is not."""
+
     pace: float
     chunk_ms: Milliseconds
     turns: str
@@ -109,6 +112,32 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     response_by_modality: dict[str, int] = {}
 
 
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """A function that the model called."""
+
+    name: str
+    args: dict[str, Any] = {}
+    t: Seconds
+    answered_t: Seconds | None = None
+    """When our answer left; None: it never did."""
+
+    cancelled: bool = False
+    """True: the service took it back."""
+
+
+class Interrupted(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of our speaking over the answer; s from when we began."""
+
+    began_t: Seconds
+    """On the trace's clock."""
+
+    told_s: Seconds | None = None
+    """To the message that says so; None: it never came."""
+
+    silent_s: Seconds = 0.0
+    """To the last speech or text of that answer; 0: nothing more came."""
+
+
 class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     """What the model answered, beside the text; times in s from the zero of the trace."""
 
@@ -123,6 +152,16 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
 
     speech_s: Seconds = 0.0
     """Length of the speech received."""
+
+    calls: list[Call] = []
+    thoughts: int = 0
+    """Pieces of thought summaries; they are no part of the answer."""
+
+    grounded: int = 0
+    """Messages with grounding metadata of a search."""
+
+    interrupted: Interrupted | None = None
+    """None: we did not speak over it."""
 
 
 class UtteranceRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from harness.audio.chunk import Chunk
     from harness.run.bill import Demand
     from harness.run.folder import Slot
     from harness.run.journal import Journal
     from harness.run.record import Plan, PlannedUtterance
+    from harness.session.ask import Picture
     from harness.session.retry import Ending
     from harness.session.transport import Connect
     from harness.session.way import Way
@@ -60,13 +62,21 @@ class Prepared:
     """A clip that is ready to be streamed."""
 
     frames: Frames
-    cuts: tuple[Samples, ...]
+    cuts: tuple[Samples, ...] = ()
     """Where another connection goes on."""
+
+    pictures: tuple[Picture, ...] = ()
+    """What is shown before it."""
+
+    interjection: tuple[Chunk, ...] = ()
+    """What the answer is interrupted with."""
 
     @property
     def held_bytes(self) -> int:
         """How much memory it takes: the samples, and as much and a third again as messages."""
-        return 0 if self.frames.slow else len(self.frames.clip) * SAMPLE_BYTES * 7 // 3
+        beside = sum(len(picture.data) for picture in self.pictures)
+        beside += sum(len(chunk.pcm) for chunk in self.interjection)
+        return beside + (0 if self.frames.slow else len(self.frames.clip) * SAMPLE_BYTES * 7 // 3)
 
 
 class Streamer:
@@ -137,12 +147,19 @@ class Streamer:
     def _prepared(self, utterance: PlannedUtterance) -> Prepared:
         errands.check(self._plan, utterance)
         if not errands.speaks(self._plan, utterance):
-            return Prepared(frames=Frames(NOTHING_SPOKEN, self._plan.chunk_ms), cuts=())
+            frames = Frames(NOTHING_SPOKEN, self._plan.chunk_ms)
+            return Prepared(frames=frames, pictures=errands.pictures(self._plan, utterance))
         clip = self._load(utterance)
         frames = Frames(clip, self._plan.chunk_ms)
         if not frames.slow:
             frames.block(0)
-        return Prepared(frames=frames, cuts=quiet_cuts(clip, LEG_S))
+        if self._plan.task == "transcribe":
+            return Prepared(frames=frames, cuts=quiet_cuts(clip, LEG_S))
+        return Prepared(
+            frames=frames,
+            pictures=errands.pictures(self._plan, utterance),
+            interjection=errands.interjection(self._plan, clip),
+        )
 
     def estimate(self, slot: Slot, prepared: Prepared) -> Usd:
         """Return what a session with the clip will cost; 0 when the model has no price."""
@@ -190,7 +207,13 @@ class Streamer:
             frames=prepared.frames,
             cuts=prepared.cuts,
             pace=self._plan.pace,
-            errand=errands.errand(self._plan, utterance, model),
+            errand=errands.errand(
+                self._plan,
+                utterance,
+                model,
+                shown=prepared.pictures,
+                interrupting=prepared.interjection,
+            ),
             waits=self._waits,
             offload=self._offload,
             way=way,

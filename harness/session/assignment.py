@@ -55,6 +55,9 @@ class Waits:
     first_text_s: Seconds = 15.0
     """Without a message, when there is neither."""
 
+    silence_s: Seconds = 6.0
+    """Without a message, when there is neither and silence is the right answer."""
+
     drain_s: Seconds = 60.0
     """From the end of the audio, whatever comes."""
 

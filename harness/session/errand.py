@@ -2,7 +2,7 @@
 
 An errand writes scripts, which a leg plays: what is sent, and the pauses between. Each is for one attempt and may
 remember what it saw. Knows frames and their order (`wire/live/client` makes them); knows no socket, no timer, no pacing.
-`Transcribe` and `Speak` are here, `Ask` in `ask`.
+`Transcribe` and `Speak` are here, `Ask` is in `ask`.
 """
 
 from __future__ import annotations

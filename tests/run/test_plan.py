@@ -5,10 +5,12 @@ from __future__ import annotations
 import wave
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.corpus.scenario import Expectation, Said, Scenario
 from harness.corpus.utterance import Dataset, Utterance
 from harness.errors import InputError
 from harness.run.folder import read_plan, write_plan
@@ -85,8 +87,6 @@ def test_what_is_asked_of_the_service_is_the_identity(tmp_path, change):
 
 def test_what_is_not_asked_is_not_the_identity(tmp_path):
     """References, the command and the port of an endpoint leave the hash as it is."""
-    import msgspec
-
     data = dataset(tmp_path)
     mended = tuple(msgspec.structs.replace(u, reference="better") for u in data.utterances)
     base = made(tmp_path, data=data)
@@ -116,8 +116,6 @@ def test_a_plan_is_read_back_as_written(tmp_path):
 
 def test_the_run_id_is_the_time_and_the_hash(tmp_path):
     """A run is called after when it was planned, in UTC, and the first eight digits of its hash."""
-    import msgspec
-
     plan = msgspec.structs.replace(made(tmp_path), created_at="2026-11-21T14:03:12.345Z")
     assert f"20261121-140312-{plan.hash[:8]}" == run_id(plan)
 
@@ -154,3 +152,27 @@ def test_the_estimate_adds_up(tmp_path):
     assert (24, 24.0, 0) == (told.sessions, told.audio_s, told.unknown_lengths)
     assert told.wall_s > 24.0 / 4
     assert told.cost_usd > 0
+
+
+def test_what_an_item_brings_along_counts_where_it_is_sent(tmp_path):
+    """A scenario and a text change the plan of the task that sends them, and of no other; an expectation changes none."""
+
+    def hashed(task, **scenario):
+        data = dataset(tmp_path, 1, ("en-US",))
+        [one] = data.utterances
+        text = scenario.pop("reference", "a")
+        brought = Scenario(**scenario) if scenario else None
+        one = msgspec.structs.replace(one, scenario=brought, reference=text)
+        return made(tmp_path, data=msgspec.structs.replace(data, utterances=(one,)), task=task).hash
+
+    context = [Said(role="user", text="Hello.")]
+    assert hashed("transcribe") == hashed("transcribe", context=context)
+    assert hashed("ask") != hashed("ask", context=context)
+    assert hashed("ask", context=context) == hashed(
+        "ask", context=context, expect=Expectation(number=1)
+    )
+    assert hashed("speak") == hashed("speak", context=context)
+    assert hashed("speak") != hashed("speak", reference="b")
+    assert hashed("transcribe") == hashed("transcribe", reference="b")
+    assert 3 == len({hashed(task) for task in ("transcribe", "speak", "ask")})
+    assert hashed("ask") != made(tmp_path, task="ask", interrupt_after_s=1.0).hash

@@ -1,6 +1,6 @@
 """The setup that a task sends by default, and how `--set PATH=VALUE` changes it.
 
-Knows what each kind of model needs in order to transcribe or to speak. Does not know the platform: the model's resource name is
+Knows what each kind of model needs in order to transcribe, to speak or to answer. Does not know the platform: the model's resource name is
 put in by whoever opens the session.
 """
 
@@ -20,6 +20,7 @@ from harness.wire.live.messages import (
     GenerationConfig,
     Message,
     Part,
+    ProactivityConfig,
     RealtimeInputConfig,
     Setup,
 )
@@ -112,6 +113,45 @@ def speaking_setup(model: str) -> Setup:
         system_instruction=Content(parts=[Part(text=SPEAKING)]),
         output_audio_transcription=AudioTranscriptionConfig(),
     )
+
+
+def asking_setup(model: str, *, turns: Turns, transcript: Channel, silence: bool = False) -> Setup:
+    """Return the setup with which `model` answers questions; its `model` is empty.
+
+    `transcript` is the answer that is judged: its text (`reply`) or the transcription of its speech (`output`). With
+    `silence` a model that can is left to decide whether to answer at all. UsageError: it does not answer so.
+    """
+    known = catalogue.find(model)
+    modality = "TEXT" if transcript == "reply" else "AUDIO"
+    if known is not None and (
+        modality not in known.modalities or known.kind in ("transcribe", "translate")
+    ):
+        raise UsageError(
+            f"{model} does not answer questions in {modality}",
+            why=f"it is there to {known.kind}"
+            if known.kind in ("transcribe", "translate")
+            else f"it answers in {' or '.join(known.modalities)}",
+            hint="harness models lists what each answers in; --transcript output takes AUDIO",
+        )
+    manual = _MANUAL.automatic_activity_detection if turns == "manual" else None
+    return Setup(
+        generation_config=GenerationConfig(response_modalities=[modality]),
+        # All input: pictures come before the question, not within it.
+        realtime_input_config=RealtimeInputConfig(
+            automatic_activity_detection=manual, turn_coverage="TURN_INCLUDES_ALL_INPUT"
+        ),
+        input_audio_transcription=AudioTranscriptionConfig(),
+        output_audio_transcription=AudioTranscriptionConfig() if modality == "AUDIO" else None,
+        proactivity=ProactivityConfig(proactive_audio=True)
+        if silence and known is not None and known.proactive
+        else None,
+    )
+
+
+def writes(model: str) -> bool:
+    """Return whether `model` can answer in text."""
+    known = catalogue.find(model)
+    return "TEXT" in (known.modalities if known else _guessed_modalities(model))
 
 
 _MANUAL = RealtimeInputConfig(
