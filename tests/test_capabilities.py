@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.capabilities import SIDES, proofs
+from tests.capabilities import CAPABILITIES, SIDES, proofs
 
 EXAMPLE = """
 import pytest
@@ -40,3 +40,15 @@ def test_a_mark_that_names_nothing_is_an_error(mark, tmp_path):
     )
     with pytest.raises(ValueError, match="no such capability"):
         proofs(tmp_path)
+
+
+def test_every_capability_is_proved_on_both_sides():
+    """No row of the page is empty, on the client's side or on the emulator's."""
+    proved = {(one.capability, side) for one in proofs() for side in one.sides}
+    wanted = {
+        (f"{area}: {detail}", side)
+        for area, details in CAPABILITIES.items()
+        for detail in details
+        for side in SIDES
+    }
+    assert set() == wanted - proved

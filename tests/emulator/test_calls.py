@@ -52,6 +52,7 @@ async def asked(*lines, wait_s=1, **setup):
 # ── blocking ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.capability("tools: declarations, calls, responses", side="emulator")
 @pytest.mark.parametrize("wrapper", [None, "output", "result"])
 def test_a_function_is_called_and_its_answer_spoken_of(wrapper):
     """The model says nothing until the response comes, then what its fields say, then the turn ends."""
@@ -73,6 +74,7 @@ def test_a_function_is_called_and_its_answer_spoken_of(wrapper):
     assert ["It is 11 degrees."] == call.texts("reply")
 
 
+@pytest.mark.capability("tools: declarations, calls, responses", side="emulator")
 def test_an_undeclared_function_is_not_called():
     """Who declares nothing is called nothing: the question is repeated."""
     call = run_virtual(asked(ASK))
@@ -80,6 +82,7 @@ def test_an_undeclared_function_is_not_called():
     assert ["How warm is it in Gdynia?"] == ["".join(call.texts("reply"))]
 
 
+@pytest.mark.capability("tools: cancellation", side="emulator")
 def test_answers_that_nobody_waits_for_are_ignored():
     """An unknown id, a second answer to the same call, and an answer to nothing change nothing."""
 
@@ -100,6 +103,7 @@ def test_answers_that_nobody_waits_for_are_ignored():
     assert call.closed is None
 
 
+@pytest.mark.capability("tools: cancellation", side="emulator")
 @pytest.mark.parametrize("how", ["content", "activity"])
 def test_who_speaks_before_the_response_cancels_the_call(how):
     """The turn is interrupted, the call's id cancelled, the turn ended; its late response is ignored."""
@@ -121,6 +125,7 @@ def test_who_speaks_before_the_response_cancels_the_call(how):
     assert {"ids": [made["id"]]} == call.heard[3][1]["toolCallCancellation"]
 
 
+@pytest.mark.capability("long sessions: resumption", side="emulator")
 def test_a_pending_call_cannot_be_resumed():
     """While a function is awaited no handle is valid."""
 
@@ -136,6 +141,7 @@ def test_a_pending_call_cannot_be_resumed():
     assert ["turnComplete", "handle"] == call.story[-2:]
 
 
+@pytest.mark.capability("tools: declarations, calls, responses", side="emulator")
 def test_vertex_called_by_name_in_the_guides_time():
     """On Vertex AI in the guides' era calls carry no ids, and answers are matched by name."""
 
@@ -173,6 +179,7 @@ async def late(scheduling, *, answer=ASK, busy=True):
     return call
 
 
+@pytest.mark.capability("tools: blocking and not", side="emulator")
 @pytest.mark.parametrize("scheduling", ["WHEN_IDLE", None])
 def test_a_late_answer_waits_for_silence(scheduling):
     """WHEN_IDLE, which is the default, speaks of the response when the running answer is over."""
@@ -183,6 +190,7 @@ def test_a_late_answer_waits_for_silence(scheduling):
     assert 21 == len(call.texts("reply"))
 
 
+@pytest.mark.capability("tools: blocking and not", side="emulator")
 def test_an_urgent_answer_interrupts():
     """INTERRUPT cuts the running answer and speaks of the response at once."""
     call = run_virtual(late("INTERRUPT"))
@@ -192,6 +200,7 @@ def test_an_urgent_answer_interrupts():
     assert 21 > len(call.texts("reply"))
 
 
+@pytest.mark.capability("tools: blocking and not", side="emulator")
 def test_a_silent_answer_is_only_remembered():
     """SILENT says nothing, but the response is in the context."""
     call = run_virtual(late("SILENT"))
@@ -205,6 +214,7 @@ def test_the_file_says_what_the_response_does_not():
     assert 20 == len(call.texts("reply"))
 
 
+@pytest.mark.capability("tools: blocking and not", side="emulator")
 def test_a_call_that_does_not_block_ends_its_turn():
     """What is to be said with the call is said at once, and the turn ends before the response."""
 
@@ -227,6 +237,7 @@ def test_a_call_that_does_not_block_ends_its_turn():
 FOUND = {"webSearchQueries": ["gdynia weather"]}
 
 
+@pytest.mark.capability("tools: search grounding", side="emulator")
 @pytest.mark.parametrize("tools, expected", [([{"googleSearch": {}}], [FOUND]), ([], [])])
 def test_what_was_searched_for_is_told(tools, expected):
     """An answer's grounding is sent where the session may search, and nowhere else."""
@@ -242,6 +253,8 @@ def test_what_was_searched_for_is_told(tools, expected):
 THOUGHT = {"think": "The user wants the temperature.", "say": "11 degrees"}
 
 
+@pytest.mark.capability("native audio: thinking", side="emulator")
+@pytest.mark.capability("usage: thoughts and cache", side="emulator")
 @pytest.mark.parametrize(
     "config, shown, tokens",
     [
@@ -266,6 +279,7 @@ def test_thoughts_are_apart_from_the_answer(config, shown, tokens):
     assert usage["promptTokenCount"] + usage["responseTokenCount"] == usage["totalTokenCount"]
 
 
+@pytest.mark.capability("native audio: thinking", side="emulator")
 def test_a_model_that_does_not_think_has_no_thoughts():
     """On a half-cascade model a thought of the file is left out."""
     (usage,) = run_virtual(asked(THOUGHT)).usage
@@ -275,6 +289,7 @@ def test_a_model_that_does_not_think_has_no_thoughts():
 V1ALPHA = "/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContent"
 
 
+@pytest.mark.capability("native audio: proactive audio", side="emulator")
 @pytest.mark.parametrize(
     "setup, silent",
     [

@@ -61,6 +61,7 @@ def test_parts_hold_all_the_speech_and_all_the_words(text, samples):
 # ── what is sent ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.capability("audio out: 24 kHz PCM", side="emulator")
 def test_a_text_is_spoken():
     """Speech and its words, the end of generation, the end of the turn: in this order, every word before the end."""
     call = spoken()
@@ -72,6 +73,7 @@ def test_a_text_is_spoken():
     assert burst(len(SENTENCE) / 10, rate=24_000) == b"".join(pcm for _, pcm in call.speech)
 
 
+@pytest.mark.capability("audio out: 24 kHz PCM", side="emulator")
 def test_speech_comes_in_small_parts_faster_than_it_is_played():
     """Parts are of 80 ms and come every 64 ms, so a listener who starts at once never waits."""
     call = spoken()
@@ -81,6 +83,7 @@ def test_speech_comes_in_small_parts_faster_than_it_is_played():
     assert all(0.064 == pytest.approx(after - before) for before, after in pairwise(times))
 
 
+@pytest.mark.capability("audio out: 24 kHz PCM", side="emulator")
 def test_the_turn_lasts_until_its_speech_is_played():
     """The frame turnComplete waits for the playback that it assumes; generationComplete does not."""
     call = spoken()
@@ -89,6 +92,7 @@ def test_the_turn_lasts_until_its_speech_is_played():
     assert began + len(SENTENCE) / 10 == pytest.approx(call.when("turnComplete"))
 
 
+@pytest.mark.capability("audio out: output transcription", side="emulator")
 def test_words_come_with_the_sound_they_begin_in():
     """A word is transcribed when about that share of the speech was sent, neither at once nor in the end."""
     call = spoken()
@@ -97,6 +101,7 @@ def test_words_come_with_the_sound_they_begin_in():
     assert all(0.1 < after - before < 1.2 for before, after in pairwise(times))
 
 
+@pytest.mark.capability("audio out: output transcription", side="emulator")
 def test_speech_is_not_transcribed_unless_asked():
     """Without outputAudioTranscription there is sound alone."""
     call = spoken(outputAudioTranscription=None)
@@ -104,6 +109,7 @@ def test_speech_is_not_transcribed_unless_asked():
     assert call.speech
 
 
+@pytest.mark.capability("usage: per modality, turn and session", side="emulator")
 def test_speech_is_billed_by_its_seconds():
     """The answer's tokens are AUDIO, 25 a second, and are in the next turn's prompt."""
 
@@ -147,6 +153,7 @@ def test_a_slow_voice_holds_up_nobody_else():
     assert slow.speech
 
 
+@pytest.mark.capability("audio out: interruption", side="emulator")
 def test_it_hears_while_it_speaks():
     """With NO_INTERRUPTION what is said into an answer is transcribed while the answer goes on."""
 
@@ -166,6 +173,7 @@ def test_it_hears_while_it_speaks():
 # ── interruption ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.capability("audio out: interruption", side="emulator")
 @pytest.mark.parametrize("after_s, generated", [(2.0, False), (9.0, True)])
 def test_speech_is_cut_where_the_user_speaks(after_s, generated):
     """What was not sent is never sent; what was stays; its seconds are billed. Cut in playback, it was all generated."""
@@ -209,6 +217,7 @@ def orders(ear=None, speech_config=None, **setup):
     return run_virtual(scene())
 
 
+@pytest.mark.capability("audio out: language code", side="emulator")
 @pytest.mark.parametrize(
     "detected, asked, spoken_in",
     [
@@ -227,6 +236,7 @@ def test_the_language_is_that_asked_for_or_heard(detected, asked, spoken_in):
     assert [("hallo", spoken_in, 1.0)] == said
 
 
+@pytest.mark.capability("audio out: language code", side="emulator")
 @pytest.mark.parametrize("setup", [{}, NATIVE])
 def test_a_language_without_a_voice_is_refused(setup):
     """What it cannot speak it does not fake: the service's error names the language and the model."""
@@ -237,6 +247,7 @@ def test_a_language_without_a_voice_is_refused(setup):
     assert (1007, f"Unsupported language code 'pl-PL' for model {model}"[:123]) == (code, reason)
 
 
+@pytest.mark.capability("audio out: voices", side="emulator")
 def test_a_voice_sets_the_pitch():
     """Every name is told from every other by its pitch, and the default voice is the synthesiser's own."""
     pitches = [voice.pitch_of(name) for name in catalogue.NATIVE_AUDIO_VOICES]
@@ -248,6 +259,7 @@ def test_a_voice_sets_the_pitch():
     assert voice.pitch_of("kore") == pitch
 
 
+@pytest.mark.capability("usage: both spellings", side="emulator")
 def test_speech_on_vertex_has_its_names():
     """On Vertex AI's path the speech's tokens are candidates."""
 
@@ -338,6 +350,7 @@ def test_a_voice_that_died_comes_back():
     assert len(before) == pytest.approx(len(after), rel=0.5)
 
 
+@pytest.mark.capability("audio out: 24 kHz PCM", side="emulator")
 @pytest.mark.wall
 @pytest.mark.ear
 @needs_voice

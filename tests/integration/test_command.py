@@ -413,6 +413,23 @@ def test_a_setup_that_breaks_a_rule_opens_nothing(harness, tmp_path, options, wo
     assert [] == list(tmp_path.iterdir())
 
 
+@pytest.mark.capability("text: incremental context")
+@pytest.mark.capability("text: history seeding")
+@pytest.mark.capability("text: realtime text")
+@pytest.mark.capability("audio in: sensitivities, padding, silence")
+@pytest.mark.capability("audio out: voices")
+@pytest.mark.capability("audio out: language code")
+@pytest.mark.capability("audio out: interruption")
+@pytest.mark.capability("video in: media resolution")
+@pytest.mark.capability("native audio: affective dialogue")
+@pytest.mark.capability("native audio: proactive audio")
+@pytest.mark.capability("native audio: thinking")
+@pytest.mark.capability("tools: declarations, calls, responses")
+@pytest.mark.capability("tools: blocking and not")
+@pytest.mark.capability("tools: cancellation")
+@pytest.mark.capability("tools: search grounding")
+@pytest.mark.capability("long sessions: context-window compression")
+@pytest.mark.capability("long sessions: resumption")
 def test_the_doctor_walks_through_every_capability(harness):
     """`harness doctor` starts an emulator and finds each area of the Live API at work, in live sessions."""
     ran = harness("doctor", "--json", env={"HARNESS_EMULATE_EAR": "scripted"})

@@ -134,6 +134,7 @@ def test_times_that_go_back_are_found():
     assert any("time goes back" in one for one in found)
 
 
+@pytest.mark.capability("usage: thoughts and cache", side="client")
 @pytest.mark.parametrize("thoughts", [{}, {"thoughtsTokenCount": 5}])
 @pytest.mark.parametrize("total", [37, 32])
 def test_thoughts_may_lie_outside_the_total(thoughts, total):

@@ -416,6 +416,7 @@ def test_a_burst_of_refusals_is_one_refusal(tmp_path):
     assert (400, 0) == (tally.done, tally.failed)
 
 
+@pytest.mark.capability("usage: absent is unknown", side="client")
 def test_the_budget_holds_over_sittings_and_without_bills(tmp_path):
     """What earlier sittings spent counts, and where no bill comes the estimate does: the sum stays within the budget."""
 

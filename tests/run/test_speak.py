@@ -32,6 +32,8 @@ def spoken(folder, service, *texts, model=MODEL, **more):
     return read_journal(folder)
 
 
+@pytest.mark.capability("audio out: output transcription", side="client")
+@pytest.mark.capability("audio out: 24 kHz PCM", side="client")
 def test_a_text_is_spoken_and_heard_again(tmp_path):
     """The speech is kept and measured, its transcription is the hypothesis, its bill is the record's."""
     [record] = spoken(tmp_path, Service(speaks(pieces=5, first=0.3)))
@@ -46,6 +48,8 @@ def test_a_text_is_spoken_and_heard_again(tmp_path):
         assert (24_000, round(5 * PIECE_S * 24_000)) == (file.getframerate(), file.getnframes())
 
 
+@pytest.mark.capability("audio out: language code", side="client")
+@pytest.mark.capability("text: turns", side="client")
 def test_the_text_is_a_whole_turn_in_its_language(tmp_path):
     """One frame after the setup: the text as a complete turn; a half-cascade model is told the language, once."""
     service = Service(speaks())
@@ -60,6 +64,7 @@ def test_the_text_is_a_whole_turn_in_its_language(tmp_path):
     } == turn
 
 
+@pytest.mark.capability("text: history seeding", side="client")
 def test_a_model_whose_content_is_history_is_asked_in_realtime(tmp_path):
     """Where `clientContent` only seeds the history, the text goes as realtime text; a native voice is told no language."""
     service = Service(speaks())
@@ -103,6 +108,7 @@ def test_silence_is_no_text(tmp_path):
     assert (None, 0.0) == (record.exchange.first_audio_t, record.exchange.speech_s)
 
 
+@pytest.mark.capability("native audio: thinking", side="client")
 def test_thoughts_are_not_the_answer(tmp_path):
     """A summary of thoughts is in the trace, and neither in the text nor in the times of the answer."""
 
