@@ -203,6 +203,7 @@ class Streamer:
             header=header,
             name=name,
             endpoint=endpoint,
+            renew=self._endpoint,
             setup=errands.configured(self._setups[model], self._plan, utterance, model),
             frames=prepared.frames,
             cuts=prepared.cuts,

@@ -76,6 +76,8 @@ class Assignment:
     """Of the trace's file, without its suffix: received audio is kept under it."""
 
     endpoint: Endpoint
+    """Of the first connection."""
+
     setup: Setup
     frames: Frames
     """What is streamed: the clip as messages; none when nothing is spoken."""
@@ -93,6 +95,10 @@ class Assignment:
 
     offload: Offload = asyncio.to_thread
     """Does beside the loop what would hold it up."""
+
+    renew: Callable[[], Endpoint] | None = None
+    """Gives the endpoint of a further connection, with credentials that are still good; None: they do not run out.
+    It may wait for a network."""
 
     way: Way = field(default_factory=OpenWay)
     """When the service may be asked for the session, and who hears how far it is."""

@@ -8,9 +8,10 @@ they become a trace when the session is over.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from harness.errors import RefusedError
 from harness.secret import Secret
 from harness.session.leg import Leg
 from harness.session.recorder import Recorder
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from harness.session.pace import Pacer
     from harness.session.transport import Connect
     from harness.units import Samples, Seconds
+    from harness.wire.live.endpoint import Endpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +48,8 @@ class Session:
         self._connect = connect
         self._pacer = pacer
         self._loop = asyncio.get_running_loop()
-        secrets = [value for _, value in assignment.endpoint.headers if isinstance(value, Secret)]
-        self._rec = Recorder(assignment.header, assignment.name, secrets)
+        self._secrets = _secrets(assignment.endpoint)
+        self._rec = Recorder(assignment.header, assignment.name, self._secrets)
 
     def stood_still(self, seconds: Seconds) -> None:
         """Hear that nothing of ours ran for `seconds` until now; nothing is lost while the session waits for its turn."""
@@ -79,6 +81,7 @@ class Session:
             if not (todo.errand.divisible and _continues(leg, start, end)):
                 break
             start, handle, due_s = leg.position, leg.handle, leg.due
+            todo = await self._renewed(todo)
         ended = ending(
             closed=leg.end,
             missed=leg.missed,
@@ -92,6 +95,21 @@ class Session:
         )
         self._rec.ended(self._loop.time(), ended)
         return SessionResult(recorder=self._rec, ending=ended)
+
+    async def _renewed(self, todo: Assignment) -> Assignment:
+        """Return `todo` for another connection: a bearer token lives for an hour, and a clip may last longer."""
+        if todo.renew is None:
+            return todo
+        try:
+            endpoint: Endpoint = await todo.offload(todo.renew)
+        except RefusedError:
+            return todo  # the service will say what is wrong with the old one, if anything is
+        self._secrets += _secrets(endpoint)
+        return replace(todo, endpoint=endpoint)
+
+
+def _secrets(endpoint: Endpoint) -> list[Secret]:
+    return [value for _, value in endpoint.headers if isinstance(value, Secret)]
 
 
 def _not_resumed(leg: Leg) -> bool:

@@ -11,9 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.clock import run_virtual
+from harness.errors import RefusedError
 from harness.run.attempt import record, send_lags_ms
+from harness.secret import Secret
 from harness.session import drive as driving
 from harness.trace import hypothesis
+from harness.wire.live import endpoint as live
 from tests.session.memory import KEY, Service, assignment, drive, polite
 
 
@@ -595,3 +598,40 @@ def test_a_session_leaves_nothing_to_the_garbage_collector(monkeypatch):
         assert [None] == run_virtual(session())
     finally:
         gc.enable()
+
+
+@pytest.mark.capability("connection: Vertex AI: refreshed bearer tokens", side="client")
+@pytest.mark.parametrize("lapses", [False, True])
+def test_every_connection_has_credentials_that_are_good(lapses):
+    """A further connection has a fresh token, unless there is none to be had, and no token reaches the trace."""
+    import dataclasses
+
+    tokens = iter(["the-second-token", "the-third-token"])
+
+    def renew():
+        if lapses:
+            raise RefusedError("the Google credentials cannot be refreshed")
+        return live.vertex(Secret(next(tokens)), project="p", url="ws://127.0.0.1:1")
+
+    async def offload(call, *arguments):
+        return call(*arguments)
+
+    used = []
+
+    class Remembering(Service):
+        async def connect(self, endpoint, listener):
+            used.append(dict(endpoint.headers)["Authorization"].reveal())
+            return await super().connect(endpoint, listener)
+
+    first = live.vertex(Secret("the-first-token"), project="p", url="ws://127.0.0.1:1")
+    service = Remembering(polite(" the-third-token the-first-token"))
+    todo = dataclasses.replace(
+        assignment(10.0), cuts=(48_000, 100_100), endpoint=first, renew=renew, offload=offload
+    )
+    ending, trace = run_virtual(drive(service, todo))
+    assert "ok" == ending.outcome
+    fresh = ["first", "first", "first"] if lapses else ["first", "second", "third"]
+    assert [f"Bearer the-{one}-token" for one in fresh] == used
+    told = hypothesis(trace, "input").text
+    assert "the-first-token" not in told
+    assert lapses is ("the-third-token" in told)
