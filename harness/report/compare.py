@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from harness.report.comparable import answered_by
 from harness.report.contrast import (
+    Bill,
     CellDifference,
     Comparison,
     Contrast,
@@ -154,6 +155,7 @@ def _cell(pairs: Sequence[Pair], found: RateDifference) -> CellDifference:
         worsened=sum(new > base for base, new in both),
         mapsswe_p=_mapsswe(pairs),
         final_text=_delay(pairs),
+        bill=_bill(pairs),
     )
 
 
@@ -201,6 +203,22 @@ def _delay(pairs: Sequence[Pair]) -> Delay | None:
         shift_low_s=_rounded(ends.low) if ends else None,
         shift_high_s=_rounded(ends.high) if ends else None,
     )
+
+
+def _bill(pairs: Sequence[Pair]) -> Bill:
+    tokens = difference(pairs, "total_tokens", tested=False)
+    cost = difference(pairs, "cost_usd", tested=False)
+    return Bill(
+        base_tokens=tokens.base if tokens else None,
+        new_tokens=tokens.new if tokens else None,
+        base_cost_usd=_cents(cost.base) if cost else None,
+        new_cost_usd=_cents(cost.new) if cost else None,
+    )
+
+
+def _cents(usd: float) -> float:
+    """Return an amount as the tables hold it."""
+    return round(usd, 10)
 
 
 def _rounded(seconds: float) -> float:

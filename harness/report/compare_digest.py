@@ -32,11 +32,27 @@ _LONGEST: Final = 300
 _MOST_CHANGES: Final = 30
 
 HEADS: Final = (
-    "dataset", "locale", "metric", "base", "new", "difference", "95 % interval", "p (Holm)", "verdict",
-    "pairs", "failed", "final text p50", "p95",
-)  # fmt: skip
-_NUMBERS: Final = frozenset({"base", "new", "difference", "95 % interval", "p (Holm)", "pairs", "failed",
-                             "final text p50", "p95"})  # fmt: skip
+    "locale",
+    "metric",
+    "base",
+    "new",
+    "change",
+    "95 % interval",
+    "p (Holm)",
+    "verdict",
+    "pairs",
+    "failed",
+)
+"""Of the rates."""
+
+BESIDES: Final = ("locale", "final p50", "p95", "median shift", "tokens", "cost")
+"""Of the changes of latency, tokens and cost."""
+
+_WORDS: Final = frozenset({"locale", "metric", "verdict"})
+"""Columns of words; all others are aligned as numbers."""
+
+Grid = list[tuple[str, ...]]
+"""A table, its heads first."""
 
 
 def points(value: float | None) -> str:
@@ -79,13 +95,15 @@ def _signed(number: str) -> str:
 
 def headline(document: Comparison, contrast: Contrast) -> list[str]:
     """Return what a comparison says first: the macro differences in sentences."""
-    return [_macro(one, document.margin) for one in contrast.macros] or [
+    several = len({(one.base_model, one.new_model) for one in contrast.macros}) > 1
+    return [_macro(one, document.margin, several=several) for one in contrast.macros] or [
         "No locale is complete in both runs: nothing can be said over locales."
     ]
 
 
-def _macro(one: MacroDifference, margin: float | None) -> str:
-    models = "" if one.base_model == one.new_model else f", {one.base_model} → {one.new_model}"
+def _macro(one: MacroDifference, margin: float | None, *, several: bool) -> str:
+    named = " → ".join(dict.fromkeys((one.base_model, one.new_model)))
+    models = f", {named}" if several or one.base_model != one.new_model else ""
     locales = one.locales[0] if len(one.locales) == 1 else f"{len(one.locales)} locales"
     because = f" ({one.why})" if one.why else ""
     ends = "no interval" if one.low is None else interval(one)
@@ -120,44 +138,112 @@ def forced_lines(document: Comparison) -> list[str]:
     ]
 
 
-def _cells(contrast: Contrast, margin: float | None) -> list[tuple[str, ...]]:
-    several = len({(cell.base_model, cell.new_model) for cell in contrast.cells}) > 1
-    return [
-        (
-            cell.dataset + (f" · {cell.new_model}" if several else ""),
-            cell.locale,
-            cell.metric or "–",
-            percent(cell.base_rate),
-            percent(cell.new_rate),
-            points(cell.difference),
-            interval(cell),
-            p_text(cell.p_holm),
-            verdict_text(cell, margin),
-            f"{cell.pairs:,}/{cell.utterances:,}",
-            failures(cell),
-            delay(cell.final_text.p50_difference_s if cell.final_text else None),
-            delay(cell.final_text.p95_difference_s if cell.final_text else None),
-        )
-        for cell in contrast.cells
+def _groups(contrast: Contrast) -> dict[str, list[CellDifference]]:
+    """Return the rows by dataset and pair of models, under their names."""
+    found: dict[str, list[CellDifference]] = {}
+    for cell in contrast.cells:
+        models = dict.fromkeys((cell.base_model, cell.new_model))
+        found.setdefault(f"{' → '.join(models)} on {cell.dataset}", []).append(cell)
+    return found
+
+
+def _rates(cells: Sequence[CellDifference], margin: float | None) -> Grid:
+    """Return the rates of some rows; a column that says nothing is left out."""
+    table = [
+        HEADS,
+        *(
+            (
+                cell.locale,
+                cell.metric or "–",
+                percent(cell.base_rate),
+                percent(cell.new_rate),
+                points(cell.difference),
+                interval(cell),
+                p_text(cell.p_holm),
+                verdict_text(cell, margin),
+                f"{cell.pairs:,}/{cell.utterances:,}",
+                failures(cell),
+            )
+            for cell in cells
+        ),
     ]
+    dull = set()
+    if all(cell.pairs == cell.utterances for cell in cells):
+        dull.add(HEADS.index("pairs"))
+    if not any(cell.base_failed or cell.new_failed for cell in cells):
+        dull.add(HEADS.index("failed"))
+    return [tuple(text for place, text in enumerate(row) if place not in dull) for row in table]
+
+
+def _besides(cells: Sequence[CellDifference]) -> Grid:
+    """Return how latency, tokens and cost of some rows changed; nothing where none is known."""
+    rows: Grid = []
+    for cell in cells:
+        late, bill = cell.final_text, cell.bill
+        rows.append(
+            (
+                cell.locale,
+                delay(late.p50_difference_s if late else None),
+                delay(late.p95_difference_s if late else None),
+                shift(late) if late else "–",
+                growth(bill.base_tokens, bill.new_tokens),
+                growth(bill.base_cost_usd, bill.new_cost_usd),
+            )
+        )
+    if all(set(row[1:]) == {"–"} for row in rows):
+        return []
+    return [BESIDES, *rows]
+
+
+def arrow(base: float | None, new: float | None, form: str) -> str:
+    """Return two figures; a dash when one is missing, a single one where they are equal."""
+    if base is None or new is None:
+        return "–"
+    return " → ".join(dict.fromkeys((form.format(base), form.format(new))))
+
+
+def growth(base: float | None, new: float | None) -> str:
+    """Return by how many per cent a figure grew."""
+    if base is None or new is None or not base:
+        return "–"
+    return _signed(f"{100 * (new / base - 1):+.1f} %")
+
+
+def shift(found: Delay) -> str:
+    """Return the median of the utterances' own differences, with its interval."""
+    if found.shift_low_s is None or found.shift_high_s is None:
+        return delay(found.shift_s)
+    low, high = (_signed(f"{value:+.2f}") for value in (found.shift_low_s, found.shift_high_s))
+    return f"{delay(found.shift_s)} ({low} to {high})"
+
+
+def bill_text(contrast: Contrast) -> str | None:
+    """Return what all common utterances took in tokens and cost, in a sentence; None where it is not known."""
+    bills = [cell.bill for cell in contrast.cells]
+    sums = [
+        _sum(one.base_tokens for one in bills), _sum(one.new_tokens for one in bills),
+        _sum(one.base_cost_usd for one in bills), _sum(one.new_cost_usd for one in bills),
+    ]  # fmt: skip
+    parts = [
+        f"{name} {arrow(base, new, form)} ({growth(base, new)})"
+        for name, base, new, form in (
+            ("tokens", *sums[:2], "{:,.0f}"),
+            ("cost", *sums[2:], "${:.4f}"),
+        )
+        if base is not None and new is not None
+    ]
+    return f"Common utterances: {', '.join(parts)}." if parts else None
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    """Return the sum; None when one is missing."""
+    known = list(values)
+    return None if None in known or not known else sum(value for value in known if value)
 
 
 def failures(cell: CellDifference) -> str:
     """Return how many rows must be run again, in the base and the new run."""
     return f"{cell.base_failed:,} → {cell.new_failed:,}"
-
-
-def delay_text(found: Delay) -> str:
-    """Return a row's latencies in words."""
-    bounds = (
-        f" ({delay(found.shift_low_s)} to {delay(found.shift_high_s)})"
-        if found.shift_low_s is not None
-        else ""
-    )
-    return (
-        f"p50 {found.base_p50_s:.2f} → {found.new_p50_s:.2f} s, p95 {found.base_p95_s:.2f} → {found.new_p95_s:.2f} s, "
-        f"median shift {delay(found.shift_s)}{bounds} over {found.n:,}"
-    )
 
 
 def labels(document: Comparison, contrasts: Sequence[Contrast]) -> list[tuple[str, str, str]]:
@@ -193,18 +279,14 @@ def _contrast_text(document: Comparison, contrast: Contrast) -> list[str]:
         *(f"{text} {where}" for _, text, where in labels(document, [contrast])),
         *headline(document, contrast),
         overlap_text(contrast),
+        *([bill] if (bill := bill_text(contrast)) else []),
         *(f"! {note}" for note in contrast.notes),
         *(f"gate: {rule.line}" for rule in (contrast.gate.rules if contrast.gate else ())),
-        "",
     ]
-    table = [HEADS, *(tuple(map(printable, row)) for row in _cells(contrast, document.margin))]
-    widths = [max(len(row[place]) for row in table) for place in range(len(HEADS))]
-    for row in table:
-        padded = (
-            text.rjust(width) if head in _NUMBERS else text.ljust(width)
-            for head, text, width in zip(HEADS, row, widths, strict=True)
-        )
-        lines.append("  ".join(padded).rstrip())
+    for title, cells in _groups(contrast).items():
+        lines += ["", title, *_aligned(_rates(cells, document.margin))]
+        if besides := _besides(cells):
+            lines += ["", *_aligned(besides)]
     lines += ["", f"changed in the configuration: {'' if contrast.changes else 'nothing'}".rstrip()]
     lines += [
         f"  {change.field}: {_cut(change.base)} → {_cut(change.new)}"
@@ -220,6 +302,19 @@ def _contrast_text(document: Comparison, contrast: Contrast) -> list[str]:
             f"    new   {_cut(moved.new_hypothesis)}",
         ]
     return lines
+
+
+def _aligned(table: Grid) -> list[str]:
+    """Return a table as lines of text."""
+    rows = [tuple(map(printable, row)) for row in table]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            text.ljust(width) if head in _WORDS else text.rjust(width)
+            for head, text, width in zip(table[0], row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
 
 
 def moved_text(moved: Moved) -> str:
@@ -279,6 +374,8 @@ def _contrast_markdown(document: Comparison, contrast: Contrast) -> list[str]:
     ]
     lines += [f"- {markdown_text(sentence)}" for sentence in headline(document, contrast)]
     lines += [f"- {markdown_text(overlap_text(contrast))}"]
+    if bill := bill_text(contrast):
+        lines += [f"- {markdown_text(bill)}"]
     lines += [f"- ⚠ {markdown_text(note)}" for note in contrast.notes]
     if contrast.gate:
         lines.append("")
@@ -286,8 +383,16 @@ def _contrast_markdown(document: Comparison, contrast: Contrast) -> list[str]:
             f"- {'✅' if rule.passed else '❌'} {markdown_text(rule.line)}"
             for rule in contrast.gate.rules
         ]
-    lines += ["", _row(HEADS), _row("---:" if head in _NUMBERS else "---" for head in HEADS)]
-    lines += [_row(map(markdown_text, cell)) for cell in _cells(contrast, document.margin)]
+    groups = _groups(contrast)
+    for title, cells in groups.items():
+        lines += ["", *([f"{markdown_text(title)}:", ""] if len(groups) > 1 else [])]
+        lines += _markdown_table(_rates(cells, document.margin))
+    besides = {title: table for title, cells in groups.items() if (table := _besides(cells))}
+    if besides:
+        lines += ["", "<details><summary>Changes of latency, tokens and cost</summary>"]
+        for title, table in besides.items():
+            lines += ["", f"{markdown_text(title)}:", "", *_markdown_table(table)]
+        lines += ["", "</details>"]
     if contrast.changes:
         lines += ["", "| changed | base | new |", "|---|---|---|"]
         lines += [
@@ -305,6 +410,15 @@ def _contrast_markdown(document: Comparison, contrast: Contrast) -> list[str]:
             ]
         lines += ["", "</details>"]
     return lines
+
+
+def _markdown_table(table: Grid) -> list[str]:
+    heads, *rows = table
+    return [
+        _row(heads),
+        _row("---" if head in _WORDS else "---:" for head in heads),
+        *(_row(map(markdown_text, row)) for row in rows),
+    ]
 
 
 def _row(cells: Iterable[str]) -> str:

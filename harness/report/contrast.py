@@ -13,7 +13,7 @@ import msgspec
 from harness.report.gate import GateResult
 from harness.report.pairing import Common
 from harness.report.rows import Piece
-from harness.units import Seconds
+from harness.units import Seconds, Usd
 
 COMPARISON_SCHEMA = 1
 
@@ -99,6 +99,17 @@ class Delay(msgspec.Struct, frozen=True, kw_only=True):
     shift_high_s: Seconds | None
 
 
+class Bill(msgspec.Struct, frozen=True, kw_only=True):
+    """What the common utterances cost in each run, repeats averaged; None: some session did not say."""
+
+    base_tokens: float | None
+    new_tokens: float | None
+    base_cost_usd: Usd | None
+    """At the catalogue's list prices."""
+
+    new_cost_usd: Usd | None
+
+
 class RateDifference(msgspec.Struct, frozen=True, kw_only=True):
     """How an error rate differs, and what may be said of it."""
 
@@ -163,6 +174,8 @@ class CellDifference(RateDifference, frozen=True, kw_only=True):
 
     final_text: Delay | None
     """None: no utterance was timed on both sides."""
+
+    bill: Bill
 
 
 class MacroDifference(RateDifference, frozen=True, kw_only=True):

@@ -228,7 +228,7 @@ def test_a_difference_as_large_as_detectable_is_found_four_times_in_five():
 def _made(base, new, *, locale="en-US", speaker="s", tokens=120):
     """Return a pair of rows with these errors and nothing else."""
     rows = [
-        SimpleNamespace(
+        SimpleNamespace(total_tokens=None, cost_usd=None,
             dataset="d", locale=locale, model="m", utterance_id=f"{locale}-{speaker}", speaker=speaker, metric="CER",
             counts=EditCounts(hits=tokens - int(n), substitutions=int(n), deletions=0, insertions=0),
             must_rerun=False, late=False, final_text_s=None, speech_bounds_source="clip", diff=(),
@@ -516,6 +516,41 @@ def test_text_json_and_markdown_say_the_same(pair, tmp_path, capsys):
                     for line in rendering.splitlines()
                 ), (cell["locale"], said)
     assert "no worse by 10 points" in text
+
+
+def test_tokens_and_cost_are_compared(run, said):
+    """What the common utterances took stands in every rendering, with its change; a session that did not say leaves a dash."""
+    from harness.report.compare_digest import comparison_markdown, comparison_text
+    from harness.report.compare_page import comparison_page
+
+    heavy = [said.Said(id=f"u{n}", usage=said.usage(prompt=256)) for n in range(3)]
+    silent = [said.Said(id=f"u{n}", usage=said.Usage()) for n in range(3)]
+    base = run([said.Said(id=f"u{n}") for n in range(4)])
+    document = compared(base, run([*heavy, said.Said(id="u3")]))
+    (cell,) = document.contrasts[0].cells
+    assert (4 * 137, 3 * 265 + 137) == (cell.bill.base_tokens, cell.bill.new_tokens)
+    told = "tokens 548 → 932 (+70.1 %), cost $0.0016 → $0.0028 ("
+    assert told in comparison_text(document)
+    assert told in comparison_markdown(document).replace("\\", "")
+    assert told in comparison_page(document).decode()
+    (cell,) = compared(base, run(silent)).contrasts[0].cells
+    assert (None, None) == (cell.bill.base_tokens, cell.bill.new_cost_usd)
+
+
+def test_two_models_stand_apart(run, said):
+    """With several models every sentence and table names its own, and a table of ordinary figures fits 80 columns."""
+    from harness.report.compare_digest import comparison_text
+
+    models = ("gemini-live-2.5-flash-preview", "gemini-3.5-transcribe-live")
+    rows = [
+        said.Said(id=f"u{n}", model=model, speaker=f"s{n}") for model in models for n in range(8)
+    ]
+    text = comparison_text(compared(run(rows), run(rows)))
+    for model in models:
+        assert f"{model} on sample" in text.splitlines()
+        assert f"sample, {model}: macro CERns" in text
+    for table in text.split("\n\n")[1:-1]:
+        assert 80 >= max(map(len, table.splitlines()))
 
 
 def test_markdown_fits_a_comment(run, said):

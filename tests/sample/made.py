@@ -63,8 +63,10 @@ def make_sample(folder: Path, ear) -> None:
     ):
         run_virtual(_stream(plan, folder, ear))
     (folder / "audio").rmdir()  # nobody answered in speech
-    block = {**profile_block(PROFILE), "versions": {}}
-    with patch("harness.report.build.profile_block", lambda _name: block):
+    with patch(
+        "harness.report.build.profile_block",
+        lambda *names, **options: {**profile_block(*names, **options), "versions": {}},
+    ):
         build_reports(folder, profile=PROFILE)
     (folder / PARQUET).unlink(missing_ok=True)  # written where pyarrow is, in that one's own way
 

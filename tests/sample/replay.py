@@ -28,6 +28,9 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     """What a piece of audio was heard as."""
 
     text: str
+    language: str | None
+    """ISO 639-1; None: nothing was heard yet."""
+
     took_s: Seconds
     """Processor time of the recogniser."""
 
@@ -75,6 +78,8 @@ class Replayed:
 class ReplayedListening:
     """One session's memory."""
 
+    language: str | None = None
+
     def __init__(self, ear: Replayed) -> None:
         self._ear = ear
 
@@ -85,6 +90,7 @@ class ReplayedListening:
             raise EarLostError("this audio is not in the recording", hint="make record")
         async with self._ear.busy:
             await asyncio.sleep(found.took_s)
+        self.language = found.language
         if found.text:
             yield found.text
 
@@ -123,12 +129,17 @@ class RecorderListening:
         self._ear = ear
         self._listener = listener
 
+    @property
+    def language(self) -> str | None:
+        return self._listener.language
+
     async def hear(self, pcm: bytes, *, last: bool) -> AsyncIterator[str]:
         """Yield what the recogniser hears."""
         began = time.process_time()
         text = self._listener.hear(pcm, last=last)
         took_s = round(time.process_time() - began, 3)
-        self._ear.pieces[hashlib.sha256(pcm).hexdigest()] = Heard(text=text, took_s=took_s)
+        heard = Heard(text=text, language=self.language, took_s=took_s)
+        self._ear.pieces[hashlib.sha256(pcm).hexdigest()] = heard
         await asyncio.sleep(took_s)
         if text:
             yield text

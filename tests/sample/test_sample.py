@@ -82,6 +82,7 @@ class Parrot:
 
     name = "parrot"
     appetite = Appetite(piece_s=0.5, trimmed=False)
+    language = "en"
 
     def listener(self, languages):
         return self
@@ -112,7 +113,7 @@ def test_what_was_recorded_is_played_back():
 
 def test_phrases_are_heard_one_after_the_other():
     """Two sessions that speak at once wait for each other, as they do for a recogniser with one thread."""
-    heard = Heard(text="x", took_s=2.0)
+    heard = Heard(text="x", language=None, took_s=2.0)
     recording = Recording(
         ear="e", piece_s=None, trimmed=True, pieces={hashlib.sha256(b"ab").hexdigest(): heard}
     )
