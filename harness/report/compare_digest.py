@@ -220,17 +220,12 @@ def shift(found: Delay) -> str:
 def bill_text(contrast: Contrast) -> str | None:
     """Return what all common utterances took in tokens and cost, in a sentence; None where it is not known."""
     bills = [cell.bill for cell in contrast.cells]
-    sums = [
-        _sum(one.base_tokens for one in bills), _sum(one.new_tokens for one in bills),
-        _sum(one.base_cost_usd for one in bills), _sum(one.new_cost_usd for one in bills),
-    ]  # fmt: skip
+    tokens = _sum(one.base_tokens for one in bills), _sum(one.new_tokens for one in bills)
+    cost = _sum(one.base_cost_usd for one in bills), _sum(one.new_cost_usd for one in bills)
     parts = [
-        f"{name} {arrow(base, new, form)} ({growth(base, new)})"
-        for name, base, new, form in (
-            ("tokens", *sums[:2], "{:,.0f}"),
-            ("cost", *sums[2:], "${:.4f}"),
-        )
-        if base is not None and new is not None
+        f"{name} {arrow(*sums, form)} ({growth(*sums)})"
+        for name, sums, form in (("tokens", tokens, "{:,.0f}"), ("cost", cost, "${:.4f}"))
+        if None not in sums
     ]
     return f"Common utterances: {', '.join(parts)}." if parts else None
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
-from harness.stats.significance import permutation_test
+from harness.stats.significance import macro_differences, permutation_test
 from harness.stats.swap import percentile_test
 
 if TYPE_CHECKING:
@@ -53,8 +53,11 @@ SUMS: Final[dict[str, Callable[[Row], float | None]]] = {
 }
 """Columns that are sums over rows, of which less is better."""
 
-PAIRED: Final = (*RATES, *TIMES, *SUMS)
-"""Columns whose difference can be told over the same utterances; less is better of all of them."""
+MACROS: Final = {"macro_cerns": ("cerns", None), "macro_wer": ("rate", "WER")}
+"""Plain means over locales, of a model on a dataset: of which column, and over locales of which metric (None: all)."""
+
+PAIRED: Final = (*RATES, *TIMES, *SUMS, *MACROS)
+"""Figures whose difference can be told over the same utterances; less is better of all of them."""
 
 UNPOOLED: Final = ("MER", "WIL")
 """Metrics whose value is no ratio of errors to reference tokens: they have no paired difference."""
@@ -79,7 +82,7 @@ class Difference:
 
 
 def difference(pairs: Sequence[Pair], column: str, *, tested: bool = True) -> Difference | None:
-    """Return how `column` (one of `PAIRED`) differs over the pairs of one cell.
+    """Return how `column` (one of `PAIRED` but a macro rate) differs over the pairs of one cell.
 
     None: no pair has it on both sides, or, of a sum, some pair lacks it on one: a sum over a part would mislead.
     """
@@ -89,6 +92,24 @@ def difference(pairs: Sequence[Pair], column: str, *, tested: bool = True) -> Di
         field, percent = TIMES[column]
         return _percentile(timed(pairs, field), percent, tested=tested)
     return _sum(pairs, SUMS[column], tested=tested)
+
+
+def macro_difference(
+    strata: Sequence[Sequence[Pair]], column: str, *, tested: bool
+) -> Difference | None:
+    """Return how the plain mean of a rate over some locales' pairs differs; None: a locale has no rate, or there is none."""
+    found = [ratio_blocks(pairs, column) for pairs in strata]
+    if not found or not all(sum(block[2] for block in blocks) for blocks, _ in found):
+        return None
+    base, new = (
+        fmean(sum(block[side] for block in blocks) / sum(block[2] for block in blocks) for blocks, _ in found)
+        for side in (0, 1)
+    )  # fmt: skip
+    test = None
+    if tested:
+        shares = macro_differences([[(b, a, n) for a, b, n in blocks] for blocks, _ in found])
+        test = permutation_test(shares)
+    return Difference(base=base, new=new, n=sum(n for _, n in found), test=test)
 
 
 def ratio_blocks(pairs: Iterable[Pair], column: str = "rate") -> tuple[Blocks, int]:

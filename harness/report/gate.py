@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from harness.report.difference import RATES, TIMES, difference
+from harness.report.checks import Check, again, failed, regression, threshold
+from harness.report.difference import MACROS, RATES, TIMES, difference, macro_difference
 from harness.report.pairing import model_pairs, overlap, paired
 from harness.run.folder import read_plan
 from harness.stats.significance import holm
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from harness.report.difference import Difference
-    from harness.report.document import Cell
+    from harness.report.document import Cell, Standing
     from harness.report.pairing import ModelPair, Pair
     from harness.report.rows import Row
     from harness.report.rules import Gate, Rule
@@ -27,39 +28,10 @@ if TYPE_CHECKING:
 _RATES: Final = {*RATES, "mer", "rate_low", "rate_high"}
 """Columns that sessions yet to be run again may still change."""
 
-_SLACK: Final = 1e-12
-"""What floating-point arithmetic may add to a figure that lies on its bound."""
+_NOTHING: Final = "no cell of the run is chosen, and what is missing never passes"
 
 CellKey = tuple[str, str, str]
 """Dataset, locale, model."""
-
-
-class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule on one cell."""
-
-    dataset: str | None
-    """None, as the next two: the rule chose no cell at all."""
-
-    locale: str | None
-    model: str | None
-    n: int
-    """Utterances that the figure rests on."""
-
-    value: float | None
-    base: float | None
-    """The baseline's figure over the same utterances; None: not compared."""
-
-    p: float | None
-    """Adjusted for the rule's cells; None: not tested."""
-
-    passed: bool
-    text: str
-    """The figure, the bound and n, in words."""
-
-    @property
-    def cell(self) -> str:
-        """Which cell, in words."""
-        return " / ".join(part for part in (self.dataset, self.locale, self.model) if part) or "–"
 
 
 class RuleVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +66,7 @@ def check_gate(
 ) -> GateResult:
     """Return every rule's verdict on `table`; regressions are against `baseline`, over the utterances common to both.
 
-    Both tables are scored alike (`compare.open_runs`, `compare.baseline_table`). `models` picks the pair of models;
+    Both tables are scored alike (`comparable.open_runs`, `comparable.baseline_table`). `models` picks the pair of models;
     without a baseline, regression rules fail.
     """
     pairs = _pairs(table, baseline, models) if baseline and gate.needs_baseline else {}
@@ -114,6 +86,10 @@ def _checks(
     rows: Mapping[CellKey, Sequence[Row]],
     pairs: Mapping[CellKey, Sequence[Pair]],
 ) -> list[Check]:
+    if rule.column in MACROS:
+        found = _macros(rule, table, baseline, pairs)
+        found += _lacking(rule, table, baseline) if rule.max_regression is not None else []
+        return found or [failed(None, 0, _NOTHING)]
     cells = [cell for cell in table.summary.cells if rule.concerns(cell)]
     found = [_threshold(rule, cell, rows[_key(cell)]) for cell in cells]
     if rule.max_regression is not None:
@@ -122,35 +98,19 @@ def _checks(
             *_regressions(rule, list(zip(cells, found, strict=True)), baseline, pairs),
             *lacking,
         ]
-    if not found:
-        nothing = "no cell of the run is chosen, and what is missing never passes"
-        return [_failed(None, 0, nothing)]
-    return found
+    return found or [failed(None, 0, _NOTHING)]
 
 
 def _threshold(rule: Rule, cell: Cell, rows: Sequence[Row]) -> Check:
-    """Return the check of `max`, `min` and `min_n`; of a rule that has only a regression, whether there is a figure."""
+    """Return the check of a cell's own figure; of an incomplete cell the worst that can still come of it."""
     value: float | None = getattr(cell, rule.column)
     n = _resting(rule.column, rows)
-    told = rule.column
-    if not cell.complete and rule.column in _RATES:
-        if rule.column != "rate" or rule.max is None or rule.min is not None:
-            return _failed(cell, n, f"{_again(cell.failed)}: {rule.column} is not whole")
-        # The worst that can still come of it.
-        value = cell.rate_if_failed_deleted
-        told = f"rate (the {cell.failed:,} to run again taken as unheard)"
-    if value is None:
-        return _failed(cell, n, f"{rule.column} is missing (n {n:,})")
-    figure = f"{told} is {value:.6g}"
-    if n < rule.min_n:
-        return _failed(cell, n, f"{figure}, but n is {n:,} and must be {rule.min_n:,}", value=value)
-    wrong = [
-        *([f"allowed is at most {rule.max:g}"] if rule.max is not None and value > rule.max + _SLACK else []),
-        *([f"allowed is at least {rule.min:g}"] if rule.min is not None and value < rule.min - _SLACK else []),
-    ]  # fmt: skip
-    if wrong:
-        return _failed(cell, n, f"{figure}, {' and '.join(wrong)} (n {n:,})", value=value)
-    return _check(cell, n, f"{figure} (n {n:,})", passed=True, value=value)
+    if cell.complete or rule.column not in _RATES:
+        return threshold(rule, cell, value, n)
+    if rule.column != "rate" or rule.max is None or rule.min is not None:
+        return failed(cell, n, f"{again(cell.failed)}: {rule.column} is not whole")
+    told = f"rate (the {cell.failed:,} to run again taken as unheard)"
+    return threshold(rule, cell, cell.rate_if_failed_deleted, n, told=told)
 
 
 def _regressions(
@@ -174,35 +134,63 @@ def _regressions(
         if not check.passed:
             found.append(check)
         elif baseline is None:
-            found.append(_failed(cell, check.n, "there is no baseline to compare with"))
+            found.append(failed(cell, check.n, "there is no baseline to compare with"))
         elif key not in pairs:
-            found.append(_failed(cell, 0, "the baseline has no utterance of this cell"))
-        elif rule.column in _RATES and (again := _to_rerun(pairs[key])):
-            text = f"{_again(again)}: the difference is not whole"
-            found.append(_failed(cell, check.n, text))
+            found.append(failed(cell, 0, "the baseline has no utterance of this cell"))
+        elif rule.column in _RATES and (left := _to_rerun(pairs[key])):
+            text = f"{again(left)}: the difference is not whole"
+            found.append(failed(cell, check.n, text))
         else:
-            found.append(_regression(rule, cell, differences[key], adjusted.get(key)))
+            found.append(regression(rule, cell, differences[key], adjusted.get(key)))
     return found
 
 
-def _regression(rule: Rule, cell: Cell, one: Difference | None, p: float | None) -> Check:
-    assert rule.max_regression is not None  # noqa: S101 - asked by rules that have one
-    if one is None:
-        return _failed(cell, 0, f"{rule.column} is missing in one of the runs")
-    figures = (
-        f"{rule.column} went from {one.base:.6g} to {one.new:.6g} ({one.change:+.6g}), "
-        f"allowed is {rule.max_regression:+g} (n {one.n:,}"
-        + (f", p {p:.3g}" if p is not None else "")
-        + ")"
-    )
-    if one.n < rule.min_n:
-        figures += f", but n must be {rule.min_n:,}"
-        return _failed(cell, one.n, figures, value=one.new, base=one.base, p=p)
-    beyond = one.change > rule.max_regression + _SLACK
-    if beyond and p is not None and rule.significance is not None and p > rule.significance:
-        figures += f": not significant at {rule.significance:g}"
-        beyond = False
-    return _check(cell, one.n, figures, passed=not beyond, value=one.new, base=one.base, p=p)
+def _macros(
+    rule: Rule,
+    table: RunTable,
+    baseline: RunTable | None,
+    pairs: Mapping[CellKey, Sequence[Pair]],
+) -> list[Check]:
+    """Return the checks of a mean over locales, one a dataset and model; it is whole where every locale is."""
+    column, metric = MACROS[rule.column]
+    found: list[Check] = []
+    differences: list[tuple[Standing, Difference]] = []
+    for standing in table.summary.standings:
+        if not rule.concerns(standing):
+            continue
+        own = [cell for cell in table.summary.cells if _place(cell) == _place(standing)]
+        measured = [cell for cell in own if metric in (None, cell.metric)]
+        n = sum(cell.scored for cell in measured)
+        missing = [cell.locale for cell in own if not cell.complete or cell.rate is None]
+        strata = [pairs.get(_key(cell), ()) for cell in measured]
+        if missing:
+            text = f"{rule.column} is not whole: no rate, or sessions to run again, in {', '.join(missing)}"
+            found.append(failed(standing, n, text))
+            continue
+        one = threshold(rule, standing, getattr(standing, rule.column), n)
+        if rule.max_regression is None or not one.passed:
+            found.append(one)
+        elif baseline is None:
+            found.append(failed(standing, n, "there is no baseline to compare with"))
+        elif not all(strata):
+            found.append(failed(standing, n, "the baseline lacks a locale"))
+        elif left := sum(map(_to_rerun, strata)):
+            found.append(failed(standing, n, f"{again(left)}: the difference is not whole"))
+        elif told := macro_difference(strata, column, tested=rule.significance is not None):
+            differences.append((standing, told))
+        else:
+            found.append(regression(rule, standing, None, None))
+    adjusted = holm([one.test.p for _, one in differences if one.test])
+    p_values: list[float | None] = list(adjusted) if adjusted else [None] * len(differences)
+    found += [
+        regression(rule, standing, one, p)
+        for (standing, one), p in zip(differences, p_values, strict=True)
+    ]
+    return found
+
+
+def _place(one: Cell | Standing) -> tuple[str, str]:
+    return (one.dataset, one.model)
 
 
 def _lacking(rule: Rule, table: RunTable, baseline: RunTable | None) -> list[Check]:
@@ -211,7 +199,7 @@ def _lacking(rule: Rule, table: RunTable, baseline: RunTable | None) -> list[Che
         return []
     have = {(cell.dataset, cell.locale) for cell in table.summary.cells}
     return [
-        _failed(cell, 0, "the baseline has this cell, the run has not")
+        failed(cell, 0, "the baseline has this cell, the run has not")
         for cell in baseline.summary.cells
         if (cell.dataset, cell.locale) not in have and rule.concerns(cell)
     ]
@@ -256,42 +244,3 @@ def _resting(column: str, rows: Iterable[Row]) -> int:
 
 def _to_rerun(pairs: Iterable[Pair]) -> int:
     return sum(row.must_rerun for pair in pairs for row in (*pair.base, *pair.new))
-
-
-def _again(sessions: int) -> str:
-    return f"{sessions:,} {'session' if sessions == 1 else 'sessions'} must be run again"
-
-
-def _failed(
-    cell: Cell | None,
-    n: int,
-    text: str,
-    *,
-    value: float | None = None,
-    base: float | None = None,
-    p: float | None = None,
-) -> Check:
-    return _check(cell, n, text, passed=False, value=value, base=base, p=p)
-
-
-def _check(
-    cell: Cell | None,
-    n: int,
-    text: str,
-    *,
-    passed: bool,
-    value: float | None = None,
-    base: float | None = None,
-    p: float | None = None,
-) -> Check:
-    return Check(
-        dataset=cell.dataset if cell else None,
-        locale=cell.locale if cell else None,
-        model=cell.model if cell else None,
-        n=n,
-        value=value,
-        base=base,
-        p=p,
-        passed=passed,
-        text=text,
-    )

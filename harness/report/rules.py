@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from harness.errors import UsageError, suggestion
 from harness.report.columns import SUMMARY_COLUMNS
-from harness.report.difference import PAIRED
+from harness.report.difference import MACROS, PAIRED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from harness.report.document import Cell
+    from harness.report.document import Cell, Standing
 
 RULE_KEYS: Final = {
-    "column": "column of `summary.csv` that the rule is about",
+    "column": "column of `summary.csv` that the rule is about; or `macro_cerns`, `macro_wer`: a model's plain mean over a "
+    "dataset's locales",
     "where": "table of text columns and the value, or list of values, that a cell must have; without it, every cell",
     "max": "the figure may be at most this, in the column's unit",
     "min": "the figure must be at least this",
@@ -42,8 +43,14 @@ GATE_KEYS: Final = {
 }
 """Every key at the top of a gate."""
 
-_NUMERIC: Final = {column.name for column in SUMMARY_COLUMNS if column.kind in ("whole", "real")}
+_NUMERIC: Final = {
+    *(column.name for column in SUMMARY_COLUMNS if column.kind in ("whole", "real")),
+    *MACROS,
+}
 _TEXTUAL: Final = {column.name for column in SUMMARY_COLUMNS if column.kind == "text"}
+
+_OVER_LOCALES: Final = frozenset({"dataset", "model"})
+"""What a mean over locales may be chosen by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +84,8 @@ class Rule:
             words += f", unless p is above {self.significance:g}"
         return words
 
-    def concerns(self, cell: Cell) -> bool:
-        """Whether `where` chooses the cell."""
+    def concerns(self, cell: Cell | Standing) -> bool:
+        """Whether `where` chooses the cell, or the model on a dataset."""
         return all(getattr(cell, name) in values for name, values in self.where.items())
 
 
@@ -135,7 +142,7 @@ def _rule(where: str, table: Any) -> Rule:
         )
     rule = Rule(
         column=column,
-        where=_where(where, table.get("where", {})),
+        where=_where(where, table.get("where", {}), macro=column in MACROS),
         max=_number(where, table, "max"),
         min=_number(where, table, "min"),
         max_regression=_number(where, table, "max_regression", least=0.0),
@@ -166,10 +173,15 @@ def _known(where: str, table: Mapping[str, Any], known: Iterable[str]) -> None:
             )
 
 
-def _where(where: str, table: Any) -> dict[str, tuple[str, ...]]:
+def _where(where: str, table: Any, *, macro: bool) -> dict[str, tuple[str, ...]]:
     if not isinstance(table, dict):
         raise UsageError(
             f"{where}: where must be a table", hint='e.g. where = { locale = "de-DE" }'
+        )
+    if macro and (narrow := [name for name in table if name in _TEXTUAL - _OVER_LOCALES]):
+        raise UsageError(
+            f"{where}: where.{narrow[0]}: a macro rate is over all locales of a dataset",
+            hint=f"it knows {' and '.join(sorted(_OVER_LOCALES))}; bound rate per locale",
         )
     _known(f"{where}: where", table, sorted(_TEXTUAL))
     found = {}

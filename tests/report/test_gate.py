@@ -15,6 +15,7 @@ from harness.errors import UsageError
 from harness.report.build import build_reports
 from harness.report.columns import SUMMARY_COLUMNS
 from harness.report.comparable import open_runs
+from harness.report.difference import MACROS, PAIRED
 from harness.report.gate import check_gate
 from harness.report.junit import junit_bytes
 from harness.report.rules import read_gate
@@ -185,12 +186,86 @@ def test_every_paired_rate_is_the_cells_own(runs, gate, column):
 
 def test_a_run_against_itself_never_regresses(runs, gate):
     """No column whose difference is known rises when a complete run is compared with itself."""
-    from harness.report.difference import PAIRED
-
     text = "".join(
-        f'[[rule]]\ncolumn = "{column}"\nmax_regression = 0\n{DE}\n' for column in PAIRED
+        f'[[rule]]\ncolumn = "{column}"\nmax_regression = 0\n{DE}\n'
+        for column in PAIRED
+        if column not in MACROS
     )
     assert check_gate(gate(text), runs.base, runs.base).passed
+
+
+# ── Means over locales ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, said):
+    """Complete runs: words 5 % wrong in English, 0 % in German, Japanese by characters; English at 10 % in the new one."""
+    folder = tmp_path_factory.mktemp("whole")
+    japanese = said.Said(
+        id="ja", locale="ja-JP", reference="人人生而自由", hypothesis="人人生儿自由", speaker="ja"
+    )
+    runs = [
+        said.make_run(folder / name, [*rows(said, wrong), *rows(said, 0, locale="de-DE", n=5), japanese])
+        for name, wrong in (("base", 4), ("new", 8))
+    ]  # fmt: skip
+    return open_runs(runs[0], [runs[1]])
+
+
+@pytest.mark.parametrize(
+    "rule, passed, words",
+    [
+        ('column = "macro_wer"\nmax = 0.0251', True, "macro_wer is 0.025 (n 25)"),
+        ('column = "macro_wer"\nmax = 0.0249', False, "allowed is at most 0.0249"),
+        ('column = "macro_wer"\nmin_n = 26\nmax = 1', False, "n is 25 and must be 26"),
+        ('column = "macro_cerns"\nmax = 1\nmin_n = 26', True, "(n 26)"),
+        (
+            'column = "macro_wer"\nmax = 1\nwhere = { dataset = "other" }',
+            False,
+            "no cell of the run",
+        ),
+    ],
+)
+def test_a_mean_over_locales_is_bounded(whole, gate, rule, passed, words):
+    """A macro rate is the plain mean over locales: 5 % and 0 % of words are 2.5 %, whatever the numbers of words."""
+    result = check_gate(gate(f"[[rule]]\n{rule}"), whole.base, None)
+    assert passed is result.passed
+    assert words in result.rules[0].line
+
+
+def test_a_mean_over_locales_regresses_over_common_utterances(whole, gate):
+    """English at 10 % instead of 5 % raises the mean by 2.5 points; chance explains it only where it does."""
+    new = whole.news[0][0]
+    for rule, passed in (("max_regression = 0.0251", True), ("max_regression = 0.0249", False)):
+        result = check_gate(gate(f'[[rule]]\ncolumn = "macro_wer"\n{rule}'), new, whole.base)
+        assert passed is result.passed
+        assert "macro_wer went from 0.025 to 0.05 (+0.025)" in result.rules[0].line
+    text = '[[rule]]\ncolumn = "macro_wer"\nmax_regression = 0\nsignificance = 0.05'
+    (check,) = check_gate(gate(text), new, whole.base).rules[0].checks
+    cells = '[[rule]]\ncolumn = "rate"\nmax_regression = 0\nsignificance = 0.05\n' + EN
+    (alone,) = check_gate(gate(cells), new, whole.base).rules[0].checks
+    assert alone.p == check.p  # German does not differ at all, so English decides
+    assert check_gate(gate('[[rule]]\ncolumn = "macro_cerns"\nmax_regression = 0'), whole.base, whole.base).passed  # fmt: skip
+
+
+def test_a_mean_over_locales_is_whole_or_fails(runs, gate):
+    """A locale that must be run again, or that the baseline has and the run lacks, fails the mean."""
+    bounded = check_gate(gate('[[rule]]\ncolumn = "macro_wer"\nmax = 1'), runs.news[0][0], None)
+    assert not bounded.passed
+    assert "not whole" in bounded.rules[0].line
+    assert "ru-RU" in bounded.rules[0].line
+    against = check_gate(
+        gate('[[rule]]\ncolumn = "macro_wer"\nmax_regression = 1'), runs.news[0][0], runs.base
+    )
+    assert "pl-PL" in against.rules[0].line
+
+
+def test_a_mean_over_locales_is_not_chosen_by_locale(gate):
+    """A locale in `where` would make another mean of it: that is a usage error."""
+    with pytest.raises(UsageError, match="over all locales"):
+        gate(f'[[rule]]\ncolumn = "macro_wer"\nmax = 1\n{EN}')
+
+
+# ── Without something to compare with ────────────────────────────────────────────────────────────────────────────────
 
 
 def test_without_a_baseline_no_regression_rule_passes(runs, gate):
