@@ -599,7 +599,7 @@ def test_a_client_is_told_which_rule_it_breaks(route, model, fields, words):
 
 def test_every_rule_has_a_source():
     """Each row of the tables says what it demands, as one clause, and where that comes from."""
-    for rule in (*rules._EVERY_MODEL, *rules._ABILITIES):
+    for rule in (*rules.EVERY_MODEL, *rules.ABILITIES):
         assert rule.source
         assert rule.says
         assert not rule.says.endswith(".")

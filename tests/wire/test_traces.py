@@ -30,7 +30,8 @@ from harness.wire.live.server import LiveServer
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "live"
 TRACES = sorted(GOLDEN.glob("*.jsonl"))
-TRACES.remove(GOLDEN / "sdk-frames.jsonl")
+for single in ("sdk-frames", "seen-frames"):
+    TRACES.remove(GOLDEN / f"{single}.jsonl")
 BETA = Route(platform="gemini", version="v1beta")
 
 

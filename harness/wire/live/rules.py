@@ -149,7 +149,7 @@ def _outside(value: float | None, least: float, most: float = float("inf")) -> b
 
 _MOST_VOCABULARY: Final = 1000
 
-_EVERY_MODEL: Final = (
+EVERY_MODEL: Final = (
     _SetupRule(
         says="a session answers in one modality, TEXT or AUDIO",
         source=_CAPABILITIES,
@@ -246,7 +246,7 @@ def _asks_more_than_presence(transcription: AudioTranscriptionConfig | None) -> 
     return transcription not in (None, AudioTranscriptionConfig())
 
 
-_ABILITIES: Final = (
+ABILITIES: Final = (
     _ModelRule(
         says="takes no thinkingConfig",
         source="public logs of models that do not think",
@@ -345,7 +345,7 @@ def check_setup(setup: Setup, route: Route, era: Era = "later") -> tuple[Model, 
     model = model_of(setup, route, era)
     _check_every_model(setup, route)
     modality = modality_of(setup, model, route)
-    for rule in _ABILITIES:
+    for rule in ABILITIES:
         if rule.asked(setup) and not rule.can(model):
             told = Rule(says=f"{model.id} {rule.says}", source=rule.source)
             raise Refused(rule.refusal, rule=told)
@@ -355,7 +355,7 @@ def check_setup(setup: Setup, route: Route, era: Era = "later") -> tuple[Model, 
 
 
 def _check_every_model(setup: Setup, route: Route) -> None:
-    for rule in _EVERY_MODEL:
+    for rule in EVERY_MODEL:
         if rule.broken(setup) and (route.platform == "vertex" or not rule.vertex_only):
             raise Refused(INVALID_ARGUMENT, rule=rule)
 
