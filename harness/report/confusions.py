@@ -93,10 +93,14 @@ def deletions_by_position(alignments: Iterable[Iterable[Piece]]) -> list[Tenth]:
     Many deletions in the first or last part are a transcript that starts late or ends early.
     """
     deleted, tokens = [0] * BINS, [0] * BINS
+    lengths: Counter[int] = Counter()
     for steps in alignments:
         ops = [op for op, said, _ in steps if said is not None]
-        for place, op in enumerate(ops):
-            part = place * BINS // len(ops)
-            deleted[part] += op == "D"
-            tokens[part] += 1
+        lengths[len(ops)] += 1
+        if "D" in ops:
+            for place, op in enumerate(ops):
+                deleted[place * BINS // len(ops)] += op == "D"
+    for length, times in lengths.items():
+        for place in range(length):
+            tokens[place * BINS // length] += times
     return [Tenth(deleted=own, tokens=every) for own, every in zip(deleted, tokens, strict=True)]

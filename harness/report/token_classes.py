@@ -39,6 +39,9 @@ _DIGIT = regex.compile(r"\d")
 _LATIN = regex.compile(r"\p{Latin}")
 _CAPITALISED = regex.compile(r"^\P{L}*\p{Lu}\p{L}")
 _HYPHENATED = regex.compile(r"\p{L}[-‐‑]\p{L}")
+_MARKED = regex.compile(r"\s\P{L}*\p{Lu}\p{L}|\p{L}[-‐‑]\p{L}")
+"""Whether any word of a text may be one of the two."""
+
 _SENTENCE_END = regex.compile(r"[.!?…:]\P{L}*$")
 
 
@@ -65,29 +68,28 @@ class Spoken:
 
 
 def by_class(spoken: Sequence[Spoken]) -> dict[TokenClass, Tally]:
-    """Return wrong and all reference tokens by what they are."""
+    """Return wrong and all reference tokens by what they are; all utterances are of one script."""
     uses = Counter(said for one in spoken for _, said, _ in one.steps if said is not None)
     frequent = {token for token, count in uses.most_common(FREQUENT) if count > 1}
+    by_use: dict[str, TokenClass] = {
+        token: "rare" if count == 1 else "frequent" if token in frequent else "other"
+        for token, count in uses.items()
+    }
+    latin = all(LOCALES[one.locale].script == "Latn" for one in spoken[:1])
+    by_letters: dict[str, TokenClass] = {
+        token: "number" if _DIGIT.search(token) else "latin"
+        for token in uses
+        if (_DIGIT.search(token) or (not latin and _LATIN.search(token)))
+    }
     table: dict[TokenClass, list[int]] = {}
     for one in spoken:
         own = [(op, said) for op, said, _ in one.steps if said is not None]
         written = _written(one.reference, one.locale) if one.words else {}
-        latin = LOCALES[one.locale].script != "Latn"
         last = len(own) - 1
         for place, (op, token) in enumerate(own):
-            kind: TokenClass
-            if _DIGIT.search(token):
-                kind = "number"
-            elif latin and _LATIN.search(token):
-                kind = "latin"
-            elif token in written:
-                kind = written[token]
-            elif place in {0, last}:
-                kind = "edge"
-            elif uses[token] == 1:
-                kind = "rare"
-            else:
-                kind = "frequent" if token in frequent else "other"
+            kind = by_letters.get(token) or written.get(token)
+            if kind is None:
+                kind = "edge" if place in {0, last} else by_use[token]
             row = table.setdefault(kind, [0, 0])
             row[0] += op != "="
             row[1] += 1
@@ -100,6 +102,8 @@ def _written(reference: str, locale: str) -> dict[str, TokenClass]:
     A reference without lower case says nothing of capitals.
     """
     found: dict[str, TokenClass] = {}
+    if not _MARKED.search(reference):
+        return found
     spelled = not reference.isupper()
     begins = True
     for word in reference.split():

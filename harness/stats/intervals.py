@@ -199,8 +199,10 @@ def percentile_ranks(n: int, share: float, *, level: float = 0.95) -> tuple[int,
 
 def _largest_rank(n: int, share: float, tail: float) -> int:
     """Return the largest rank l with P(Binomial(n, share) < l) ≤ tail; 0 when there is none."""
+    # More than 15 standard deviations below the mean there is nothing that a sum would notice.
+    first = max(0, int(n * share - 15 * sqrt(n * share * (1 - share)) - 15))
     total = 0.0
-    for count in range(n + 1):
+    for count in range(first, n + 1):
         total += exp(
             lgamma(n + 1)
             - lgamma(count + 1)
