@@ -117,6 +117,24 @@ SCRIPTED_SESSIONS: Final = 1000
 )
 @click.option("--list-quirks", is_flag=True, help="Show all quirks and stop.")
 @click.option("--json", "as_json", is_flag=True, help="Show them as JSON.")
+@click.option(
+    "--session-life",
+    "session_s",
+    type=click.FloatRange(min=0, min_open=True),
+    default=catalogue.SESSION_AUDIO_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a session without context-window compression may last, over its connections.",
+)
+@click.option(
+    "--video-session-life",
+    "video_session_s",
+    type=click.FloatRange(min=0, min_open=True),
+    default=catalogue.SESSION_VIDEO_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="The same once it was shown a picture.",
+)
 @click.option("--exit-with-stdin", is_flag=True, hidden=True)
 def command(**options: Any) -> None:
     """Serve the Live API on this machine, with a real recogniser.
@@ -179,7 +197,7 @@ async def _serve(
     from contextlib import AsyncExitStack
 
     from harness.emulator.answers import REPEAT, Answers
-    from harness.emulator.conversation import Manners
+    from harness.emulator.manners import Manners
     from harness.emulator.quirks.mischief import Mischief, parsed
     from harness.emulator.serve import Service, listen, stop
 

@@ -18,12 +18,28 @@ from harness.wire.live.messages import ModalityTokenCount, UsageMetadata
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from harness.wire.live.messages import Content
+
 CHARACTERS_A_TOKEN: Final = 4
 
 
 def text_tokens(text: str) -> int:
     """Return how many tokens `text` counts as."""
     return -(-len(text) // CHARACTERS_A_TOKEN)
+
+
+def text_of(content: Content) -> str:
+    """Return the text of a turn."""
+    return "".join(part.text or "" for part in content.parts)
+
+
+def content_tokens(content: Content, *, picture: int) -> list[tuple[str, int]]:
+    """Return what a turn counts as, by modality, where a picture counts as `picture`."""
+    pictures = sum(
+        part.inline_data is not None and part.inline_data.mime_type.startswith("image/")
+        for part in content.parts
+    )
+    return [("TEXT", text_tokens(text_of(content))), ("IMAGE", pictures * picture)]
 
 
 @dataclass(slots=True, kw_only=True)

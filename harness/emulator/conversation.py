@@ -12,20 +12,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+import secrets
 from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 from harness.audio.stream import StreamResampler
-from harness.emulator import calls, speech
-from harness.emulator.abilities import Abilities, abilities
-from harness.emulator.answers import REPEAT, Answer, Answers, Said, filled
-from harness.emulator.calls import Calls, Pending
-from harness.emulator.context import Context, Handles, Saved, text_tokens
+from harness.emulator.context import Context, Handles, Saved, content_tokens, text_of, text_tokens
 from harness.emulator.ears import EarLostError
 from harness.emulator.limits import Limits
-from harness.emulator.reply import Delivery, Reply
+from harness.emulator.manners import Manners
+from harness.emulator.respondent import Respondent, Turn
+from harness.emulator.speech import Speaker, speaker
+from harness.emulator.transcript import Transcript
 from harness.emulator.turns import (
-    DEFAULT_SILENCE_MS,
     Begun,
     Ended,
     Piece,
@@ -35,20 +33,18 @@ from harness.emulator.turns import (
 )
 from harness.emulator.voice import VoiceLostError
 from harness.text.locales import LOCALES
-from harness.units import SAMPLE_BYTES, SAMPLE_RATE, Milliseconds, Seconds
+from harness.units import SAMPLE_BYTES, SAMPLE_RATE, Seconds
 from harness.wire.live import catalogue, refusals
 from harness.wire.live.messages import (
     Content,
-    FunctionResponse,
     GoAway,
     ServerContent,
     ServerMessage,
     SessionResumptionUpdate,
     Setup,
     SetupComplete,
-    ToolCall,
-    ToolCallCancellation,
-    Transcription,
+    VoiceActivity,
+    VoiceActivityDetectionSignal,
 )
 from harness.wire.live.refusals import Refused
 from harness.wire.live.server import (
@@ -87,76 +83,10 @@ class Line(Protocol):
         """Stop reading what the client sends while `full`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manners:
-    """How the emulated service behaves, the same for all its sessions."""
-
-    audio_tokens_per_s: int = catalogue.AUDIO_TOKENS_PER_S[0]
-    """25: what Vertex AI bills; 32: what the Developer API's pages say."""
-
-    connection_s: Seconds = catalogue.CONNECTION_S
-    """Life of a connection."""
-
-    go_away_lead_s: Seconds = catalogue.GO_AWAY_LEAD_S
-    """How long before its end goAway is sent."""
-
-    session_s: Seconds = catalogue.SESSION_AUDIO_S
-    """Longest session without context-window compression, over its connections."""
-
-    setup_s: Seconds = 30.0
-    """Longest wait for `setup`."""
-
-    silence_ms: Milliseconds = DEFAULT_SILENCE_MS
-    """Silence that ends a turn under automatic detection, when the client does not say."""
-
-    reply_after_s: Seconds = 0.05
-    """From the end of what was heard to the reply."""
-
-    part_every_s: Seconds = 0.03
-    """Between the parts of a written reply."""
-
-    speech_pace: float = 1.25
-    """Seconds of speech given out in a second: a little faster than it is played, as the service does."""
-
-    answers: Answers = REPEAT
-    """What is answered."""
-
-
 MOST_WAITING: Final = 60 * SAMPLE_RATE * SAMPLE_BYTES
 """Bytes of audio the ear may be behind before the client is no longer read: a minute."""
 
-MOST_UNANSWERED: Final = 1000
-"""Turns that may wait for their answers; a client that ends turns faster than that is refused."""
-
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Turn:
-    """One turn of the user and what becomes of it."""
-
-    text: str = ""
-    """Heard or read so far."""
-
-    typed: bool = False
-    """Some of it was read."""
-
-    pieces: int = 0
-    """Pieces of audio in it; 0: there was no speech."""
-
-    language: str | None = None
-    """Of what was heard, ISO 639-1; None: nothing was, or nobody can tell."""
-
-    answer: Answer | None = None
-    """What is to be answered, where that is known before: to a function's late response."""
-
-    cut: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the user went on before it was answered."""
-
-    @property
-    def nothing(self) -> bool:
-        """True: nobody said anything, so nothing is answered."""
-        return not self.pieces and not self.text
 
 
 class Conversation:
@@ -187,14 +117,11 @@ class Conversation:
         self._resampler = StreamResampler(SAMPLE_RATE)
         self._listening: Listening | None = None
         self._turns: Turns | None = None
-        self._turn = _Turn()
+        self._turn = Turn()
         self._typed = ""
-        self._unanswered: list[_Turn] = []
-        self._queue: asyncio.Queue[tuple[_Turn, Piece | Ended]] = asyncio.Queue()
-        self._heard: asyncio.Queue[_Turn] = asyncio.Queue()
-        self._calls: Calls | None = None
-        self._able = Abilities()
-        self._delivery: Delivery | None = None
+        self._seeding = False
+        self._queue: asyncio.Queue[tuple[Turn, Piece | Ended]] = asyncio.Queue()
+        self._respondent: Respondent | None = None
         self._seen = False
         self._waiting = 0
         self._held = False
@@ -264,20 +191,35 @@ class Conversation:
             case VideoReceived():
                 self._look()
             case ContextUpdated():
-                self._context.add("TEXT", _content_tokens(event.update.system_instruction))
+                self._take_in(event.update.system_instruction)
             case ToolAnswered():
-                self._learn(event.responses)
+                self._their_respondent().learn(event.responses)
             case _:
                 assert_never(event)
 
     def _set_up(self, event: SetupReceived) -> None:
         setup = event.setup
-        self._delivery = self._agreed(event)
+        speaking = self._speaker(event)
         self._limits.set_up()
         self._resume(setup, event.model.id)
-        self._context.instructions = _content_tokens(setup.system_instruction)
-        self._calls = Calls(setup, event.model, named=self._unnumbered)
-        self._able = abilities(setup, event.model)
+        self._context.instructions = sum(
+            tokens for _, tokens in self._cost(setup.system_instruction)
+        )
+        self._seeding = (
+            setup.history_config is not None
+            and setup.history_config.initial_history_in_client_content
+        )
+        platform, era = self._server.route.platform, self._server.era
+        self._respondent = Respondent(
+            event,
+            self._manners,
+            self._context,
+            speaker=speaking,
+            # Vertex AI's calls had no ids then (pipecat-ai/pipecat).
+            unnumbered=(platform, era) == ("vertex", "guide"),
+            send=self._send,
+            resumable=self._tell_resumable,
+        )
         if setup.context_window_compression is None:
             self._limits.session(self._manners.session_s)
         config = setup.realtime_input_config
@@ -289,42 +231,30 @@ class Conversation:
         )
         hints = setup.input_audio_transcription
         self._listening = self._ear.listen(
-            tuple(_language(code) for code in hints.language_codes) if hints else ()
+            tuple(_language(code) for code in hints.language_codes) if hints else (),
+            (*hints.custom_vocabulary, *hints.adaptation_phrases) if hints else (),
         )
-        self._send(ServerMessage(setup_complete=SetupComplete()))
-        self._send_handle()
+        # Only Vertex AI names its sessions, and only later (SDK 1.40).
+        name = secrets.token_hex(16) if (platform, era) == ("vertex", "later") else None
+        self._send(ServerMessage(setup_complete=SetupComplete(session_id=name)))
+        self._tell_resumable(True)
         self._workers = (
-            self._loop.create_task(self._hear_all(self._listening)),
-            self._loop.create_task(self._answer_all()),
+            self._loop.create_task(
+                self._hear_all(self._listening, Transcript(setup, event.model, self._send_content))
+            ),
+            self._loop.create_task(self._respondent.run()),
         )
         for worker in self._workers:
             worker.add_done_callback(self._worked)
 
-    def _agreed(self, event: SetupReceived) -> Delivery:
-        """Return how answers are given in a session; Refused when this emulator cannot give them so."""
-        setup = event.setup
-        speaker = None
-        if event.modality == "AUDIO":
-            if self._voice is None:
-                _log.warning("AUDIO is refused: this emulator has no voice installed (py-nanotts)")
-                raise Refused(refusals.MODALITIES, refusals.MODALITIES.text(modalities="AUDIO"))
-            speaker = speech.speaker(setup, event.model, self._voice)
-        config = setup.generation_config
-        return Delivery(
-            send=self._send_content,
-            after_s=self._manners.reply_after_s,
-            part_every_s=self._manners.part_every_s,
-            speech_pace=self._manners.speech_pace,
-            audio_tokens_per_s=self._manners.audio_tokens_per_s,
-            speaker=speaker,
-            transcribed=setup.output_audio_transcription is not None,
-            most_tokens=config.max_output_tokens if config else None,
-        )
-
-    @property
-    def _unnumbered(self) -> bool:
-        """Return whether function calls carry no ids: on Vertex AI, in the guides' time (pipecat-ai/pipecat)."""
-        return self._server.route.platform == "vertex" and self._server.era == "guide"
+    def _speaker(self, event: SetupReceived) -> Speaker | None:
+        """Return who speaks, None where answers are written; Refused when this emulator cannot speak so."""
+        if event.modality != "AUDIO":
+            return None
+        if self._voice is None:
+            _log.warning("AUDIO is refused: this emulator has no voice installed (py-nanotts)")
+            raise Refused(refusals.MODALITIES, refusals.MODALITIES.text(modalities="AUDIO"))
+        return speaker(event.setup, event.model, self._voice)
 
     def _resume(self, setup: Setup, model: str) -> None:
         """Continue the session that the setup's handle names; Refused when there is none such."""
@@ -352,33 +282,42 @@ class Conversation:
 
     def _look(self) -> None:
         """Take a picture, which nobody looks at, but which costs and shortens the session."""
-        self._context.add("VIDEO", catalogue.VIDEO_TOKENS_PER_S)
+        self._context.add("VIDEO", self._picture_tokens())
         setup = self._server.setup
         first, self._seen = not self._seen, True
         if first and setup and setup.context_window_compression is None:
-            self._limits.session(catalogue.SESSION_VIDEO_S)
+            self._limits.session(min(self._manners.video_session_s, self._manners.session_s))
 
     def _follow(self, steps: Iterable[Step]) -> None:
         for step in steps:
             match step:
                 case Begun():
-                    self._turn = _Turn()
+                    self._tell_activity("ACTIVITY_START", "VAD_SIGNAL_TYPE_SOS")
+                    self._turn = Turn()
                     if self._interruptible():
-                        self._interrupt()
+                        self._their_respondent().interrupt()
                 case Piece(pcm=pcm):
                     self._turn.pieces += 1
                     self._waiting += len(pcm)
                     self._queue.put_nowait((self._turn, step))
                 case Ended():
+                    self._tell_activity("ACTIVITY_END", "VAD_SIGNAL_TYPE_EOS")
                     self._end(self._turn)
                 case _:
                     assert_never(step)
         self._hold()
 
-    def _end(self, turn: _Turn) -> None:
-        if len(self._unanswered) >= MOST_UNANSWERED:
-            raise Refused(refusals.EXHAUSTED)
-        self._unanswered.append(turn)
+    def _tell_activity(self, activity: str, signal: str) -> None:
+        """Tell what was detected, where the client asked for it."""
+        setup = self._server.setup
+        if setup is None or not setup.explicit_vad_signal or self._server.manual:
+            return
+        told = VoiceActivityDetectionSignal(vad_signal_type=signal)
+        self._send(ServerMessage(voice_activity_detection_signal=told))
+        self._send(ServerMessage(voice_activity=VoiceActivity(type=activity)))
+
+    def _end(self, turn: Turn) -> None:
+        self._their_respondent().expect(turn)
         self._queue.put_nowait((turn, Ended()))
 
     def _read(self, text: str) -> None:
@@ -389,153 +328,74 @@ class Conversation:
             self._turn.typed = True
             return
         if self._interruptible():
-            self._interrupt()
-        self._end(_Turn(text=text, typed=True))
+            self._their_respondent().interrupt()
+        self._end(Turn(text=text, typed=True))
 
     def _take_turns(self, event: TurnsReceived) -> None:
-        """Take turns into the context; they always interrupt, and when they are complete the last one is answered."""
-        self._interrupt()
+        """Take turns into the context; they always interrupt, and when they are complete the last one is answered.
+
+        Those that seed the history come before the conversation, and are not answered.
+        """
         for one in event.turns:
-            self._context.add("TEXT", _content_tokens(one))
+            self._take_in(one)
+        if self._seeding:
+            self._seeding = not event.complete
+            return
+        self._their_respondent().interrupt()
+        for one in event.turns:
             if one.role != "model":
-                self._typed = _text(one)
+                self._typed = text_of(one)
         if event.complete:
-            self._end(_Turn(text=self._typed or "…", typed=True))
+            self._end(Turn(text=self._typed or "…", typed=True))
             self._typed = ""
 
-    # ── interruption ─────────────────────────────────────────────────────────────────────────────────────────────────
+    def _take_in(self, content: Content | None) -> None:
+        for modality, tokens in self._cost(content):
+            self._context.add(modality, tokens)
+
+    def _cost(self, content: Content | None) -> list[tuple[str, int]]:
+        return content_tokens(content, picture=self._picture_tokens()) if content else []
+
+    def _picture_tokens(self) -> int:
+        setup = self._server.setup
+        config = setup.generation_config if setup else None
+        low = config is not None and config.media_resolution == "MEDIA_RESOLUTION_LOW"
+        return catalogue.LOW_PICTURE_TOKENS if low else catalogue.VIDEO_TOKENS_PER_S
 
     def _interruptible(self) -> bool:
         config = self._server.setup.realtime_input_config if self._server.setup else None
         return config is None or config.activity_handling != "NO_INTERRUPTION"
 
-    def _interrupt(self) -> None:
-        for turn in self._unanswered:
-            turn.cut.set()
+    # ── the ear ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    # ── functions ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _learn(self, responses: Iterable[FunctionResponse]) -> None:
-        """Take answers to calls; one to a call that nobody waits for is ignored."""
-        for response in responses:
-            pending = self._their_calls().answered(response)
-            if pending is not None:
-                self._context.add("TEXT", text_tokens(calls.text(response)))
-                self._follow_up(pending, response)
-
-    def _follow_up(self, pending: Pending, response: FunctionResponse) -> None:
-        if pending.blocking:
-            if not pending.response.done():
-                pending.response.set_result(response)
-            return
-        scheduling = pending.scheduling(response)
-        if scheduling == "SILENT":
-            return
-        if scheduling == "INTERRUPT":
-            self._interrupt()
-        after = filled(pending.answer.after or "", calls.fields(response))
-        self._end(_Turn(text=after, answer=Answer(say=after)))
-
-    # ── the ear and the reply ────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _hear_all(self, listening: Listening) -> None:
+    async def _hear_all(self, listening: Listening, transcript: Transcript) -> None:
         """Hear one thing after the other."""
         while True:
             turn, step = await self._queue.get()
             if isinstance(step, Ended):
-                if turn.nothing:
-                    self._unanswered.remove(turn)
-                else:
-                    self._heard.put_nowait(turn)
+                transcript.end(turn.language)
+                self._their_respondent().answer(turn)
                 continue
             async for fragment in listening.hear(step.pcm, last=step.last):
                 turn.text += fragment
-                self._transcribed(fragment)
+                transcript.add(fragment)
             turn.language = listening.language
             self._waiting -= len(step.pcm)
             self._hold()
-
-    async def _answer_all(self) -> None:
-        """Answer one turn after the other."""
-        while True:
-            turn = await self._heard.get()
-            await self._answer(turn)
-            self._unanswered.remove(turn)
 
     def _worked(self, worker: asyncio.Task[None]) -> None:
         """Close as the service does when something of its own breaks."""
         if worker.cancelled():
             return
         error = worker.exception()
-        if error is not None:
+        if isinstance(error, Refused):
+            self._refuse(error)
+        elif error is not None:
             if not isinstance(error, EarLostError | VoiceLostError):
                 self._loop.call_exception_handler(
                     {"message": "bug in the emulator's conversation", "exception": error}
                 )
             self._refuse(Refused(refusals.INTERNAL))
-
-    def _transcribed(self, fragment: str) -> None:
-        setup, model = self._server.setup, self._server.model
-        asked = setup is not None and setup.input_audio_transcription is not None
-        if asked or (model is not None and model.kind == "transcribe"):
-            self._send_content(ServerContent(input_transcription=Transcription(text=fragment)))
-
-    async def _answer(self, turn: _Turn) -> None:
-        """Answer a turn until it is done or interrupted, then close it with its bill."""
-        self._send_resumption(SessionResumptionUpdate())
-        assert self._delivery is not None  # noqa: S101 - there is no turn before the setup
-        reply = Reply(self._delivery, turn.cut)
-        answer = turn.answer or self._answer_to(turn)
-        called = await self._give(answer, reply, turn)
-        if not turn.cut.is_set() and not answer.silent:
-            self._send_content(ServerContent(generation_complete=True))
-            await reply.played()
-        if turn.cut.is_set():
-            self._send_content(ServerContent(interrupted=True))
-            if cancelled := self._their_calls().cancel(called):
-                cancellation = ToolCallCancellation(ids=cancelled)
-                self._send(ServerMessage(tool_call_cancellation=cancellation))
-        response = self._tokens(reply)
-        self._send(
-            ServerMessage(
-                server_content=ServerContent(turn_complete=True),
-                usage_metadata=self._context.usage(response, text_tokens(reply.thoughts)),
-            )
-        )
-        self._context.close(response)
-        self._send_handle()
-
-    async def _give(self, answer: Answer, reply: Reply, turn: _Turn) -> list[Pending]:
-        """Give an answer; return the calls that it made."""
-        called: list[Pending] = []
-        if answer.think:
-            reply.think(answer.think, self._able)
-        if answer.call is not None and not turn.cut.is_set():
-            pending = self._their_calls().open(answer)
-            called.append(pending)
-            self._send(ServerMessage(tool_call=ToolCall(function_calls=[pending.call])))
-        if answer.say:
-            await reply.say(answer.say, turn.language)
-        if answer.grounding and self._able.search and not turn.cut.is_set():
-            self._send_content(ServerContent(grounding_metadata=answer.grounding))
-        for pending in called:
-            if pending.blocking and (response := await _unless(turn.cut, pending.response)):
-                after = filled(answer.after or "", calls.fields(response))
-                await reply.say(after, turn.language)
-        return called
-
-    def _answer_to(self, turn: _Turn) -> Answer:
-        """Return the answer to a turn; nothing is said where none converses."""
-        if self._server.model is not None and self._server.model.kind == "transcribe":
-            return Answer()
-        said = Said(text=turn.text, heard=turn.pieces > 0, typed=turn.typed)
-        return self._manners.answers.to(said, self._able)
-
-    def _tokens(self, reply: Reply) -> dict[str, int]:
-        """Return a reply's tokens by modality."""
-        if self._delivery is not None and self._delivery.speaker is not None:
-            return {"AUDIO": round(reply.speech_s * self._manners.audio_tokens_per_s)}
-        return {"TEXT": text_tokens(reply.text)}
 
     # ── goodbye, resumption, flow ────────────────────────────────────────────────────────────────────────────────────
 
@@ -543,21 +403,16 @@ class Conversation:
         if self._server.ready:
             self._send(ServerMessage(go_away=GoAway(time_left=f"{left:g}s")))
 
-    def _send_handle(self) -> None:
-        model = self._server.model
-        if self._their_calls().waiting:
-            self._send_resumption(SessionResumptionUpdate())
-        elif model is not None and self._resumable():
+    def _tell_resumable(self, now: bool) -> None:
+        """Give out a handle, or say that none is valid, where handles are asked for."""
+        setup, model = self._server.setup, self._server.model
+        if setup is None or model is None or setup.session_resumption is None:
+            return
+        update = SessionResumptionUpdate()
+        if now:
             saved = Saved(model=model.id, context=self._context, age_s=self._limits.age_s)
-            handle = self._handles.issue(saved)
-            self._send_resumption(SessionResumptionUpdate(new_handle=handle, resumable=True))
-
-    def _send_resumption(self, update: SessionResumptionUpdate) -> None:
-        if self._resumable():
-            self._send(ServerMessage(session_resumption_update=update))
-
-    def _resumable(self) -> bool:
-        return self._server.setup is not None and self._server.setup.session_resumption is not None
+            update = SessionResumptionUpdate(new_handle=self._handles.issue(saved), resumable=True)
+        self._send(ServerMessage(session_resumption_update=update))
 
     def _hold(self) -> None:
         full = self._waiting > (MOST_WAITING // 2 if self._held else MOST_WAITING)
@@ -569,32 +424,12 @@ class Conversation:
         assert self._turns is not None  # noqa: S101 - the server machine lets nothing in before the setup
         return self._turns
 
-    def _their_calls(self) -> Calls:
-        assert self._calls is not None  # noqa: S101 - as above
-        return self._calls
-
-
-async def _unless(
-    cut: asyncio.Event, response: asyncio.Future[FunctionResponse]
-) -> FunctionResponse | None:
-    """Return the response once it is there, or None once the turn is cut."""
-    cutting = asyncio.ensure_future(cut.wait())
-    try:
-        await asyncio.wait((cutting, response), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        cutting.cancel()
-    return None if cut.is_set() else response.result()
-
-
-def _text(content: Content) -> str:
-    return "".join(part.text or "" for part in content.parts)
+    def _their_respondent(self) -> Respondent:
+        assert self._respondent is not None  # noqa: S101 - as above
+        return self._respondent
 
 
 def _language(code: str) -> str:
     """Return the language of a locale, ISO 639-1: `cmn-CN` is `zh`."""
     locale = LOCALES.get(code)
     return locale.iso639_1 if locale else code.partition("-")[0].lower()
-
-
-def _content_tokens(content: Content | None) -> int:
-    return text_tokens(_text(content)) if content else 0

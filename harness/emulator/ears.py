@@ -50,8 +50,10 @@ class Ear(Protocol):
     name: str
     appetite: Appetite
 
-    def listen(self, languages: tuple[str, ...] = ()) -> Listening:
-        """Return an ear for a new session, which expects these languages (ISO 639-1); none given: any."""
+    def listen(
+        self, languages: tuple[str, ...] = (), vocabulary: tuple[str, ...] = ()
+    ) -> Listening:
+        """Return an ear for a new session, which expects these languages (ISO 639-1; none given: any) and words."""
         ...
 
 
@@ -77,8 +79,8 @@ class Recogniser(Protocol):
 
     appetite: Appetite
 
-    def listener(self, languages: tuple[str, ...]) -> Listener:
-        """Return what hears one session in these languages; none given: any it knows."""
+    def listener(self, languages: tuple[str, ...], vocabulary: tuple[str, ...] = ()) -> Listener:
+        """Return what hears one session in these languages, any it knows when none is given, and expects these words."""
         ...
 
     def real_time_factor(self) -> float:

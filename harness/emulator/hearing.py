@@ -37,6 +37,9 @@ class Hear(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     languages: tuple[str, ...] = ()
     """Of the session, ISO 639-1; empty: any. The first request counts."""
 
+    vocabulary: tuple[str, ...] = ()
+    """Words that are expected in the session. The first request counts."""
+
 
 class Leave(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A session is over: forget it, and what it asked."""
@@ -114,7 +117,7 @@ class _Hearing:
                 case Hear(session=session) as message if session not in self._gone:
                     listener = self._sessions.get(session)
                     if listener is None:
-                        listener = self._recogniser.listener(message.languages)
+                        listener = self._recogniser.listener(message.languages, message.vocabulary)
                         self._sessions[session] = listener
                     text = listener.hear(message.pcm, last=message.last)
                     heard = Heard(request=message.request, text=text, language=listener.language)

@@ -95,15 +95,23 @@ class RemoteEar:
         if self._process is not None:
             await self._end(self._process)
 
-    def listen(self, languages: tuple[str, ...] = ()) -> RemoteListening:
+    def listen(
+        self, languages: tuple[str, ...] = (), vocabulary: tuple[str, ...] = ()
+    ) -> RemoteListening:
         """Return an ear for a new session."""
         self._numbers += 1
-        return RemoteListening(self, self._numbers, languages)
+        return RemoteListening(self, self._numbers, languages, vocabulary)
 
     # ── for a session's ear ──────────────────────────────────────────────────────────────────────────────────────────
 
     async def ask(
-        self, session: int, pcm: bytes, languages: tuple[str, ...], *, last: bool
+        self,
+        session: int,
+        pcm: bytes,
+        *,
+        last: bool,
+        languages: tuple[str, ...],
+        vocabulary: tuple[str, ...],
     ) -> Heard:
         """Return what a piece of audio adds; EarLostError when it is lost."""
         await self._settled.wait()
@@ -113,7 +121,16 @@ class RemoteEar:
         number = self._numbers
         future: asyncio.Future[Heard] = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
-        self._write(Hear(session=session, request=number, pcm=pcm, last=last, languages=languages))
+        self._write(
+            Hear(
+                session=session,
+                request=number,
+                pcm=pcm,
+                last=last,
+                languages=languages,
+                vocabulary=vocabulary,
+            )
+        )
         try:
             return await future
         finally:
@@ -175,10 +192,17 @@ class RemoteEar:
 class RemoteListening:
     """One session's ear."""
 
-    def __init__(self, ear: RemoteEar, session: int, languages: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        ear: RemoteEar,
+        session: int,
+        languages: tuple[str, ...],
+        vocabulary: tuple[str, ...],
+    ) -> None:
         self._ear = ear
         self._session = session
         self._languages = languages
+        self._vocabulary = vocabulary
         self._life = ear.life
         self.language: str | None = None
 
@@ -186,7 +210,13 @@ class RemoteListening:
         """Yield the text that `pcm` adds, if any; EarLostError when the process died since the session began."""
         if self._life != self._ear.life:
             raise EarLostError(f"the recogniser {self._ear.name} died in this session")
-        heard = await self._ear.ask(self._session, pcm, self._languages, last=last)
+        heard = await self._ear.ask(
+            self._session,
+            pcm,
+            last=last,
+            languages=self._languages,
+            vocabulary=self._vocabulary,
+        )
         self.language = heard.language
         if heard.text:
             yield heard.text

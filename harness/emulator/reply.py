@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.emulator.abilities import Abilities
+    from harness.emulator.manners import Manners
     from harness.emulator.speech import Speaker
+    from harness.wire.live.messages import Setup
 
 _PART_WORDS: Final = 5
 _WORDS: Final = re.compile(rf"(?:\S+\s*){{1,{_PART_WORDS}}}")
@@ -49,6 +51,27 @@ class Delivery:
 
     most_tokens: int | None
     """Longest answer; None: any."""
+
+
+def delivery(
+    setup: Setup,
+    manners: Manners,
+    *,
+    speaker: Speaker | None,
+    send: Callable[[ServerContent], None],
+) -> Delivery:
+    """Return how answers are given in the session that `setup` begins."""
+    config = setup.generation_config
+    return Delivery(
+        send=send,
+        after_s=manners.reply_after_s,
+        part_every_s=manners.part_every_s,
+        speech_pace=manners.speech_pace,
+        audio_tokens_per_s=manners.audio_tokens_per_s,
+        speaker=speaker,
+        transcribed=setup.output_audio_transcription is not None,
+        most_tokens=config.max_output_tokens if config else None,
+    )
 
 
 class Reply:

@@ -66,7 +66,9 @@ class Scripted:
             }
         )
 
-    def listen(self, languages: tuple[str, ...] = ()) -> ScriptedListening:
+    def listen(
+        self, languages: tuple[str, ...] = (), vocabulary: tuple[str, ...] = ()
+    ) -> ScriptedListening:
         """Return an ear for a new session."""
         return ScriptedListening(self._lines)
 

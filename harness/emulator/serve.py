@@ -23,7 +23,8 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from harness.emulator.context import Handles
-from harness.emulator.conversation import Conversation, Manners
+from harness.emulator.conversation import Conversation
+from harness.emulator.manners import Manners
 from harness.emulator.post import MalformedRequestError, PostReader
 from harness.emulator.quirks.mischief import Mischief
 from harness.emulator.quirks.network import Cable

@@ -30,8 +30,10 @@ class PocketSphinx:
     def __init__(self) -> None:
         self.name = f"pocketsphinx en-us {version('pocketsphinx')}"
 
-    def listener(self, languages: tuple[str, ...]) -> SphinxListener:
-        """Return what hears one session."""
+    def listener(
+        self, languages: tuple[str, ...], vocabulary: tuple[str, ...] = ()
+    ) -> SphinxListener:
+        """Return what hears one session, with the model's own words."""
         return SphinxListener()
 
     def real_time_factor(self) -> float:

@@ -45,6 +45,9 @@ _TOKENS_A_SECOND: Final = 25
 _MOST_TOKENS: Final = 224
 """How much text a phrase may have: scripts without merged tokens take up to three for a character."""
 
+_MOST_PROMPT: Final = 200
+"""Tokens of what is read before a phrase: with a phrase's 224 it fits into Whisper's 448."""
+
 _LOOP_RATIO: Final = 2.4
 """Text that compresses better than this repeats itself (the value of Whisper's own decoder)."""
 
@@ -101,10 +104,12 @@ class Whisper:
         self._tokenizer = self._whisper.hf_tokenizer
         self._text_end: int = self._token("<|endoftext|>")
 
-    def listener(self, languages: tuple[str, ...]) -> WhisperListener:
+    def listener(
+        self, languages: tuple[str, ...], vocabulary: tuple[str, ...] = ()
+    ) -> WhisperListener:
         """Return what hears one session; languages that the model does not know are left out."""
         known = tuple(one for one in languages if one in self.languages)
-        return WhisperListener(self, known or self.languages)
+        return WhisperListener(self, known or self.languages, ", ".join(vocabulary))
 
     def real_time_factor(self) -> float:
         """Return the seconds it takes for a second of a 4 s phrase with 30 tokens: the best of three."""
@@ -120,9 +125,16 @@ class Whisper:
         return min(took) / 4.0
 
     def phrase(
-        self, pcm: bytes, languages: tuple[str, ...], memory: dict[str, float]
+        self,
+        pcm: bytes,
+        languages: tuple[str, ...],
+        memory: dict[str, float],
+        vocabulary: str = "",
     ) -> tuple[str, dict[str, float]]:
-        """Return the text of a phrase and the languages' probabilities weighed with `memory`, for the next one."""
+        """Return the text of a phrase and the languages' probabilities weighed with `memory`, for the next one.
+
+        `vocabulary` is read as if it had been said before.
+        """
         import numpy as np
 
         samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32) / np.float32(32768)
@@ -135,13 +147,14 @@ class Whisper:
         }
         language = max(score, key=score.__getitem__)
         most = min(_MOST_TOKENS, _TOKENS + round(_TOKENS_A_SECOND * duration))
-        return self._best(encoded, language, most), score
+        return self._best(encoded, language, most, vocabulary), score
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _best(self, encoded: Any, language: str, most: int) -> str:
+    def _best(self, encoded: Any, language: str, most: int, vocabulary: str) -> str:
         """Return the text in `language`; one that loops is tried once more with repetition forbidden."""
         script, prompt = _IN_SCRIPT.get(language, ("", ""))
+        prompt = f"{vocabulary} {prompt}".strip()
         suppressed = list(self._foreign(script)) if script else []
         decoded = self._decoded(encoded, language, most, prompt=prompt, suppressed=suppressed)
         if decoded.loops:
@@ -177,7 +190,7 @@ class Whisper:
         before = (
             [
                 self._token("<|startofprev|>"),
-                *self._tokenizer.encode(f" {prompt}", add_special_tokens=False).ids,
+                *self._tokenizer.encode(f" {prompt}", add_special_tokens=False).ids[:_MOST_PROMPT],
             ]
             if prompt
             else []
@@ -232,8 +245,9 @@ class Whisper:
 class WhisperListener:
     """One session: its phrases, and the language they were in."""
 
-    def __init__(self, whisper: Whisper, languages: tuple[str, ...]) -> None:
+    def __init__(self, whisper: Whisper, languages: tuple[str, ...], vocabulary: str = "") -> None:
         self._whisper = whisper
+        self._vocabulary = vocabulary
         self._languages = languages
         self._memory: dict[str, float] = {}
         self.language: str | None = None
@@ -246,6 +260,8 @@ class WhisperListener:
             return ""
         phrase = bytes(self._phrase)
         self._phrase.clear()
-        text, self._memory = self._whisper.phrase(phrase, self._languages, self._memory)
+        text, self._memory = self._whisper.phrase(
+            phrase, self._languages, self._memory, self._vocabulary
+        )
         self.language = max(self._memory, key=self._memory.__getitem__)
         return text

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from harness.audio.clip import AudioClip, MemoryPcm
-from harness.emulator.conversation import Manners
+from harness.emulator.manners import Manners
 from harness.emulator.quirks.mischief import Mischief, parsed
 from harness.emulator.quirks.quirk import STAGES
 from harness.emulator.scripted import Line, Scripted

@@ -7,7 +7,8 @@ import base64
 import json
 
 from harness.emulator.context import Handles
-from harness.emulator.conversation import Conversation, Manners
+from harness.emulator.conversation import Conversation
+from harness.emulator.manners import Manners
 from harness.emulator.scripted import Line, Scripted
 from harness.wire.live import endpoint
 from harness.wire.live.server import LiveServer
@@ -50,6 +51,7 @@ class Call:
         self.frames: list[bytes] = []
         self.heard: list[tuple[float, dict]] = []
         self.closed: tuple[int, str] | None = None
+        self.closed_at: float | None = None
         self.holds: list[bool] = []
         self.conversation = Conversation(
             LiveServer(endpoint.route(path), era),
@@ -70,6 +72,7 @@ class Call:
     def close(self, code: int, reason: str) -> None:
         assert self.closed is None, "a connection is closed once"
         self.closed = (code, reason)
+        self.closed_at = self.loop.time()
 
     def hold(self, full: bool) -> None:
         self.holds.append(full)

@@ -9,8 +9,8 @@ import pytest
 
 from harness.clock import run_virtual
 from harness.emulator.answers import Answer, Answers
-from harness.emulator.conversation import Manners
-from tests.emulator.memory import MANUAL, VERTEX, Call, Drone, turn
+from harness.emulator.manners import Manners
+from tests.emulator.memory import GEMINI, MANUAL, VERTEX, Call, Drone, turn
 
 TOOLS = [{"functionDeclarations": [{"name": "get_temp"}, {"name": "set_timer"}]}]
 LATER = [{"functionDeclarations": [{"name": "get_temp", "behavior": "NON_BLOCKING"}]}]
@@ -83,6 +83,7 @@ def test_an_undeclared_function_is_not_called():
 
 
 @pytest.mark.capability("tools: cancellation", side="emulator")
+@pytest.mark.capability("tools: declarations, calls, responses", side="emulator")
 def test_answers_that_nobody_waits_for_are_ignored():
     """An unknown id, a second answer to the same call, and an answer to nothing change nothing."""
 
@@ -312,3 +313,27 @@ def test_a_proactive_model_may_be_silent(setup, silent):
     assert silent is ("reply" not in call.story)
     assert ("turnComplete" if silent else "generationComplete") in call.story[1:2] + call.story[-2:]
     assert silent is (["setupComplete", "turnComplete"] == call.story)
+
+
+@pytest.mark.capability("native audio: affective dialogue", side="emulator")
+@pytest.mark.parametrize(
+    "path, model, taken",
+    [
+        (V1ALPHA, "gemini-2.5-flash-native-audio-preview-09-2025", True),
+        (GEMINI, "gemini-2.5-flash-native-audio-preview-09-2025", False),
+        (V1ALPHA, "gemini-live-2.5-flash-preview", False),
+        (V1ALPHA, "gemini-3.8-live", False),
+    ],
+)
+def test_affective_dialogue_is_for_some(path, model, taken):
+    """Models that have it take it, on v1alpha; any other model or version refuses."""
+
+    async def scene():
+        call = Call(path=path, voice=Drone())
+        config = {"responseModalities": ["AUDIO"], "enableAffectiveDialog": True}
+        call.set_up(model=f"models/{model}", generationConfig=config)
+        return call
+
+    call = run_virtual(scene())
+    assert taken is (call.closed is None)
+    assert taken or call.closed[0] == 1007

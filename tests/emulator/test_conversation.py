@@ -8,13 +8,13 @@ import pytest
 
 from harness.clock import run_virtual
 from harness.emulator.context import Handles, text_tokens
-from harness.emulator.conversation import Manners
 from harness.emulator.ears import EarLostError
+from harness.emulator.manners import Manners
 from harness.emulator.scripted import Line, Scripted
 from harness.emulator.turns import Appetite
 from harness.session.frames import Frames
 from harness.wire.live import codec
-from tests.emulator.memory import MANUAL, VERTEX, Call, kind, script
+from tests.emulator.memory import MANUAL, VERTEX, Call, Drone, kind, script, turn
 from tests.emulator.signals import burst, hush
 from tests.integration.joined import Emulator
 
@@ -110,22 +110,27 @@ def test_without_transcription_there_is_a_reply_alone():
     assert ["setupComplete", "reply", "generationComplete", "turnComplete"] == told(scene).story
 
 
-@pytest.mark.capability("later models: language hints, vocabulary, verbatim mode", side="emulator")
+@pytest.mark.capability("later models: interim hypotheses", side="emulator")
 def test_a_transcription_model_does_not_reply():
-    """A dedicated transcription model transcribes, asked or not, and says nothing."""
+    """A dedicated transcription model tells guesses that replace each other, then the whole, and says nothing."""
 
     async def scene():
         return await spoken(
             Call(), model="models/gemini-3.5-transcribe-live", inputAudioTranscription=None
         )
 
+    call = told(scene)
     assert [
         "setupComplete",
-        "heard",
+        "interimInputTranscription",
+        "interimInputTranscription",
         "heard",
         "generationComplete",
         "turnComplete",
-    ] == told(scene).story
+    ] == call.story
+    interims = [m["serverContent"]["interimInputTranscription"] for _, m in call.heard[1:3]]
+    assert [{"text": " hello"}, {"text": " hello world"}] == interims
+    assert [" hello world"] == call.texts("input")
 
 
 def test_the_reply_is_no_longer_than_asked():
@@ -235,6 +240,40 @@ def test_any_declared_rate_is_heard(rate):
     assert 50 == call.usage[0]["promptTokenCount"]
 
 
+@pytest.mark.capability("later models: fields and eras", side="emulator")
+def test_detected_activity_is_told_where_asked():
+    """On Vertex AI, explicitVadSignal has begin and end told in both of their spellings; sessions have names there."""
+
+    async def scene():
+        call = Call(path=VERTEX)
+        model = "projects/p/locations/l/publishers/google/models/gemini-live-2.5-flash"
+        call.set_up(model=model, explicitVadSignal=True)
+        await call.stream(hush(0.5) + burst(1.0) + hush(1.2))
+        return call
+
+    call = told(scene)
+    assert 32 == len(call.heard[0][1]["setupComplete"]["sessionId"])
+    both = ["voiceActivityDetectionSignal", "voiceActivity"]
+    assert [*both, *both] == [one for one in call.story if one.startswith("voice")]
+    assert both == call.story[1:3]
+    types = [m["voiceActivity"]["type"] for _, m in call.heard if "voiceActivity" in m]
+    assert ["ACTIVITY_START", "ACTIVITY_END"] == types
+
+
+def test_a_later_model_transcribes_once():
+    """A 3.1 model tells what it heard in one record, asked or not, when the turn is over."""
+
+    async def scene():
+        return await spoken(
+            Call(voice=Drone()),
+            model="models/gemini-3.1-flash-live-preview",
+            generationConfig={"responseModalities": ["AUDIO"]},
+            inputAudioTranscription=None,
+        )
+
+    assert [" hello world"] == told(scene).texts("input")
+
+
 # ── interruption ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 CHATTY = " ".join(["word"] * 200)
@@ -337,6 +376,95 @@ def test_realtime_text_is_a_turn_or_part_of_one():
         return call
 
     assert ["written", "written spoken"] == told(scene).texts("reply")
+
+
+@pytest.mark.capability("text: incremental context", side="emulator")
+def test_turns_come_piece_by_piece():
+    """Turns without turnComplete wait; the content that is complete, even if empty, has the user's last text answered."""
+
+    async def scene():
+        call = Call()
+        call.set_up()
+        turns = [
+            {"role": "user", "parts": [{"text": "My name is Ada."}]},
+            {"role": "model", "parts": [{"text": "Hello Ada."}]},
+            {"role": "user", "parts": [{"text": "Who am I?"}]},
+        ]
+        for one in turns:
+            call.say({"clientContent": {"turns": [one]}})
+        await asyncio.sleep(1)
+        silent = list(call.story)
+        call.say({"clientContent": {"turnComplete": True}})
+        await asyncio.sleep(1)
+        return call, silent, sum(text_tokens(one["parts"][0]["text"]) for one in turns)
+
+    call, silent, tokens = told(scene)
+    assert ["setupComplete"] == silent
+    assert ["Who am I?"] == call.texts("reply")
+    assert tokens == call.usage[0]["promptTokenCount"]
+
+
+@pytest.mark.capability("text: history seeding", side="emulator")
+@pytest.mark.parametrize(
+    "model", ["gemini-live-2.5-flash-preview", "gemini-3.1-flash-live-preview"]
+)
+def test_a_history_is_not_answered(model):
+    """With initialHistoryInClientContent the first complete content is remembered, not answered; what follows is."""
+
+    async def scene():
+        call = Call(voice=Drone())
+        call.set_up(
+            model=f"models/{model}",
+            generationConfig={"responseModalities": ["AUDIO"]},
+            historyConfig={"initialHistoryInClientContent": True},
+        )
+        for complete in (False, True):
+            turns = [{"role": "user", "parts": [{"text": "x" * 40}]}]
+            call.say({"clientContent": {"turns": turns, "turnComplete": complete}})
+        await asyncio.sleep(1)
+        silent = list(call.story)
+        call.say({"realtimeInput": {"text": "hello"}})
+        await asyncio.sleep(5)
+        return call, silent
+
+    call, silent = told(scene)
+    assert ["setupComplete"] == silent
+    assert 10 + 10 + 2 == call.usage[0]["promptTokenCount"]
+
+
+@pytest.mark.capability("long sessions: context-window compression", side="emulator")
+def test_compression_lets_old_turns_go():
+    """Past the trigger the oldest turns are forgotten until the target is met; the instruction never is."""
+
+    async def scene(**setup):
+        call = Call()
+        call.set_up(systemInstruction={"parts": [{"text": "x" * 400}]}, **setup)
+        for _ in range(20):
+            call.say(turn("y" * 400))
+            await asyncio.sleep(5)
+        return [one["promptTokenCount"] for one in call.usage]
+
+    config = {"triggerTokens": "2000", "slidingWindow": {"targetTokens": "1000"}}
+    plain, kept = run_virtual(scene()), run_virtual(scene(contextWindowCompression=config))
+    assert [200 + 200 * n for n in range(20)] == plain
+    assert plain[:9] == kept[:9]
+    # After the 10th turn 2100 tokens are remembered: five turns of 200 and the instruction's 100 go below 1000.
+    assert 900 + 100 == kept[10]
+    assert max(kept) == 2000
+
+
+def test_a_context_that_is_too_long_ends_the_session():
+    """Without compression a context that outgrows the model's window is an invalid argument."""
+
+    async def scene():
+        call = Call()
+        call.set_up()
+        for _ in range(2):
+            call.say(turn("y" * 4 * 12_000))
+            await asyncio.sleep(200)
+        return call
+
+    assert (1007, "Request contains an invalid argument.") == told(scene).closed
 
 
 # ── usage ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -515,7 +643,7 @@ def test_a_picture_shortens_the_session():
     async def scene():
         call = Call()
         call.set_up()
-        call.say({"realtimeInput": {"video": {"mimeType": "image/jpeg", "data": "AAAA"}}})
+        call.say({"realtimeInput": {"video": {"mimeType": "image/jpeg", "data": "/9j/AAAA"}}})
         call.say({"realtimeInput": {"text": "what is it?"}})
         await asyncio.sleep(119)
         assert call.closed is None
@@ -525,6 +653,63 @@ def test_a_picture_shortens_the_session():
     call = told(scene)
     assert {"modality": "VIDEO", "tokenCount": 258} in call.usage[0]["promptTokensDetails"]
     assert (1011, "Deadline expired before operation could complete.") == call.closed
+
+
+PICTURE = {"mimeType": "image/jpeg", "data": "/9j/AAAA"}
+
+
+@pytest.mark.capability("video in: media resolution", side="emulator")
+@pytest.mark.parametrize("resolution, tokens", [(None, 258), ("LOW", 66), ("MEDIUM", 258)])
+def test_pictures_cost_by_their_resolution(resolution, tokens):
+    """Every frame of video is billed as VIDEO, a picture in a turn as IMAGE, at a quarter in low resolution."""
+    config = {"responseModalities": ["TEXT"]}
+    if resolution:
+        config["mediaResolution"] = f"MEDIA_RESOLUTION_{resolution}"
+
+    async def scene():
+        call = Call()
+        call.set_up(generationConfig=config)
+        for _ in range(3):
+            call.say({"realtimeInput": {"video": PICTURE}})
+        parts = [{"inlineData": PICTURE}, {"text": "what?"}]
+        call.say(
+            {"clientContent": {"turns": [{"role": "user", "parts": parts}], "turnComplete": True}}
+        )
+        await asyncio.sleep(1)
+        return call
+
+    details = told(scene).usage[0]["promptTokensDetails"]
+    assert {"modality": "VIDEO", "tokenCount": 3 * tokens} in details
+    assert {"modality": "IMAGE", "tokenCount": tokens} in details
+
+
+@pytest.mark.capability("video in: pictures", side="emulator")
+@pytest.mark.parametrize("mime_type", ["image/jpeg", "image/png"])
+def test_what_is_no_picture_is_refused(mime_type):
+    """Bytes that do not begin as their type does end the session."""
+
+    async def scene():
+        call = Call()
+        call.set_up()
+        call.say({"realtimeInput": {"video": {"mimeType": mime_type, "data": "AAAA"}}})
+        return call
+
+    assert (1007, "Request contains an invalid argument.") == told(scene).closed
+
+
+@pytest.mark.capability("long sessions: limits of sessions and connections", side="emulator")
+def test_limits_can_be_shortened():
+    """A session and one with pictures last as long as the emulator was told; resuming does not lengthen them."""
+
+    async def scene(pictures):
+        call = Call(manners=Manners(session_s=100, video_session_s=20))
+        call.set_up()
+        if pictures:
+            call.say({"realtimeInput": {"video": PICTURE}})
+        await asyncio.sleep(200)
+        return call.closed_at
+
+    assert [100, 20] == [run_virtual(scene(pictures)) for pictures in (False, True)]
 
 
 # ── refusals ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -585,7 +770,7 @@ def test_who_never_sets_up_is_closed():
 class BrokenEar(Scripted):
     """An ear whose process dies."""
 
-    def listen(self, languages=()):
+    def listen(self, languages=(), vocabulary=()):
         class Listening:
             language = None
 
@@ -615,8 +800,8 @@ def test_nobody_is_heard_after_they_have_gone():
     left = []
 
     class Watched(Scripted):
-        def listen(self, languages=()):
-            listening = super().listen(languages)
+        def listen(self, languages=(), vocabulary=()):
+            listening = super().listen(languages, vocabulary)
             listening.leave = lambda: left.append(True)
             return listening
 
@@ -641,7 +826,7 @@ def test_a_client_far_ahead_of_the_ear_is_held():
     """Audio that the ear cannot follow is not read any more, until it has caught up by half."""
 
     class Slow(Scripted):
-        def listen(self, languages=()):
+        def listen(self, languages=(), vocabulary=()):
             class Listening:
                 language = None
 
@@ -667,25 +852,29 @@ def test_a_client_far_ahead_of_the_ear_is_held():
 
 
 @pytest.mark.capability("later models: language hints, vocabulary, verbatim mode", side="emulator")
-def test_language_hints_reach_the_ear():
-    """`languageCodes`, where the model's era has them, are what the ear listens for."""
+def test_hints_reach_the_ear():
+    """Languages and words, where the model's era has them, are what the ear listens for."""
     asked = []
 
     class Hinted(Scripted):
-        def listen(self, languages=()):
-            asked.append(languages)
-            return super().listen(languages)
+        def listen(self, languages=(), vocabulary=()):
+            asked.append((languages, vocabulary))
+            return super().listen(languages, vocabulary)
 
     async def scene():
         call = Call(Hinted())
         call.set_up(
             model="models/gemini-3.5-transcribe-live",
-            inputAudioTranscription={"languageCodes": ["pl-PL", "cmn-CN", "nn"]},
+            inputAudioTranscription={
+                "languageCodes": ["pl-PL", "cmn-CN", "nn"],
+                "customVocabulary": ["Gdynia"],
+                "mode": "VERBATIM",
+            },
         )
         Call(Hinted()).set_up()
 
     told(scene)
-    assert [("pl", "zh", "nn"), ()] == asked
+    assert [(("pl", "zh", "nn"), ("Gdynia",)), ((), ())] == asked
 
 
 # ── with the client ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -14,8 +14,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 
 from harness import __version__
-from harness.emulator import conversation, serve
-from harness.emulator.conversation import Manners
+from harness.emulator import respondent, serve
+from harness.emulator.manners import Manners
 from harness.emulator.quirks.mischief import Mischief, parsed
 from harness.emulator.serve import Service, listen, stop
 from harness.errors import InputError
@@ -304,7 +304,7 @@ async def test_pings_must_be_read_too(monkeypatch):
 
 async def test_turns_that_nobody_waits_for_are_refused(monkeypatch):
     """A client that ends turns faster than they can be answered is refused, and its memory is given back."""
-    monkeypatch.setattr(conversation, "MOST_UNANSWERED", 50)
+    monkeypatch.setattr(respondent, "MOST_UNANSWERED", 50)
     async with serving() as (_, port), dial(port) as ws:
         await ws.send(json.dumps(SETUP))
         for _ in range(200):

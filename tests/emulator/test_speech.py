@@ -351,6 +351,7 @@ def test_a_voice_that_died_comes_back():
 
 
 @pytest.mark.capability("audio out: 24 kHz PCM", side="emulator")
+@pytest.mark.capability("audio out: voices", side="emulator")
 @pytest.mark.wall
 @pytest.mark.ear
 @needs_voice

@@ -132,7 +132,7 @@ def test_every_frame_is_one_of_googles_messages():
     from google.protobuf import json_format
 
     from harness.clock import run_virtual
-    from harness.emulator.conversation import Manners
+    from harness.emulator.manners import Manners
 
     async def scene():
         manners = Manners(connection_s=30, go_away_lead_s=5)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from harness.emulator.context import Handles
-from harness.emulator.conversation import Conversation, Manners
+from harness.emulator.conversation import Conversation
+from harness.emulator.manners import Manners
 from harness.session.transport import Closed, Upgraded
 from harness.wire.live.endpoint import route
 from harness.wire.live.server import LiveServer

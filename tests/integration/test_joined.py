@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from harness.clock import run_virtual
-from harness.emulator.conversation import Manners
+from harness.emulator.manners import Manners
 from harness.emulator.scripted import Line, Scripted
 from harness.run.attempt import record
 from harness.run.folder import read_journal, slots

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.clock import run_virtual
-from harness.emulator.conversation import Manners
+from harness.emulator.manners import Manners
 from harness.emulator.scripted import Line, Scripted
 from harness.run.attempt import record
 from harness.run.invariants import MOST_TOLD, violations

@@ -70,7 +70,9 @@ class Replayed:
         self.pieces = recording.pieces
         self.busy = asyncio.Lock()
 
-    def listen(self, languages: tuple[str, ...] = ()) -> ReplayedListening:
+    def listen(
+        self, languages: tuple[str, ...] = (), vocabulary: tuple[str, ...] = ()
+    ) -> ReplayedListening:
         """Return an ear for a new session."""
         return ReplayedListening(self)
 
@@ -117,7 +119,9 @@ class Recorder:
             pieces=self.pieces,
         )
 
-    def listen(self, languages: tuple[str, ...] = ()) -> RecorderListening:
+    def listen(
+        self, languages: tuple[str, ...] = (), vocabulary: tuple[str, ...] = ()
+    ) -> RecorderListening:
         """Return an ear for a new session."""
         return RecorderListening(self, self._recogniser.listener(languages))
 

@@ -94,9 +94,12 @@ contents = st.builds(
 answers = st.builds(
     FunctionResponse, id=st.text(), name=st.text(), response=st.dictionaries(st.text(), st.text())
 )
+JPEG = b"\xff\xd8\xff"
+"""What every JPEG begins with."""
+
 common = [
     st.tuples(st.just("audio"), pcm),
-    st.tuples(st.just("video"), st.binary()),
+    st.tuples(st.just("video"), st.binary().map(JPEG.__add__)),
     st.tuples(st.just("text"), st.text()),
     st.tuples(st.just("content"), st.tuples(st.lists(contents), st.booleans())),
     st.tuples(st.just("tool_response"), st.lists(answers)),

@@ -106,6 +106,18 @@ class Model:
         return not self.id.startswith("gemini-3.")
 
     @property
+    def transcribes_always(self) -> bool:
+        """True: it tells what it heard without being asked (google-gemini/gemini-skills; forum thread 136977)."""
+        return self.kind == "transcribe" or self.id.startswith("gemini-3.1-")
+
+    @property
+    def transcription(self) -> Literal["fragments", "whole", "interim"]:
+        """How it tells what it heard: bit by bit, once when it is over, or in guesses that replace each other."""
+        if self.kind == "transcribe":
+            return "interim"
+        return "whole" if self.id.startswith("gemini-3.1-") else "fragments"
+
+    @property
     def always_proactive(self) -> bool:
         """True: it decides by itself whether to answer; others do where `proactivity` asks for it."""
         return self.id.startswith("gemini-3.8-")
@@ -485,6 +497,13 @@ budget errs on the safe side."""
 
 VIDEO_TOKENS_PER_S = 258
 """Tokens of a second of video at 1 frame a second. Source: Gemini API documentation, tokens."""
+
+LOW_PICTURE_TOKENS = 66
+"""Tokens of a picture at `MEDIA_RESOLUTION_LOW`. Source: Gemini API documentation, video understanding; the enum's own
+comment in the proto says 64."""
+
+DEFAULT_CONTEXT_TOKENS = 32_768
+"""Context window of a model for which none was published: that of the half-cascade models."""
 
 # ── Limits ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

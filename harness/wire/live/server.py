@@ -194,6 +194,10 @@ RATES = range(1_000, 384_001)
 """Sample rates taken, Hz. The guide says any rate may be declared; the bounds are ours."""
 
 
+_SIGNATURES = {"image/jpeg": b"\xff\xd8\xff", "image/png": b"\x89PNG\r\n\x1a\n"}
+"""What pictures begin with; of other kinds nothing is known."""
+
+
 class LiveServer:
     """One connection's state, after a successful upgrade to `route`.
 
@@ -300,6 +304,8 @@ class LiveServer:
 
     def _media(self, blob: Blob) -> Iterator[ClientEvent]:
         if blob.mime_type.lower().startswith("image/"):
+            if not blob.data.startswith(_SIGNATURES.get(blob.mime_type.lower(), b"")):
+                raise Refused(refusals.INVALID_ARGUMENT)
             yield VideoReceived(image=blob.data, mime_type=blob.mime_type)
             return
         rate = _pcm_rate(blob.mime_type)
