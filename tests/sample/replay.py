@@ -132,7 +132,6 @@ class RecorderListening:
     def __init__(self, ear: Recorder, listener: Listener) -> None:
         self._ear = ear
         self._listener = listener
-        self.language: str | None = None
 
     @property
     def language(self) -> str | None:
@@ -142,7 +141,6 @@ class RecorderListening:
         """Yield what the recogniser hears."""
         began = time.process_time()
         text = self._listener.hear(pcm, last=last)
-        self.language = self._listener.language
         took_s = round(time.process_time() - began, 3)
         heard = Heard(text=text, language=self.language, took_s=took_s)
         self._ear.pieces[hashlib.sha256(pcm).hexdigest()] = heard

@@ -81,7 +81,6 @@ class Parrot:
     """A recogniser that says how many bytes it was given."""
 
     name = "parrot"
-    language = None
     appetite = Appetite(piece_s=0.5, trimmed=False)
     language = "en"
 
