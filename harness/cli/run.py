@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.overrides import overrides
-from harness.errors import InputError, UsageError
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from harness.audio.clip import AudioClip
     from harness.corpus.utterance import Dataset
     from harness.run.pool import Tally
     from harness.run.rate import RateLimit
-    from harness.run.record import Plan, PlannedUtterance
+    from harness.run.record import Plan
     from harness.wire.live.messages import Setup
 
 REPORTS = Path("reports")
@@ -119,6 +118,11 @@ REPORTS = Path("reports")
     help="Any field below setup, e.g. generationConfig.temperature=0.2.",
 )
 @click.option(
+    "--processes",
+    type=click.IntRange(1, 256),
+    help="Streaming processes. Default: as many as the sessions need to be on time, at most one a core.",
+)
+@click.option(
     "--rate",
     metavar="N/min",
     help="Sessions and tokens a minute at most: 60/min, or sessions=60,tokens=100000.",
@@ -166,6 +170,7 @@ def command(
     interrupt_after: float | None,
     repeat: int,
     set: list[tuple[str, str]],  # noqa: A002 - the option's name is also its variable's and its key's
+    processes: int | None,
     rate: str | None,
     budget: float | None,
     gate: Path | None,
@@ -263,10 +268,10 @@ def command(
         )  # what is wrong with them is said before a folder is made
     return _run(
         plan,
-        setups,
         service,
         url,
         concurrency=concurrency,
+        processes=processes,
         rate=at_most,
         budget=budget,
         gate=gate,
@@ -278,11 +283,11 @@ def command(
 
 def _run(
     plan: Plan,
-    setups: dict[str, Setup],
     service: Any,
     url: str | None,
     *,
     concurrency: int,
+    processes: int | None,
     rate: RateLimit | None,
     budget: float | None,
     gate: Path | None,
@@ -294,16 +299,14 @@ def _run(
     import asyncio
     import contextlib
     import signal
-    import threading
 
-    import msgspec
-
-    from harness.audio.cache import conversions
     from harness.cli.companion import companion
     from harness.errors import HarnessError
+    from harness.run.access import access
     from harness.run.execute import INTERRUPTED, discard_untouched, execute, open_folder
+    from harness.run.farm import processes_needed
     from harness.run.folder import read_journal, unfinished
-    from harness.session.config import endpoints
+    from harness.run.pipe import Orders
     from harness.version import __version__
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # before and after the sessions too
@@ -318,41 +321,37 @@ def _run(
                 err=True,
             )
             url = stack.enter_context(companion(folder / "emulator.log"))
-        given = endpoints(service, url, os.environ, version=version)
-        named = {
-            name: msgspec.structs.replace(setup, model=given().model_name(name))
-            for name, setup in setups.items()
-        }
-
-        converted = conversions(os.environ).clip
-        stopped = threading.Event()
-
-        def clip(utterance: PlannedUtterance) -> AudioClip:
-            if utterance.audio is None:
-                raise InputError(f"{utterance.id}: it has no audio")
-            return converted(
-                Path(utterance.audio),
-                sha256=utterance.sha256,
-                offset_s=utterance.offset_s,
-                duration_s=utterance.duration_s,
-                stopped=stopped.is_set,
-            )
+        given = access(plan, service=service, url=url, version=version, environment=os.environ)
+        client = f"live-harness/{__version__}"
+        needed = processes or processes_needed(
+            concurrency, plan.chunk_ms, plan.pace, os.cpu_count() or 1
+        )
+        orders = Orders(
+            folder=str(folder.resolve()),
+            service=service,
+            url=url,
+            version=version,
+            client=client,
+            process=1,
+            processes=needed,
+        )
 
         async def stream() -> Tally:
             try:
                 return await execute(
                     plan,
                     folder,
-                    setups=named,
-                    endpoint=given,
-                    load=clip,
-                    client=f"live-harness/{__version__}",
+                    setups=given.setups,
+                    endpoint=given.endpoint,
+                    load=given.load,
+                    client=client,
                     concurrency=concurrency,
                     rate=rate,
+                    orders=orders if needed > 1 else None,
                     budget_usd=budget,
                 )
             finally:
-                stopped.set()  # nobody waits for hours of audio to be converted
+                given.stopped.set()  # nobody waits for hours of audio to be converted
 
         try:
             tally = asyncio.run(stream())

@@ -7,10 +7,11 @@ import contextlib
 import shutil
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError
 from harness.run.certificate import watched, write_certificates
+from harness.run.farm import Farm
 from harness.run.folder import (
     PLAN,
     begun,
@@ -28,13 +29,14 @@ from harness.run.stream import Streamer
 from harness.session.transport import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
     from pathlib import Path
 
     from harness.audio.clip import AudioClip
+    from harness.run.pipe import Orders
     from harness.run.rate import RateLimit
     from harness.run.record import Plan, PlannedUtterance
-    from harness.units import Usd
+    from harness.units import Milliseconds, Usd
     from harness.wire.live.endpoint import Endpoint
     from harness.wire.live.messages import Setup
 
@@ -97,24 +99,26 @@ async def execute(
     concurrency: int,
     budget_usd: Usd | None,
     rate: RateLimit | None = None,
+    orders: Orders | None = None,
 ) -> Tally:
     """Bring every part of `plan` that has no final record yet to one, and return the tally.
 
     SIGINT or SIGTERM once drains; twice stops now (KeyboardInterrupt). Both leave a run that the same command
-    continues. Errors are the pool's and the journal's.
+    continues. Errors are the pool's and the journal's. `orders` are for the streaming processes; None: this one streams.
     """
     with Journal(folder) as journal:
         before = read_journal(folder)
-        work = Streamer(
-            plan=plan,
-            folder=folder,
-            journal=journal,
-            setups=setups,
-            endpoint=endpoint,
-            connect=connect,
-            load=load,
-            client=client,
-        )
+        needs: dict[str, Any] = {
+            "plan": plan,
+            "folder": folder,
+            "journal": journal,
+            "setups": setups,
+            "endpoint": endpoint,
+            "connect": connect,
+            "load": load,
+            "client": client,
+        }
+        work = Streamer(**needs) if orders is None else Farm(orders=orders, **needs)
         pool = Pool(
             work,
             concurrency=concurrency,
@@ -129,23 +133,39 @@ async def execute(
             asyncio.create_task(show_progress(pool)),
         ]
         try:
-            async with watched(work.sessions, work.stood_still) as watch:
-                floor = watch.certificate()
+            async with _punctual(work, folder) as (p50, p99):
                 sys.stderr.write(
-                    f"timers on this machine are late by {floor.floor_p50_ms:.2f} ms, "
-                    f"{floor.floor_p99_ms:.2f} ms at the 99th percentile, before anything is sent\n"
+                    f"timers on this machine are late by {p50:.2f} ms, {p99:.2f} ms at the 99th percentile, "
+                    "before anything is sent\n"
                 )
-                try:
-                    with _signals(pool, asyncio.current_task()):
-                        return await pool.run(wanted)
-                finally:
-                    write_certificates(folder, [watch.certificate()])
+                with _signals(pool, asyncio.current_task()):
+                    return await pool.run(wanted)
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
         finally:
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def _punctual(
+    work: Streamer, folder: Path
+) -> AsyncIterator[tuple[Milliseconds, Milliseconds]]:
+    """Give the timers' floor where `work` streams; in the end, write down how punctual it was."""
+    if isinstance(work, Farm):
+        try:
+            async with work:
+                yield work.floor_ms()
+        finally:
+            write_certificates(folder, work.certificates)
+        return
+    async with watched(work.sessions, work.stood_still) as watch:
+        floor = watch.certificate()
+        try:
+            yield floor.floor_p50_ms, floor.floor_p99_ms
+        finally:
+            write_certificates(folder, [watch.certificate()])
 
 
 @contextlib.contextmanager

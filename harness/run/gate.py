@@ -2,7 +2,7 @@
 
 A session is on its `approach` while its connection opens, and enters when the service is to be asked for a session. So
 a connection is ready when a place becomes free, and holds none while it is opened or closed. What is open ahead counts
-for some services, so nothing is opened ahead any more once a service has refused for quota.
+for some services, and so does what closes behind; once a service has refused for quota, neither is done any more.
 
 Knows places and times; does not know sessions.
 """
@@ -60,7 +60,7 @@ class Gate:
 
     @property
     def ahead(self) -> int:
-        """How many connections may be open beside them, waiting."""
+        """How many connections may be open beside them, waiting; 0: a place is held from opening to closing."""
         return self._ahead
 
     @property
@@ -113,7 +113,7 @@ class Gate:
         self._wake()
 
     def alone(self) -> None:
-        """Open no more connections ahead."""
+        """Open no more connections ahead, and close none behind."""
         self._ahead = 0
 
     def refused(self, asked_s: Seconds | None, *, inside: bool) -> None:

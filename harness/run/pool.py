@@ -256,11 +256,6 @@ class Pool:
             self.stop(f"the budget of ${self._budget:g} allows no further session")
         return self.tally.stopped is None
 
-    @property
-    def has_budget(self) -> bool:
-        """Whether a session holds its place until its cost is counted."""
-        return self._budget is not None
-
     def _pauses_for(self, ending: Ending, refusals: int) -> bool:
         """Return whether the utterance waits for its turn again: that was no answer to it.
 
@@ -344,7 +339,7 @@ class _Pass:
         self._pool.admit(self._model)
 
     def leave(self) -> None:
-        if not self._pool.has_budget:
+        if self._pool.gate.ahead:  # else every place counts until the service has seen the end
             self.end()
 
     def end(self) -> None:

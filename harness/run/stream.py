@@ -87,7 +87,7 @@ class Streamer:
         *,
         plan: Plan,
         folder: Path,
-        journal: Journal,
+        journal: Journal | None,
         setups: Mapping[str, Setup],
         endpoint: Callable[[], Endpoint],
         connect: Connect,
@@ -161,17 +161,21 @@ class Streamer:
             interjection=errands.interjection(self._plan, clip),
         )
 
-    def estimate(self, slot: Slot, prepared: Prepared) -> Usd:
+    def estimate(self, slot: Slot, prepared: Any) -> Usd:
         """Return what a session with the clip will cost; 0 when the model has no price."""
         return estimate_usd(slot[2], self._demand(slot, prepared)) or 0.0
 
-    def tokens(self, slot: Slot, prepared: Prepared) -> int:
+    def tokens(self, slot: Slot, prepared: Any) -> int:
         """Return how many tokens a session with the clip will take."""
         return self._demand(slot, prepared).tokens
 
-    def _demand(self, slot: Slot, prepared: Prepared) -> Demand:
-        length = prepared.frames.clip.duration
+    def _demand(self, slot: Slot, prepared: Any) -> Demand:
+        length = self._length_s(prepared)
         return errands.demand(self._plan, self._utterances[slot[:2]], length)
+
+    def _length_s(self, prepared: Any) -> Seconds:
+        length: Seconds = prepared.frames.clip.duration
+        return length
 
     async def attempt(
         self, slot: Slot, prepared: Prepared, number: int, way: Way
@@ -291,6 +295,7 @@ class Streamer:
 
     def keep(self, record: UtteranceRecord) -> None:
         """Write `record` into the journal."""
+        assert self._journal is not None  # noqa: S101 - only a run keeps records, not its processes
         self._journal.append(record)
 
 

@@ -80,11 +80,10 @@ def wall_s(made, folder, service, concurrency: int) -> float:
         return loop.time()
 
 
-@pytest.mark.parametrize("concurrency", [3, 8, 16])
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_run_takes_hardly_longer_than_it_must(tmp_path, concurrency, seed):
+@pytest.mark.parametrize("concurrency", [3, 12])
+def test_a_run_takes_hardly_longer_than_it_must(tmp_path, concurrency):
     """The wall time is within 3 % of what so many places need for the sessions' own time, opening and closing left out."""
-    made = plan(mixed(240, seed))
+    made = plan(mixed(200, 1))
     service = Distant()
     took = wall_s(made, tmp_path, service, concurrency)
     busy = [u.duration_s + ANSWER_S + QUIET_S for u in made.utterances]
@@ -95,7 +94,7 @@ def test_a_run_takes_hardly_longer_than_it_must(tmp_path, concurrency, seed):
 
 def test_what_is_opened_ahead_is_given_up_when_it_counts(tmp_path):
     """A service that counts connections, and takes as many as there are to be sessions, refuses once and never again."""
-    made = plan(mixed(120, 3))
+    made = plan(mixed(60, 3))
     service = Distant(most_connections=8)
     wall_s(made, tmp_path, service, 8)
     refused = [r for r in read_journal(tmp_path) if r.failure == "quota"]

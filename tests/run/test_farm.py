@@ -1,0 +1,201 @@
+"""Sessions spread over real processes, on loopback: what one process guarantees, several do."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import signal
+import wave
+from collections import Counter
+
+import msgspec
+import pytest
+from websockets.asyncio.server import serve
+
+from harness.run.access import access
+from harness.run.certificate import read_certificates
+from harness.run.execute import execute, open_folder
+from harness.run.farm import Farm, processes_needed
+from harness.run.folder import read_journal, slots
+from harness.run.pipe import Orders
+from harness.run.rate import RateLimit
+from harness.trace import read_trace
+from tests.run.runs import plan, utterance
+
+pytestmark = pytest.mark.wall
+
+QUOTA = "You exceeded your current quota, please check your plan and billing details."
+
+
+class Live:
+    """A Live service on a socket: counts sessions, and may admit only so many."""
+
+    def __init__(self, admits: int = 10_000) -> None:
+        self.admits = admits
+        self.inside = self.most = self.asked = 0
+        self.meddle = lambda: None
+
+    async def answer(self, socket) -> None:
+        admitted = False
+        try:
+            async for frame in socket:
+                said = json.loads(frame)
+                if "setup" in said:
+                    self.asked += 1
+                    self.meddle()
+                    if self.inside >= self.admits:
+                        await socket.close(1011, QUOTA)
+                        return
+                    admitted = True
+                    self.inside += 1
+                    self.most = max(self.most, self.inside)
+                    await socket.send(b'{"setupComplete": {}}')
+                elif "activityEnd" in said["realtimeInput"]:
+                    text = {"inputTranscription": {"text": " hello"}, "turnComplete": True}
+                    usage = {"totalTokenCount": 30}
+                    await socket.send(json.dumps({"serverContent": text, "usageMetadata": usage}))
+        finally:
+            self.inside -= admitted
+
+
+def recorded(folder, count: int, seconds: float = 0.2):
+    """Return a plan of so many utterances at pace 0, with their files."""
+    planned = []
+    for number in range(count):
+        path = folder / f"{number}.wav"
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(16_000)
+            file.writeframes(number.to_bytes(2, "little") * round(seconds * 16_000))
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        planned.append(
+            msgspec.structs.replace(utterance(number, seconds), audio=str(path), sha256=sha256)
+        )
+    return plan(planned, pace=0.0)
+
+
+async def farmed(made, folder, live: Live, *, processes=2, **how):
+    """Return the tally of `made`, run in processes against `live`."""
+    open_folder(made, folder, folder.parent)
+    async with serve(live.answer, "127.0.0.1", 0, compression=None) as server:
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        given = access(made, service="emulator", url=url, version=None, environment=os.environ)
+        orders = Orders(
+            folder=str(folder),
+            service="emulator",
+            url=url,
+            version=None,
+            client="test",
+            process=1,
+            processes=processes,
+        )
+        return await execute(
+            made,
+            folder,
+            setups=given.setups,
+            endpoint=given.endpoint,
+            load=given.load,
+            client="test",
+            budget_usd=None,
+            orders=orders,
+            **{"concurrency": 6} | how,
+        )
+
+
+def ended_once(made, folder) -> bool:
+    """Return whether every slot has exactly one final record."""
+    finals = Counter(
+        (r.dataset, r.utterance, r.model, r.repeat) for r in read_journal(folder) if r.final
+    )
+    return dict.fromkeys(slots(made), 1) == finals
+
+
+def test_processes_share_a_run(tmp_path):
+    """Two processes bring every utterance to its end once, with its trace; both take part."""
+    made = recorded(tmp_path, 14)
+    folder, live = tmp_path / "run", Live()
+    tally = asyncio.run(farmed(made, folder, live))
+    assert (14, 0, 14) == (tally.done, tally.failed, live.asked)
+    assert ended_once(made, folder)
+    assert live.most <= 6 + 6, "those that close behind the others"
+    assert {"hello"} == {r.hypothesis for r in read_journal(folder)}
+    assert all(read_trace(folder / r.trace).events for r in read_journal(folder))
+    told = read_certificates(folder)
+    assert [(1, 2), (2, 2)] == sorted((one.process, one.processes) for one in told)
+    assert all(one.open_max > 0 for one in told), "both had sessions"
+
+
+def test_a_quota_holds_over_all_processes(tmp_path):
+    """A service that admits two sessions refuses some; the limit is lowered for all processes, and nothing fails."""
+    made = recorded(tmp_path, 10)
+    live = Live(admits=2)
+    tally = asyncio.run(farmed(made, tmp_path / "run", live))
+    assert (10, 0) == (tally.done, tally.failed)
+    assert 2 == live.most
+    assert ended_once(made, tmp_path / "run")
+
+
+def test_a_rate_holds_over_all_processes(tmp_path):
+    """At 1,200 sessions a minute, ten sessions over two processes begin over at least 0.45 s."""
+    made = recorded(tmp_path, 10)
+    live, loop_times = Live(), []
+    live.meddle = lambda: loop_times.append(asyncio.get_running_loop().time())
+    how = {"rate": RateLimit(sessions=1_200)}
+    asyncio.run(farmed(made, tmp_path / "run", live, **how))
+    assert 10 == len(loop_times)
+    assert loop_times[-1] - loop_times[0] >= 9 * 0.05 - 0.04
+
+
+def test_a_process_that_is_killed_loses_nothing(tmp_path, monkeypatch):
+    """When a process is killed in mid-session, its sessions are tried again in another, and the journal says why."""
+    made = recorded(tmp_path, 12)
+    farms: list[Farm] = []
+    enter = Farm.__aenter__
+
+    async def entered(self):
+        farms.append(self)
+        return await enter(self)
+
+    monkeypatch.setattr(Farm, "__aenter__", entered)
+    live = Live()
+
+    def kill():
+        if live.asked == 4:
+            os.kill(farms[0].pids()[0], signal.SIGKILL)
+
+    live.meddle = kill
+    tally = asyncio.run(farmed(made, tmp_path / "run", live))
+    assert (12, 0) == (tally.done, tally.failed)
+    assert ended_once(made, tmp_path / "run")
+    lost = [r for r in read_journal(tmp_path / "run") if not r.final]
+    assert lost
+    assert {"the streaming process was ended by signal 9"} == {r.reason for r in lost}
+
+
+def test_an_unreadable_clip_is_a_row_from_any_process(tmp_path):
+    """A clip that a process cannot read is a failed row with its reason; the others are done."""
+    made = recorded(tmp_path, 4)
+    (tmp_path / "2.wav").write_bytes(b"no audio at all")
+    tally = asyncio.run(farmed(made, tmp_path / "run", Live()))
+    assert (4, 1) == (tally.done, tally.failed)
+    (row,) = [r for r in read_journal(tmp_path / "run") if r.failure]
+    assert ("u0002", "input") == (row.utterance, row.failure)
+
+
+@pytest.mark.parametrize(
+    "concurrency, chunk_ms, pace, cores, expected",
+    [
+        (8, 100, 1.0, 64, 1),
+        (500, 100, 1.0, 64, 1),
+        (1000, 40, 1.0, 64, 2),
+        (1000, 40, 1.0, 1, 1),
+        (10_000, 100, 1.0, 4, 4),
+        (10_000, 100, 0.0, 4, 1),
+    ],
+)
+def test_as_many_processes_as_are_needed(concurrency, chunk_ms, pace, cores, expected):
+    """One process where one is punctual, more where it would not be, never more than there are cores."""
+    assert expected == processes_needed(concurrency, chunk_ms, pace, cores)
