@@ -130,6 +130,9 @@ class Hypothesis(msgspec.Struct, frozen=True, kw_only=True):
     trailing_interim: bool = False
     """True: the end of the text was only ever interim."""
 
+    seams: tuple[int, ...] = ()
+    """How many characters of `text` had come when each further connection went on."""
+
 
 def write_trace(path: Path, trace: SessionTrace) -> None:
     """Write `trace` to `path` whole or not at all; OSError when the place does not allow it."""
@@ -181,9 +184,11 @@ def hypothesis(trace: SessionTrace, channel: Channel) -> Hypothesis:
     first: Seconds | None = None
     final: Seconds | None = None
     seen = ""
+    seams: list[int] = []
     for fragment in pieces:
         if fragment.seam:
             text, interim = text + interim, ""
+            seams.append(len(text.lstrip()))
         elif fragment.interim:
             interim = fragment.text
         else:
@@ -200,6 +205,7 @@ def hypothesis(trace: SessionTrace, channel: Channel) -> Hypothesis:
         first_text_t=first if seen else None,
         final_text_t=final if seen else None,
         trailing_interim=bool(interim.strip()),
+        seams=tuple(min(seam, len(seen)) for seam in seams),
     )
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from harness.report.document import NOT_ATTEMPTED, Caution, DeafSpot, Label
 from harness.report.ears import ear_limit
-from harness.report.summary import unbilled
+from harness.report.summary import pooled, unbilled
 from harness.units import Usd, duration_text, usd_text
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def warnings(
         *map(_serious, lost),
         *_failures(rows, cells),
         *_violations(rows),
+        *_seams(rows),
         *_lateness(plan, rows),
         *_ears(spots),
         *_money(rows),
@@ -152,6 +153,19 @@ def _violations(rows: Sequence[Row]) -> Iterable[Caution]:
             f"{_sessions(len(broken))} broke what must hold of every session, the first {first.utterance} "
             f"({first.trace}): {'; '.join(first.violations)}."
         )
+
+
+def _seams(rows: Sequence[Row]) -> Iterable[Caution]:
+    long = [row for row in rows if row.record and row.record.seams]
+    if not long:
+        return
+    seams = sum(row.record.seams for row in long if row.record)
+    errors = pooled(row.at_seams for row in long)
+    told = (
+        f"{_sessions(len(long))} went over several connections. At the {_plural(seams, 'seam')} "
+        f"{errors.deletions:,} tokens were lost and {errors.insertions:,} doubled or made up."
+    )
+    yield _serious(told) if errors.deletions or errors.insertions else _note(told)
 
 
 def _lateness(plan: Plan, rows: Sequence[Row]) -> Iterable[Caution]:

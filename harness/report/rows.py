@@ -15,6 +15,7 @@ from harness.run.folder import slot, slots
 from harness.score.edits import EditCounts
 from harness.score.faults import faults
 from harness.score.score import TOKENS, WORD_METRICS, Score, Unscored, judgement
+from harness.score.seams import at_seams
 from harness.text.tokenise import characters, words
 from harness.units import SAMPLE_RATE, Milliseconds, Seconds, Usd
 
@@ -102,6 +103,9 @@ class Row:
 
     faults: tuple[str, ...]
     """What is suspicious about the transcript (`harness.score.faults`)."""
+
+    at_seams: EditCounts
+    """Errors where another connection went on with the clip: tokens lost there, doubled or made up."""
 
     record: UtteranceRecord | None
     """The last attempt, when it was final."""
@@ -233,6 +237,7 @@ def _row(
         if_deleted=judged.counts if isinstance(judged, Score) and not answered else None,
         diff=merged(scored.alignment, spaced=scored.metric in SPACED) if scored else (),
         faults=faults(scored, audio_s=audio_s) if scored and heard else (),
+        at_seams=at_seams(scored, heard, record.seam_at) if scored and record else EditCounts(),
         record=record,
     )
 

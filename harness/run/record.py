@@ -215,6 +215,9 @@ class UtteranceRecord(msgspec.Struct, frozen=True, kw_only=True):
     seams: int = 0
     """How often another connection went on with the clip."""
 
+    seam_at: tuple[int, ...] = ()
+    """How many characters of the hypothesis had come at each of them."""
+
     setup_s: Seconds | None = None
     """From the start of the connection to `setupComplete`, less the wait for the session's turn once connected."""
 

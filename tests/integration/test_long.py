@@ -1,0 +1,182 @@
+"""A recording of 35 minutes over connections of ten: with an ear that misses nothing, the transcript is whole."""
+
+from __future__ import annotations
+
+import functools
+
+import msgspec
+import numpy as np
+import pytest
+
+from harness.audio.clip import AudioClip, MemoryPcm
+from harness.clock import run_virtual
+from harness.emulator.context import Handles
+from harness.emulator.conversation import Manners
+from harness.emulator.turns import Appetite
+from harness.report.bounds import SpeechBook
+from harness.report.build import run_table
+from harness.run.folder import read_journal
+from harness.units import SAMPLE_RATE
+from harness.wire.live.messages import SessionResumptionConfig
+from tests.integration.joined import Emulator
+from tests.run.runs import plan, run, utterance
+from tests.session.memory import MODEL, ready
+
+WORD_S = 0.5
+MARK = 32767
+"""No sample of the carrier is as loud; the sample behind it is a word's number."""
+
+
+@functools.cache
+def recording(minutes: float) -> bytes:
+    """Return speech of two numbered words a second, a pause of 1.2 s after every ten: s16le."""
+    words = int(minutes * 60 / (WORD_S + 0.12))
+    n = round(WORD_S * SAMPLE_RATE)
+    word = np.resize(np.array([8000, 8000, -8000, -8000], "<i2"), n)
+    word[: n // 6] = word[-n // 6 :] = 0  # what never pauses is noise to a detector of speech
+    pieces = []
+    for number in range(words):
+        one = word.copy()
+        one[n // 2 : n // 2 + 2] = (MARK, number)
+        pieces.append(one)
+        if number % 10 == 9:
+            pieces.append(np.zeros(round(1.2 * SAMPLE_RATE), "<i2"))
+    return np.concatenate(pieces).tobytes()
+
+
+def reference(pcm: bytes) -> list[str]:
+    """Return the words of a recording."""
+    samples = np.frombuffer(pcm, "<i2")
+    return [f"w{samples[at + 1]}" for at in np.flatnonzero(samples[:-1] == MARK)]
+
+
+class Perfect:
+    """An ear that hears every word whose middle it was given, and no other."""
+
+    name = "perfect"
+    language = None
+    appetite = Appetite(piece_s=0.5, trimmed=False)
+
+    def listen(self, languages=()):
+        return self
+
+    def __init__(self, deaf_to=()) -> None:
+        self.deaf_to = frozenset(deaf_to)
+
+    async def hear(self, pcm, *, last):
+        for word in reference(pcm):
+            if word not in self.deaf_to:
+                yield f" {word}"
+
+    def leave(self) -> None:
+        pass
+
+
+class Forgetful(Handles):
+    """Handles that are all stale."""
+
+    def find(self, handle):
+        return None
+
+
+def streamed(folder, *, minutes=35.0, turns="manual", resume=False, limit_s=600.0, ear=None, meddle=None, cuts=True,
+             monkeypatch=None):  # fmt: skip
+    """Return the words, the record, the row and the emulator of a run of one long recording."""
+    pcm = recording(minutes)
+    said = " ".join(reference(pcm))
+    one = msgspec.structs.replace(utterance(0, len(pcm) / 2 / SAMPLE_RATE), reference=said)
+    made = plan([one], turns=turns)
+    emulator = Emulator(
+        ear or Perfect(),
+        Manners(connection_s=limit_s, go_away_lead_s=60.0, session_s=3600.0),
+    )
+    if meddle is not None:
+        meddle(emulator)
+    if not cuts:
+        monkeypatch.setattr("harness.run.stream.quiet_cuts", lambda *_: ())
+
+    setup = ready(MODEL, turns=turns, transcript="input")
+    if resume:
+        setup = msgspec.structs.replace(setup, session_resumption=SessionResumptionConfig())
+    clip = AudioClip(pcm=MemoryPcm(pcm))
+    run_virtual(run(made, folder, emulator, load=lambda _: clip, setups={MODEL: setup}))
+    final = [record for record in read_journal(folder) if record.final][-1]
+    table = run_table(folder, made, SpeechBook(folder), profile="norm-1n", metric="WER")
+    return said.split(), final, table, emulator
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("turns, cuts", [("manual", True), ("auto", False)])
+def test_a_long_recording_is_whole(tmp_path, monkeypatch, turns, cuts):
+    """Cut in its pauses beforehand or when goAway comes, in one turn or many: every word is heard once, in order."""
+    said, record, table, emulator = streamed(
+        tmp_path, turns=turns, cuts=cuts, monkeypatch=monkeypatch
+    )
+    assert 3000 < len(said)
+    assert said == record.hypothesis.split()
+    assert ("ok", None, 1) == (record.outcome, record.failure, record.attempt)
+    assert 4 <= len(emulator.joints) == record.seams + 1
+    assert () == record.violations
+    assert record.send_lag_p99_ms < 1
+    (told,) = [one for one in table.summary.warnings if "seam" in one.text]
+    assert "note" == told.level
+    assert "0 tokens were lost and 0 doubled" in told.text
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_handles_that_go_stale_lose_nothing(tmp_path, resume):
+    """When the service forgets every handle, the next connection begins afresh with the next word; nothing is sent twice."""
+
+    def forget(emulator):
+        emulator.handles = Forgetful()
+
+    said, record, _, emulator = streamed(
+        tmp_path, minutes=6.0, limit_s=180.0, resume=resume, meddle=forget
+    )
+    assert said == record.hypothesis.split()
+    assert 1 == record.attempt
+    assert 2 <= record.seams
+    refused = record.seams if resume else 0
+    assert record.seams + 1 + refused == len(emulator.joints)
+
+
+def test_a_session_that_is_resumed_loses_nothing(tmp_path):
+    """With good handles every connection goes on with the same session, and the words are the same."""
+    said, record, _, emulator = streamed(tmp_path, minutes=6.0, limit_s=180.0, resume=True)
+    assert said == record.hypothesis.split()
+    assert record.seams + 1 == len(emulator.joints)
+
+
+def test_what_is_lost_at_a_seam_is_counted_and_shown(tmp_path):
+    """An ear that is deaf just behind a seam loses words there: the report counts them, and says so seriously."""
+    said, record, _, _ = streamed(tmp_path / "whole", minutes=3.0, limit_s=120.0)
+    at = len(record.hypothesis[: record.seam_at[0]].split())
+    deaf = Perfect(deaf_to=said[at : at + 2] + said[5:6])
+    _, record, table, _ = streamed(tmp_path / "deaf", minutes=3.0, limit_s=120.0, ear=deaf)
+    assert len(said) - 3 == len(record.hypothesis.split())
+    (told,) = [one for one in table.summary.warnings if "seam" in one.text]
+    assert "serious" == told.level
+    assert "2 tokens were lost and 0 doubled" in told.text
+
+
+def test_a_connection_that_breaks_is_tried_again_whole(tmp_path):
+    """A connection that breaks off without warning is a failed attempt; the next has every word once."""
+
+    def broken(emulator):
+        connect = emulator.connect
+
+        async def once(endpoint, listener):
+            joint = await connect(endpoint, listener)
+            if len(emulator.joints) == 2:
+                joint.loop.call_later(60.0, joint.end, 1006, "gone", False)
+            return joint
+
+        emulator.connect = once
+
+    said, record, _, _ = streamed(tmp_path, minutes=4.0, limit_s=120.0, meddle=broken)
+    assert said == record.hypothesis.split()
+    first, second = read_journal(tmp_path)
+    assert (("partial", "transient", False), ("ok", None, True)) == (
+        (first.outcome, first.failure, first.final),
+        (second.outcome, second.failure, second.final),
+    )
