@@ -156,7 +156,10 @@ def _evidence(one: _Judged) -> dict[str, Any]:
     """Return a row's alignment and flags."""
     if isinstance(one.judgement, Unscored):
         return {"alignment": None, "faults": []}
-    return {"alignment": one.judgement.alignment, "faults": faults(one.judgement)}
+    return {
+        "alignment": one.judgement.alignment,
+        "faults": faults(one.judgement, audio_s=one.pair.duration_s),
+    }
 
 
 def _reason(pair: Pair, judged: Judgement) -> str:

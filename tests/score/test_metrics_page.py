@@ -9,6 +9,7 @@ from harness.score.score import METRICS
 from harness.text.locales import LOCALES
 from harness.text.normalise import PROFILES
 from harness.text.numerals import missing_library
+from tests.score.agreement import LINES
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 
@@ -29,3 +30,10 @@ def test_it_names_every_metric_and_profile():
     text = PAGE.read_text(encoding="utf-8")
     for name in (*METRICS, *PROFILES):
         assert f"`{name}`" in text
+
+
+def test_its_table_of_agreement_can_be_made_again():
+    """Every line that `make agreement` writes stands in the table once, so that none is left as it was."""
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    for start in LINES:
+        assert 1 == sum(line.startswith(start) for line in lines)

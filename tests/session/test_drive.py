@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from harness.clock import run_virtual
 from harness.errors import RefusedError
 from harness.run.attempt import record, send_lags_ms
+from harness.score.stability import screens
 from harness.secret import Secret
 from harness.session import drive as driving
 from harness.trace import hypothesis
@@ -573,6 +574,8 @@ def test_an_interim_text_before_a_seam_stays():
     service = Service(interim)
     _, trace = run_virtual(drive(service, dataclasses.replace(assignment(2.0), cuts=(16_000,))))
     assert "part1 part2" == hypothesis(trace, "input").text
+    shown = screens(hypothesis(trace, "input").fragments)
+    assert "part1 part2" == shown[-1].text  # a reader sees what is scored
 
 
 def test_a_session_leaves_nothing_to_the_garbage_collector(monkeypatch):
