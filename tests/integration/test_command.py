@@ -181,9 +181,11 @@ def test_the_run_folder_holds_what_it_promises(harness, emulator_url, tmp_path):
     assert [] == list(differences(folder)), "traces, journal and tables agree"
 
 
-@pytest.mark.capability("connection: another URL", side="emulator")
+@pytest.mark.capability("connection: another URL")
+@pytest.mark.capability("connection: ephemeral tokens")
+@pytest.mark.capability("connection: Vertex AI: express mode")
 def test_credentials_change_nothing_but_the_address(harness, emulator_url, tmp_path):
-    """Through the Developer API's door with a key, the tables are those of the emulator's own run."""
+    """Through each door, by key, bearer token, express mode or ephemeral token, the tables are the same, and no secret stays."""
     columns = [
         "utterance_id",
         "hypothesis",
@@ -194,6 +196,11 @@ def test_credentials_change_nothing_but_the_address(harness, emulator_url, tmp_p
         "total_tokens",
         "outcome",
     ]
+    lasting = ("--uses", "0", "--door", "3600", "--life", "3600")
+    minted = harness(
+        "token", *lasting, "--url", emulator_url, env={"GEMINI_API_KEY": "any-key-at-all"}
+    )
+    token = minted.stdout.strip()
     tables = []
     for name, options, environment in (
         ("a", ("--url", emulator_url), {}),
@@ -214,18 +221,39 @@ def test_credentials_change_nothing_but_the_address(harness, emulator_url, tmp_p
             ("--service", "vertex", "--model", "gemini-live-2.5-flash", "--url", emulator_url),
             {"GOOGLE_CLOUD_PROJECT": "p", "CLOUDSDK_AUTH_ACCESS_TOKEN": "any-token-at-all"},
         ),
+        (
+            "d",
+            ("--service", "vertex", "--model", "gemini-live-2.5-flash", "--url", emulator_url),
+            {"GOOGLE_API_KEY": "express-key-at-all"},
+        ),
+        (
+            "e",
+            (
+                "--service",
+                "gemini",
+                "--model",
+                "gemini-live-2.5-flash-preview",
+                "--url",
+                emulator_url,
+            ),
+            {"GEMINI_EPHEMERAL_TOKEN": token},
+        ),
     ):
         out = tmp_path / name
         ran = harness(
-            "run", "sample", "--limit", "1", "--pace", "0", "--out", out, *options, env=environment
+            *("run", "sample", "--language", "en-US", "--limit", "2", "--pace", "0", "--out", out),
+            *options,
+            env=environment,
         )
         assert 0 == ran.returncode, ran.stderr
         tables.append(package.read_run(out)[columns])
         everything = b"".join(path.read_bytes() for path in out.rglob("*") if path.is_file())
-        assert b"at-all" not in everything
-        assert "at-all" not in ran.stdout + ran.stderr
-    pd.testing.assert_frame_equal(tables[0], tables[1])
-    pd.testing.assert_frame_equal(tables[0], tables[2])
+        said = ran.stdout + ran.stderr
+        for secret in ("at-all", token.removeprefix("auth_tokens/")):
+            assert secret.encode() not in everything
+            assert secret not in said
+    for table in tables[1:]:
+        pd.testing.assert_frame_equal(tables[0], table)
 
 
 @pytest.mark.parametrize(
