@@ -126,6 +126,9 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     silence: Silence | None = None
     """None: in every scored clip something is said."""
 
+    rate_sd_of_repeats: float | None = None
+    """Standard deviation of the rate from repeat to repeat: how far the service's own chance moves it; None: one repeat."""
+
     prompt_by_modality: dict[str, int] = {}
     response_by_modality: dict[str, int] = {}
     """Tokens of the last attempts, as far as the service said of which modality they are."""

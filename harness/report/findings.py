@@ -88,6 +88,7 @@ def warnings(
         *_ears(spots),
         *_money(rows),
         *_speech(rows),
+        *_speakers(cells),
         *(
             _note(f"{dataset.name}: synthetic speech. Its figures say little about people.")
             for dataset in datasets
@@ -233,6 +234,15 @@ def _speech(rows: Sequence[Row]) -> Iterable[Caution]:
         yield _note(
             f"Latency of {_sessions(clips)} is counted from the clip's own ends: no speech was found in it, "
             "or its audio is gone."
+        )
+
+
+def _speakers(cells: Sequence[Cell]) -> Iterable[Caution]:
+    unknown = {cell.dataset: None for cell in cells if cell.basis and cell.basis.block != "speaker"}
+    if unknown:
+        yield _note(
+            f"{', '.join(unknown)}: nobody says who speaks in all or some of it. Its intervals are over utterances, and "
+            "lower bounds: those of one speaker are alike."
         )
 
 

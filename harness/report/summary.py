@@ -129,6 +129,14 @@ def _cell(
             sum(row.outcome in UNANSWERED for row in rows),
             sum(row.outcome is not None for row in rows),
         ),
+        rate_sd_of_repeats=_deviation(
+            [
+                rate(metric, pooled(row.counts for row in group))
+                for group in _grouped(scored, lambda row: (row.repeat,))
+            ]
+        )
+        if metric
+        else None,
         silence=silence([(row.counts, row.audio_s) for row in scored if row.counts]),
         prompt_by_modality=_by_modality(usage.prompt_by_modality for usage in usages),
         response_by_modality=_by_modality(usage.response_by_modality for usage in usages),

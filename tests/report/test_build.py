@@ -248,6 +248,24 @@ def test_a_cell_has_the_rates_of_its_utterances(run, said):
     )
 
 
+def test_repeats_tell_how_far_chance_moves_a_rate(run, said):
+    """The rates of the repeats have a standard deviation; one repeat has none."""
+    rows = [
+        said.Said(id="a", repeat=repeat, reference="one two three four", hypothesis=text)
+        for repeat, text in ((1, "one two three four"), (2, "one two three"))
+    ]
+    (cell,) = build_reports(run(rows)).summary.cells
+    assert np.std([0.0, 0.25], ddof=1) == pytest.approx(cell.rate_sd_of_repeats)
+    assert build_reports(run(rows[:1])).summary.cells[0].rate_sd_of_repeats is None
+
+
+@pytest.mark.parametrize("speaker, told", [(None, True), ("ann", False)])
+def test_an_interval_over_utterances_is_said_to_be_a_lower_bound(run, said, speaker, told):
+    """Where nobody says who speaks, the report does say so."""
+    warnings = build_reports(run([said.Said(id="a", speaker=speaker)])).summary.warnings
+    assert told == any("lower bounds" in warning.text for warning in warnings)
+
+
 def test_gross_faults_are_told_apart(run, said):
     """A cell with a hallucination gives the rate with it, and without it; the headline keeps it."""
     rows = [said.Said(id=str(n), reference="one two", hypothesis="one two") for n in range(9)]
