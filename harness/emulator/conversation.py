@@ -11,7 +11,6 @@ languages it listens for are all, unless the client sent hints.
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
@@ -86,7 +85,12 @@ class Line(Protocol):
 MOST_WAITING: Final = 60 * SAMPLE_RATE * SAMPLE_BYTES
 """Bytes of audio the ear may be behind before the client is no longer read: a minute."""
 
-_log = logging.getLogger(__name__)
+
+_NO_VOICE: Final = (
+    "The requested combination of response modalities (AUDIO) is not supported: "
+    "this emulator has no voice installed."
+)
+"""The service's words, and behind them why: a client that wonders sees the reason alone."""
 
 
 class Conversation:
@@ -252,8 +256,7 @@ class Conversation:
         if event.modality != "AUDIO":
             return None
         if self._voice is None:
-            _log.warning("AUDIO is refused: this emulator has no voice installed (py-nanotts)")
-            raise Refused(refusals.MODALITIES, refusals.MODALITIES.text(modalities="AUDIO"))
+            raise Refused(refusals.MODALITIES, _NO_VOICE)
         return speaker(event.setup, event.model, self._voice)
 
     def _resume(self, setup: Setup, model: str) -> None:

@@ -23,7 +23,6 @@ def test_a_fault_met_once_is_survived(fault):
     assert [] == list(verdict(fault, meet(fault, once=True), once=True))
 
 
-@pytest.mark.capability("later models: interim hypotheses", side="emulator")
 def test_every_quirk_is_met():
     """No quirk of the registry is left out of the bench."""
     met = {quirk.partition("=")[0] for fault in FAULTS for quirk in fault.quirks}

@@ -717,7 +717,7 @@ def test_limits_can_be_shortened():
 
 @pytest.mark.parametrize("config", [{"responseModalities": ["AUDIO"]}, {}])
 def test_speech_output_is_refused(config):
-    """There is no voice, so AUDIO, which is also the default, is refused with the service's own words."""
+    """There is no voice, so AUDIO, which is also the default, is refused in the service's words, and they say why."""
 
     async def scene():
         call = Call()
@@ -729,6 +729,7 @@ def test_speech_output_is_refused(config):
     assert reason.startswith(
         "The requested combination of response modalities (AUDIO) is not supported"
     )
+    assert reason.endswith("this emulator has no voice installed.")
 
 
 @pytest.mark.parametrize(
