@@ -130,6 +130,9 @@ class Saved:
     age_s: Seconds
     """How long the session had lasted, over its connections."""
 
+    valid_until: Seconds
+    """When the handle is forgotten, the loop's time."""
+
 
 _MOST_HANDLES: Final = 10_000
 

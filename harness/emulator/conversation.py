@@ -124,6 +124,7 @@ class Conversation:
         self._turn = Turn()
         self._typed = ""
         self._seeding = False
+        self._activity_only = False
         self._queue: asyncio.Queue[tuple[Turn, Piece | Ended]] = asyncio.Queue()
         self._respondent: Respondent | None = None
         self._seen = False
@@ -227,6 +228,9 @@ class Conversation:
         if setup.context_window_compression is None:
             self._limits.session(self._manners.session_s)
         config = setup.realtime_input_config
+        # The proto calls this the default, yet silence was seen to be billed (forum thread 92653): so who asks gets it.
+        coverage = config.turn_coverage if config else None
+        self._activity_only = coverage == "TURN_INCLUDES_ONLY_ACTIVITY" and not self._server.manual
         automatic = config.automatic_activity_detection if config else None
         self._turns = Turns(
             self._ear.appetite,
@@ -265,7 +269,7 @@ class Conversation:
         if not handle:
             return
         saved = self._handles.find(handle)
-        if saved is None:
+        if saved is None or saved.valid_until < self._loop.time():
             raise Refused(refusals.SESSION_NOT_FOUND)
         if saved.model != model:
             raise Refused(refusals.PRECONDITION)
@@ -274,7 +278,8 @@ class Conversation:
 
     def _hear(self, event: AudioReceived) -> None:
         turns = self._their_turns()
-        self._context.audio_s += len(event.pcm) / SAMPLE_BYTES / event.rate
+        if not self._activity_only:
+            self._context.audio_s += len(event.pcm) / SAMPLE_BYTES / event.rate
         if event.rate != self._resampler.rate:
             self._follow(turns.audio(self._resampler.flush()))
             self._resampler = StreamResampler(event.rate)
@@ -302,6 +307,8 @@ class Conversation:
                 case Piece(pcm=pcm):
                     self._turn.pieces += 1
                     self._waiting += len(pcm)
+                    if self._activity_only:
+                        self._context.audio_s += len(pcm) / SAMPLE_BYTES / SAMPLE_RATE
                     self._queue.put_nowait((self._turn, step))
                 case Ended():
                     self._tell_activity("ACTIVITY_END", "VAD_SIGNAL_TYPE_EOS")
@@ -413,7 +420,13 @@ class Conversation:
             return
         update = SessionResumptionUpdate()
         if now:
-            saved = Saved(model=model.id, context=self._context, age_s=self._limits.age_s)
+            valid_s = catalogue.HANDLE_VALID_S[self._server.route.platform]
+            saved = Saved(
+                model=model.id,
+                context=self._context,
+                age_s=self._limits.age_s,
+                valid_until=self._loop.time() + valid_s,
+            )
             update = SessionResumptionUpdate(new_handle=self._handles.issue(saved), resumable=True)
         self._send(ServerMessage(session_resumption_update=update))
 

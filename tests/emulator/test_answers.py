@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from harness.emulator.abilities import Abilities
 from harness.emulator.answers import REPEAT, Answers, Said, filled
 from harness.errors import InputError
 
+DOCS = Path(__file__).parents[2] / "docs" / "emulator.md"
 ALL = Abilities(functions=frozenset({"get_temp"}), silence=True)
 
 
@@ -75,6 +78,15 @@ def test_a_line_that_only_thinks_repeats_as_well(tmp_path):
     """Without `say`, a line that neither calls nor is silent repeats."""
     found = answers(tmp_path, '{"think": "Hm."}').to(heard(" a"), ALL)
     assert ("Hm.", "a") == (found.think, found.say)
+
+
+def test_the_documentation_shows_a_file(tmp_path):
+    """The file that docs/emulator.md shows can be read, and does what is said there."""
+    shown = DOCS.read_text().split("<!-- example: answers -->\n```json\n")[1].split("```")[0]
+    found = answers(tmp_path, *shown.splitlines())
+    assert {"city": "Rome"} == found.to(heard("How cold is it?"), ALL).call.args
+    assert "one two" == found.to(typed("Read aloud: one two"), ALL).say
+    assert found.to(heard("hush"), ALL).silent
 
 
 def test_fields_are_filled_once():

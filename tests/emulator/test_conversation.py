@@ -274,6 +274,29 @@ def test_a_later_model_transcribes_once():
     assert [" hello world"] == told(scene).texts("input")
 
 
+@pytest.mark.capability("audio in: turn coverage", side="emulator")
+@pytest.mark.parametrize(
+    "coverage, seconds",
+    [
+        (None, 7.0),
+        ("TURN_INCLUDES_ALL_INPUT", 7.0),
+        ("TURN_INCLUDES_ONLY_ACTIVITY", 0.3 + 1.0 + 0.8),
+    ],
+)
+def test_silence_counts_unless_it_is_left_out(coverage, seconds):
+    """All the audio before the turn's end is billed; asked for activity alone, the lead, the speech and its pause are."""
+
+    async def scene():
+        call = Call()
+        call.set_up(realtimeInputConfig={"turnCoverage": coverage} if coverage else None)
+        await call.stream(hush(5.2) + burst(1.0) + hush(0.8))
+        await asyncio.sleep(1)
+        return call
+
+    (usage,) = told(scene).usage
+    assert seconds * 25 == pytest.approx(usage["promptTokenCount"], abs=3)
+
+
 # ── interruption ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 CHATTY = " ".join(["word"] * 200)
@@ -591,6 +614,25 @@ def test_a_handle_that_fits_nothing_is_refused(model, handle, closed):
     call = told(scene)
     assert closed == call.closed[0]
     assert [] == call.story
+
+
+@pytest.mark.capability("long sessions: resumption", side="emulator")
+@pytest.mark.parametrize("after_s, closed", [(7000, None), (7300, 1008)])
+def test_a_handle_is_forgotten(after_s, closed):
+    """On the Developer API a handle is good for two hours."""
+
+    async def scene():
+        handles = Handles()
+        first = await spoken(Call(handles=handles), sessionResumption={})
+        first.conversation.gone()
+        await asyncio.sleep(after_s)
+        second = Call(handles=handles)
+        config = {"slidingWindow": {}}
+        handle = {"handle": first.handles[-1]}
+        second.set_up(sessionResumption=handle, contextWindowCompression=config)
+        return second
+
+    assert closed == (told(scene).closed or [None])[0]
 
 
 @pytest.mark.capability("long sessions: goAway", side="emulator")

@@ -522,6 +522,11 @@ GO_AWAY_LEAD_S: Seconds = 60
 FREE_SESSIONS = 3
 """Concurrent sessions of a key without billing, as last published (early 2025). Source: forum threads 54514, 78114."""
 
+HANDLE_VALID_S: Mapping[Platform, Seconds] = MappingProxyType(
+    {"gemini": 2 * 3600, "vertex": 24 * 3600}
+)
+"""How long a resumption handle lives. Source: the platforms' session pages, 2025-12."""
+
 # ── Voices ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 DEFAULT_VOICE = "Puck"
