@@ -98,6 +98,7 @@ def calls(*, then: str = "It is eleven degrees.", cancel_after: float | None = N
 # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.capability("text: turns", side="client")
 def test_a_written_question_is_answered_and_judged(tmp_path):
     """The answer is the hypothesis, its time counts from when the question had left, and it is what was expected."""
     [record] = put(tmp_path, Service(says("It is eleven degrees.")), written())
@@ -107,6 +108,7 @@ def test_a_written_question_is_answered_and_judged(tmp_path):
     assert 0.4 == pytest.approx(shown.first_reply_s, abs=1e-6)
 
 
+@pytest.mark.capability("audio in: automatic activity detection", side="client")
 def test_a_spoken_question_is_timed_from_the_end_of_speech(tmp_path):
     """The clip is streamed as a turn; the answer's time counts from its end, which here is the clip's."""
     service = Service(says("It is ten degrees.", after=0.5))
@@ -137,6 +139,7 @@ def test_what_an_item_lacks_is_a_row_that_says_so(tmp_path):
     } == reasons
 
 
+@pytest.mark.capability("native audio: proactive audio", side="client")
 def test_a_silence_that_is_expected_is_a_result(tmp_path):
     """Nothing comes for six seconds: that is the answer, it passes, and nobody says that it failed."""
 
@@ -153,6 +156,7 @@ def test_a_silence_that_is_expected_is_a_result(tmp_path):
     assert shown.reason is None
 
 
+@pytest.mark.capability("native audio: proactive audio", side="client")
 def test_a_session_that_breaks_off_is_no_silence(tmp_path):
     """A service that fails has not been silent on purpose."""
 
@@ -173,6 +177,8 @@ def test_a_session_that_breaks_off_is_no_silence(tmp_path):
 BEFORE = [Said(role="user", text="I live in Gdynia."), Said(role="model", text="Nice!")]
 
 
+@pytest.mark.capability("text: history seeding", side="client")
+@pytest.mark.capability("text: incremental context", side="client")
 @pytest.mark.parametrize(("model", "complete"), [(MODEL, False), (LATER, True)])
 def test_the_turns_that_went_before_go_first(tmp_path, model, complete):
     """History is content that asks for no answer; where content is only history, its end is told."""
@@ -187,6 +193,7 @@ def test_the_turns_that_went_before_go_first(tmp_path, model, complete):
     assert ("clientContent" in question[0]) == (model == MODEL)
 
 
+@pytest.mark.capability("video in: pictures", side="client")
 def test_pictures_are_shown_one_a_second_before_the_question(tmp_path):
     """Each is a video frame a second after the one before; the trace names it and does not repeat its bytes."""
     png, jpeg = tmp_path / "a.png", tmp_path / "b.jpg"
@@ -207,6 +214,7 @@ def test_pictures_are_shown_one_a_second_before_the_question(tmp_path):
     ]["video"]
 
 
+@pytest.mark.capability("video in: pictures", side="client")
 def test_a_picture_that_is_none_is_a_row_that_says_so(tmp_path):
     """What the file is decides, not its name; a missing one is named."""
     lie = tmp_path / "lie.png"
@@ -222,6 +230,7 @@ def test_a_picture_that_is_none_is_a_row_that_says_so(tmp_path):
 CALLED = Expectation(tool=ExpectedCall(name="get_temp", args={"city": "Gdynia"}), contains="eleven")
 
 
+@pytest.mark.capability("tools: declarations, calls, responses", side="client")
 def test_a_call_is_answered_as_the_item_says(tmp_path):
     """The function is declared, its call answered after its time with the same id, and the answer after that waited for."""
     tool = msgspec.structs.replace(WEATHER, after_s=7.0)
@@ -245,6 +254,7 @@ def test_a_call_is_answered_as_the_item_says(tmp_path):
     assert 0.25 == pytest.approx(shown.tool_call_s, abs=1e-6)
 
 
+@pytest.mark.capability("tools: cancellation", side="client")
 def test_an_answer_to_a_cancelled_call_is_dropped_and_noted(tmp_path):
     """A call that is taken back before its answer is due gets none, and the trace says why."""
     tool = msgspec.structs.replace(WEATHER, after_s=1.0)
@@ -259,6 +269,7 @@ def test_an_answer_to_a_cancelled_call_is_dropped_and_noted(tmp_path):
     assert "no words of an answer came" == row(tmp_path).reason
 
 
+@pytest.mark.capability("tools: declarations, calls, responses", side="client")
 def test_a_call_of_what_is_not_offered_is_told_so(tmp_path):
     """The model hears of its mistake instead of waiting for ever."""
     service = Service(calls(name="get_rain"))
@@ -268,6 +279,7 @@ def test_a_call_of_what_is_not_offered_is_told_so(tmp_path):
     assert "it did not call get_temp, but get_rain" == row(tmp_path).reason
 
 
+@pytest.mark.capability("tools: declarations, calls, responses", side="client")
 def test_a_call_without_an_id_is_answered_by_its_name(tmp_path):
     """Vertex sent no ids in the guides' time: the answer has none either."""
     service = Service(calls(id=None))
@@ -277,6 +289,7 @@ def test_a_call_without_an_id_is_answered_by_its_name(tmp_path):
     assert record.exchange.calls[0].answered_t is not None
 
 
+@pytest.mark.capability("tools: declarations, calls, responses", side="client")
 def test_a_function_that_a_model_has_not_is_told_before(tmp_path):
     """A model without asynchronous functions is not sent one: the service would refuse the whole session."""
     tool = msgspec.structs.replace(WEATHER, behavior="NON_BLOCKING")
@@ -315,6 +328,7 @@ def talks(*, pieces: int = 40, every: float = 0.2, deaf_s: float = 0.3):
     return answer
 
 
+@pytest.mark.capability("audio out: interruption", side="client")
 @pytest.mark.parametrize("turns", ["manual", "auto"])
 @pytest.mark.parametrize("question", [written, spoken])
 def test_an_answer_is_interrupted(tmp_path, turns, question):
@@ -342,6 +356,7 @@ def test_an_answer_is_interrupted(tmp_path, turns, question):
     assert all(abs(lag) < 0.01 for lag in lags)
 
 
+@pytest.mark.capability("audio out: interruption", side="client")
 def test_an_answer_that_is_over_is_not_interrupted(tmp_path):
     """There is nothing to speak over: the trace says so, and nothing is measured."""
     service = Service(says("It is eleven degrees."))
@@ -352,6 +367,8 @@ def test_an_answer_that_is_over_is_not_interrupted(tmp_path):
     assert ("ok", 2) == (record.outcome, len(service.lines[0].heard))
 
 
+@pytest.mark.capability("tools: search grounding", side="client")
+@pytest.mark.capability("native audio: thinking", side="client")
 def test_searches_are_counted_and_thoughts_kept_apart(tmp_path):
     """Thoughts are no part of the answer; what a search found is in the trace, and counted."""
 
