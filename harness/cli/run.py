@@ -234,7 +234,8 @@ def command(
     }
     method = route(service, api_version, setups.values(), os.environ)
     for name, setup in setups.items():
-        _require_turns(setup, turns)
+        if task != "speak":  # a text has no activity to signal
+            _require_turns(setup, turns)
         require_taken(setup, name, method)
     plan = make_plan(
         datasets=opened,
@@ -268,6 +269,7 @@ def command(
         )  # what is wrong with them is said before a folder is made
     return _run(
         plan,
+        opened,
         service,
         url,
         concurrency=concurrency,
@@ -283,6 +285,7 @@ def command(
 
 def _run(
     plan: Plan,
+    datasets: list[Dataset],
     service: Any,
     url: str | None,
     *,
@@ -301,6 +304,7 @@ def _run(
     import signal
 
     from harness.cli.companion import companion
+    from harness.cli.tasks import emulated_answers
     from harness.errors import HarnessError
     from harness.run.access import access
     from harness.run.execute import INTERRUPTED, discard_untouched, execute, open_folder
@@ -320,7 +324,8 @@ def _run(
                 "starting the emulator: a recogniser on this machine, not Google's service",
                 err=True,
             )
-            url = stack.enter_context(companion(folder / "emulator.log"))
+            answers = emulated_answers(plan.task, datasets, folder)
+            url = stack.enter_context(companion(folder / "emulator.log", answers=answers))
         given = access(plan, service=service, url=url, version=version, environment=os.environ)
         client = f"live-harness/{__version__}"
         needed = processes or processes_needed(

@@ -8,8 +8,9 @@ from harness.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
-    from harness.corpus.utterance import Utterance
+    from harness.corpus.utterance import Dataset, Utterance
     from harness.run.record import Task
     from harness.session.config import Service
     from harness.trace import Channel
@@ -91,6 +92,29 @@ def task_setup(
             return asking_setup(model, turns=turns, transcript=transcript, silence=silence)
         case _:
             assert_never(task)
+
+
+ANSWERS: Final = "answers.jsonl"
+"""In the run folder: what the emulator that the run started was to answer."""
+
+
+def emulated_answers(task: Task, datasets: Sequence[Dataset], folder: Path) -> Path | None:
+    """Return the file, in the run folder, of what our emulator is to answer; None: it repeats what it hears.
+
+    That is what the datasets' recipes say, in their order. It knows no reference and no expectation.
+    """
+    files = [dataset.answers for dataset in datasets if dataset.answers is not None]
+    if task != "ask" or not files:
+        return None
+    try:
+        lines = [line for file in files for line in file.read_bytes().splitlines() if line.strip()]
+        (folder / ANSWERS).write_bytes(b"".join(line + b"\n" for line in lines))
+    except OSError as error:
+        raise InputError(
+            f"{error.filename}: what the emulator is to answer cannot be read or kept",
+            why=error.strerror,
+        ) from error
+    return folder / ANSWERS
 
 
 def refuse_unspoken(task: Task, utterances: Sequence[Utterance]) -> None:

@@ -4,7 +4,7 @@ A manifest is JSON lines, or CSV or TSV with a header. The columns it may have (
 other names):
 
 - `audio_filepath`: relative to the manifest. A row with a text and without such a column is written, to be spoken or asked,
-  when it brings along what a task wants (below) or no row before it names audio. The path must not lead out of the dataset's folder, by `..`, by a
+  when it brings along what a task wants (below), or neither it nor a row before it names an audio file. The path must not lead out of the dataset's folder, by `..`, by a
   symbolic link or as an absolute path. In a manifest that the user names on the command line an absolute path may
   lead anywhere, as NeMo's do; in a folder or a recipe it may not.
 - `text`: what was said. A missing column is a fault, though the audio can still be transcribed; an empty cell or null
@@ -37,6 +37,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from harness.corpus.fence import Fence
+from harness.corpus.layout import AUDIO
 from harness.corpus.row import ALIASES, Row
 from harness.corpus.scenario import COLUMNS, Scenario, scenario, written
 from harness.corpus.utterance import Fault, Utterance
@@ -68,7 +69,7 @@ def entries(
     """Yield the utterances of `rows` that can be used, and what is wrong, in order; faults pass through.
 
     `locale` is that of rows which name none. An utterance is left out for a fault of its row other than a missing
-    text. Once at the end, warnings count the utterances that nobody wrote down and those that nobody spoke.
+    text. Once at the end, a warning counts the utterances that nobody wrote down.
     """
     register = _Register(dataset=dataset, fence=fence, locale=locale)
     for row in rows:
@@ -79,7 +80,7 @@ def entries(
         yield from faults
         if utterance is not None:
             yield Entry(utterance, row.where, row.line)
-    yield from register.warnings()
+    yield from register.unwritten()
 
 
 def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
@@ -130,7 +131,6 @@ class _Register:
         self._places: dict[str, Row] = {}
         self._spellings: dict[str, Canonical | UsageError] = {}
         self._unwritten: list[Row] = []
-        self._unspoken: list[Row] = []
         self._names_audio = False
 
     def read(self, row: Row) -> tuple[Utterance | None, list[Fault]]:
@@ -148,9 +148,7 @@ class _Register:
         reference = _reference(taken["text"], notes)
         brought = self._scenario(cells, row, notes)
         audio = None
-        if reference and self._written(taken["audio_filepath"], brought):
-            self._unspoken.append(row)
-        else:
+        if not (reference and self._written(taken["audio_filepath"], brought, cells)):
             self._names_audio = True
             audio = self._audio(taken["audio_filepath"], row, notes)
         if notes.unusable or locale is None:
@@ -179,30 +177,27 @@ class _Register:
         )
         return utterance, notes.faults
 
-    def _written(self, cell: Any, brought: Scenario | None) -> bool:
-        """Return whether a row without audio means to have none: it brings a scenario along, or no row names audio."""
+    def _written(self, cell: Any, brought: Scenario | None, others: dict[str, Any]) -> bool:
+        """Return whether a row means to have no audio: it brings a scenario along, or nothing so far names any."""
         if brought is not None:
             return cell is _ABSENT or cell in (None, "")
-        return cell is _ABSENT and not self._names_audio
+        named = (other for other in others.values() if isinstance(other, str))
+        return (
+            cell is _ABSENT
+            and not self._names_audio
+            and not any(Path(other).suffix.lower() in AUDIO for other in named)
+        )
 
-    def warnings(self) -> Iterator[Fault]:
-        """Yield one warning when utterances have no reference, and one when they have no audio."""
-        for rows, lack, use in (
-            (self._unwritten, "no reference", "it can be transcribed but not scored"),
-            (
-                self._unspoken,
-                "no audio column",
-                "it can be spoken or asked but not transcribed; audio is named in audio_filepath",
-            ),
-        ):
-            if rows:
-                others = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
-                yield Fault(
-                    where=rows[0].where,
-                    line=rows[0].line,
-                    what=f"{lack}{others}: {use}",
-                    warning=True,
-                )
+    def unwritten(self) -> Iterator[Fault]:
+        """Yield one warning when utterances have no reference."""
+        if rows := self._unwritten:
+            others = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
+            yield Fault(
+                where=rows[0].where,
+                line=rows[0].line,
+                what=f"no reference{others}: it can be transcribed but not scored",
+                warning=True,
+            )
 
     def _scenario(self, cells: dict[str, Any], row: Row, notes: _Notes) -> Scenario | None:
         """Return what the row brings along, and take it out of `cells`, where it stays as tags when it is flawed."""

@@ -16,6 +16,7 @@ A dataset on the shelf is a folder with a recipe and, most simply, a manifest an
     synthetic = false                   # true: synthetic speech, and every table and report says so
     locale = "de-DE"                    # of utterances that name none
     audio_root = "../LibriSpeech"       # a folder outside this one where audio may lie as well
+    answers = "answers.jsonl"           # what an emulator that a run starts is to answer (docs/emulator.md)
 
     [columns]                           # our column = the manifest's, where the names differ (jsonl, csv, tsv)
     text = "transkript"
@@ -81,6 +82,9 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     audio_root: str | None = None
     """A folder outside of `folder`, absolute or relative to it, where audio may lie; None: no audio lies outside."""
 
+    answers: str | None = None
+    """File of what an emulator answers, relative to `folder`; None: it repeats what it hears. No service sees it."""
+
     columns: dict[str, str] = {}
     """Our column → the manifest's."""
 
@@ -144,8 +148,9 @@ def _checked(path: Path, recipe: Recipe) -> Recipe:
     if recipe.columns and recipe.layout not in {"jsonl", "csv", "tsv"}:
         raise InputError(f"{path}: [columns] has no meaning for the layout “{recipe.layout}”")
     _refuse_unknown(path, recipe.columns, ALIASES, "column")
-    if not (recipe.folder / recipe.manifest).resolve().is_relative_to(recipe.folder):
-        raise InputError(f"{path}: the manifest {recipe.manifest!r} leaves the dataset's folder")
+    for name, file in (("manifest", recipe.manifest), ("answers", recipe.answers or "")):
+        if not (recipe.folder / file).resolve().is_relative_to(recipe.folder):
+            raise InputError(f"{path}: the {name} {file!r} leaves the dataset's folder")
     if recipe.locale is None:
         return recipe
     try:

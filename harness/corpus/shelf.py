@@ -90,6 +90,7 @@ def open_dataset(text: str, *, locale: str | None = None) -> Dataset:
         root=recipe.folder,
         licence=recipe.licence,
         synthetic=recipe.synthetic,
+        answers=recipe.folder / recipe.answers if recipe.answers else None,
         utterances=tuple(utterances),
         faults=tuple(faults),
     )

@@ -79,6 +79,9 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     synthetic: bool = False
     """True: the speech is synthetic, and every table and report says so."""
 
+    answers: Path | None = None
+    """File of what an emulator is to answer, absolute; None: it repeats what it hears."""
+
     utterances: tuple[Utterance, ...]
     """In manifest order."""
 

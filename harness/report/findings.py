@@ -119,7 +119,7 @@ ENDED = {**_RERUN, **_AS_IT_IS}
 
 
 def _failures(rows: Sequence[Row], cells: Sequence[Cell]) -> Iterable[Caution]:
-    outcomes = Counter(row.outcome or NOT_ATTEMPTED for row in rows)
+    outcomes = Counter(row.outcome or NOT_ATTEMPTED for row in rows if row.passed is not True)
     total = _sessions(len(rows))
     if failed := sum(outcomes[outcome] for outcome in _RERUN):
         incomplete = sum(not cell.complete for cell in cells)

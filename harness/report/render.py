@@ -17,6 +17,7 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
+from harness.report.digest import cell_tables
 from harness.report.divisions import divisions
 from harness.report.explorer import MOST_ROWS, explorer, fault_name
 from harness.report.figures import figures
@@ -26,15 +27,19 @@ from harness.text.locales import LOCALES
 from harness.units import Seconds, duration_text, usd_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from harness.report.clips import Embed
     from harness.report.document import Cell, Summary
     from harness.report.exhibits import Exhibits
+    from harness.report.rows import Row
     from harness.report.table import RunTable
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _SCRIPTS = ("report.js", "explorer.js", "utterance.js")
+_MOST_ANSWERS = 500
+"""Rows of the table of answers."""
+
 _HEATS = 9
 """Steps of the matrix' tint."""
 
@@ -53,6 +58,9 @@ def page(table: RunTable, exhibits: Exhibits, embed: Embed) -> bytes:
             script=Markup(script),  # noqa: S704 - our own files
             policy=_policy(style, script, embedded=bool(shown.audio), linked=bool(shown.linked)),
             explorer=shown,
+            replies=cell_tables(table.summary) if table.summary.task != "transcribe" else [],
+            answers=_answers(table.rows),
+            expected=sum(row.expectation is not None for row in table.rows),
             figures=figures(table.summary),
             found=divisions(table.summary),
             cells=_ordered(table.summary),
@@ -64,6 +72,12 @@ def page(table: RunTable, exhibits: Exhibits, embed: Embed) -> bytes:
         )
         .encode(errors="replace")
     )
+
+
+def _answers(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows of which an answer is expected, those that did not pass first; at most `_MOST_ANSWERS`."""
+    asked = [row for row in rows if row.expectation is not None]
+    return sorted(asked, key=lambda row: row.passed is True)[:_MOST_ANSWERS]
 
 
 def _policy(style: str, script: str, *, embedded: bool, linked: bool) -> str:

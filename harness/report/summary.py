@@ -257,7 +257,7 @@ def troubles(rows: Iterable[Row]) -> list[Trouble]:
     """Return what went wrong, by outcome and class, the commonest first."""
     found = []
     for group in _grouped(
-        (row for row in rows if row.outcome != "ok"),
+        (row for row in rows if row.outcome != "ok" and row.passed is not True),
         lambda row: (row.outcome, row.record.failure if row.record else None),
     ):
         reasons = Counter(row.reason for row in group if row.reason)

@@ -70,12 +70,13 @@ def add(folder, **row):
 
 
 def test_list_names_the_bundled_datasets(data):
-    """Two are bundled, and the synthetic one is called so."""
+    """Four are bundled, and the synthetic ones are called so."""
     lines = run("list").stdout.splitlines()
-    assert {"sample": "no", "voices": "yes"} == {
+    assert {"ask": "yes", "sample": "no", "speak": "no", "voices": "yes"} == {
         name: synthetic for name, synthetic, *_ in (line.split() for line in lines[1:])
     }
-    assert ["sample", "voices"] == [row["name"] for row in json.loads(run("list", "--json").stdout)]
+    names = [row["name"] for row in json.loads(run("list", "--json").stdout)]
+    assert ["ask", "sample", "speak", "voices"] == names
 
 
 def test_list_tells_a_broken_recipe_on_stderr(data):
@@ -181,7 +182,7 @@ def test_import_makes_a_dataset_that_can_be_called_by_name(data):
     """Laid into ./datasets it is on the shelf, and passes its check."""
     result = run("import", "jsonl", "data", "datasets/mine", "--copy")
     assert "datasets/mine: 2 utterances; no faults\n" == result.stdout
-    assert 3 == len(run("list", "--json").stdout.split('"name"')) - 1
+    assert 5 == len(run("list", "--json").stdout.split('"name"')) - 1
     run("check", "mine")
     document = json.loads(run("show", "mine", "--json").stdout)
     assert ("mine", 2, None) == (document["name"], document["utterances"], document["audio_root"])

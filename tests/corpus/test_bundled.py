@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from harness.corpus.shelf import open_dataset
 from harness.text.locales import LOCALES, canonical
 
 FOLDER = Path(__file__).parents[2] / "datasets"
-NAMES = ("sample", "voices")
+NAMES = ("ask", "sample", "speak", "voices")
 READMES = (FOLDER / "README.md", *(FOLDER / name / "README.md" for name in NAMES))
 LICENCES = {  # of the sample: licence → the file that says so
     "public domain": "README.md",
@@ -38,6 +39,9 @@ ROWS = [pytest.param(name, row, id=f"{name}-{row['id']}") for name in NAMES for 
 @pytest.mark.parametrize("name, row", ROWS)
 def test_audio_is_what_the_row_says(name, row):
     """Every row's audio decodes to as many seconds as the row says, at 16 kHz, mono, and is not silent."""
+    if "audio_filepath" not in row:
+        assert "duration" not in row
+        return
     samples, rate = soundfile.read(FOLDER / name / row["audio_filepath"], dtype="int16")
     assert (16_000, 1) == (rate, samples.ndim)
     assert row["duration"] == pytest.approx(len(samples) / rate, abs=0.001)
@@ -59,16 +63,17 @@ def test_rows_and_audio_match(name):
     ids = [row["id"] for row in rows(name)]
     assert len(ids) == len(set(ids))
     there = {path for path in (FOLDER / name).rglob("*") if path.suffix in {".flac", ".opus"}}
-    assert there == {FOLDER / name / row["audio_filepath"] for row in rows(name)}
+    named = (row["audio_filepath"] for row in rows(name) if "audio_filepath" in row)
+    assert there == {FOLDER / name / file for file in named}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_shelf_opens_it_without_fault(name):
-    """Both are on the shelf, every row becomes an utterance, and there is no fault."""
+    """Each is on the shelf, every row becomes an utterance, and there is no fault."""
     dataset = open_dataset(name)
     assert () == dataset.faults
     assert [row["id"] for row in rows(name)] == [item.id for item in dataset.utterances]
-    assert (name == "voices") == dataset.synthetic
+    assert (name in {"ask", "voices"}) == dataset.synthetic
     assert dataset.licence
 
 
@@ -116,3 +121,23 @@ def test_tables_are_up_to_date(readme, monkeypatch):
     """The README's tables are what cog makes of the manifests today."""
     monkeypatch.chdir(FOLDER.parent)
     assert 0 == Cog().main(["cog", "--check", str(readme)])
+
+
+def test_every_capability_is_asked_for():
+    """Among the questions are written and spoken ones of every kind of expectation, with all that an item may bring."""
+    asked = open_dataset("ask").utterances
+    kinds = {(item.scenario.expect.kind.split(" + ")[0], item.audio is None) for item in asked}
+    assert {"contains", "number", "tool", "silence"} == {kind for kind, _ in kinds}
+    for brought in ("tools", "context", "images"):
+        those = [item for item in asked if getattr(item.scenario, brought)]
+        assert {True, False} == {item.audio is None for item in those}
+    assert {"NON_BLOCKING", None} == {
+        tool.behavior for item in asked for tool in item.scenario.tools
+    }
+
+
+def test_the_voice_of_the_emulator_is_given_something_to_say():
+    """The texts are in the six locales that it speaks, as many in each."""
+    counts = Counter(item.locale for item in open_dataset("speak").utterances)
+    assert {"de-DE", "en-GB", "en-US", "es-ES", "fr-FR", "it-IT"} == set(counts)
+    assert 1 == len(set(counts.values()))

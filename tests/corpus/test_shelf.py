@@ -40,7 +40,7 @@ def test_the_first_of_a_name_counts(place, tmp_path, monkeypatch):
     )
     assert "from two" == open_dataset("x").title
     assert "my own sample" == open_dataset("sample").title
-    assert ["sample", "voices", "x"] == [recipe.name for recipe in shelf().recipes]
+    assert ["ask", "sample", "speak", "voices", "x"] == [recipe.name for recipe in shelf().recipes]
 
 
 def test_a_broken_recipe_is_told_and_hides_no_other(place):

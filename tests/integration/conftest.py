@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -10,24 +11,15 @@ import sys
 import pytest
 
 
-@pytest.fixture(scope="session")
-def emulator_url():
+@contextlib.contextmanager
+def emulating(*options: str):
     """Give the URL of an emulator in its own process, with an ear that reads from a script."""
     environment = {
         k: v for k, v in os.environ.items() if not k.startswith(("HARNESS_", "GEMINI_", "GOOGLE_"))
     }
+    command = [sys.executable, "-m", "harness", "emulate", "--port", "0", "--ear", "scripted"]
     process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "harness",
-            "emulate",
-            "--port",
-            "0",
-            "--ear",
-            "scripted",
-            "--exit-with-stdin",
-        ],
+        [*command, "--exit-with-stdin", *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -38,6 +30,13 @@ def emulator_url():
     yield json.loads(line)["url"]
     process.communicate(timeout=20)
     assert 0 == process.returncode
+
+
+@pytest.fixture(scope="session")
+def emulator_url():
+    """Give the URL of an emulator that repeats what its script says."""
+    with emulating() as url:
+        yield url
 
 
 @pytest.fixture
