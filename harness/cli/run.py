@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from harness.run.pool import Tally
     from harness.run.rate import RateLimit
     from harness.run.record import Plan
+    from harness.run.simulate import Assumptions
     from harness.wire.live.messages import Setup
 
 REPORTS = Path("reports")
@@ -33,10 +34,17 @@ REPORTS = Path("reports")
 )
 @click.option(
     "--service",
-    type=click.Choice(["emulator", "gemini", "vertex"]),
+    type=click.Choice(["emulator", "gemini", "vertex", "simulated"]),
     default="emulator",
     show_default=True,
-    help="The service: our emulator on this machine, the Gemini Developer API, or Vertex AI.",
+    help="The service: our emulator on this machine, the Gemini Developer API, or Vertex AI. "
+    "simulated tries the plan on virtual time and sends nothing.",
+)
+@click.option(
+    "--assume",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="What the simulated service is like, e.g. sessions=50, faults=0.01, opening-s=0.3.",
 )
 @click.option(
     "--url",
@@ -156,6 +164,7 @@ def command(
     datasets: tuple[str, ...],
     task: Any,
     service: Any,
+    assume: tuple[str, ...],
     url: str | None,
     api_version: str | None,
     model: tuple[str, ...],
@@ -210,11 +219,13 @@ def command(
     from harness.wire.live.setups import with_overrides
 
     at_most = rate_limit(rate) if rate else None
+    simulated = _assumptions(service, assume)
+    spoken: Any = "emulator" if simulated else service
     rules = open_gate(gate) if gate else None
     refuse_interruption(task, interrupt_after)
     locales = select(language) if language else None
     only = locales[0] if locales is not None and len(locales) == 1 else None
-    if url is not None:
+    if url is not None and not simulated:
         endpoints(
             service, url, os.environ, version=api_version
         )()  # what is wrong with it is said before anything is made
@@ -223,7 +234,7 @@ def command(
     notes = _notes(opened, locales)
     utterances = chosen(opened, locales, limit, seed)
     refuse_unspoken(task, utterances)
-    names = list(dict.fromkeys(model)) or [usual_model(task, service)]
+    names = list(dict.fromkeys(model)) or [usual_model(task, spoken)]
     transcript = scored_channel(task, transcript, names)
     _warn_unknown(names)
     setups = {
@@ -232,7 +243,7 @@ def command(
         )
         for name in names
     }
-    method = route(service, api_version, setups.values(), os.environ)
+    method = route(spoken, api_version, setups.values(), os.environ)
     for name, setup in setups.items():
         if task != "speak":  # a text has no activity to signal
             _require_turns(setup, turns)
@@ -263,6 +274,18 @@ def command(
         return 0
     for note in notes:
         click.echo(f"note: {note}", err=True)
+    if simulated:
+        from harness.cli.simulation import print_simulation
+
+        print_simulation(
+            plan,
+            simulated,
+            concurrency=concurrency,
+            budget=budget,
+            rate=at_most,
+            as_json=as_json,
+        )
+        return 0
     if service != "emulator" or url is not None:
         endpoints(
             service, url, os.environ, version=method.version
@@ -281,6 +304,17 @@ def command(
         version=method.version,
         as_json=as_json,
     )
+
+
+def _assumptions(service: str, assume: tuple[str, ...]) -> Assumptions | None:
+    """Return what the simulated service is like; None: another one is to be asked."""
+    if service != "simulated":
+        if assume:
+            raise UsageError("--assume is for --service simulated alone")
+        return None
+    from harness.run.simulate import assumptions
+
+    return assumptions(assume)
 
 
 def _run(

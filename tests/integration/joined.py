@@ -1,78 +1,21 @@
-"""The client joined to the emulator in memory: frames go over on the next turn of the loop, no socket between."""
+"""The client joined to the emulator in memory, with its connections remembered."""
 
 from __future__ import annotations
 
-import asyncio
+from harness.cli import joined
+from harness.cli.joined import Joint
 
-from harness.emulator.context import Handles
-from harness.emulator.conversation import Conversation
-from harness.emulator.manners import Manners
-from harness.session.transport import Closed, Upgraded
-from harness.wire.live.endpoint import route
-from harness.wire.live.server import LiveServer
+__all__ = ["Emulator", "Joint"]
 
 
-class Joint:
-    """One connection: the session's `Connection` on one side, the conversation's `Line` on the other."""
+class Emulator(joined.Emulator):
+    """An emulator in memory that remembers every connection."""
 
-    def __init__(self, listener, ear, manners, handles, path) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.listener = listener
-        self.congested = False
-        self.over = False
-        where = route(path)
-        assert where is not None
-        self.conversation = Conversation(LiveServer(where), ear, _Line(self), manners, handles)
-
-    def send(self, payload: bytes) -> None:
-        if not self.over:
-            self.loop.call_soon(self.conversation.received, payload.decode())
-
-    def close(self, code: int = 1000, reason: str = "") -> None:
-        self.loop.call_soon(self.end, code, reason, True)
-
-    def abort(self) -> None:
-        self.end(1006, "aborted", True)
-
-    def end(self, code: int, reason: str, by_us: bool) -> None:
-        if not self.over:
-            self.over = True
-            self.conversation.gone()
-            self.listener.closed(Closed(code=code, reason=reason, by_us=by_us), self.loop.time())
-
-    def deliver(self, frame: bytes) -> None:
-        if not self.over:
-            self.listener.received(frame, self.loop.time())
-
-
-class _Line:
-    """The conversation's view of the connection."""
-
-    def __init__(self, joint: Joint) -> None:
-        self.joint = joint
-
-    def send(self, frame: bytes) -> None:
-        self.joint.loop.call_soon(self.joint.deliver, frame)
-
-    def close(self, code: int, reason: str) -> None:
-        self.joint.loop.call_soon(self.joint.end, code, reason, False)
-
-    def hold(self, full: bool) -> None:
-        self.joint.congested = full
-
-
-class Emulator:
-    """An emulator that is reached by `connect` instead of a URL."""
-
-    def __init__(self, ear, manners: Manners | None = None) -> None:
-        self.ear = ear
-        self.manners = manners or Manners()
-        self.handles = Handles()
+    def __init__(self, ear, manners=None) -> None:
+        super().__init__(ear, manners)
         self.joints: list[Joint] = []
 
     async def connect(self, endpoint, listener):
-        path = "/" + endpoint.url.split("/", 3)[3]
-        joint = Joint(listener, self.ear, self.manners, self.handles, path)
+        joint = await super().connect(endpoint, listener)
         self.joints.append(joint)
-        listener.upgraded(Upgraded(headers={"x-live-emulator": f"test; {self.ear.name}"}))
         return joint
