@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from harness.report.document import NOT_ATTEMPTED, Caution, DeafSpot, Label
 from harness.report.ears import ear_limit
 from harness.report.summary import pooled, unbilled
-from harness.units import Usd, duration_text, usd_text
+from harness.units import Seconds, Usd, duration_text, usd_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -89,6 +89,7 @@ def warnings(
         *_money(rows),
         *_speech(rows),
         *_speakers(cells),
+        *_shared_clips(plan),
         *(
             _note(f"{dataset.name}: synthetic speech. Its figures say little about people.")
             for dataset in datasets
@@ -235,6 +236,22 @@ def _speech(rows: Sequence[Row]) -> Iterable[Caution]:
             f"Latency of {_sessions(clips)} is counted from the clip's own ends: no speech was found in it, "
             "or its audio is gone."
         )
+
+
+def _shared_clips(plan: Plan) -> Iterable[Caution]:
+    clips: dict[tuple[str, str], set[tuple[str, Seconds]]] = {}
+    for one in plan.utterances:
+        if one.sha256 is not None:
+            clips.setdefault((one.dataset, one.locale), set()).add((one.sha256, one.offset_s))
+    sets: dict[tuple[str, frozenset[tuple[str, Seconds]]], list[str]] = {}
+    for (dataset, locale), own in clips.items():
+        sets.setdefault((dataset, frozenset(own)), []).append(locale)
+    for (dataset, _), locales in sets.items():
+        if len(locales) > 1:
+            yield _note(
+                f"{dataset}: {', '.join(locales)} have the same clips. They are one test set, which a macro average over "
+                f"locales counts {len(locales)} times."
+            )
 
 
 def _speakers(cells: Sequence[Cell]) -> Iterable[Caution]:

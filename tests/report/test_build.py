@@ -266,6 +266,18 @@ def test_an_interval_over_utterances_is_said_to_be_a_lower_bound(run, said, spea
     assert told == any("lower bounds" in warning.text for warning in warnings)
 
 
+def test_locales_that_share_their_clips_are_named(run, said):
+    """Two English locales over the same audio are one test set, and the report says that a macro counts it twice."""
+    folder = run([said.Said(id=f"{code}{n}", locale=code) for code in ("en-US", "en-GB", "de-DE") for n in range(2)])  # fmt: skip
+    plan = json.loads((folder / "plan.json").read_text())
+    for one in plan["utterances"]:
+        one["sha256"] = f"{'de' if one['locale'] == 'de-DE' else 'en'}{one['id'][-1]}"
+    (folder / "plan.json").write_text(json.dumps(plan))
+    (told,) = [one.text for one in build_reports(folder).summary.warnings if "test set" in one.text]
+    assert "sample: en-US, en-GB have the same clips" in told
+    assert "2 times" in told
+
+
 def test_gross_faults_are_told_apart(run, said):
     """A cell with a hallucination gives the rate with it, and without it; the headline keeps it."""
     rows = [said.Said(id=str(n), reference="one two", hypothesis="one two") for n in range(9)]
