@@ -220,7 +220,10 @@ def counts_of(
         if rewritten:
             digits = numbers and (has_digits(said) or has_digits(heard))
             heard = _written(said, heard, locale, strict, metric, numbers=digits)
-        found.append(counted(tokens(said), tokens(heard)))
+        if said == heard:
+            found.append(EditCounts(hits=len(tokens(said))))
+        else:
+            found.append(counted(tokens(said), tokens(heard)))
     return found
 
 
