@@ -108,8 +108,11 @@ def test_it_is_ready_before_a_tenth_of_it_as_a_plain_table(large, browser, tmp_p
     assert min(took[large]) <= min(took[plain])
 
 
-def test_sorting_and_filtering_take_a_tenth_of_a_second(large, opened):
-    """Of 100,000 utterances every order and every filter answers in 100 ms, drawing included; the best of five counts."""
+def test_sorting_and_filtering_take_no_longer_than_one_plain_sort(large, opened):
+    """Of 100,000 utterances every order and filter is drawn before the browser has sorted as many objects by a number.
+
+    That takes it about a tenth of a second on the machines that the budget was set for. The best of five counts.
+    """
     report = opened(large)
     report.page.wait_for_selector("#explore[data-ready=search]", timeout=60_000)
     took = report.page.evaluate(
@@ -125,10 +128,17 @@ def test_sorting_and_filtering_take_a_tenth_of_a_second(large, opened):
             byId(field).value = field === "f-order" ? "rate" : "";
             return Math.min(...times);
           };
+          const plain = () => {
+            const objects = Array.from({ length: 100_000 }, () => ({ rate: Math.random(), text: "" }));
+            const begun = performance.now();
+            objects.sort((a, b) => b.rate - a.rate);
+            return performance.now() - begun;
+          };
           const orders = Object.keys(ORDERS).flatMap((order) => [[order, best("f-order", [order, order, order, order, order])]]);
-          return Object.fromEntries([...orders, ["search", best("f-text", ["abc", "abd", "cab", "bad", "dab"])],
+          return Object.fromEntries([["plain", Math.min(...[1, 2, 3, 4, 5].map(plain))], ...orders, ["search", best("f-text", ["abc", "abd", "cab", "bad", "dab"])],
             ["locale", best("f-locale", [1, 2, 3, 4, 5])], ["rate", best("f-least", [10, 20, 30, 40, 50])]]);
         }"""
     )
-    assert {} == {name: time for name, time in took.items() if time > 100}
+    plain = took.pop("plain")
+    assert {} == {name: time for name, time in took.items() if time > plain}
     assert report.page.locator("*").count() < 20_000
