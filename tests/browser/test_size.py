@@ -108,10 +108,10 @@ def test_it_is_ready_before_a_tenth_of_it_as_a_plain_table(large, browser, tmp_p
     assert min(took[large]) <= min(took[plain])
 
 
-def test_sorting_and_filtering_take_no_longer_than_one_plain_sort(large, opened):
-    """Of 100,000 utterances every order and filter is drawn before the browser has sorted as many objects by a number.
+def test_sorting_and_filtering_take_less_than_two_plain_sorts(large, opened):
+    """Of 100,000 utterances every order is drawn before the browser has sorted as many objects by a number.
 
-    That takes it about a tenth of a second on the machines that the budget was set for. The best of five counts.
+    Every filter is drawn before it has done so twice: about a tenth of a second. The best of five counts.
     """
     report = opened(large)
     report.page.wait_for_selector("#explore[data-ready=search]", timeout=60_000)
@@ -140,5 +140,6 @@ def test_sorting_and_filtering_take_no_longer_than_one_plain_sort(large, opened)
         }"""
     )
     plain = took.pop("plain")
-    assert {} == {name: time for name, time in took.items() if time > plain}
+    allowed = {name: plain if name in report.page.evaluate("Object.keys(ORDERS)") else 2 * plain for name in took}  # fmt: skip
+    assert {} == {name: (time, plain) for name, time in took.items() if time > allowed[name]}
     assert report.page.locator("*").count() < 20_000
