@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.report.plot import SERIES, Axis, Plot, key, percent_axis, seconds_axis
+from harness.report.plot import (
+    SERIES,
+    Axis,
+    Plot,
+    key,
+    percent_axis,
+    plain_axis,
+    seconds_axis,
+)
 from harness.report.spread import SHARES
 
 if TYPE_CHECKING:
@@ -50,6 +58,7 @@ def figures(summary: Summary) -> dict[str, Any]:
         "trade": _trade(summary, names),
         "duration": _duration(summary, names),
         "settling": _settling(summary, names),
+        "certificate": _certificate(summary),
     }
 
 
@@ -328,6 +337,31 @@ def _settling(summary: Summary, names: dict[tuple[str, str], str]) -> Figure | N
         )
     legend = [(key(number), name) for number, name in enumerate(names.values())]
     return Figure(panels=panels, legend=legend, note=_left_out(summary))
+
+
+def _certificate(summary: Summary) -> Figure | None:
+    """Return how many sessions were open and how late the loop was, over time, of every streaming process."""
+    own = [one for one in summary.certificate.processes if one.samples][:SERIES]
+    if not own:
+        return None
+    x = plain_axis([one.samples[-1].t for one in own], "seconds from the beginning of the process")
+    panels = []
+    for title, values in (
+        ("Sessions open", [[float(at.open) for at in one.samples] for one in own]),
+        ("Loop late, the worst of each stretch, ms", [[at.lag_max_ms for at in one.samples] for one in own]),
+    ):  # fmt: skip
+        plot = Plot(x, plain_axis([value for line in values for value in line], ""))
+        for number, (one, line) in enumerate(zip(own, values, strict=True)):
+            plot.line([(at.t, value) for at, value in zip(one.samples, line, strict=True)], number)
+        worst = max(max(line) for line in values)
+        panels.append(
+            Panel(title=title, svg=plot.svg(f"{title}, over time; the most is {worst:g}."))
+        )
+    legend = [
+        (key(number), f"process {one.process}, {one.started_at[11:19]}")
+        for number, one in enumerate(own)
+    ]
+    return Figure(panels=panels, legend=legend)
 
 
 def _length(start: float, end: float | None) -> str:

@@ -84,16 +84,31 @@ def _seconds(value: float) -> str:
 
 def percent_axis(values: Iterable[float], label: str) -> Axis:
     """Return an axis of ratios from 0 to a round percentage that holds the values."""
-    most = max(values, default=0.0) or 0.01
-    power = 10 ** floor(log10(most))
-    step = next(lead * power for lead in (0.1, 0.2, 0.25, 0.5, 1, 2.5) if most <= 5 * lead * power)
-    count = max(1, ceil(most / step - 1e-9))
+    step, count = _round_steps(max(values, default=0.0) or 0.01)
     return Axis(
         low=0.0,
         high=step * count,
         ticks=[(step * tick, f"{step * tick * 100:g} %") for tick in range(count + 1)],
         label=label,
     )
+
+
+def plain_axis(values: Iterable[float], label: str) -> Axis:
+    """Return an axis from 0 to a round number that holds the values."""
+    step, count = _round_steps(max(values, default=0.0) or 1.0)
+    return Axis(
+        low=0.0,
+        high=step * count,
+        ticks=[(step * tick, f"{step * tick:g}") for tick in range(count + 1)],
+        label=label,
+    )
+
+
+def _round_steps(most: float) -> tuple[float, int]:
+    """Return a round step, and how many of them, at most five, reach `most`."""
+    power = 10 ** floor(log10(most))
+    step = next(lead * power for lead in (0.1, 0.2, 0.25, 0.5, 1, 2.5) if most <= 5 * lead * power)
+    return step, max(1, ceil(most / step - 1e-9))
 
 
 class Plot:

@@ -210,6 +210,27 @@ def test_the_same_utterance_is_found_elsewhere(opened, said, tmp_path):
     assert said.MODEL in report.page.locator("#detail .sub").inner_text()
 
 
+def test_the_search_finds_the_same_before_and_after_it_was_made_ready(opened, page):
+    """Searching row by row, as it must be done at first, and through all rows at once finds the same rows."""
+    report = opened(page)
+    report.page.wait_for_selector("#explore[data-ready=search]")
+    for text in ("fox", "FOX JUMPS", "more-5", "ar-1", "\u202e", "x", "no row has this", "sample"):
+        found = report.page.evaluate(
+            """(text) => {
+              byId("f-text").value = text;
+              const rowsNow = () => [...Array(total).keys()].filter((row) => tests().every((fits) => fits(row)));
+              const fast = rowsNow();
+              const kept = gathered;
+              gathered = null;
+              const slow = rowsNow();
+              gathered = kept;
+              return [fast, slow];
+            }""",
+            text,
+        )
+        assert found[0] == found[1], text
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_axe_finds_nothing(opened, page, axe, scheme, width):

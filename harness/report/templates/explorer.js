@@ -9,6 +9,7 @@ let total = 0;
 let textPlace; // of every row its place among the texts, -1 without
 let texts = []; // reference, hypothesis, diff of one row after another
 let haystacks = []; // what the search looks in, made as it is needed
+let gathered = null; // all of them as one text, and where each row's begins, once they are all made
 let shown = new Uint32Array(0); // row numbers, filtered and in order
 let chosen = 0; // place in `shown`
 
@@ -27,6 +28,30 @@ function haystack(row) {
   return (haystacks[row] ??= folded(
     [utterance(row), textOf(row, REFERENCE), textOf(row, HYPOTHESIS), word("reason", row)].filter(Boolean).join("\n"),
   ));
+}
+
+function gather() {
+  const starts = new Uint32Array(total + 1);
+  for (let row = 0; row < total; row += 1) starts[row + 1] = starts[row] + haystacks[row].length + 1;
+  gathered = { text: haystacks.join("\0"), starts };
+  haystacks = [];
+}
+
+// Returns 1 for every row that holds a text: one search through all rows, from each hit on to the next row.
+function holding(wanted) {
+  const { text, starts } = gathered;
+  const found = new Uint8Array(total);
+  for (let row = 0, at = text.indexOf(wanted); at >= 0 && row < total; at = text.indexOf(wanted, starts[row])) {
+    let beyond = total;
+    while (beyond - row > 1) {
+      const middle = (row + beyond) >>> 1;
+      if (starts[middle] <= at) row = middle;
+      else beyond = middle;
+    }
+    found[row] = 1;
+    row += 1;
+  }
+  return found;
 }
 
 const ORDERS = {
@@ -74,8 +99,12 @@ function workAhead(row = 0) {
     while (!name && next < total && idle.timeRemaining() > 2) {
       for (const end = Math.min(total, next + 200); next < end; next += 1) haystack(next);
     }
-    if (next < total) workAhead(next);
-    else byId("explore").dataset.ready = "search";
+    if (next < total) {
+      workAhead(next);
+      return;
+    }
+    gather();
+    byId("explore").dataset.ready = "search";
   });
 }
 
@@ -90,7 +119,10 @@ function tests() {
   const found = [];
   for (const name of CHOICES) {
     const wanted = byId(`f-${name}`).value;
-    if (wanted !== "") found.push((row) => rows[name].values[row] === Number(wanted));
+    if (wanted === "") continue;
+    const { values } = rows[name];
+    const place = Number(wanted);
+    found.push((row) => values[row] === place);
   }
   const fault = byId("f-fault").value;
   if (fault !== "") {
@@ -99,10 +131,16 @@ function tests() {
   }
   for (const [id, name, unit, fits] of RANGES) {
     const bound = byId(`f-${id}`).value;
-    if (bound !== "") found.push((row) => rows[name].values[row] !== MISSING && fits(number(name, row), Number(bound) * unit));
+    if (bound === "") continue;
+    const { values, per } = rows[name];
+    const whole = Math.round(Number(bound) * unit * per); // compared as it is stored, without fractions
+    found.push((row) => values[row] !== MISSING && fits(values[row], whole));
   }
   const text = folded(byId("f-text").value.trim());
-  if (text) found.push((row) => haystack(row).includes(text));
+  if (text && gathered) {
+    const rowsWith = holding(text);
+    found.push((row) => rowsWith[row]);
+  } else if (text) found.push((row) => haystack(row).includes(text));
   return found;
 }
 
@@ -110,7 +148,7 @@ function refilter(keep) {
   const wanted = tests();
   const name = byId("f-order").value;
   const order = (orders[name] ??= inOrder(ORDERS[name]));
-  shown = wanted.length ? order.filter((row) => wanted.every((fits) => fits(row))) : order;
+  shown = wanted.reduce((left, fits) => left.filter(fits), order);
   byId("count").textContent = `${whole(shown.length)} of ${whole(total)} rows`;
   byId("rows").style.height = `${shown.length * HEIGHT}px`;
   byId("list").scrollTop = 0;
