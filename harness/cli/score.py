@@ -187,10 +187,21 @@ def _table(document: dict[str, Any]) -> str:
             count = len(totals[f"{name}_locales"])
             if count > 1:
                 lines.append(f"{label} of {count} locales: {_percent(totals[name])}")
-    lines.append(
-        f"profile {document['profile']['id']}, code {document['profile']['code_sha256'][:12]}"
-    )
+    profile = document["profile"]
+    lines.append(f"profile {profile['id']}, code {profile['code_sha256'][:12]}")
+    if tools := _tools({cell["metric"] for cell in document["cells"]}, profile["versions"]):
+        lines.append(f"cut by {', '.join(tools)}")
     return "\n".join(lines)
+
+
+def _tools(metrics: set[str | None], versions: dict[str, str]) -> list[str]:
+    """Return what cut texts into tokens where that depends on a version."""
+    from harness.text.segment import SEGMENTERS
+
+    tools = [f"{name} {versions[name]}" for own in SEGMENTERS.values() for name in own if name in versions]  # fmt: skip
+    if not metrics.isdisjoint({"segWER", "kanaCER"}):
+        return tools
+    return [f"the rules of Unicode {versions['unicode_clusters']}"] if "gCER" in metrics else []
 
 
 def _interval(cell: dict[str, Any]) -> str:

@@ -232,3 +232,17 @@ def test_help_imports_nothing_but_click():
         "sys.exit(str(heavy) if heavy else 0)"
     )
     subprocess.run([sys.executable, "-c", probe], check=True)
+
+
+@pytest.mark.parametrize(
+    "metric, said", [("segWER", "cut by fugashi "), ("gCER", "cut by the rules of Unicode "), ("CERns", None)]
+)  # fmt: skip
+def test_what_cut_the_tokens_is_printed(tmp_path, metric, said):
+    """Where tokens depend on a tool's version, the table names it."""
+    pytest.importorskip("fugashi")
+    path = tmp_path / "t.csv"
+    path.write_text("reference,hypothesis,locale\n早く来て,早く来た,ja-JP\n", encoding="utf-8")
+    code, printed, _ = invoke("score", str(path), "--metric", metric)
+    assert code == 0
+    assert ("cut by" in printed) == (said is not None)
+    assert said is None or said in printed
