@@ -69,7 +69,7 @@ MOST_CONNECTIONS: Final = 4096
 SPARE_FILES: Final = 64
 """Files that the process keeps for everything but connections."""
 
-MOST_HELD: Final = 256 * 2**20
+MOST_HELD: Final = 128 * 2**20
 """Bytes of unfinished messages, over all connections; when there are more, the connection that holds most is dropped."""
 
 _silent = logging.getLogger("harness.emulator.serve.websockets")
@@ -414,6 +414,8 @@ class _Connection(asyncio.Protocol):
             transport.abort()
             return
         for data in self._ws.data_to_send():
+            if transport.is_closing():
+                continue  # asyncio would complain of each
             if data:
                 transport.write(data)
             elif transport.can_write_eof():

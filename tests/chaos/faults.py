@@ -73,9 +73,6 @@ class Fault:
     extra_s: float = 0.0
     """What the quirk itself takes."""
 
-    connections: int | None = None
-    """Connections that misbehave, when an attempt makes several; None: one an attempt."""
-
     turns: str = "manual"
     resumption: bool = False
     manners: dict[str, Any] = field(default_factory=dict)
@@ -262,8 +259,7 @@ def _answers() -> Iterator[Fault]:
 
 def _long_sessions() -> Iterator[Fault]:
     """Yield connections that go away, and handles that do not bring them back."""
-    thrice = f"{HEARD} {HEARD} {HEARD}"
-    gone = {"clip_s": 12.0, "text": thrice, "connections": 2, "extra_s": 8.0}
+    gone = {"clip_s": 12.0, "text": None, "extra_s": 12.0}
     yield survives("go-away=8s", resumption=True, **gone)
     yield survives("go-away=8s", **gone)
     silenced = {"connection_s": 40.0, "go_away_lead_s": 30.0}
@@ -274,8 +270,8 @@ def _long_sessions() -> Iterator[Fault]:
         failure="duration",
         waits=("first_text_s",),
     )
-    yield survives("go-away=8s", "stale-handles", resumption=True, **(gone | {"connections": 3}))
-    yield survives("go-away=8s", "busy-handles=3s", resumption=True, **(gone | {"connections": 3}))
+    yield survives("go-away=8s", "stale-handles", resumption=True, **gone)
+    yield survives("go-away=8s", "busy-handles=3s", resumption=True, **gone)
     yield survives("go-away=8s", "unresumable", resumption=True, **gone)
     longer = gone | {"clip_s": 24.0, "extra_s": 20.0}
     yield survives("go-away=20s", "dead-after-resume", resumption=True, **longer)
@@ -346,13 +342,25 @@ class Seen:
     """Virtual time."""
 
 
+class Aimed(Mischief):
+    """Meets the connections of one utterance alone, whichever others are made beside them."""
+
+    aimed = False
+
+    def next(self):
+        return super().next() if self.aimed else None
+
+
 def meet(fault: Fault, *, once: bool) -> Seen:
-    """Return what comes of a run whose second utterance meets `fault`, at its first attempt or at every one."""
-    connections = 1 if once else fault.attempts
-    if fault.connections is not None:
-        connections = fault.connections if not once else 1
-    quirks = Mischief(parsed([*fault.quirks, "after=1", f"first={connections}"]))
-    service = Service(ear=WORDS, sessions=3, manners=Manners(**fault.manners), mischief=quirks)
+    """Return what comes of a run whose second utterance meets `fault`, at its first connection or at every one."""
+    mischief = Aimed(parsed([*fault.quirks, *(["first=1"] if once else [])]))
+    service = Service(ear=WORDS, sessions=3, manners=Manners(**fault.manners), mischief=mischief)
+
+    async def aim(endpoint, listener):
+        # No other connection is made before this one's socket is.
+        mischief.aimed = listener._todo.header.utterance == "u0001"
+        return await connect(endpoint, listener)
+
     setup = ready(MODEL, turns=fault.turns, transcript="input")
     if fault.resumption:
         setup = msgspec.structs.replace(setup, session_resumption=SessionResumptionConfig())
@@ -362,10 +370,19 @@ def meet(fault: Fault, *, once: bool) -> Seen:
     async def whole(folder: Path) -> tuple[str | None, float]:
         error = None
         async with served(service):
-            where = SimpleNamespace(connect=connect)
+            where = SimpleNamespace(connect=aim)
             load = clip if fault.turns == "manual" else _noise
             try:
-                await run(made, folder, where, concurrency=1, setups={MODEL: setup}, load=load)
+                # With a budget no connection is opened ahead, so the order is the plan's.
+                await run(
+                    made,
+                    folder,
+                    where,
+                    concurrency=1,
+                    setups={MODEL: setup},
+                    load=load,
+                    budget_usd=1000.0,
+                )
             except HarnessError as raised:
                 error = raised.what
         return error, asyncio.get_running_loop().time()
@@ -385,16 +402,23 @@ def meet(fault: Fault, *, once: bool) -> Seen:
 
 def verdict(fault: Fault, seen: Seen, *, once: bool) -> Iterator[str]:
     """Yield what is not as it must be."""
-    first, last = seen.records[0], seen.records[-1]
     ends = fault.ends_run if not (once and fault.once == "ok") else None
-    attempts = fault.attempts if not once else fault.attempts_once
-    outcome = fault.once if once else fault.outcome
-    if seen.error is None if ends else seen.error is not None:
+    if (seen.error is None) is (ends is not None):
         yield f"the run ended with {seen.error!r}, not {ends!r}"
     if ends is None and (seen.finals, seen.others) != (3, {("ok", HEARD)}):
         yield f"the other utterances did not end well: {seen.others}"
-    if [one.attempt for one in seen.records] != list(range(1, attempts + 1)):
-        yield f"{len(seen.records)} attempts recorded, not {attempts}"
+    made, attempts = len(seen.records), fault.attempts_once if once else fault.attempts
+    if made < attempts or (made > attempts and ends is None):
+        yield f"{made} attempts recorded, not {attempts}"
+    if [one.attempt for one in seen.records] != list(range(1, made + 1)):
+        yield "attempts are not numbered one after the other"
+    yield from _ending(fault, seen.records, once=once)
+
+
+def _ending(fault: Fault, records: list[UtteranceRecord], *, once: bool) -> Iterator[str]:
+    """Yield what is not as it must be with the attempts themselves."""
+    first, last = records[0], records[-1]
+    outcome = fault.once if once else fault.outcome
     if last.outcome != outcome:
         yield f"the outcome is {last.outcome}, not {outcome}"
     if first.failure != fault.failure:
@@ -403,7 +427,7 @@ def verdict(fault: Fault, seen: Seen, *, once: bool) -> Iterator[str]:
         yield "no reason is given"
     if fault.text is not None and not once and last.hypothesis != fault.text:
         yield f"what was heard is {last.hypothesis!r}, not {fault.text!r}"
-    for one in seen.records:
+    for one in records:
         if (one.wall_s or 0.0) > fault.most_s(one):
             yield f"an attempt took {one.wall_s:.1f} s, not {fault.most_s(one):.1f} s at most"
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
 
 from tests.chaos.quota import SERVICES, queued
@@ -24,7 +22,5 @@ def test_retry_after_is_obeyed():
     seen = queued(20, admits=50, concurrency=6, quirks=quirks)
     assert {"ok": 20} == seen.outcomes
     assert 6 == seen.refusals
-    gaps = [after - before for before, after in pairwise(seen.knocks)]
-    assert 40.0 <= max(gaps) < 80.0
-    assert seen.knocks[5] < 1.0
-    assert seen.knocks[6] >= 40.0
+    assert [] == [t for t in seen.knocks if 1.0 < t < 40.0]
+    assert seen.knocks[-1] > 40.0

@@ -114,7 +114,13 @@ def ready(model: str, **how):
 
 
 def assignment(
-    seconds: float = 1.0, *, pace: float = 1.0, turns: str = "manual", channel="input", waits=None
+    seconds: float = 1.0,
+    *,
+    pace: float = 1.0,
+    turns: str = "manual",
+    channel="input",
+    waits=None,
+    url="ws://127.0.0.1:1",
 ):
     """Return an assignment of `seconds` of noise-free audio."""
     header = TraceHeader(
@@ -135,7 +141,7 @@ def assignment(
     return Assignment(
         header=header,
         name="u1",
-        endpoint=live.gemini(Secret(KEY), url="ws://127.0.0.1:1"),
+        endpoint=live.gemini(Secret(KEY), url=url),
         setup=ready(MODEL, turns=turns, transcript=channel),
         frames=Frames(AudioClip(pcm=MemoryPcm(bytes(round(seconds * 16000) * 2))), 100),
         pace=pace,
