@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
 import os
@@ -14,6 +15,9 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
+from harness.emulator import voice
+from tests.emulator.memory import GEMINI, MANUAL, MODEL, turn
 
 pytestmark = pytest.mark.wall
 
@@ -127,3 +131,48 @@ def test_no_process_is_left_behind(how):
 
         asyncio.run(ended())
         os.close(waits)
+
+
+def answered(url, setup, *messages):
+    """Return what a session brings up to the end of its first answer: transcript and speech."""
+    from websockets.sync.client import connect
+
+    heard, pcm = "", b""
+    with connect(url + GEMINI, additional_headers={"x-goog-api-key": "any"}) as live:
+        live.send(json.dumps({"setup": {"model": MODEL} | setup}))
+        live.recv()
+        for message in messages:
+            live.send(json.dumps(message))
+        for frame in live:
+            content = json.loads(frame).get("serverContent", {})
+            heard += content.get("inputTranscription", {}).get("text", "")
+            for part in content.get("modelTurn", {}).get("parts", ()):
+                pcm += base64.b64decode(part.get("inlineData", {}).get("data", ""))
+            if content.get("generationComplete"):
+                return heard, pcm
+    raise AssertionError("the session ended before its answer did")
+
+
+@pytest.mark.ear
+@pytest.mark.capability("audio out: 24 kHz PCM", side="emulator")
+@pytest.mark.skipif(not voice.installed(), reason="needs py-nanotts")
+def test_it_hears_what_it_says():
+    """What one session of it says at 24 kHz, another one hears, with a real voice and a real recogniser."""
+    text = "the weather is good today"
+    with emulator("--ear", "pocketsphinx") as (_, told):
+        _, pcm = answered(
+            told["url"],
+            {"generationConfig": {"responseModalities": ["AUDIO"]}},
+            turn(text),
+        )
+        data = base64.b64encode(pcm).decode()
+        audio = {"mimeType": "audio/pcm;rate=24000", "data": data}
+        heard, _ = answered(
+            told["url"],
+            {"generationConfig": {"responseModalities": ["TEXT"]}, "inputAudioTranscription": {}}
+            | MANUAL,
+            {"realtimeInput": {"activityStart": {}}},
+            {"realtimeInput": {"audio": audio}},
+            {"realtimeInput": {"activityEnd": {}}},
+        )
+    assert 3 <= len(set(text.split()) & set(heard.split())), heard
