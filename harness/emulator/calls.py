@@ -15,7 +15,7 @@ from harness.wire.live.messages import FunctionCall
 if TYPE_CHECKING:
     from harness.emulator.answers import Answer, Scheduling
     from harness.wire.live.catalogue import Model
-    from harness.wire.live.messages import FunctionResponse, Setup
+    from harness.wire.live.messages import FunctionResponse, Tool
 
 _WRAPPERS: Final = ("output", "result")
 """By convention a response's fields stand in one of these."""
@@ -49,16 +49,21 @@ class Pending:
 class Calls:
     """The calls of one session."""
 
-    def __init__(self, setup: Setup, model: Model, *, named: bool) -> None:
-        """Take the functions that `setup` declares; `named`: calls carry no ids and are told apart by their names."""
-        self._behaviours = {
-            one.name: one.behavior or model.function_behavior
-            for tool in setup.tools
-            for one in tool.function_declarations
-        }
+    def __init__(self, model: Model, *, named: bool) -> None:
+        """Begin without a function; `named`: calls carry no ids and are told apart by their names."""
+        self._default = model.function_behavior
+        self._behaviours: dict[str, str] = {}
         self._named = named
         self._pending: list[Pending] = []
         self._count = 0
+
+    def declare(self, tools: list[Tool]) -> None:
+        """Know the functions of `tools` and no others; calls of those before are still answered."""
+        self._behaviours = {
+            one.name: one.behavior or self._default
+            for tool in tools
+            for one in tool.function_declarations
+        }
 
     @property
     def waiting(self) -> bool:

@@ -33,9 +33,10 @@ from harness.emulator.turns import (
 from harness.emulator.voice import VoiceLostError
 from harness.text.locales import LOCALES
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE, Seconds
-from harness.wire.live import catalogue, refusals
+from harness.wire.live import catalogue, codec, refusals
 from harness.wire.live.messages import (
     Content,
+    ContextUpdate,
     GoAway,
     ServerContent,
     ServerMessage,
@@ -196,7 +197,7 @@ class Conversation:
             case VideoReceived():
                 self._look()
             case ContextUpdated():
-                self._take_in(event.update.system_instruction)
+                self._update(event.update)
             case ToolAnswered():
                 self._their_respondent().learn(event.responses)
             case _:
@@ -358,6 +359,17 @@ class Conversation:
         if event.complete:
             self._end(Turn(text=self._typed or "…", typed=True))
             self._typed = ""
+
+    def _update(self, update: ContextUpdate) -> None:
+        """Take a new instruction, and new tools in place of those there were."""
+        self._take_in(update.system_instruction)
+        if update.tools is None:
+            return
+        try:
+            tools = codec.message_from(update.tools, Setup).tools
+        except ValueError as error:
+            raise Refused(refusals.INVALID_ARGUMENT) from error
+        self._their_respondent().equip(tools)
 
     def _take_in(self, content: Content | None) -> None:
         for modality, tokens in self._cost(content):

@@ -12,6 +12,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from harness.emulator import calls
 from harness.emulator.abilities import abilities
 from harness.emulator.answers import Answer, Said, filled
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from harness.emulator.context import Context
     from harness.emulator.manners import Manners
     from harness.emulator.speech import Speaker
-    from harness.wire.live.messages import FunctionResponse
+    from harness.wire.live.messages import FunctionResponse, Tool
     from harness.wire.live.server import SetupReceived
 
 
@@ -93,7 +95,8 @@ class Respondent:
         self._resumable = resumable
         self._delivery = delivery(event.setup, manners, speaker=speaker, send=self._send_content)
         self._able = abilities(event.setup, event.model)
-        self._calls = Calls(event.setup, event.model, named=unnumbered)
+        self._calls = Calls(event.model, named=unnumbered)
+        self._calls.declare(event.setup.tools)
         self._unanswered: list[Turn] = []
         self._heard: asyncio.Queue[Turn] = asyncio.Queue()
 
@@ -127,6 +130,12 @@ class Respondent:
             if pending is not None:
                 self._context.add("TEXT", text_tokens(calls.text(response)))
                 self._follow_up(pending, response)
+
+    def equip(self, tools: list[Tool]) -> None:
+        """Let the model use these tools from now on, and no others."""
+        setup = msgspec.structs.replace(self._setup, tools=tools)
+        self._able = abilities(setup, self._model)
+        self._calls.declare(tools)
 
     def _follow_up(self, pending: Pending, response: FunctionResponse) -> None:
         if pending.blocking:

@@ -142,6 +142,33 @@ def test_a_pending_call_cannot_be_resumed():
     assert ["turnComplete", "handle"] == call.story[-2:]
 
 
+@pytest.mark.capability("later models: fields and eras", side="emulator")
+def test_tools_can_change_within_a_session():
+    """With contextUpdate the functions are those of the update from then on, and its instruction is remembered."""
+
+    async def scene():
+        call = Call(manners=answering(ASK))
+        call.set_up()
+        call.say(turn("How warm?"))
+        await asyncio.sleep(1)
+        for tools in (TOOLS, []):
+            instruction = {"parts": [{"text": "x" * 400}]}
+            update = {"systemInstruction": instruction, "tools": {"tools": tools}}
+            call.say({"contextUpdate": update})
+            call.say(turn("How warm?"))
+            await asyncio.sleep(1)
+            if made := calls(call):
+                call.say(respond(made[0]["id"]))
+                await asyncio.sleep(1)
+        call.say({"contextUpdate": {"tools": {"tools": 1}}})
+        return call
+
+    call = run_virtual(scene())
+    assert ["How warm?", "It is 11 degrees.", "How warm?"] == call.texts("reply")
+    assert call.usage[0]["promptTokenCount"] + 100 < call.usage[1]["promptTokenCount"]
+    assert (1007, "Request contains an invalid argument.") == call.closed
+
+
 @pytest.mark.capability("tools: declarations, calls, responses", side="emulator")
 def test_vertex_called_by_name_in_the_guides_time():
     """On Vertex AI in the guides' era calls carry no ids, and answers are matched by name."""
