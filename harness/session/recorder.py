@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from harness.errors import RemoteProtocolError
-from harness.secret import redact
+from harness.secret import redact, redact_bytes
 from harness.trace import Direction, SessionTrace, TimedEvent, TraceHeader
 from harness.units import SAMPLE_BYTES
 from harness.wire.live.codec import decode_server, to_json
@@ -59,8 +59,9 @@ class Recorder:
 
     def upgraded(self, t: Seconds, headers: Mapping[str, str]) -> None:
         """Note that the WebSocket is open, and whether an emulator opened it."""
-        self._emulator = headers.get(_EMULATOR)
-        self._note(t, "!", {"upgraded": {k: headers[k] for k in _KEPT_HEADERS if k in headers}})
+        kept = {k: redact(headers[k], self._secrets) for k in _KEPT_HEADERS if k in headers}
+        self._emulator = kept.get(_EMULATOR)
+        self._note(t, "!", {"upgraded": kept})
 
     def audio_starts(
         self, t: Seconds, offset: Samples, was_due: Seconds | None, samples: Samples
@@ -156,7 +157,8 @@ class Recorder:
         header = msgspec.structs.replace(
             self._header, emulator=self._emulator, audio_samples=self._samples
         )
-        return SessionTrace(header=header, events=events), bytes(self._heard)
+        spoken = redact_bytes(bytes(self._heard), self._secrets)
+        return SessionTrace(header=header, events=events), spoken
 
     def _parsed(self, frame: bytes | str) -> Any:
         """Return a message as the codec writes it, whatever its spelling was, so that every reader finds one form."""
@@ -168,11 +170,11 @@ class Recorder:
             return {"raw": redact(text, self._secrets).encode(errors="backslashreplace").decode()}
 
     def _masked(self, value: Any) -> Any:
-        """Return `value` with secrets masked in its texts; names stay, since only a value can echo one."""
+        """Return `value` with secrets masked in its texts and names: a field that we do not know may be called anything."""
         if isinstance(value, str):
             return redact(value, self._secrets)
         if isinstance(value, dict):
-            return {key: self._masked(item) for key, item in value.items()}
+            return {redact(key, self._secrets): self._masked(item) for key, item in value.items()}
         if isinstance(value, list):
             return [self._masked(item) for item in value]
         return value

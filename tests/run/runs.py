@@ -84,6 +84,7 @@ async def run(
     waits=None,
     load=None,
     setups=None,
+    endpoint=lambda: live.gemini(Secret("k-e-y"), url="ws://127.0.0.1:1"),
     rate=None,
     order=lambda _, wanted: wanted,
 ):
@@ -96,7 +97,7 @@ async def run(
             folder=folder,
             journal=journal,
             setups=setups or {m: ready(m, turns="manual", transcript="input") for m in made.models},
-            endpoint=lambda: live.gemini(Secret("k-e-y"), url="ws://127.0.0.1:1"),
+            endpoint=endpoint,
             connect=service.connect,
             load=load or clip,
             client="test",

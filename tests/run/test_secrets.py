@@ -1,0 +1,169 @@
+"""Secrets: whatever the service echoes and wherever a run fails, no key, token or header of ours is left anywhere."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import logging
+import traceback
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.clock import run_virtual
+from harness.errors import HarnessError
+from harness.report.bounds import SpeechBook
+from harness.report.build import derived_files, run_table
+from harness.report.write import write_files
+from harness.run import stream
+from harness.run.folder import read_plan
+from harness.secret import MASK, Secret, redact, redact_bytes
+from harness.session.transport import Upgraded
+from harness.wire.live import endpoint as live
+from tests.run.runs import plan, run, utterance
+from tests.session.memory import Service
+
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./+="
+VALUES = st.text(ALPHABET, min_size=16, max_size=60).filter(lambda value: len(set(value)) > 6)
+
+FORMS = {
+    "itself": lambda s: s,
+    "percent-encoded": lambda s: quote(s, safe=""),
+    "in base64": lambda s: base64.b64encode(f"ab{s}cde".encode()).decode(),
+    "in base64, shifted": lambda s: base64.b64encode(f"abc{s}c".encode()).decode(),
+    "in base64 for URLs": lambda s: base64.urlsafe_b64encode(f"a{s}".encode()).decode(),
+}
+
+
+def leaks(text: str, value: str) -> list[str]:
+    """Return the forms of `value` of which `text` shows nearly all."""
+    middle = value[1:-1]
+    found = [name for name in ("itself", "percent-encoded") if FORMS[name](middle) in text]
+    for before in range(3):
+        coded = base64.b64encode(bytes(before) + value.encode()).decode().rstrip("=")[4:-4]
+        if coded in text or coded.translate(str.maketrans("+/", "-_")) in text:
+            found.append("base64")
+    return found
+
+
+@given(VALUES, st.sampled_from(sorted(FORMS)), st.text(max_size=5), st.text(max_size=5))
+def test_every_form_of_an_echo_is_masked(value, form, before, after):
+    """However a peer writes our secret, what is left of its words does not show it."""
+    said = redact(before + FORMS[form](value) + after, [Secret(f"Bearer {value}")])
+    assert MASK in said
+    assert [] == leaks(said, value)
+
+
+@given(st.text(max_size=40))
+def test_other_words_stay(text):
+    """What is no secret of ours stays as it was."""
+    assert text == redact(text, [Secret("a-key-that-nobody-says")])
+
+
+@given(VALUES, st.binary(max_size=9))
+def test_a_secret_in_audio_is_overwritten(value, around):
+    """Audio that spells a secret loses it and keeps its length."""
+    data = around + value.encode() + around
+    kept = redact_bytes(data, [Secret(value)])
+    assert len(data) == len(kept)
+    assert value.encode() not in kept
+
+
+ENDPOINTS = {
+    "key": lambda value: live.gemini(Secret(value), url="ws://127.0.0.1:1"),
+    "token": lambda value: live.gemini_token(Secret(value), url="ws://127.0.0.1:1"),
+    "bearer": lambda value: live.vertex(Secret(value), project="p", url="ws://127.0.0.1:1"),
+}
+
+
+class Echo(Service):
+    """A service that says our secret back in every place there is; the connection's number decides how it ends."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(self._answer)
+        self.said = said
+
+    async def connect(self, endpoint, listener):
+        line = await super().connect(endpoint, listener)
+        line.turns = len(self.lines)
+        listener.upgraded(Upgraded(headers={"x-live-emulator": self.said, "server": self.said}))
+        return line
+
+    def _answer(self, line, frame):
+        said = self.said
+        if "setup" in frame:
+            line.say({"setupComplete": {said: said}})
+        if "activityEnd" not in frame.get("realtimeInput", {}):
+            return
+        spelt = base64.b64encode((said + " ").encode()[: (len(said) + 1) // 2 * 2]).decode()
+        blob = {"mimeType": "audio/pcm;rate=24000", "data": spelt}
+        parts = [{"text": said}, {"inlineData": blob}, {"executableCode": {said: said}}]
+        line.say({"serverContent": {"inputTranscription": {"text": f" {said} "}}})
+        line.say({"serverContent": {"modelTurn": {"parts": parts}}})
+        line.say({said: {"deep": [said]}, "sessionResumptionUpdate": {"newHandle": said}})
+        match line.turns % 7:
+            case 1:
+                line.hang_up(None, f"denied: {said}", status=429)
+            case 2:
+                line.say({"error": {"code": 500, "message": said}})
+            case 3:
+                line.say_raw(f"no JSON {said}".encode())
+            case 4:
+                line.hang_up(1011, f"Internal error: {said}")
+            case 5:
+                line.say({"serverContent": {"turnComplete": True, "turnCompleteReason": said}})
+            case 6 if line.turns > 7:
+                line.hang_up(1007, f"API key not valid: {said}")
+            case _:
+                line.say({"serverContent": {"turnComplete": True}})
+
+
+@settings(max_examples=10)
+@given(st.sampled_from(sorted(ENDPOINTS)), VALUES, st.sampled_from(sorted(FORMS)), st.booleans())
+def test_a_faulty_run_leaves_no_secret_anywhere(tmp_path_factory, kind, value, form, full):
+    """No trace, journal, report, recording, log, message, traceback or repr of a run shows a secret the service echoes."""
+    out = tmp_path_factory.mktemp("run") / "out"
+    endpoint = ENDPOINTS[kind](value)
+    said: list[str] = [repr(endpoint), str(endpoint.headers), endpoint.printable]
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(handler.format(record))
+    logging.getLogger().addHandler(handler)
+    with pytest.MonkeyPatch.context() as patch:
+        if full:
+            patch.setattr(stream, "write_trace", full_disk)
+        try:
+            tally = run_virtual(
+                run(
+                    plan([utterance(n, 0.1) for n in range(6)]),
+                    out,
+                    Echo(FORMS[form](value)),
+                    concurrency=2,
+                    endpoint=lambda: endpoint,
+                    meddle=lambda pool: said.append(repr(vars(pool))),
+                )
+            )
+            said.append(repr(tally))
+        except HarnessError as error:
+            said += [repr(error), "".join(traceback.format_exception(error))]
+        finally:
+            logging.getLogger().removeHandler(handler)
+    made = read_plan(out)
+    table = run_table(out, made, SpeechBook(out), profile="norm-1n", metric="auto")
+    write_files(out, derived_files(table, excel=False))
+    files = [path for path in out.rglob("*") if path.is_file()]
+    assert full or {".wav", ".gz", ".jsonl", ".csv", ".md"} <= {path.suffix for path in files}
+    said += map(content, files)
+    assert [] == [found for text in said for found in leaks(text, value)]
+
+
+def full_disk(*_):
+    """Stand in for a disk without room."""
+    raise OSError(28, "No space left on device")
+
+
+def content(path) -> str:
+    """Return what a file holds, unpacked."""
+    data = path.read_bytes()
+    return (gzip.decompress(data) if path.suffix == ".gz" else data).decode(errors="replace")
