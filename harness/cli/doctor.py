@@ -35,7 +35,8 @@ def command(*, service: Any, url: str | None, model: str | None, quick: bool, as
     """Check this machine, the credentials, one Live session from end to end, and every capability of the Live API.
 
     Each capability gets a short session, a sentence or one recording of a few seconds; what the model lacks is not
-    asked for. Without --model the emulator is asked for three models between them.
+    asked for (–), and where the model does something else, that is told (?). Without --model the emulator is asked for
+    three models between them.
 
     Exit code 0: all is well, perhaps with warnings. 3: this machine is not ready. 4: the service refuses. 5: a
     capability does not work.

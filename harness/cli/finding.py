@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Verdict: TypeAlias = Literal["ok", "warning", "failed", "not offered"]
+Verdict: TypeAlias = Literal["ok", "warning", "failed", "not offered", "not shown"]
 
 MARKS: dict[Verdict, str] = {
     "ok": "ok  ",
     "warning": "warn",
     "failed": "FAIL",
     "not offered": "–   ",
+    "not shown": "?   ",
 }
-"""How each is shown."""
+"""How each is shown. `not offered`: the model or the platform lacks it; `not shown`: the model did something else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

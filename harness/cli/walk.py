@@ -58,14 +58,16 @@ def write_answers(path: Path) -> None:
 
 def walk(service: Any, url: str | None, model: str | None) -> Iterator[Finding]:
     """Yield what each capability was found to be; the service is known to answer."""
-    from harness.session.probes import PROBES, outcome, refusal
+    from harness.session.probes import PROBES, refusal
 
     models = list(EMULATED) if service == "emulator" and model is None else [_named(service, model)]
     places = [_place(service, url, one) for one in models]
     yield _found("connection: an unknown model is refused", [lambda: refusal(places[0])])
     yield _found("connection: ephemeral tokens", [lambda: _token(service, url, places[0])])
     for probe in PROBES:
-        yield _found(probe.capability, [_bound(outcome, probe, place) for place in places])
+        yield _found(
+            probe.capability, [_asking(probe, place, several=len(places) > 1) for place in places]
+        )
 
 
 def _named(service: Any, model: str | None) -> str:
@@ -74,18 +76,20 @@ def _named(service: Any, model: str | None) -> str:
     return model or usual_model("transcribe", service)
 
 
-def _bound(
-    outcome: Callable[[Probe, Place], Coroutine[Any, Any, str]], probe: Probe, place: Place
-) -> Callable[[], Coroutine[Any, Any, str]]:
+def _asking(probe: Probe, place: Place, *, several: bool) -> Callable[[], Coroutine[Any, Any, str]]:
+    """Return what asks one model; the model is named where there are several."""
+    from harness.session.probes import outcome
+
     async def found() -> str:
-        return f"{place.model}: {await outcome(probe, place)}"
+        told = await outcome(probe, place)
+        return f"{place.model}: {told}" if several else told
 
     return found
 
 
 def _found(capability: str, asked: list[Callable[[], Coroutine[Any, Any, str]]]) -> Finding:
     """Return what the first says that is offered the capability."""
-    from harness.session.probes import NotOfferedError
+    from harness.session.probes import NotOfferedError, NotShownError
 
     why = ""
     for ask in asked:
@@ -93,6 +97,8 @@ def _found(capability: str, asked: list[Callable[[], Coroutine[Any, Any, str]]])
             return Finding(check=capability, verdict="ok", found=asyncio.run(ask()))
         except NotOfferedError as error:
             why = why or str(error)
+        except NotShownError as error:
+            return Finding(check=capability, verdict="not shown", found=str(error))
         except HarnessError as error:
             said = f"{error.what}: {error.why}" if error.why else error.what
             return Finding(check=capability, verdict="failed", found=said, exit_code=FAILED)

@@ -34,7 +34,11 @@ Fields: TypeAlias = dict[str, Any]
 
 
 class NotOfferedError(Exception):
-    """The model or the platform does not have it, or the model did otherwise; the text says which."""
+    """The model or the platform does not have it; the text says which rule says so."""
+
+
+class NotShownError(Exception):
+    """The model could have, and did otherwise; the text says what."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +94,7 @@ class Probe:
 
 
 async def outcome(probe: Probe, place: Place) -> str:
-    """Return what a probe found; NotOfferedError, SilenceError or HungUpError say why it found nothing."""
+    """Return what a probe found; NotOfferedError, NotShownError, SilenceError or HungUpError say why it found nothing."""
     model = catalogue.find(place.model)
     if model is not None and model.kind == "transcribe" and not probe.transcribes:
         raise NotOfferedError(f"{model.id} does nothing but transcribe")
@@ -144,6 +148,15 @@ async def _answered(conversation: Talk) -> str:
     return _quoted(heard.answer)
 
 
+async def _recalled(conversation: Talk) -> str:
+    """Ask for what was said before; NotShownError when the answer does not tell it."""
+    conversation.say("What is my name?")
+    answer = await _answered(conversation)
+    if "ada" not in answer.casefold():
+        raise NotShownError(f"the model does not tell what it was told: {answer}")
+    return answer
+
+
 async def _turn(conversation: Talk, _: Place) -> str:
     conversation.say(QUESTION)
     return await _answered(conversation)
@@ -151,15 +164,13 @@ async def _turn(conversation: Talk, _: Place) -> str:
 
 async def _context(conversation: Talk, _: Place) -> str:
     conversation.say("My name is Ada.", complete=False)
-    conversation.say("What is my name?")
-    return await _answered(conversation)
+    return await _recalled(conversation)
 
 
 async def _history(conversation: Talk, _: Place) -> str:
     conversation.say("My name is Ada.", complete=False)
     conversation.say("Hello, Ada.", complete=False, role="model")
-    conversation.say("What is my name?")
-    return await _answered(conversation)
+    return await _recalled(conversation)
 
 
 async def _realtime_text(conversation: Talk, _: Place) -> str:
@@ -228,7 +239,7 @@ async def _thinking(conversation: Talk, _: Place) -> str:
     heard = await conversation.turn()
     billed = any(one.thoughts_token_count for one in heard.usage)
     if not heard.thoughts and not billed:
-        raise NotOfferedError("the model answered without a thought")
+        raise NotShownError("the model answered without a thought")
     return _quoted(heard.thoughts.strip()) if heard.thoughts else "billed, without a summary"
 
 
@@ -240,11 +251,11 @@ async def _call(conversation: Talk, _: Place) -> str:
 
 
 async def _called(conversation: Talk) -> FunctionCall:
-    """Return the call that the model makes; NotOfferedError when it answers instead."""
+    """Return the call that the model makes; NotShownError when it answers instead."""
     conversation.say(TEMPERATURE)
     heard = await conversation.until(lambda one: one.calls or one.turns, "function call")
     if not heard.calls:
-        raise NotOfferedError("the model answered instead of calling")
+        raise NotShownError("the model answered instead of calling")
     return heard.calls[0]
 
 
@@ -259,7 +270,7 @@ async def _grounded(conversation: Talk, _: Place) -> str:
     conversation.say(NEWS)
     heard = await conversation.until(lambda one: one.grounded or one.turns, "answer")
     if not heard.grounded:
-        raise NotOfferedError("the model answered without a search")
+        raise NotShownError("the model answered without a search")
     return "grounding metadata came"
 
 
@@ -279,8 +290,7 @@ async def _resumed(conversation: Talk, place: Place) -> str:
     fields = _modality(catalogue.find(place.model), speaks=False)
     setup, endpoint = place.named(fields | {"sessionResumption": {"handle": handle}})
     async with talk(place.connect, endpoint, setup) as again:
-        again.say("What is my name?")
-        return f"resumed: {await _answered(again)}"
+        return f"resumed: {await _recalled(again)}"
 
 
 async def _set_up(_conversation: Talk, _: Place) -> str:

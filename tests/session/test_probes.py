@@ -8,7 +8,15 @@ import pytest
 
 from harness.clock import run_virtual
 from harness.secret import Secret
-from harness.session.probes import PROBES, NotOfferedError, Place, opened, outcome, refusal
+from harness.session.probes import (
+    PROBES,
+    NotOfferedError,
+    NotShownError,
+    Place,
+    opened,
+    outcome,
+    refusal,
+)
 from harness.session.talk import HungUpError, SilenceError
 from harness.wire.live import endpoint as live
 from harness.wire.live.endpoint import Route
@@ -113,8 +121,17 @@ def test_what_a_model_lacks_is_not_asked_for(name, options, words):
 @pytest.mark.parametrize("name", ["tools: calls and responses", "tools: search grounding"])
 def test_a_model_that_does_otherwise_is_told(name):
     """A model that answers without calling or searching is neither a success nor a failure."""
-    with pytest.raises(NotOfferedError, match="answered"):
+    with pytest.raises(NotShownError, match="answered"):
         found(name, service(clientContent=TURN))
+
+
+@pytest.mark.parametrize("name", ["text: incremental context", "text: history seeding"])
+def test_what_was_told_must_be_told_again(name):
+    """A model that answers and has forgotten shows no memory; one that remembers does."""
+    with pytest.raises(NotShownError, match="Good morning"):
+        found(name, service(clientContent=TURN))
+    knows = [{"serverContent": {"modelTurn": {"parts": [{"text": "You are Ada."}]}}}, TURN[1]]
+    assert "“You are Ada.”" == found(name, service(clientContent=knows))
 
 
 def test_a_stranger_is_asked_for_everything():
