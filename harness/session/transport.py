@@ -46,9 +46,9 @@ WRITE_HIGH_WATER: Final = 16 * 2**10
 More would hide an uplink that is too slow: the frames would count as sent while they wait."""
 
 _HEAD_BYTES: Final = 4096
-"""How much of each piece of the answer to the upgrade is kept, until it is whole: its first line is enough."""
+"""How much of the answer to the upgrade is kept until it is whole: its first line is enough."""
 
-_STATUS_LINE: Final = re.compile(rb"HTTP/1\.1 ([45][0-9]{2})(?: ([^\r\n]*))?\r\n")
+_STATUS_LINE: Final = re.compile(rb"HTTP/1\.1 ([345][0-9]{2})(?: ([^\r\n]*))?\r\n")
 
 _TCP_NOTSENT_LOWAT: Final = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 """Linux and macOS: how much the system may hold unsent."""
@@ -220,7 +220,7 @@ class _Socket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         t = self._loop.time()
-        if not self._open:
+        if not self._open and len(self._head) < _HEAD_BYTES:
             self._head += data[:_HEAD_BYTES]
         self._ws.receive_data(data)
         self._flush()
