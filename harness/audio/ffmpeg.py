@@ -41,10 +41,14 @@ def ffmpeg_source(file: BinaryIO) -> Iterator[FfmpegSource | str]:
         yield _reason(error)
         return
     with container:
-        if container.streams.audio:
-            yield FfmpegSource(container)
-        else:
+        if not container.streams.audio:
             yield "there is no sound in it"
+        elif (stream := container.streams.audio[0]).codec_context is None:
+            yield "its coding is not known"
+        elif not stream.channels or not stream.rate:
+            yield f"its header says {stream.channels} channels at {stream.rate} Hz"
+        else:
+            yield FfmpegSource(container)
 
 
 class FfmpegSource:

@@ -1,0 +1,103 @@
+"""Money: whatever is planned, priced and billed, a budget is never passed by more than the sessions in flight."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.clock import run_virtual
+from harness.report.bounds import SpeechBook
+from harness.report.build import run_table
+from harness.run.bill import bill_usd, spent_usd
+from harness.run.folder import read_journal, unfinished
+from tests.run.runs import final_slots, plan, run, utterance
+from tests.session.memory import MODEL, Service
+
+PRICED = (MODEL, "gemini-3.5-transcribe-live")
+
+
+def billing(bills, breaks):
+    """Return a service whose n-th answer counts `bills[n]` audio tokens (None: no bill), and breaks off where told."""
+    turns = []
+
+    def answer(line, frame):
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+        if "activityEnd" not in frame.get("realtimeInput", {}):
+            return
+        turns.append(line)
+        tokens = bills[len(turns) % len(bills)]
+        line.say({"serverContent": {"inputTranscription": {"text": " hello"}}})
+        end = {"serverContent": {"turnComplete": True}}
+        if tokens is not None:
+            detail = [{"modality": "AUDIO", "tokenCount": tokens}]
+            end["usageMetadata"] = {
+                "promptTokenCount": tokens,
+                "totalTokenCount": tokens,
+                "promptTokensDetails": detail,
+            }
+        line.say(end)
+        if breaks[len(turns) % len(breaks)]:
+            line.loop.call_later(0.01, line.hang_up, 1011, "Internal error encountered.")
+
+    return Service(answer)
+
+
+@settings(max_examples=25)
+@given(
+    lengths=st.lists(st.floats(0.1, 3.0), min_size=1, max_size=12),
+    models=st.sampled_from([PRICED[:1], PRICED]),
+    concurrency=st.integers(1, 5),
+    bills=st.lists(st.none() | st.integers(0, 2_000_000), min_size=1, max_size=5),
+    breaks=st.lists(st.booleans(), min_size=1, max_size=5),
+    budget=st.floats(0.000001, 5.0),
+)
+def test_a_budget_is_passed_by_no_more_than_what_was_open(
+    tmp_path_factory, *, lengths, models, concurrency, bills, breaks, budget
+):
+    """Over sittings, retries, unbilled and absurdly billed sessions, spending ends within the budget and what was open."""
+    folder = tmp_path_factory.mktemp("run")
+    made = plan([utterance(n, s) for n, s in enumerate(lengths)], models=models)
+    for _ in range(2):
+        if not unfinished(made, read_journal(folder)):
+            break
+        tally = run_virtual(
+            run(made, folder, billing(bills, breaks), concurrency=concurrency, budget_usd=budget)
+        )
+        records = read_journal(folder)
+        costs = sorted((spent_usd(record) for record in records), reverse=True)
+        assert sum(costs) == pytest.approx(tally.cost_usd)
+        # The last to begin saw a budget that held; those beside it may each cost more than was thought.
+        assert sum(costs) <= budget + sum(costs[:concurrency]) + 1e-9
+        assert (tally.stopped is None) == (not unfinished(made, records))
+    table = run_table(folder, made, SpeechBook(folder), profile="norm-1n", metric="auto")
+    done = final_slots(folder)
+    assert len(done) == len(set(done)) == sum(row.record is not None for row in table.rows)
+    assert len(table.rows) == len(lengths) * len(models), "what was not attempted has its row"
+
+
+@given(st.lists(st.none(), min_size=1, max_size=3), st.floats(0.5, 20.0))
+def test_without_bills_the_estimate_is_never_passed(tmp_path_factory, bills, share):
+    """Where no bill comes every session costs its estimate, so the budget is not passed at all."""
+    from harness.run.bill import estimate_usd, transcription
+
+    folder = tmp_path_factory.mktemp("run")
+    budget = share * estimate_usd(MODEL, transcription(1.0))
+    made = plan([utterance(n) for n in range(8)])
+    tally = run_virtual(
+        run(made, folder, billing(bills, [False]), concurrency=3, budget_usd=budget)
+    )
+    assert tally.cost_usd <= budget
+    assert int(share) >= tally.done
+
+
+def test_unknown_usage_is_estimated_for_the_budget_and_said_in_the_report(tmp_path):
+    """Without bills the budget counts estimates, the table's cost stays empty, and a warning says of how many sessions."""
+    made = plan([utterance(n) for n in range(3)])
+    tally = run_virtual(run(made, tmp_path, billing([None], [False]), budget_usd=1.0))
+    assert tally.cost_usd > 0
+    assert {None} == {bill_usd(r.model, r.usage) for r in read_journal(tmp_path)}
+    table = run_table(tmp_path, made, SpeechBook(tmp_path), profile="norm-1n", metric="auto")
+    assert {None} == {row.cost_usd for row in table.rows}
+    assert any("3 sessions brought no usage record" in one.text for one in table.summary.warnings)
