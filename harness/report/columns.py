@@ -291,10 +291,14 @@ SUMMARY_COLUMNS: tuple[Column, ...] = (
         "real",
         "Lower end of the 95 % interval of `rate`, over speakers.",
         unit="ratio",
-        missing="too little to say",
+        missing="too few: under four speakers (or utterances), or all of them alike",
     ),
     _column(
-        "rate_high", "real", "Upper end of the same.", unit="ratio", missing="too little to say"
+        "rate_high",
+        "real",
+        "Upper end of the same.",
+        unit="ratio",
+        missing="too few: under four speakers (or utterances), or all of them alike",
     ),
     _column(
         "rate_norm1",
