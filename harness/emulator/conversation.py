@@ -228,21 +228,7 @@ class Conversation:
         )
         if setup.context_window_compression is None:
             self._limits.session(self._manners.session_s)
-        config = setup.realtime_input_config
-        # The proto calls this the default, yet silence was seen to be billed (forum thread 92653): so who asks gets it.
-        coverage = config.turn_coverage if config else None
-        self._activity_only = coverage == "TURN_INCLUDES_ONLY_ACTIVITY" and not self._server.manual
-        automatic = config.automatic_activity_detection if config else None
-        self._turns = Turns(
-            self._ear.appetite,
-            detection(automatic, silence_ms=self._manners.silence_ms),
-            manual=self._server.manual,
-        )
-        hints = setup.input_audio_transcription
-        self._listening = self._ear.listen(
-            tuple(_language(code) for code in hints.language_codes) if hints else (),
-            (*hints.custom_vocabulary, *hints.adaptation_phrases) if hints else (),
-        )
+        self._listening = self._listen(setup)
         # Only Vertex AI names its sessions, and only later (SDK 1.40).
         name = secrets.token_hex(16) if (platform, era) == ("vertex", "later") else None
         self._send(ServerMessage(setup_complete=SetupComplete(session_id=name)))
@@ -255,6 +241,24 @@ class Conversation:
         )
         for worker in self._workers:
             worker.add_done_callback(self._worked)
+
+    def _listen(self, setup: Setup) -> Listening:
+        """Begin to tell the user's turns apart, as the setup asks; return the ear that hears them."""
+        config = setup.realtime_input_config
+        # The proto calls this the default, yet silence was seen to be billed (forum thread 92653): so who asks gets it.
+        coverage = config.turn_coverage if config else None
+        self._activity_only = coverage == "TURN_INCLUDES_ONLY_ACTIVITY" and not self._server.manual
+        automatic = config.automatic_activity_detection if config else None
+        self._turns = Turns(
+            self._ear.appetite,
+            detection(automatic, silence_ms=self._manners.silence_ms),
+            manual=self._server.manual,
+        )
+        hints = setup.input_audio_transcription
+        return self._ear.listen(
+            tuple(_language(code) for code in hints.language_codes) if hints else (),
+            (*hints.custom_vocabulary, *hints.adaptation_phrases) if hints else (),
+        )
 
     def _speaker(self, event: SetupReceived) -> Speaker | None:
         """Return who speaks, None where answers are written; Refused when this emulator cannot speak so."""

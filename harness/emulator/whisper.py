@@ -109,7 +109,9 @@ class Whisper:
     ) -> WhisperListener:
         """Return what hears one session; languages that the model does not know are left out."""
         known = tuple(one for one in languages if one in self.languages)
-        return WhisperListener(self, known or self.languages, ", ".join(vocabulary))
+        # With its full stop it reads like a sentence; without one, what is heard is written without punctuation, too.
+        words = f"{', '.join(vocabulary)}." if vocabulary else ""
+        return WhisperListener(self, known or self.languages, words)
 
     def real_time_factor(self) -> float:
         """Return the seconds it takes for a second of a 4 s phrase with 30 tokens: the best of three."""

@@ -103,6 +103,16 @@ def test_whisper_hears_only_the_languages_asked_for(whisper):
     assert any("а" <= one <= "я" for one in text.lower())
 
 
+@pytest.mark.capability("later models: language hints, vocabulary, verbatim mode", side="emulator")
+def test_whisper_expects_the_words_it_is_told(whisper):
+    """A word that it mishears is heard when it is in the vocabulary, and punctuation stays as it was."""
+    pcm = clip("en-US-austen-0880")
+    plain = whisper.listener(()).hear(pcm, last=True)
+    told = whisper.listener((), ("ill-disposed",)).hear(pcm, last=True)
+    assert "ill-disposed" not in plain
+    assert "He was not an ill-disposed young man." == told.strip()
+
+
 def test_pocketsphinx_streams_words():
     """The English ear gives words while audio still comes, and gets most of an easy sentence."""
     pytest.importorskip("pocketsphinx")
