@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import lacking
 from tests.report import conftest as report
 
-READY = "#explore[data-ready=all]"
+READY = "#explore:is([data-ready=all], [data-ready=search])"
 
 
 @pytest.fixture(scope="session")
