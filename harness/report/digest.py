@@ -243,7 +243,6 @@ def _caution(warning: Caution) -> str:
 
 def summary_rich(summary: Summary) -> RenderableType:
     """Return the same for a terminal that knows colour."""
-    from rich.box import SIMPLE_HEAD
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -258,7 +257,7 @@ def summary_rich(summary: Summary) -> RenderableType:
         *(Text(f"  {printable(reason)}") for reason in _reasons(summary)),
     ]
     for title, (heads, *cells) in cell_tables(summary):
-        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
         for place, head in enumerate(heads):
             table.add_column(head, justify="right" if place > 1 else "left", no_wrap=True)
         for cell in cells:

@@ -47,9 +47,16 @@ def test_the_terminal_is_not_steered(summary):
 
 
 def test_a_run_fits_eighty_columns(tmp_path, said):
-    """Without colour, the tables of an ordinary run are at most 80 columns wide, and name model and dataset once."""
+    """With colour or without, the tables of an ordinary run are at most 80 columns wide, and name model and dataset once."""
     rows = [said.Said(id=f"u{n}", locale="de-DE", speaker=f"s{n}", reference="eins zwei drei", hypothesis="eins zwo drei vier") for n in range(12)]  # fmt: skip
-    text = summary_text(build_reports(said.make_run(tmp_path / "run", rows)).summary)
+    from rich.console import Console
+
+    summary = build_reports(said.make_run(tmp_path / "run", rows)).summary
+    console = Console(width=80, force_terminal=True, color_system=None)
+    with console.capture() as shown:
+        console.print(summary_rich(summary))
+    assert "…" not in shown.get()
+    text = summary_text(summary)
     assert 1 == text.count(said.MODEL)
     assert 80 >= max(map(len, text.split("\n\n")[1].splitlines()))
 
