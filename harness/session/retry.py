@@ -61,7 +61,10 @@ def ending(
     if broken is None and vanished:
         broken = ("transient", f"the service vanished: {missed or 'the turn never ended'}")
     if broken is None and closed is not None and closed.by_us and closed.code in _OUR_VERDICTS:
-        broken = (_OUR_VERDICTS[closed.code], f"closed {closed.code} by us: {closed.reason}")
+        broken = (
+            _OUR_VERDICTS[closed.code],
+            f"closed {closed.code} by us: {closed.reason.removeprefix('ours: ')}",
+        )
     if broken is not None:
         return _failed(*broken, has_text=has_text)
     if closed is not None and not closed.by_us and not (closed.code == 1000 and sent_all):

@@ -85,6 +85,8 @@ def test_a_port_in_use_is_named():
     [
         (["--ear", "wisper"], 2, "whisper"),
         (["--ear", "scripted:/none.json"], 3, "/none.json"),
+        (["--quirk", "late-transcrption=2s"], 2, "late-transcription"),
+        (["--quirk", "late-transcription=2h"], 2, "ms, s, min"),
         (["--ear-language", "xx", "--ear", "scripted"], 2, "xx"),
         (["--port", "70000"], 2, "70000"),
         (["--era", "stone"], 2, "guide"),
@@ -99,6 +101,17 @@ def test_what_is_typed_wrong_is_named(options, code, words):
 
 
 @pytest.mark.ear
+def test_quirks_are_listed():
+    """--list-quirks shows every quirk as it is typed, with what it does and who saw it, and with --json as data."""
+    from harness.emulator.quirks.mischief import REGISTRY
+
+    command = [sys.executable, "-m", "harness", "emulate", "--list-quirks"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert all(f"\n{quirk.usage}\n" in f"\n{shown}" for quirk in REGISTRY.values())
+    listed = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True).stdout
+    assert list(REGISTRY) == [one["name"] for one in json.loads(listed)]
+
+
 def test_weights_that_are_none_are_named(tmp_path):
     """A folder without a model is exit 3 and named, though it is the other process that would load it."""
     command = [sys.executable, "-m", "harness", "emulate", "--ear", f"whisper:{tmp_path}"]

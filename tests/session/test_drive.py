@@ -638,3 +638,34 @@ def test_every_connection_has_credentials_that_are_good(lapses):
     told = hypothesis(trace, "input").text
     assert "the-first-token" not in told
     assert lapses is ("the-third-token" in told)
+
+
+def test_a_service_that_sends_without_end_is_left(monkeypatch):
+    """When more has come than a session may bring, it ends as such and is not tried again."""
+    from harness.session import leg
+
+    monkeypatch.setattr(leg, "MOST_RECEIVED", 10_000)
+
+    def flood(line, frame):
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+            for number in range(100):
+                line.say({"sessionResumptionUpdate": {}, "padding": "x" * 1000}, number * 0.01)
+
+    ending, trace = run_virtual(drive(Service(flood), assignment(3.0)))
+    assert ("failed_client", "client") == (ending.outcome, ending.failure)
+    assert "has sent more than" in ending.reason
+    assert sum(event.dir == "<" for event in trace.events) < 20
+
+
+def test_handles_and_bills_keep_nobody_waiting():
+    """Messages that say nothing of the turn do not lengthen the wait for its end."""
+
+    def chatty(line, frame):
+        polite(" hello")(line, frame)
+        if "setup" in frame:
+            for number in range(600):
+                line.say({"sessionResumptionUpdate": {}}, number * 0.1)
+
+    _, trace = run_virtual(drive(Service(chatty), assignment(1.0)))
+    assert trace.events[-1].t < 1.0 + 3.0

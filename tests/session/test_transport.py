@@ -220,6 +220,51 @@ async def test_a_refused_upgrade_tells_its_status(status):
     assert "not today" == closed.reason
 
 
+@pytest.mark.parametrize(
+    "asked, date, seconds",
+    [
+        ("30", None, 30.0),
+        ("Sun, 06 Nov 1994 08:50:07 GMT", "Sun, 06 Nov 1994 08:49:37 GMT", 30.0),
+        ("Sun, 06 Nov 1994 08:49:07 GMT", "Sun, 06 Nov 1994 08:49:37 GMT", 0.0),
+        ("Sun, 06 Nov 1994 08:49:07 GMT", None, 0.0),
+        ("soon", None, None),
+        ("-5", None, None),
+        ("nan", None, None),
+        ("1e400", None, None),
+    ],
+)
+async def test_retry_after_is_seconds_or_a_date(asked, date, seconds):
+    """Retry-After is read in both its forms, a date by the service's own clock; anything else is no request."""
+
+    def refuse(connection, request):
+        response = connection.respond(http.HTTPStatus.TOO_MANY_REQUESTS, "not today\n")
+        del response.headers["Date"]
+        if date:
+            response.headers["Date"] = date
+        response.headers["Retry-After"] = asked
+        return response
+
+    async with live_server(process_request=refuse) as url:
+        ear = Ear()
+        await connect(at(url), ear)
+        closed = await ear.over
+    assert seconds == closed.retry_after_s
+
+
+async def test_what_is_no_websocket_ends_the_connection_at_once():
+    """A peer that breaks WebSocket and never answers our close is told as 1002 by us, without a wait."""
+
+    async def stay(socket):
+        socket.transport.write(b"\xf2\x02{}")
+        await asyncio.sleep(60)
+
+    async with live_server(stay, close_timeout=0.1) as url:
+        ear = Ear()
+        await connect(at(url), ear)
+        closed = await asyncio.wait_for(ear.over, 20)
+    assert (1002, True) == (closed.code, closed.by_us)
+
+
 async def test_a_port_where_nothing_listens_is_unreachable():
     """When nobody answers, that is told as a close, with the address."""
     async with live_server() as url:
