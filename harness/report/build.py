@@ -240,6 +240,7 @@ def _datasets(plan: Plan) -> list[DatasetFacts]:
                 synthetic=dataset.synthetic,
                 utterances=len(own),
                 locales=sorted({utterance.locale for utterance in own}),
+                spoken=any(utterance.audio for utterance in own),
             )
         )
     return found

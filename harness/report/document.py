@@ -433,6 +433,8 @@ class DatasetFacts(msgspec.Struct, frozen=True, kw_only=True):
     synthetic: bool
     utterances: int
     locales: list[str]
+    spoken: bool = True
+    """False: its items are written, and nobody speaks."""
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):

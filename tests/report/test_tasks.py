@@ -50,3 +50,7 @@ def test_answers_are_counted_and_not_scored(tmp_path):
     assert "neither audio nor a text" in reasons[2]
     text = (tmp_path / "summary.md").read_text()
     assert "1 of 2 passed" in text
+    page = (tmp_path / "report.html").read_text()
+    assert 'id="answers"' in page
+    assert 'id="rates"' not in page
+    assert page.index("u0002") < page.index("u0001"), "what did not pass comes first"
