@@ -107,7 +107,10 @@ def _modality(model: Model | None, *, speaks: bool) -> Fields:
     """Return the part of a setup that asks for answers in words, written where the model can."""
     if not speaks and model is not None and "TEXT" in model.modalities:
         return {"generationConfig": {"responseModalities": ["TEXT"]}}
-    return {"generationConfig": {"responseModalities": ["AUDIO"]}, "outputAudioTranscription": {}}
+    generation: Fields = {"responseModalities": ["AUDIO"]}
+    if model is not None and model.least_thinking is not None:
+        generation["thinkingConfig"] = {"thinkingLevel": model.least_thinking}
+    return {"generationConfig": generation, "outputAudioTranscription": {}}
 
 
 def _merged(one: Fields, other: Fields) -> Fields:

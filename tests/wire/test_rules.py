@@ -144,7 +144,23 @@ REFUSED = [
     (
         [setup(LIVE_38, **generation(thinkingConfig={"thinkingLevel": "LOW"}))],
         1007,
+        "Thinking level is not supported for this model",
+    ),
+    (
+        [setup(LIVE_38, **generation(thinkingConfig={"includeThoughts": True}))],
+        1007,
         "thinking_config is not supported",
+    ),
+    ([setup(f"{LIVE_38}-extended-thinking")], 1007, "Thinking level must be specified"),
+    (
+        [
+            setup(
+                f"{LIVE_38}-extended-thinking",
+                **generation(thinkingConfig={"thinkingLevel": "MINIMAL"}),
+            )
+        ],
+        1007,
+        "Thinking level is not supported",
     ),
     (
         [setup(NATIVE, proactivity={"proactiveAudio": True})],
@@ -348,6 +364,15 @@ TAKEN = [
         BETA,
     ),
     ([setup("publishers/google/models/gemini-live-2.5-flash", explicitVadSignal=True)], VERTEX),
+    (
+        [
+            setup(
+                f"{LIVE_38}-extended-thinking",
+                **generation(thinkingConfig={"thinkingLevel": "HIGH"}),
+            )
+        ],
+        BETA,
+    ),
     ([setup(**generation(speechConfig={"languageCode": "cmn-CN"}))], BETA),
     ([setup(NATIVE, **generation(speechConfig={"languageCode": "DE-de"}))], BETA),
     ([setup(LIVE_38, **generation(speechConfig={"languageCode": "ca-ES"}))], BETA),

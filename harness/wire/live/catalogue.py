@@ -70,7 +70,10 @@ class Model:
     """It takes `thinkingConfig`."""
 
     thinking_levels: bool = False
-    """It takes `thinkingLevel` instead of a budget."""
+    """It takes `thinkingLevel`."""
+
+    least_thinking: str | None = None
+    """The lowest `thinkingLevel` of a model that must be told one; None: it need not be."""
 
     affective: bool = False
     """It takes `enableAffectiveDialog`."""
@@ -171,6 +174,7 @@ _TRANSCRIBE_LIVE = Price(
 # ── Models ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _CAPABILITIES = "Live API capabilities guide, autumn 2025"
+_THINKING_SEEN = "NousResearch/hermes-agent#114116, ProfSynapse/nexus#389"
 _VERTEX_OVERVIEW = "Vertex AI Live API overview, autumn 2025"
 
 MODELS: tuple[Model, ...] = (
@@ -206,11 +210,10 @@ MODELS: tuple[Model, ...] = (
         kind="native-audio",
         modalities=("AUDIO",),
         context_tokens=131_072,
-        thinking=True,
         proactive=True,
         era="later",
         status="since 2026-09-15; always proactive",
-        source="Gemini API release notes, 2026-09",
+        source=f"Gemini API release notes, 2026-09; {_THINKING_SEEN}",
         price=_LIVE_3,
     ),
     Model(
@@ -220,10 +223,12 @@ MODELS: tuple[Model, ...] = (
         modalities=("AUDIO",),
         context_tokens=131_072,
         thinking=True,
+        thinking_levels=True,
+        least_thinking="LOW",
         proactive=True,
         era="later",
         status="since 2026-09-15; always proactive",
-        source="Gemini API release notes, 2026-09",
+        source=f"Gemini API release notes, 2026-09; {_THINKING_SEEN}",
         price=_LIVE_3,
     ),
     Model(
@@ -269,6 +274,7 @@ MODELS: tuple[Model, ...] = (
         modalities=("AUDIO",),
         context_tokens=131_072,
         thinking=True,
+        thinking_levels=True,
         affective=True,
         proactive=True,
         era="later",
@@ -284,6 +290,7 @@ MODELS: tuple[Model, ...] = (
         modalities=("AUDIO",),
         context_tokens=131_072,
         thinking=True,
+        thinking_levels=True,
         affective=True,
         proactive=True,
         era="later",

@@ -213,6 +213,20 @@ THINKING = Refusal(
     kind="config",
     source="public logs: thinkingConfig for a model that does not think",
 )
+THINKING_LEVEL = Refusal(
+    name="thinking-level",
+    code=1007,
+    reason="Thinking level is not supported for this model",
+    kind="config",
+    source="NousResearch/hermes-agent#114116: gemini-3.8-live",
+)
+NO_THINKING_LEVEL = Refusal(
+    name="no-thinking-level",
+    code=1007,
+    reason="Thinking level must be specified",
+    kind="config",
+    source="NousResearch/hermes-agent#114116: gemini-3.8-live-extended-thinking",
+)
 UNKNOWN_VOICE = Refusal(
     name="unknown-voice",
     code=1007,

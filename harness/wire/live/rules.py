@@ -248,17 +248,31 @@ def _asks_more_than_presence(transcription: AudioTranscriptionConfig | None) -> 
 
 ABILITIES: Final = (
     _ModelRule(
+        says="takes no thinkingLevel",
+        source="NousResearch/hermes-agent#114116",
+        can=lambda model: model.thinking_levels,
+        asked=lambda setup: _thinking(setup).thinking_level,
+        refusal=refusals.THINKING_LEVEL,
+    ),
+    _ModelRule(
+        says="must be told a thinkingLevel",
+        source="NousResearch/hermes-agent#114116",
+        can=lambda model: model.least_thinking is None,
+        asked=lambda setup: not _thinking(setup).thinking_level,
+        refusal=refusals.NO_THINKING_LEVEL,
+    ),
+    _ModelRule(
+        says="has no thinkingLevel MINIMAL",
+        source="ProfSynapse/nexus#389",
+        can=lambda model: model.least_thinking is None,
+        asked=lambda setup: _thinking(setup).thinking_level == "MINIMAL",
+        refusal=refusals.THINKING_LEVEL,
+    ),
+    _ModelRule(
         says="takes no thinkingConfig",
         source="public logs of models that do not think",
         can=lambda model: model.thinking,
         asked=lambda setup: _generation(setup).thinking_config,
-        refusal=refusals.THINKING,
-    ),
-    _ModelRule(
-        says="takes no thinkingLevel",
-        source="Gemini API thinking guide",
-        can=lambda model: model.thinking_levels,
-        asked=lambda setup: _thinking(setup).thinking_level,
         refusal=refusals.THINKING,
     ),
     _ModelRule(

@@ -23,10 +23,13 @@ from harness.wire.live.messages import (
     ProactivityConfig,
     RealtimeInputConfig,
     Setup,
+    ThinkingConfig,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from harness.wire.live.catalogue import Model
 
 Turns: TypeAlias = Literal["manual", "auto"]
 """Who says where a turn begins and ends: the client, or the server's activity detection."""
@@ -71,6 +74,7 @@ def transcription_setup(model: str, *, turns: Turns, transcript: Channel) -> Set
     return Setup(
         generation_config=GenerationConfig(
             response_modalities=[modality],
+            thinking_config=_least_thinking(known),
             temperature=0.0,
             max_output_tokens=INPUT_REPLY_TOKENS
             if transcript == "input" and not transcribes
@@ -109,7 +113,9 @@ def speaking_setup(model: str) -> Setup:
             hint="harness models lists those that answer in AUDIO",
         )
     return Setup(
-        generation_config=GenerationConfig(response_modalities=["AUDIO"]),
+        generation_config=GenerationConfig(
+            response_modalities=["AUDIO"], thinking_config=_least_thinking(known)
+        ),
         system_instruction=Content(parts=[Part(text=SPEAKING)]),
         output_audio_transcription=AudioTranscriptionConfig(),
     )
@@ -135,7 +141,9 @@ def asking_setup(model: str, *, turns: Turns, transcript: Channel, silence: bool
         )
     manual = _MANUAL.automatic_activity_detection if turns == "manual" else None
     return Setup(
-        generation_config=GenerationConfig(response_modalities=[modality]),
+        generation_config=GenerationConfig(
+            response_modalities=[modality], thinking_config=_least_thinking(known)
+        ),
         # All input: pictures come before the question, not within it.
         realtime_input_config=RealtimeInputConfig(
             automatic_activity_detection=manual, turn_coverage="TURN_INCLUDES_ALL_INPUT"
@@ -158,6 +166,12 @@ _MANUAL = RealtimeInputConfig(
     automatic_activity_detection=AutomaticActivityDetection(disabled=True),
     turn_coverage="TURN_INCLUDES_ALL_INPUT",
 )
+
+
+def _least_thinking(known: Model | None) -> ThinkingConfig | None:
+    """Return the lowest level of thought of a model that must be told one, None of any other."""
+    level = known.least_thinking if known else None
+    return ThinkingConfig(thinking_level=level) if level else None
 
 
 def _guessed_modalities(model: str) -> tuple[str, ...]:
