@@ -32,8 +32,7 @@ when it was last done, from which seed, and how long it took."""
 def main() -> int:
     """Do the sections asked for, else all; write the page; return 1 when something did not hold."""
     options, wanted = _arguments()
-    page = _sections_of(DOCS.read_text(encoding="utf-8")) if DOCS.exists() else {}
-    broken = []
+    made_now, broken = {}, []
     for name in wanted:
         begun = time.monotonic()
         made = importlib.import_module(f"tests.chaos.{name}").section(options)
@@ -41,9 +40,10 @@ def main() -> int:
             f"*{datetime.now(UTC).date()}, seed {options.seed}, "
             f"{time.monotonic() - begun:.0f} s on {machine()}.*"
         )
-        page[name] = f"## {made.title}\n\n{done}\n\n{made.text.strip()}"
-        print(page[name], end="\n\n", flush=True)  # noqa: T201 - the result
+        made_now[name] = f"## {made.title}\n\n{done}\n\n{made.text.strip()}"
+        print(made_now[name], end="\n\n", flush=True)  # noqa: T201 - the result
         broken += [f"{name}: {what}" for what in made.broken]
+    page = (_sections_of(DOCS.read_text(encoding="utf-8")) if DOCS.exists() else {}) | made_now
     parts = [f"<!-- section: {name} -->\n{page[name]}" for name in SECTIONS if name in page]
     DOCS.write_text("\n\n".join([HEAD, *parts]) + "\n", encoding="utf-8")
     for what in broken:

@@ -432,6 +432,25 @@ def _ending(fault: Fault, records: list[UtteranceRecord], *, once: bool) -> Iter
             yield f"an attempt took {one.wall_s:.1f} s, not {fault.most_s(one):.1f} s at most"
 
 
+def storm(fault: Fault, count: int) -> tuple[list[UtteranceRecord], Service]:
+    """Return the records of `count` utterances, six at once, where one connection in three meets `fault`; and the service."""
+    mischief = Mischief(parsed([*fault.quirks, "share=33%"]), seed=3)
+    service = Service(ear=WORDS, sessions=6, manners=Manners(**fault.manners), mischief=mischief)
+    setup = ready(MODEL, turns=fault.turns, transcript="input")
+    made = plan([utterance(n) for n in range(count)], turns=fault.turns)
+    load = clip if fault.turns == "manual" else _noise
+
+    async def whole(folder: Path) -> None:
+        async with served(service):
+            where = SimpleNamespace(connect=connect)
+            await run(made, folder, where, concurrency=6, setups={MODEL: setup}, load=load)
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "run"
+        run_socketless(whole(folder))
+        return read_journal(folder), service
+
+
 def section(options: Options) -> Section:
     """Return the table of all faults."""
     rows, broken = [], []
@@ -444,6 +463,7 @@ def section(options: Options) -> Section:
             [
                 f"`{fault.name}`",
                 last.outcome + (f", {last.failure}" if last.failure else ""),
+                "whole" if last.hypothesis == HEARD else last.hypothesis or "",
                 len(lasting.records),
                 f"{max(one.wall_s or 0.0 for one in lasting.records):.1f}",
                 f"{once.records[-1].outcome}, {len(once.records)}",
@@ -453,6 +473,7 @@ def section(options: Options) -> Section:
     head = [
         "quirk",
         "outcome",
+        "heard",
         "attempts",
         "longest attempt, virtual s",
         "met once: outcome, attempts",

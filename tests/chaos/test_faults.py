@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.emulator.quirks.mischief import REGISTRY
-from tests.chaos.faults import FAULTS, meet, verdict
+from tests.chaos.faults import FAULTS, meet, storm, verdict
 
 ELSEWHERE = {"tls", "after", "first", "share"}
 """Quirks that need real sockets, or say which connections the others are for."""
@@ -21,6 +21,20 @@ def test_a_fault_has_its_outcome(fault):
 def test_a_fault_met_once_is_survived(fault):
     """What happens once costs an attempt where one more is worth it, and the utterance is transcribed."""
     assert [] == list(verdict(fault, meet(fault, once=True), once=True))
+
+
+LASTING = [fault for fault in FAULTS if fault.ends_run is None]
+
+
+@pytest.mark.parametrize("fault", LASTING[5::16], ids=lambda fault: fault.name)
+def test_a_storm_ends(fault):
+    """When a third of all connections meets a fault, with others opened ahead and beside, each utterance ends once."""
+    records, service = storm(fault, 18)
+    finals = [one for one in records if one.final]
+    assert 18 == len(finals) == len({one.utterance for one in finals})
+    assert {one.outcome for one in finals} <= {"ok", fault.outcome, fault.once}
+    assert 9 <= sum(one.outcome == "ok" for one in finals)
+    assert 0 == service.open_sessions == len(service.connections)
 
 
 def test_every_quirk_is_met():
