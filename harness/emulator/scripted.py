@@ -57,7 +57,7 @@ class Scripted:
             lines = msgspec.json.decode(path.read_bytes(), type=dict[str, str | Line])
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror}") from error
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InputError(f"{path} is no script of what is heard", why=str(error)) from error
         return cls(
             {

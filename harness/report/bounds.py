@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from harness.errors import InputError
+from harness.run.folder import UNREADABLE
 from harness.units import SAMPLE_RATE, Seconds
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _read(path: Path) -> dict[tuple[str, Seconds, Seconds | None], _Line]:
     """Return what is kept at `path`; nothing when it is missing or not ours: it can be found again."""
     try:
         lines = [msgspec.json.decode(line, type=_Line) for line in path.read_bytes().splitlines()]
-    except (OSError, msgspec.DecodeError):
+    except (OSError, *UNREADABLE):
         return {}
     return {line.span.key: line for line in lines}
 

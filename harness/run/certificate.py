@@ -21,6 +21,7 @@ import msgspec
 from harness.clock import utc_now
 from harness.errors import InputError
 from harness.run.attempt import percentile
+from harness.run.folder import UNREADABLE
 from harness.run.vigil import keep_vigil
 from harness.units import Milliseconds, Seconds
 
@@ -234,7 +235,7 @@ def read_certificates(folder: Path) -> list[Certificate]:
     for number, line in enumerate(lines, 1):
         try:
             found.append(msgspec.json.decode(line, type=Certificate))
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise InputError(f"{path}:{number}: not a certificate", why=str(error)) from error
     return found
 

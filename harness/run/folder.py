@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding JSON that somebody may have damaged raises: msgspec leaves bytes that are no UTF-8 to Python."""
+
 PLAN = "plan.json"
 JOURNAL = "journal.jsonl"
 TRACES = "traces"
@@ -60,7 +63,7 @@ def read_plan(folder: Path) -> Plan:
         raise _other_schema(str(path), "plan", schema, PLAN_SCHEMA)
     try:
         return msgspec.json.decode(data, type=Plan)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise InputError(
             f"{path}: not a readable plan",
             why=str(error),
@@ -78,7 +81,7 @@ def _schema(data: bytes) -> int | None:
     """Return the schema that a plan or record names, whatever else is in it; None: it names none."""
     try:
         return msgspec.json.decode(data, type=_Versioned).schema
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
 
 
@@ -92,7 +95,7 @@ def _other_schema(where: str, kind: str, schema: int, known: int) -> InputError:
     )
 
 
-def _unreadable(where: str, line: bytes, error: msgspec.DecodeError) -> InputError:
+def _unreadable(where: str, line: bytes, error: Exception) -> InputError:
     """Return the error of a journal's line that is no record: of another schema, or none at all."""
     schema = _schema(line)
     if schema is not None and schema != RECORD_SCHEMA:
@@ -146,7 +149,7 @@ def iter_journal(folder: Path) -> Iterator[UtteranceRecord]:
                     return  # torn: its session is as good as never finished
                 try:
                     record = decode(line)
-                except msgspec.DecodeError as error:
+                except UNREADABLE as error:
                     raise _unreadable(f"{path}:{number}", line, error) from error
                 if record.schema != RECORD_SCHEMA:
                     raise _other_schema(f"{path}:{number}", "record", record.schema, RECORD_SCHEMA)

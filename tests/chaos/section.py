@@ -13,6 +13,9 @@ class Options:
     frames: int = 1_000_000
     """Frames to fuzz the codec with."""
 
+    readings: int = 30_000
+    """Damaged manifests, and as many journals."""
+
     connections: int = 10_000
     """Hostile connections to one emulator."""
 
