@@ -23,7 +23,8 @@ def print_forecast(plan: Plan, concurrency: int, *, as_json: bool) -> None:
     from harness.wire.live.catalogue import AS_OF
 
     told = estimate(plan, concurrency)
-    cells = planned(_reference_lengths(plan))
+    # An answer passes or not: what differences of error rates can be shown is no question there.
+    cells = [] if plan.task == "ask" else planned(_reference_lengths(plan))
     if as_json:
         document = {
             "plan": plan.hash,
@@ -63,7 +64,7 @@ def print_forecast(plan: Plan, concurrency: int, *, as_json: bool) -> None:
         ("time", f"{wall}, {concurrency} sessions at once"),
         ("tokens", f"about {told.prompt_tokens:,} in, {told.response_tokens:,} out"),
         ("cost", f"{cost} at the prices of {AS_OF}{emulated}"),
-        *(("can show", line) for line in planned_text(cells)),
+        *(("can show", line) for line in (planned_text(cells) if plan.task != "ask" else ())),
         ("service", plan.endpoint),
     ]
     for name, value in rows:
