@@ -207,7 +207,7 @@ async def _serve(
         heard_by, capacity = await _ear(stack, ear, _languages(languages))
         service = Service(
             ear=heard_by,
-            voice=_voice(stack),
+            voice=await _voice(stack),
             sessions=sessions or capacity,
             era=era,
             manners=Manners(answers=said, **manners),
@@ -251,7 +251,7 @@ async def _ear(stack: AsyncExitStack, text: str, languages: tuple[str, ...]) -> 
     return ear, ears.capacity(ear.real_time_factor)
 
 
-def _voice(stack: AsyncExitStack) -> Voice | None:
+async def _voice(stack: AsyncExitStack) -> Voice | None:
     """Return this machine's voice, or None."""
     from harness.emulator import voice
 
@@ -259,6 +259,7 @@ def _voice(stack: AsyncExitStack) -> Voice | None:
         return None
     found = voice.RemoteVoice()
     stack.push_async_callback(found.stop)
+    await found.start()
     return found
 
 

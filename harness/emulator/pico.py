@@ -64,6 +64,8 @@ def main() -> None:
     # Libraries that print must not break the pipe's messages.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     pico = NanoTTS()
+    # Whoever speaks first does not wait for what is loaded on first use.
+    speech(pico, Order(text="a", locale="en-US", pitch=1.0))
     with contextlib.suppress(BrokenPipeError):
         while len(head := sys.stdin.buffer.read(HEADER.size)) == HEADER.size:
             data = sys.stdin.buffer.read(HEADER.unpack(head)[0])

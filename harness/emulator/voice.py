@@ -76,7 +76,7 @@ def installed() -> bool:
 
 
 class RemoteVoice:
-    """SVOX Pico in a child process, which begins when somebody first speaks. `stop` it in the end."""
+    """SVOX Pico in a child process, which begins with `start`, or when somebody speaks. `stop` it in the end."""
 
     locales: tuple[str, ...] = ("de-DE", "en-GB", "en-US", "es-ES", "fr-FR", "it-IT")
 
@@ -106,7 +106,7 @@ class RemoteVoice:
 
     async def _ask(self, order: bytes) -> bytes:
         async with self._turn:
-            process = self._process or await self._start()
+            process = await self.start()
             assert process.stdin is not None  # noqa: S101 - they were asked for
             assert process.stdout is not None  # noqa: S101
             try:
@@ -118,13 +118,15 @@ class RemoteVoice:
                 await self._end()
                 raise VoiceLostError(f"the voice {self.name} died") from error
 
-    async def _start(self) -> asyncio.subprocess.Process:
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "harness.emulator.pico"),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for the server, which ends this process itself
-        )
+    async def start(self) -> asyncio.subprocess.Process:
+        """Return the process, begun if there is none; it need not be able to speak yet."""
+        if self._process is None:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", "harness.emulator.pico"),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                start_new_session=True,  # Ctrl-C is for the server, which ends this process itself
+            )
         return self._process
 
     async def _end(self) -> None:

@@ -124,12 +124,12 @@ def test_weights_that_are_none_are_named(tmp_path):
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux' list of children")
 @pytest.mark.parametrize("how", ["stdin", "kill"])
 def test_no_process_is_left_behind(how):
-    """However it ends, killed outright included, the process that hears ends too."""
+    """However it ends, killed outright included, the processes that hear and speak end too."""
     with emulator("--ear", "pocketsphinx", "--exit-with-stdin") as (process, told):
         assert told["ear"].startswith("pocketsphinx")
         assert told["sessions"] >= 1
-        (ear,) = children(process.pid)
-        waits = os.pidfd_open(ear)
+        waits = [os.pidfd_open(one) for one in children(process.pid)]
+        assert 1 + voice.installed() == len(waits)
         if how == "stdin":
             process.stdin.close()
             process.stdin = None
@@ -137,13 +137,15 @@ def test_no_process_is_left_behind(how):
             process.kill()
         process.wait(10)
 
-        async def ended():
-            gone = asyncio.get_running_loop().create_future()
-            asyncio.get_running_loop().add_reader(waits, lambda: gone.done() or gone.set_result(1))
+        async def ended(child):
+            loop = asyncio.get_running_loop()
+            gone = loop.create_future()
+            loop.add_reader(child, lambda: gone.done() or gone.set_result(1))
             await asyncio.wait_for(gone, 10)
 
-        asyncio.run(ended())
-        os.close(waits)
+        for child in waits:
+            asyncio.run(ended(child))
+            os.close(child)
 
 
 def answered(url, setup, *messages):
