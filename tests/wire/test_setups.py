@@ -10,7 +10,13 @@ from harness.wire.live import codec, rules
 from harness.wire.live.catalogue import MODELS
 from harness.wire.live.endpoint import Route
 from harness.wire.live.messages import Setup
-from harness.wire.live.setups import INSTRUCTIONS, transcription_setup, with_overrides
+from harness.wire.live.setups import (
+    INSTRUCTIONS,
+    asking_setup,
+    speaking_setup,
+    transcription_setup,
+    with_overrides,
+)
 
 ROUTES = {
     "gemini": Route(platform="gemini", version="v1beta"),
@@ -44,6 +50,30 @@ def test_every_default_is_one_the_service_takes(model, turns, transcript):
         assert (
             "TEXT" if "TEXT" in model.modalities and transcript != "output" else "AUDIO"
         ) == modality
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
+@pytest.mark.parametrize("transcript", ["reply", "output"])
+@pytest.mark.parametrize("turns", ["manual", "auto"])
+def test_what_answers_is_asked_as_the_service_takes_it(model, turns, transcript):
+    """A setup to speak or to answer breaks no rule of any platform, silence included; who cannot is told before."""
+    modality = "TEXT" if transcript == "reply" else "AUDIO"
+    converses = model.kind not in ("transcribe", "translate")
+    setups = []
+    for can, make in (
+        (modality in model.modalities, lambda: asking_setup(model.id, turns=turns, transcript=transcript, silence=True)),
+        ("AUDIO" in model.modalities, lambda: speaking_setup(model.id)),
+    ):  # fmt: skip
+        if can and converses:
+            setups.append(make())
+            continue
+        with pytest.raises(UsageError, match=model.id):
+            make()
+    for setup in setups:
+        for platform in model.platforms:
+            named = msgspec.structs.replace(setup, model=model.id)
+            version = "v1alpha" if platform == "gemini" else "v1beta1"
+            rules.check_setup(named, Route(platform=platform, version=version))
 
 
 DEFAULTS = [
