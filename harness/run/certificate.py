@@ -68,9 +68,6 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     """1-based, of `processes`."""
 
     processes: int = 1
-    loop: str
-    """The event loop's implementation: `asyncio` or `uvloop`."""
-
     wall_s: Seconds
     cpu_s: Seconds
     """User and system time, worker threads included."""
@@ -122,7 +119,6 @@ class Watch:
         self._started_at = utc_now()
         loop = asyncio.get_running_loop()
         self._loop = loop
-        self._name = "uvloop" if type(loop).__module__.startswith("uvloop") else "asyncio"
         self._began = loop.time()
         self._cpu_began = time.process_time()
         self._lags = array("f")
@@ -165,7 +161,6 @@ class Watch:
             started_at=self._started_at,
             process=process,
             processes=processes,
-            loop=self._name,
             wall_s=round(self._loop.time() - self._began, 3),
             cpu_s=round(time.process_time() - self._cpu_began, 3),
             floor_p50_ms=self._floor[0],

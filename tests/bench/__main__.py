@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.run.folder import read_journal
+from tests.bench import disk, wire
 from tests.bench.measure import machine, pairs, ratio
 
 if TYPE_CHECKING:
@@ -44,6 +45,13 @@ def main() -> None:
         "sessions": _sessions,
         "punctuality": _punctuality,
         "scoring": _scoring,
+        "send": lambda: wire.send("unpaced, 100 ms"),
+        "paced": lambda: wire.send("real time, 100 ms"),
+        "paced40": lambda: wire.send("real time, 40 ms"),
+        "lag": wire.punctual,
+        "receive": wire.receive,
+        "audio": disk.audio,
+        "records": disk.records,
     }
     sections = [benches[name]() for name in sys.argv[1:] or benches]
     page = "\n\n".join([HEAD.format(when=datetime.now(UTC).date(), machine=machine()), *sections])

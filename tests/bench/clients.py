@@ -1,0 +1,198 @@
+"""One client process: `python -m tests.bench.clients ours|sdk|raw PORT SESSIONS SECONDS CHUNK_MS PACE`. Prints JSON.
+
+CPU is user and system time of the whole of it, imports left out; lags are how late frames left, and stamps how late
+messages were noted after the server sent them, both in ms: median and 99th percentile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import socket
+import sys
+import time
+from types import SimpleNamespace
+
+RATE = 16_000
+
+
+def used() -> float:
+    """Return this process's CPU, s."""
+    told = resource.getrusage(resource.RUSAGE_SELF)
+    return told.ru_utime + told.ru_stime
+
+
+def spread(values: list[float]) -> list[float]:
+    """Return the median and the 99th percentile; empty of nothing."""
+    ordered = sorted(values)
+    return [ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]] if ordered else []
+
+
+def stamps(texts) -> list[float]:
+    """Return how late messages were noted, ms, of (time noted, text)."""
+    return [(t - float(text.split()[0])) * 1000 for t, text in texts if text[1:2].isdigit()]
+
+
+async def ours(todo) -> dict:
+    """Stream with our sessions."""
+    from harness.audio.clip import AudioClip, MemoryPcm
+    from harness.run.attempt import send_lags_ms
+    from harness.secret import Secret
+    from harness.session.assignment import Assignment
+    from harness.session.drive import Session
+    from harness.session.frames import Frames
+    from harness.session.pace import Pacer
+    from harness.session.transport import connect
+    from harness.trace import TraceHeader
+    from harness.wire.live import endpoint as live
+    from harness.wire.live.setups import transcription_setup
+
+    model = "gemini-live-2.5-flash-preview"
+    header = TraceHeader(
+        utterance="u", dataset="d", locale="en-US", model=model, repeat=1, attempt=1, plan="0",
+        endpoint="bench", client="bench", started_at="", chunk_ms=todo.chunk_ms, pace=todo.pace, turns="manual",
+    )  # fmt: skip
+    frames = Frames(AudioClip(pcm=MemoryPcm(todo.pcm)), todo.chunk_ms)
+    assignment = Assignment(
+        header=header,
+        name="u",
+        endpoint=live.gemini(Secret("key"), url=f"ws://127.0.0.1:{todo.port}"),
+        setup=transcription_setup(model, turns="manual", transcript="input"),
+        frames=frames,
+        pace=todo.pace,
+    )
+    pacer = Pacer(asyncio.get_running_loop())
+    began = used()
+    results = await asyncio.gather(
+        *(Session(assignment, connect, pacer).run() for _ in range(todo.sessions))
+    )
+    cpu = used() - began
+    traces = [result.recorder.trace()[0] for result in results]
+    assert {"ok"} == {result.ending.outcome for result in results}, results[0].ending
+    zeros = [result.recorder._zero for result in results]
+    heard = [
+        (event.t + zero, event.frame["serverContent"]["inputTranscription"]["text"])
+        for trace, zero in zip(traces, zeros, strict=True)
+        for event in trace.events
+        if event.dir == "<" and "inputTranscription" in event.frame.get("serverContent", {})
+    ]
+    return {
+        "cpu": cpu,
+        "lag": spread([lag for trace in traces for lag in send_lags_ms(trace)]),
+        "stamp": spread(stamps(heard)),
+    }
+
+
+async def sdk(todo) -> dict:
+    """Stream with Google's SDK, a task a session on absolute deadlines."""
+    from google import genai
+    from google.genai import types
+
+    client = genai.Client(api_key="key")
+    api = client._api_client
+    api._websocket_base_url = lambda *_: f"ws://127.0.0.1:{todo.port}"
+    api._websocket_ssl_ctx = {}
+    detection = types.AutomaticActivityDetection(disabled=True)
+    config = types.LiveConnectConfig(
+        response_modalities=["TEXT"],
+        realtime_input_config=types.RealtimeInputConfig(automatic_activity_detection=detection),
+    )
+    loop = asyncio.get_running_loop()
+    lags: list[float] = []
+    heard: list[tuple[float, str]] = []
+    step = todo.chunk_ms * RATE // 1000 * 2
+    chunks = [todo.pcm[at : at + step] for at in range(0, len(todo.pcm), step)]
+
+    async def listen(session) -> None:
+        async for said in session.receive():
+            t = loop.time()
+            if (content := said.server_content) and content.input_transcription:
+                heard.append((t, content.input_transcription.text))
+
+    async def one(number: int) -> None:
+        async with client.aio.live.connect(
+            model="gemini-live-2.5-flash-preview", config=config
+        ) as s:
+            listening = asyncio.create_task(listen(s))
+            period = todo.chunk_ms / 1000 / todo.pace if todo.pace else 0.0
+            begins = loop.time() + number * 0.618034 % 1 * period
+            await s.send_realtime_input(activity_start=types.ActivityStart())
+            for place, chunk in enumerate(chunks, 1):
+                due = begins + place * period
+                if todo.pace:
+                    await asyncio.sleep(due - loop.time())
+                await s.send_realtime_input(
+                    audio=types.Blob(data=chunk, mime_type="audio/pcm;rate=16000")
+                )
+                if todo.pace:
+                    lags.append((loop.time() - due) * 1000)
+            await s.send_realtime_input(activity_end=types.ActivityEnd())
+            await listening
+
+    began = used()
+    await asyncio.gather(*(one(number) for number in range(todo.sessions)))
+    return {"cpu": used() - began, "lag": spread(lags), "stamp": spread(stamps(heard))}
+
+
+def raw(todo) -> dict:
+    """Send ready, masked frames over blocking sockets, all that is due in a slot of 5 ms at once: the floor."""
+    import base64
+
+    upgrade = (
+        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    head = b'{"realtimeInput":{"audio":{"mimeType":"audio/pcm;rate=16000","data":"'
+    step = todo.chunk_ms * RATE // 1000 * 2
+    ready = []
+    for at in range(0, len(todo.pcm), step):
+        body = head + base64.b64encode(todo.pcm[at : at + step]) + b'"}}}'
+        ready.append(b"\x81\xfe" + len(body).to_bytes(2, "big") + bytes(4) + body)
+    small = [b"\x81\x90" + bytes(4) + b" " * 16] * 2
+    setup = b"\x81\xfe" + (300).to_bytes(2, "big") + bytes(4) + b" " * 300
+    began = used()
+    plugs = []
+    for _ in range(todo.sessions):
+        plug = socket.create_connection(("127.0.0.1", todo.port))
+        plug.sendall(upgrade)
+        plug.recv(4096)
+        plug.sendall(setup)
+        plug.recv(4096)
+        plug.sendall(small[0])
+        plugs.append(plug)
+    period = todo.chunk_ms / 1000 / todo.pace if todo.pace else 0.0
+    slots = max(1, round(period / 0.005))
+    first, lags = time.monotonic() + 0.005, []
+    for place, frame in enumerate(ready, 1):
+        for slot in range(slots):
+            due = first + place * period + slot * period / slots
+            if todo.pace and (wait := due - time.monotonic()) > 0:
+                time.sleep(wait)
+            for plug in plugs[slot::slots]:
+                plug.sendall(frame)
+                if todo.pace:
+                    lags.append((time.monotonic() - due) * 1000)
+    for plug in plugs:
+        plug.sendall(small[1])
+        plug.recv(65536)
+        plug.close()
+    return {"cpu": used() - began, "lag": spread(lags), "stamp": []}
+
+
+def main() -> None:
+    """Measure once and print."""
+    kind, port, sessions, seconds, chunk_ms, pace = sys.argv[1:7]
+    todo = SimpleNamespace(
+        port=int(port),
+        sessions=int(sessions),
+        chunk_ms=int(chunk_ms),
+        pace=float(pace),
+        pcm=os.urandom(round(float(seconds) * RATE) * 2),
+    )
+    told = raw(todo) if kind == "raw" else asyncio.run({"ours": ours, "sdk": sdk}[kind](todo))
+    print(json.dumps(told))  # noqa: T201 - for the parent
+
+
+main()
