@@ -107,7 +107,7 @@ async def attack(port: int, chance: random.Random) -> None:
 
 
 def _pieces(data: bytes, chance: random.Random) -> Iterator[bytes]:
-    size = chance.choice((len(data), len(data), 1000, max(1, len(data) // 7)))
+    size = max(1, chance.choice((len(data), len(data), 1000, len(data) // 7)))
     for start in range(0, len(data), size):
         yield data[start : start + size]
 
