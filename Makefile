@@ -24,7 +24,7 @@ $(VENV)/.demo: $(VENV)/.pip pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	$(BIN)/pip install --quiet $(PINS) --editable '.[av,parquet,vertex]' --group dev --group witness
+	$(BIN)/pip install --quiet $(PINS) --editable '.[av,parquet,segment,vertex]' --group dev --group witness
 	@touch $@
 
 demo: $(VENV)/.demo  ## stream the bundled recordings through Live sessions and write a report

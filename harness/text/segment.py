@@ -76,5 +76,5 @@ def _package(module: str, language: str) -> Any:
     except ImportError as error:
         raise UsageError(
             f"words of the language {language!r} take {' and '.join(SEGMENTERS[language])}, not all of which is installed",
-            hint="pip install 'live-harness[text]'",
+            hint="pip install 'live-harness[segment]'",
         ) from error

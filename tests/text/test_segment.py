@@ -78,7 +78,7 @@ def test_a_missing_segmenter_is_named(module, locale, metric):
         "from harness.errors import UsageError\n"
         f"assert score_text('a', 'a', {locale!r}).rate == 0\n"
         f"try: score_text('a', 'a', {locale!r}, metric={metric!r})\n"
-        "except UsageError as error: sys.exit('live-harness[text]' not in str(error))\n"
+        "except UsageError as error: sys.exit('live-harness[segment]' not in str(error))\n"
         "sys.exit(1)"
     )
     subprocess.run([sys.executable, "-c", probe], check=True)
