@@ -13,7 +13,7 @@ class Options:
     frames: int = 1_000_000
     """Frames to fuzz the codec with."""
 
-    readings: int = 30_000
+    readings: int = 10_000
     """Damaged manifests, and as many journals."""
 
     connections: int = 10_000
