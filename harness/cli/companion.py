@@ -53,6 +53,9 @@ def companion(log: Path, *, answers: Path | None = None) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        finally:
+            if process.stdout is not None:
+                process.stdout.close()
 
 
 def _url(process: subprocess.Popen[bytes], log: Path) -> str:

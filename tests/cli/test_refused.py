@@ -1,0 +1,52 @@
+"""What `harness run` refuses before anything is made, and what may not mislead its own child processes."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.cli import main
+from harness.cli.companion import companion
+from tests.integration.sittings import manifest
+
+
+def refused(*arguments) -> int:
+    """Return the exit code of `harness run` with these arguments."""
+    with pytest.raises(SystemExit) as ended:
+        main(["run", *map(str, arguments)])
+    return ended.value.code
+
+
+@pytest.mark.parametrize(
+    "url", ["ws://", "127.0.0.1:80", "ws://h:0/", "ws://u:p@h/", "ws://h/?key=x"]
+)
+def test_a_bad_url_is_refused_before_anything_is_made(tmp_path, monkeypatch, capsys, url):
+    """An endpoint that is none is exit 2, and neither a folder nor a file is left behind."""
+    monkeypatch.chdir(tmp_path)
+    assert 2 == refused("sample", "--url", url, "--out", "out")
+    assert "error:" in capsys.readouterr().err
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_two_datasets_of_one_name_are_refused(tmp_path, monkeypatch, capsys):
+    """Datasets whose utterances could not be told apart are exit 2, with both places and what to do."""
+    for name in ("one", "two"):
+        (tmp_path / name / "clips").mkdir(parents=True)
+        manifest(tmp_path / name / "clips", clips=1)
+    monkeypatch.chdir(tmp_path)
+    both = [tmp_path / name / "clips" / "manifest.jsonl" for name in ("one", "two")]
+    assert 2 == refused(*both, "--dry-run")
+    told = capsys.readouterr().err
+    assert "two datasets are called “clips”" in told
+    assert "one" in told
+    assert "two" in told
+
+
+@pytest.mark.wall
+def test_a_module_in_the_working_folder_does_not_stand_in_for_ours(tmp_path, monkeypatch):
+    """Our own child processes do not import what lies in the folder where the command was typed."""
+    for name in ("harness", "json", "msgspec"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong module')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HARNESS_EMULATE_EAR", "scripted")
+    with companion(tmp_path / "emulator.log") as url:
+        assert url.startswith("ws://127.0.0.1:")
