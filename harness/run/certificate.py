@@ -68,6 +68,9 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     """1-based, of `processes`."""
 
     processes: int = 1
+    loop: str = "asyncio"
+    """The event loop's implementation."""
+
     wall_s: Seconds
     cpu_s: Seconds
     """User and system time, worker threads included."""
