@@ -80,7 +80,7 @@ class Session:
                 continue
             if not (todo.errand.divisible and _continues(leg, start, end)):
                 break
-            start, handle, due_s = leg.position, leg.handle, leg.due
+            start, handle, due_s = leg.span.position, leg.handle, leg.span.position_due
             todo = await self._renewed(todo)
         ended = ending(
             closed=leg.end,
@@ -91,7 +91,7 @@ class Session:
             has_text=answered,
             turn_over=leg.turn_over,
             sent_all=leg.sent_all,
-            whole=leg.position >= end,
+            whole=leg.span.position >= end,
         )
         self._rec.ended(self._loop.time(), ended)
         return SessionResult(recorder=self._rec, ending=ended)
@@ -136,4 +136,4 @@ def _continues(leg: Leg, start: Samples, end: Samples) -> bool:
         and closed is not None
         and (closed.by_us or closed.code == 1000)
     )
-    return went_well and start < leg.position < end
+    return went_well and start < leg.span.position < end

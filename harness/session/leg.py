@@ -1,7 +1,7 @@
 """One connection of a session: connect, set up, stream a span of the clip on time, drain, close.
 
-Knows times and the order of things. Does not know how bytes travel (`transport`), what an end means for the utterance
-(`retry`), or which connection it is of how many (`drive`).
+Knows times and the order of things. Does not know which message of the clip is next (`span`), how bytes travel
+(`transport`), what an end means for the utterance (`retry`), or which connection it is of how many (`drive`).
 """
 
 from __future__ import annotations
@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 
 import msgspec
 
-from harness.audio.chunk import due
 from harness.errors import RemoteProtocolError
 from harness.secret import Secret, redact
 from harness.session.errand import Note, Pause, Send
-from harness.session.frames import silence
 from harness.session.pace import SAME_S
+from harness.session.span import Span
 from harness.session.transport import Closed, Connect, Connection, Upgraded
-from harness.units import SAMPLE_RATE
 from harness.wire.live.client import LiveClient
 from harness.wire.live.codec import to_json
 from harness.wire.live.messages import ClientMessage, SessionResumptionConfig, Setup
@@ -30,23 +28,17 @@ if TYPE_CHECKING:
 
     from harness.session.assignment import Assignment, Waits
     from harness.session.errand import Script
-    from harness.session.frames import Block
     from harness.session.pace import Pacer
     from harness.session.recorder import Recorder
     from harness.trace import FailureKind
     from harness.units import Samples, Seconds
     from harness.wire.live.messages import ServerMessage
 
-TAIL_S: Final = 1.5
-"""Silence sent after the clip under automatic detection, s: without it the last turn may never end
-(googleapis/python-genai#1328)."""
-
 RETRY_S: Final = 0.005
 """How soon a stream looks again when its connection takes no more, or the next block is not there yet, s."""
 
 BURST: Final = 16
 """Frames a stream sends in one go when it is not paced, before the others have their turn."""
-
 
 MOST_RECEIVED: Final = 256 * 2**20
 """Bytes that a session may bring: more than an hour of 24 kHz speech as base64. Without a bound a hostile service could
@@ -80,16 +72,6 @@ class Leg:
         self._client = LiveClient(self._setup)
         self._secrets = [value for _, value in todo.endpoint.headers if isinstance(value, Secret)]
         self._connection: Connection | None = None
-        self._start = start
-        self._stop = stop
-        self._zero: Seconds = 0.0
-        self._frames = todo.frames
-        self._cursor = start
-        self._limit = len(todo.clip)
-        self._block: Block = ()
-        self._place = 0
-        self._next_block: asyncio.Future[Block] | None = None
-        self._in_tail = False
         self._go_away: asyncio.TimerHandle | None = None
         self._paused: set[asyncio.TimerHandle] = set()
         self._upgraded = self._loop.create_future()
@@ -101,17 +83,11 @@ class Leg:
         self._stalled: Seconds | None = None
         self._gone = False
 
-        self.position: Samples = start
-        """Where the next chunk of the clip begins: everything before it has been sent."""
-
-        self.due: Seconds = 0.0
-        """When the sample at `position` is due, by the loop's clock."""
+        self.span = Span(todo, start=start, stop=stop, tailed=not self._client.manual)
+        """What of the clip it streams, and how far it has come."""
 
         self.turned_away = False
         """True: the service was not asked for a session."""
-
-        self.cut_short = False
-        """True: the service announced that it will go, so the leg ended before its span."""
 
         self.turn_over = False
         """True: the turn was said to be over after the end of the audio."""
@@ -157,15 +133,12 @@ class Leg:
         Only cancellation and bugs of ours are raised.
         """
         connecting = asyncio.ensure_future(self._connect(self._todo.endpoint, self))
-        if self._frames.slow:
-            self._next_block = self._coming(self._start)
+        self.span.prepare()
         try:
             self.missed = await self._stages(connecting, self._todo.waits, due_s)
         finally:
             connecting.cancel()
-            if self._next_block is not None:
-                self._next_block.cancel()
-                await asyncio.gather(self._next_block, return_exceptions=True)
+            await self.span.close()
             if self._go_away is not None:
                 self._go_away.cancel()
             for timer in self._paused:
@@ -201,7 +174,7 @@ class Leg:
         if not self._over.done():
             self._rec.closing(self._loop.time())
             self._connection.close()
-            if self.position >= len(self._todo.clip):
+            if self.span.position >= len(self._todo.clip):
                 self._todo.way.leave()
             if not await self._wait(self._over, waits.close_s):
                 self.vanished = not self.turn_over
@@ -282,82 +255,34 @@ class Leg:
         now = self._loop.time()
         begins = self._pacer.start(todo.chunk_ms / 1000 / todo.pace) if todo.pace else now
         begins = max(begins, due_s if due_s is not None else now)
-        self._zero = begins - due(self._start, todo.pace)
-        self._rec.audio_starts(begins, self._start, due_s, len(todo.clip))
-        self.due = begins
+        self._rec.audio_starts(begins, self.span.position, due_s, len(todo.clip))
+        self.span.begin(begins)
         if self._client.manual:
             self._send(self._client.activity_start(), {"realtimeInput": {"activityStart": {}}})
-        self._pacer.add(self, self._due_at(self._frame_end()))
-
-    def _coming(self, start: Samples) -> asyncio.Future[Block]:
-        """Return the block from `start` on, which is made beside the loop."""
-        return asyncio.ensure_future(self._todo.offload(self._frames.block, start))
-
-    def _frame(self) -> bytes | None:
-        """Return the next message of audio; None: there is none, or (`_starves`) it is not made yet.
-
-        OSError when the clip can no longer be read.
-        """
-        if not self._in_tail:
-            if self._cursor < self._stop:
-                if self._place == len(self._block):
-                    self._turn()
-                return self._block[self._place] if self._place < len(self._block) else None
-            if self._client.manual:
-                return None
-            self._in_tail, self._place = True, 0
-            todo, tail = self._todo, round(TAIL_S * SAMPLE_RATE)
-            self._limit = self._cursor + tail
-            self._block = silence(tail, todo.chunk_ms)
-        return self._block[self._place] if self._place < len(self._block) else None
-
-    def _turn(self) -> None:
-        """Go on to the block that begins at the cursor, if it is there."""
-        if not self._frames.slow:
-            self._block, self._place = self._frames.block(self._cursor), 0
-        elif self._next_block is not None and self._next_block.done():
-            self._block, self._place = self._next_block.result(), 0
-            after = self._cursor + len(self._block) * self._frames.size
-            self._next_block = self._coming(after) if after < self._stop else None
-
-    @property
-    def _starves(self) -> bool:
-        """Whether there is more of the clip, but its block has not been made yet."""
-        return self._cursor < self._stop and not self._in_tail
-
-    def _frame_end(self) -> Samples:
-        """Return the index of the sample behind the next message."""
-        return min(self._cursor + self._frames.size, self._limit)
-
-    def _due_at(self, end: Samples) -> Seconds:
-        """Return when the message that ends before sample `end` is due, by the loop's clock."""
-        return self._zero + due(end, self._todo.pace)
+        self._pacer.add(self, self.span.message_due)
 
     def _cut(self) -> None:
-        """End the span at the present chunk boundary, since the service will go."""
-        if not self._sent_all.done() and not self._in_tail:
-            self.cut_short = True
-            self._stop = self.position
+        """End the span where it is, since the service will go."""
+        if not self._sent_all.done():
+            self.span.cut()
 
     def send_due(self, now: Seconds) -> Seconds | None:
         """Send what is due and return when the next message is; the pacer calls it."""
-        paced = bool(self._todo.pace)
+        span, paced = self.span, bool(self._todo.pace)
         try:
             for _ in range(BURST):
                 if self._over.done() or self._connection is None:
                     return None
-                if (frame := self._frame()) is None:
-                    if self._starves:
+                if (message := span.message()) is None:
+                    if span.starves:
                         return now + RETRY_S
                     self._end_audio()
                     return None
                 if self._connection.congested:
                     return self._held_up(now)
-                end = self._frame_end()
-                due_at = self._due_at(end)
-                if paced and due_at > now + SAME_S:
-                    return due_at
-                self._send_audio(frame, end, due_at)
+                if paced and (due := span.message_due) > now + SAME_S:
+                    return due
+                self._send_audio(message)
         except OSError as error:
             self._fail("client", f"the clip can no longer be read: {error}")
         return now
@@ -371,15 +296,14 @@ class Leg:
             )
         return now + RETRY_S
 
-    def _send_audio(self, frame: bytes, end: Samples, due_at: Seconds) -> None:
+    def _send_audio(self, message: bytes) -> None:
         assert self._connection is not None  # noqa: S101 - nothing is sent before it is there
         self._stalled = None
-        self._connection.send(frame)
-        self._rec.audio(self._loop.time(), self._cursor, end - self._cursor, tail=self._in_tail)
-        self._cursor = end
-        self._place += 1
-        if not self._in_tail:
-            self.position, self.due = end, due_at
+        self._connection.send(message)
+        span = self.span
+        samples = span.message_end - span.cursor
+        self._rec.audio(self._loop.time(), span.cursor, samples, tail=span.in_tail)
+        span.advance()
 
     def _end_audio(self) -> None:
         if self._client.manual:
