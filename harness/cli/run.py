@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli.overrides import overrides
+from harness.cli.typed import typed
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.corpus.utterance import Dataset
-    from harness.run.pool import Tally
-    from harness.run.rate import RateLimit
-    from harness.run.record import Plan
     from harness.run.simulate import Assumptions
     from harness.wire.live.messages import Setup
-
-REPORTS = Path("reports")
 
 
 @click.command(short_help="Stream datasets through Live sessions, score and report.")
@@ -203,6 +198,7 @@ def command(
     """  # noqa: D301 - Click's mark for a paragraph that it must not wrap
     from harness.cli.forecast import print_forecast
     from harness.cli.gating import open_gate, require_baseline
+    from harness.cli.sitting import sit
     from harness.cli.tasks import (
         refuse_interruption,
         refuse_unspoken,
@@ -215,6 +211,7 @@ def command(
     from harness.run.rate import rate_limit
     from harness.session.config import endpoints, route
     from harness.text.locales import select
+    from harness.wire.live.codec import to_json
     from harness.wire.live.rules import require_taken
     from harness.wire.live.setups import with_overrides
 
@@ -255,14 +252,14 @@ def command(
         url=url,
         api_version=api_version,
         models=names,
-        setups={name: _as_sent(setup) for name, setup in setups.items()},
+        setups={name: to_json(setup) for name, setup in setups.items()},
         transcript=transcript,
         pace=pace,
         chunk_ms=chunk_ms,
         turns=turns,
         repeats=repeat,
         seed=seed,
-        command=_typed(place=False),
+        command=typed(place=False),
         notes=notes,
         task=task,
         interrupt_after_s=interrupt_after,
@@ -290,7 +287,7 @@ def command(
         endpoints(
             service, url, os.environ, version=method.version
         )  # what is wrong with them is said before a folder is made
-    return _run(
+    return sit(
         plan,
         opened,
         service,
@@ -315,144 +312,6 @@ def _assumptions(service: str, assume: tuple[str, ...]) -> Assumptions | None:
     from harness.run.simulate import assumptions
 
     return assumptions(assume)
-
-
-def _run(
-    plan: Plan,
-    datasets: list[Dataset],
-    service: Any,
-    url: str | None,
-    *,
-    concurrency: int,
-    processes: int | None,
-    rate: RateLimit | None,
-    budget: float | None,
-    gate: Path | None,
-    out: Path | None,
-    version: str,
-    as_json: bool,
-) -> int:
-    """Stream and report; return the exit code."""
-    import asyncio
-    import contextlib
-    import signal
-
-    from harness.cli.companion import companion
-    from harness.cli.tasks import emulated_answers
-    from harness.errors import HarnessError
-    from harness.run.access import access
-    from harness.run.execute import INTERRUPTED, discard_untouched, execute, open_folder
-    from harness.run.farm import processes_needed
-    from harness.run.folder import read_journal, unfinished
-    from harness.run.pipe import Orders
-    from harness.version import __version__
-
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # before and after the sessions too
-    folder, continues = open_folder(plan, out, REPORTS)
-    click.echo(f"{'continuing in' if continues else 'run folder'} {_shown(folder)}", err=True)
-    if continues and not unfinished(plan, read_journal(folder)):
-        return _ended(plan, folder, gate, as_json=as_json)  # only its reports are missing
-    with contextlib.ExitStack() as stack:
-        if service == "emulator" and url is None:
-            click.echo(
-                "starting the emulator: a recogniser on this machine, not Google's service",
-                err=True,
-            )
-            answers = emulated_answers(plan.task, datasets, folder)
-            url = stack.enter_context(companion(folder / "emulator.log", answers=answers))
-        given = access(plan, service=service, url=url, version=version, environment=os.environ)
-        client = f"live-harness/{__version__}"
-        needed = processes or processes_needed(
-            concurrency, plan.chunk_ms, plan.pace, os.cpu_count() or 1
-        )
-        orders = Orders(
-            folder=str(folder.resolve()),
-            service=service,
-            url=url,
-            version=version,
-            client=client,
-            process=1,
-            processes=needed,
-        )
-
-        async def stream() -> Tally:
-            try:
-                return await execute(
-                    plan,
-                    folder,
-                    setups=given.setups,
-                    endpoint=given.endpoint,
-                    load=given.load,
-                    client=client,
-                    concurrency=concurrency,
-                    rate=rate,
-                    orders=orders if needed > 1 else None,
-                    budget_usd=budget,
-                )
-            finally:
-                given.stopped.set()  # nobody waits for hours of audio to be converted
-
-        try:
-            tally = asyncio.run(stream())
-        except KeyboardInterrupt:
-            click.echo(
-                f"stopped. The same command continues; the run is in {_shown(folder)}", err=True
-            )
-            return 130
-        except HarnessError:
-            if any(record.final for record in read_journal(folder)):
-                _report(folder, gate, as_json=as_json)
-            elif not continues:
-                discard_untouched(folder)
-            raise
-    code = _ended(plan, folder, gate, as_json=as_json)
-    _say_end(tally)
-    return 130 if tally.stopped == INTERRUPTED and tally.done < tally.wanted else code
-
-
-def _ended(plan: Plan, folder: Path, gate: Path | None, *, as_json: bool) -> int:
-    """Report and return the exit code of a run that no session is open of any more."""
-    return _report(folder, gate, as_json=as_json) or (5 if _incomplete(plan, folder) else 0)
-
-
-def _report(folder: Path, gate: Path | None, *, as_json: bool) -> int:
-    """Score, report and check the gate in a process of its own, since this one must not load what that takes; return its exit code."""
-    import subprocess
-
-    arguments = [
-        sys.executable,
-        "-P",
-        "-m",
-        "harness",
-        "report",
-        str(folder),
-        *(["--gate", str(gate)] if gate else []),
-        *(["--json"] if as_json else []),
-    ]
-    return subprocess.run(arguments, check=False).returncode  # noqa: S603 - our own command
-
-
-def _incomplete(plan: Plan, folder: Path) -> bool:
-    """Return whether something of the plan failed, was not attempted, or cannot be scored."""
-    from harness.run.folder import read_journal, unfinished
-
-    records = read_journal(folder)
-    return (
-        any(record.final and record.failure is not None for record in records)
-        or bool(unfinished(plan, records))
-        or (plan.task != "ask" and any(one.reference is None for one in plan.utterances))
-    )
-
-
-def _say_end(tally: Tally) -> None:
-    if tally.stopped and tally.done < tally.wanted:
-        left = tally.wanted - tally.done
-        click.echo(
-            f"stopped: {tally.stopped}; {left} of {tally.wanted} were not attempted", err=True
-        )
-        click.echo(f"  to continue: {_typed(place=True)}", err=True)
-    if tally.failed:
-        click.echo(f"{tally.failed} failed: utterances.csv says why, one by one", err=True)
 
 
 def _refuse_namesakes(datasets: list[Dataset]) -> None:
@@ -512,28 +371,3 @@ def _require_turns(setup: Setup, turns: str) -> None:
             "(Live API capabilities guide)",
             hint="leave automaticActivityDetection.disabled to --turns",
         )
-
-
-def _as_sent(setup: Setup) -> dict[str, Any]:
-    from harness.wire.live.codec import to_json
-
-    return to_json(setup)
-
-
-def _typed(*, place: bool) -> str:
-    """Return the command as it was given; without `place` what it asks for, wherever the run folder lies."""
-    import shlex
-
-    arguments = list(sys.argv[1:])
-    if not place:
-        for number, argument in reversed(list(enumerate(arguments))):
-            if argument == "--out" or argument.startswith("--out="):
-                del arguments[number : number + (1 if "=" in argument else 2)]
-    return shlex.join(["harness", *arguments])
-
-
-def _shown(path: Path) -> str:
-    try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from harness.cli.run import _typed
+from harness.cli.typed import typed
 
 
 @pytest.mark.parametrize(
@@ -21,5 +21,5 @@ from harness.cli.run import _typed
 def test_a_report_does_not_tell_where_its_folder_lay(monkeypatch, given, recorded):
     """What a report repeats leaves the folder out; what continues the run names it."""
     monkeypatch.setattr(sys, "argv", ["/usr/bin/harness", *given])
-    assert recorded == _typed(place=False)
-    assert all(word in _typed(place=True) for word in given if " " not in word)
+    assert recorded == typed(place=False)
+    assert all(word in typed(place=True) for word in given if " " not in word)

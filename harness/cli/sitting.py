@@ -1,0 +1,166 @@
+"""One sitting of a run: what is unfinished of the plan is streamed, all of it reported, and the exit code told."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.typed import typed
+
+if TYPE_CHECKING:
+    from harness.corpus.utterance import Dataset
+    from harness.run.pool import Tally
+    from harness.run.rate import RateLimit
+    from harness.run.record import Plan
+
+REPORTS = Path("reports")
+"""Where run folders are made that nobody gave another place."""
+
+
+def sit(
+    plan: Plan,
+    datasets: list[Dataset],
+    service: Any,
+    url: str | None,
+    *,
+    concurrency: int,
+    processes: int | None,
+    rate: RateLimit | None,
+    budget: float | None,
+    gate: Path | None,
+    out: Path | None,
+    version: str,
+    as_json: bool,
+) -> int:
+    """Stream what is unfinished, report, and return the exit code."""
+    import asyncio
+    import contextlib
+    import signal
+
+    from harness.cli.companion import companion
+    from harness.cli.tasks import emulated_answers
+    from harness.errors import HarnessError
+    from harness.run.access import access
+    from harness.run.execute import INTERRUPTED, discard_untouched, execute, open_folder
+    from harness.run.farm import processes_needed
+    from harness.run.folder import read_journal, unfinished
+    from harness.run.pipe import Orders
+    from harness.version import __version__
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # before and after the sessions too
+    folder, continues = open_folder(plan, out, REPORTS)
+    click.echo(f"{'continuing in' if continues else 'run folder'} {_shown(folder)}", err=True)
+    if continues and not unfinished(plan, read_journal(folder)):
+        return _ended(plan, folder, gate, as_json=as_json)  # only its reports are missing
+    with contextlib.ExitStack() as stack:
+        if service == "emulator" and url is None:
+            click.echo(
+                "starting the emulator: a recogniser on this machine, not Google's service",
+                err=True,
+            )
+            answers = emulated_answers(plan.task, datasets, folder)
+            url = stack.enter_context(companion(folder / "emulator.log", answers=answers))
+        given = access(plan, service=service, url=url, version=version, environment=os.environ)
+        client = f"live-harness/{__version__}"
+        needed = processes or processes_needed(
+            concurrency, plan.chunk_ms, plan.pace, os.cpu_count() or 1
+        )
+        orders = Orders(
+            folder=str(folder.resolve()),
+            service=service,
+            url=url,
+            version=version,
+            client=client,
+            process=1,
+            processes=needed,
+        )
+
+        async def stream() -> Tally:
+            try:
+                return await execute(
+                    plan,
+                    folder,
+                    setups=given.setups,
+                    endpoint=given.endpoint,
+                    load=given.load,
+                    client=client,
+                    concurrency=concurrency,
+                    rate=rate,
+                    orders=orders if needed > 1 else None,
+                    budget_usd=budget,
+                )
+            finally:
+                given.stopped.set()  # nobody waits for hours of audio to be converted
+
+        try:
+            tally = asyncio.run(stream())
+        except KeyboardInterrupt:
+            click.echo(
+                f"stopped. The same command continues; the run is in {_shown(folder)}", err=True
+            )
+            return 130
+        except HarnessError:
+            if any(record.final for record in read_journal(folder)):
+                _report(folder, gate, as_json=as_json)
+            elif not continues:
+                discard_untouched(folder)
+            raise
+    code = _ended(plan, folder, gate, as_json=as_json)
+    _say_end(tally)
+    return 130 if tally.stopped == INTERRUPTED and tally.done < tally.wanted else code
+
+
+def _ended(plan: Plan, folder: Path, gate: Path | None, *, as_json: bool) -> int:
+    """Report and return the exit code of a run that no session is open of any more."""
+    return _report(folder, gate, as_json=as_json) or (5 if _incomplete(plan, folder) else 0)
+
+
+def _report(folder: Path, gate: Path | None, *, as_json: bool) -> int:
+    """Score, report and check the gate in a process of its own, since this one must not load what that takes; return its exit code."""
+    import subprocess
+
+    arguments = [
+        sys.executable,
+        "-P",
+        "-m",
+        "harness",
+        "report",
+        str(folder),
+        *(["--gate", str(gate)] if gate else []),
+        *(["--json"] if as_json else []),
+    ]
+    return subprocess.run(arguments, check=False).returncode  # noqa: S603 - our own command
+
+
+def _incomplete(plan: Plan, folder: Path) -> bool:
+    """Return whether something of the plan failed, was not attempted, or cannot be scored."""
+    from harness.run.folder import read_journal, unfinished
+
+    records = read_journal(folder)
+    return (
+        any(record.final and record.failure is not None for record in records)
+        or bool(unfinished(plan, records))
+        or (plan.task != "ask" and any(one.reference is None for one in plan.utterances))
+    )
+
+
+def _say_end(tally: Tally) -> None:
+    if tally.stopped and tally.done < tally.wanted:
+        left = tally.wanted - tally.done
+        click.echo(
+            f"stopped: {tally.stopped}; {left} of {tally.wanted} were not attempted", err=True
+        )
+        click.echo(f"  to continue: {typed(place=True)}", err=True)
+    if tally.failed:
+        click.echo(f"{tally.failed} failed: utterances.csv says why, one by one", err=True)
+
+
+def _shown(path: Path) -> str:
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
