@@ -33,8 +33,9 @@ from harness.errors import InputError
 from harness.version import __version__
 from harness.wire.fragments import Fragments
 from harness.wire.live import endpoint, refusals
+from harness.wire.live.credentials import authenticate, token_of
 from harness.wire.live.refusals import Refused
-from harness.wire.live.server import LiveServer, authenticate, token_of
+from harness.wire.live.server import LiveServer
 
 if TYPE_CHECKING:
     import ssl

@@ -13,11 +13,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from harness.wire.live import codec, refusals, tokens
+from harness.wire.live.credentials import authenticate
 from harness.wire.live.endpoint import GEMINI_VERSIONS, Route
 from harness.wire.live.messages import ClientMessage
 from harness.wire.live.names import check_names
 from harness.wire.live.refusals import Refused
-from harness.wire.live.server import authenticate
 from harness.wire.live.tokens import TokenRequest
 
 if TYPE_CHECKING:

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from harness.errors import UsageError
 from harness.wire.live import catalogue, codec, rules
+from harness.wire.live.credentials import authenticate
 from harness.wire.live.endpoint import Route
 from harness.wire.live.messages import Setup
 from harness.wire.live.refusals import Refused
-from harness.wire.live.server import AudioReceived, LiveServer, authenticate
+from harness.wire.live.server import AudioReceived, LiveServer
 
 BETA = Route(platform="gemini", version="v1beta")
 ALPHA = Route(platform="gemini", version="v1alpha")

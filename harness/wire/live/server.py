@@ -8,10 +8,9 @@ Knows messages, their order and the rules. Knows no socket and no clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
-from urllib.parse import parse_qs
 
 import msgspec
 
@@ -31,7 +30,7 @@ from harness.wire.live.messages import (
     UsageMetadata,
 )
 from harness.wire.live.names import check_names
-from harness.wire.live.refusals import Refusal, Refused
+from harness.wire.live.refusals import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,68 +130,10 @@ ClientEvent: TypeAlias = (
 )
 """All that a client can cause. Closed: match it exhaustively."""
 
-# ── The door ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-REFUSED_CREDENTIAL = "invalid"
-"""A key or token with this value is refused as the service refuses a bad one; any other that is not empty is taken."""
-
-_TOKEN_PREFIX = "auth_tokens/"  # noqa: S105 - how every token begins
-
-
-def token_of(query: str, headers: Iterable[tuple[str, str]]) -> str:
-    """Return the ephemeral token of a request for the constrained method; empty when it has none."""
-    given = {name.lower(): value for name, value in headers}
-    asked = parse_qs(query).get("access_token", [""])[-1]
-    scheme, _, credential = given.get("authorization", "").partition(" ")
-    token = credential.strip() if scheme.lower() == "token" else ""
-    return asked or token or given.get("x-goog-api-key", "")
-
-
-def authenticate(route: Route, query: str, headers: Iterable[tuple[str, str]]) -> Refusal | None:
-    """Return how the service would refuse these credentials, or None when it takes them.
-
-    `query` is the request's query string, `headers` its headers in any case. A refusal with an HTTP status
-    (`at_upgrade`) answers the upgrade; any other closes the connection right after it.
-    """
-    given = {name.lower(): value for name, value in headers}
-    asked = {name: values[-1] for name, values in parse_qs(query).items()}
-    scheme, _, credential = given.get("authorization", "").partition(" ")
-    scheme, credential = scheme.lower(), credential.strip()
-    key = given.get("x-goog-api-key") or asked.get("key", "")
-    bearer = credential if scheme == "bearer" else ""
-    if route.platform == "vertex":
-        # A key is express mode; without a known project both are checked at the upgrade.
-        taken = (bearer or key) not in ("", REFUSED_CREDENTIAL)
-        return None if taken else refusals.UNAUTHENTICATED
-    if route.constrained:
-        if not (token := token_of(query, given.items()) or key):
-            return refusals.UNREGISTERED
-        return None if _is_token(token) else refusals.BAD_KEY
-    if not (key or bearer):
-        return refusals.UNREGISTERED
-    # An ephemeral token is no key: it opens the constrained method only.
-    return (
-        refusals.BAD_KEY
-        if key.startswith(_TOKEN_PREFIX)
-        or REFUSED_CREDENTIAL
-        in (
-            key,
-            bearer,
-        )
-        else None
-    )
-
-
-def _is_token(token: str) -> bool:
-    name = token.removeprefix(_TOKEN_PREFIX)
-    return name not in ("", token, REFUSED_CREDENTIAL)
-
-
 # ── The machine ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 RATES = range(1_000, 384_001)
 """Sample rates taken, Hz. The guide says any rate may be declared; the bounds are ours."""
-
 
 _SIGNATURES = {"image/jpeg": b"\xff\xd8\xff", "image/png": b"\x89PNG\r\n\x1a\n"}
 """What pictures begin with; of other kinds nothing is known."""
