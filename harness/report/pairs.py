@@ -8,8 +8,6 @@ Knows files; does not know scores. Everything wrong with a file is told at once,
 
 from __future__ import annotations
 
-import csv
-from importlib import import_module
 from itertools import islice
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
@@ -17,13 +15,16 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import regex
 
-from harness.corpus.lines import Line, lines
+from harness.corpus.lines import Line
 from harness.errors import InputError, UsageError, suggestion
+from harness.report.foreign import READERS, UnusableError, numbered
 from harness.units import Seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
+
+    from harness.report.foreign import Record
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "reference": ("reference", "text", "sentence", "transcript", "ref"),
@@ -38,10 +39,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The columns we know → the names they go by; where a table has several, the first one counts."""
 
-SUFFIXES: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".trn", ".stm")
 _MOST_FAULTS = 20
-_GUARDED = regex.compile(r"'(?=[=+\-@\t\r'])")
-"""The quote that our CSV files put before what a spreadsheet would run."""
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,10 +74,6 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     """Why it must not be scored; None: it may."""
 
 
-class _UnusableError(Exception):
-    """What is wrong with one line; the reader goes on to collect the next."""
-
-
 def read_pairs(
     path: Path, hypotheses: Path | None = None, *, locale: str | None = None
 ) -> list[Pair]:
@@ -103,21 +97,12 @@ def read_pairs(
         raise UsageError(
             f"{path}: two files are for trn, and stm with ctm; a table holds both sides"
         )
-    match suffix:
-        case ".csv":
-            records = _csv_records(path)
-        case ".tsv":
-            records = _tsv_records(path)
-        case ".jsonl" | ".ndjson":
-            records = _json_records(path)
-        case ".parquet":
-            records = _parquet_records(path)
-        case _:
-            raise InputError(
-                f"{path}: not a table that can be read",
-                why=f"its name ends in none of {', '.join(SUFFIXES)}",
-            )
-    return _pairs(path, records, locale)
+    if suffix not in READERS:
+        raise InputError(
+            f"{path}: not a table that can be read",
+            why=f"its name ends in none of {', '.join((*READERS, '.trn', '.stm'))}",
+        )
+    return _pairs(path, READERS[suffix](path), locale)
 
 
 def _needed(locale: str | None, path: Path) -> str:
@@ -126,17 +111,14 @@ def _needed(locale: str | None, path: Path) -> str:
     return locale
 
 
-_Record = tuple[int, "dict[str, Any] | _UnusableError"]
-
-
-def _pairs(path: Path, records: Iterator[_Record], locale: str | None) -> list[Pair]:
+def _pairs(path: Path, records: Iterator[Record], locale: str | None) -> list[Pair]:
     pairs: list[Pair] = []
     faults: dict[str, list[int]] = {}
     taken: dict[tuple[str, str, str, str], int] = {}
     for number, cells in records:
         try:
             pair = _pair(cells, number, locale)
-        except _UnusableError as fault:
+        except UnusableError as fault:
             faults.setdefault(str(fault), []).append(number)
             continue
         first = taken.setdefault((pair.dataset, pair.model, pair.repeat, pair.id), number)
@@ -163,16 +145,16 @@ def _input_error(path: Path, faults: list[str]) -> InputError:
     return InputError(f"{path}: cannot be scored as it is", why="\n  ".join(shown))
 
 
-def _pair(cells: Mapping[str, Any] | _UnusableError, number: int, locale: str | None) -> Pair:
-    if isinstance(cells, _UnusableError):
+def _pair(cells: Mapping[str, Any] | UnusableError, number: int, locale: str | None) -> Pair:
+    if isinstance(cells, UnusableError):
         raise cells
     found = {ours: _cell(cells, names) for ours, names in COLUMNS.items()}
     for ours in ("reference", "hypothesis"):
         if found[ours] is _ABSENT:
-            raise _UnusableError(_missing_column(ours, cells))
+            raise UnusableError(_missing_column(ours, cells))
     if found["locale"] in (_ABSENT, None, ""):
         if locale is None:
-            raise _UnusableError(f"{_missing_column('locale', cells)}, or give --language")
+            raise UnusableError(f"{_missing_column('locale', cells)}, or give --language")
         found["locale"] = locale
     texts = {ours: _text(value, ours) for ours, value in found.items()}
     return Pair(
@@ -223,118 +205,8 @@ def _text(value: Any, ours: str) -> str | None:
     if isinstance(value, str):
         return value
     if ours in {"reference", "hypothesis", "locale"} or isinstance(value, (dict, list)):
-        raise _UnusableError(f"{ours} is {value!r}, which is no text")
+        raise UnusableError(f"{ours} is {value!r}, which is no text")
     return str(value)
-
-
-def _lines(path: Path) -> Iterator[_Record | Line]:
-    """Yield the lines of a file; what is wrong with one in its place."""
-    for line in lines(path, str(path)):
-        if isinstance(line, Line):
-            yield line
-        elif line.line is None:
-            raise InputError(f"{path}: {line.what}")
-        elif not line.warning:
-            yield line.line, _UnusableError(line.what)
-
-
-def _csv_records(path: Path) -> Iterator[_Record]:
-    broken: list[_Record] = []
-    numbers: list[int] = []
-
-    def texts() -> Iterator[str]:
-        for line in _lines(path):
-            if isinstance(line, Line):
-                numbers.append(line.number)
-                yield line.text + "\n"
-            else:
-                broken.append(line)
-
-    reader = csv.reader(texts(), strict=True)
-    header: list[str] | None = None
-    while True:
-        first = reader.line_num
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            yield numbers[first], _UnusableError(f"not CSV: {error}")
-            break
-        if cells is None:
-            break
-        if not cells:
-            continue
-        if header is None:
-            header = _header(path, numbers[first], cells)
-            continue
-        yield (
-            numbers[first],
-            _named(
-                header, [_GUARDED.sub("", cell, 1) if cell[:1] == "'" else cell for cell in cells]
-            ),
-        )
-    yield from broken
-
-
-def _tsv_records(path: Path) -> Iterator[_Record]:
-    header: list[str] | None = None
-    for line in _lines(path):
-        if not isinstance(line, Line):
-            yield line
-        elif header is None:
-            header = _header(path, line.number, line.text.split("\t"))
-        elif line.text:
-            yield line.number, _named(header, line.text.split("\t"))
-
-
-def _header(path: Path, number: int, cells: Sequence[str]) -> list[str]:
-    """Return the names of the columns; InputError: divided by something else, or one name twice."""
-    names = [name.strip() for name in cells]
-    if len(names) == 1:
-        divided = next((mark for mark in ";\t|," if names[0].count(mark) > 1), None)
-        if divided is not None:
-            kind = {"\t": "tabs", ";": "“;”", "|": "“|”", ",": "commas"}[divided]
-            hint = {
-                "\t": "name it .tsv",
-                ",": "name it .csv",
-            }.get(divided, "save it with commas, or with tabs as .tsv")
-            raise InputError(f"{path}:{number}: its columns are divided by {kind}", hint=hint)
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise InputError(f"{path}:{number}: two columns are named “{twice}”")
-    return names
-
-
-def _named(header: list[str], cells: list[str]) -> dict[str, Any] | _UnusableError:
-    if len(cells) != len(header):
-        return _UnusableError(f"{len(cells)} cells where the header has {len(header)}")
-    return dict(zip(header, cells, strict=True))
-
-
-def _json_records(path: Path) -> Iterator[_Record]:
-    decode = msgspec.json.Decoder(dict[str, Any]).decode
-    for line in _lines(path):
-        if not isinstance(line, Line):
-            yield line
-        elif line.text.strip():
-            try:
-                yield line.number, decode(line.text)
-            except (msgspec.DecodeError, RecursionError) as error:
-                yield line.number, _UnusableError(f"not a JSON object: {error}")
-
-
-def _parquet_records(path: Path) -> Iterator[_Record]:
-    try:
-        parquet = import_module("pyarrow.parquet")
-        invalid = import_module("pyarrow").ArrowException
-    except ImportError as error:
-        raise InputError(
-            f"{path}: Parquet needs a library", hint="pip install 'live-harness[parquet]'"
-        ) from error
-    try:
-        table = parquet.read_table(path)
-    except (OSError, invalid) as error:
-        raise InputError(f"{path}: cannot be read as Parquet", why=str(error)) from error
-    yield from enumerate(table.to_pylist(), start=1)
 
 
 _TRN = regex.compile(r"(.*)\(([^()\s]+)\)\s*")
@@ -364,7 +236,7 @@ def _trn(path: Path) -> dict[str, tuple[str, int]]:
     """Return the texts of a `trn` file by their id, with their line numbers."""
     texts: dict[str, tuple[str, int]] = {}
     faults: list[str] = []
-    for line in _lines(path):
+    for line in numbered(path):
         if not isinstance(line, Line):
             faults.append(f"{path}:{line[0]}: {line[1]}")
         elif line.text.strip() and not line.text.startswith(";;"):
@@ -411,7 +283,7 @@ def _stm_pairs(path: Path, hypotheses: Path, locale: str) -> list[Pair]:
 
 def _fields(path: Path, count: int) -> Iterator[tuple[int, list[str]]]:
     """Yield the fields of each line that is no comment, the last one with all that follows."""
-    for line in _lines(path):
+    for line in numbered(path):
         if not isinstance(line, Line):
             raise _input_error(path, [f"{path}:{line[0]}: {line[1]}"])
         if not line.text.strip() or line.text.startswith(";;"):
