@@ -104,10 +104,9 @@ def sit(
             )
             return 130
         except HarnessError:
-            if any(record.final for record in read_journal(folder)):
+            gone = not continues and discard_untouched(folder)
+            if not gone and any(record.final for record in read_journal(folder)):
                 _report(folder, gate, as_json=as_json)
-            elif not continues:
-                discard_untouched(folder)
             raise
     code = _ended(plan, folder, gate, as_json=as_json)
     _say_end(tally)

@@ -73,10 +73,12 @@ def open_folder(plan: Plan, out: Path | None, reports: Path) -> tuple[Path, bool
     return folder, continues
 
 
-def discard_untouched(folder: Path) -> None:
-    """Remove the run in `folder` if the service has taken no session of it: nothing was asked, so nothing is kept."""
-    if all(record.setup_s is None for record in read_journal(folder)):
+def discard_untouched(folder: Path) -> bool:
+    """Remove the run in `folder` if the service has taken no session of it, and return whether it was so."""
+    untouched = all(record.setup_s is None for record in read_journal(folder))
+    if untouched:  # nothing was asked, so nothing is kept
         shutil.rmtree(folder, ignore_errors=True)
+    return untouched
 
 
 def _unfinished_run(plan: Plan, reports: Path) -> Path | None:

@@ -1,7 +1,8 @@
 """All sessions of a run: how many at once, which next, and what a refusal means for the rest.
 
 A quota refusal is not an attempt at an utterance: it lowers the number of sessions at once, the utterance waits, and
-the number rises again while nothing is refused. A refused key ends the run, a refused model ends that model's part.
+the number rises again while nothing is refused. A refused key ends the run, a refused model ends that model's part, and
+a refused configuration the part that is asked with it: all of a model, or one language's texts.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import random
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from harness.session.retry import Ending
     from harness.session.way import Way
     from harness.units import Seconds, Usd
+
+Configuration = tuple[str, str]
+"""A model, and what tells its setups apart where they differ by utterance."""
 
 QUOTA_PATIENCE: Final = 100
 """Pauses in a row, with no session admitted between them, after which an utterance fails for quota: with back-off at its
@@ -67,6 +72,9 @@ class Work(Protocol):
     def tokens(self, slot: Slot, prepared: Any) -> int:
         """Return how many tokens an attempt will take, as far as that can be known."""
 
+    def configuration(self, slot: Slot) -> Configuration:
+        """Return what a slot is asked with: the service takes or refuses it for all slots that have the same."""
+
     async def attempt(self, slot: Slot, prepared: Any, number: int, way: Way) -> Attempted | None:
         """Return what came of attempt `number` (from 1); its trace is written, its record is not.
 
@@ -77,7 +85,7 @@ class Work(Protocol):
         """Return the record of an utterance that cannot be streamed."""
 
     def untried(self, slot: Slot, ending: Ending) -> UtteranceRecord:
-        """Return the record of an utterance whose model the service has refused already."""
+        """Return the record of an utterance whose model or configuration the service has refused already."""
 
     def keep(self, record: UtteranceRecord) -> None:
         """Write `record` down."""
@@ -99,8 +107,8 @@ class Tally:
     stopped: str | None = None
     """Why the run stopped before its end, in words; None: it did not."""
 
-    refused: dict[str, Ending] = field(default_factory=dict)
-    """Models that the service does not give us, and how it said so."""
+    refused: dict[Configuration, Ending] = field(default_factory=dict)
+    """What the service does not take, and how it said so."""
 
 
 class Pool:
@@ -133,8 +141,9 @@ class Pool:
         self._reserved: Usd = 0.0
         self.tally = Tally(wanted=0, cost_usd=sum(spent_usd(record) for record in records))
         self._queue: deque[Slot] = deque()
-        self._models: set[str] = set()
-        self._admitted: set[str] = set()
+        self._wanted: tuple[Slot, ...] = ()
+        self._admitted: set[Configuration] = set()
+        self._served = {slot_of(record) for record in records if record.setup_s is not None}
         self._reached = False
 
     def stop(self, why: str) -> None:
@@ -146,11 +155,11 @@ class Pool:
     async def run(self, slots: Iterable[Slot]) -> Tally:
         """Bring every slot to a final record and return the tally.
 
-        RefusedError when the service refuses the credentials, or every model; InputError when nothing answers at all.
+        RefusedError when the service refuses the credentials, or every model or configuration; InputError when nothing answers at all.
         """
         self._queue.extend(slots)
+        self._wanted = tuple(self._queue)
         self.tally.wanted = len(self._queue)
-        self._models = {model for _, _, model, _ in self._queue}
         # Beside the sessions: connections opened ahead and closed behind, and clips converted for those to come.
         workers = min(self._concurrency + 2 * self.gate.ahead + SPARE, len(self._queue))
         try:
@@ -176,11 +185,16 @@ class Pool:
             await self._bring_to_end(slot, prepared)
 
     def _is_refused(self, slot: Slot) -> bool:
-        """Return whether the service has refused the slot's model; its record is then written."""
-        refusal = self.tally.refused.get(slot[2])
+        """Return whether the service has refused what the slot is asked with; its record is then written."""
+        refusal = self.refusal(slot)
         if refusal is not None:
             self._finish(self._work.untried(slot, refusal))
         return refusal is not None
+
+    def refusal(self, slot: Slot) -> Ending | None:
+        """Return how the service has refused what a slot is asked with; None: it has not."""
+        refused = self.tally.refused
+        return refused.get(self._work.configuration(slot)) if refused else None
 
     async def _bring_to_end(self, slot: Slot, prepared: Any) -> None:
         number = self._attempts[slot]
@@ -192,7 +206,7 @@ class Pool:
                 return
             done = await self._attempt(slot, prepared, number + 1)
             if done is None:
-                if slot[2] not in self.tally.refused:
+                if self.refusal(slot) is None:
                     self.gate.alone()  # the service did not wait until it was asked
                 continue
             number += 1
@@ -221,7 +235,7 @@ class Pool:
     async def _attempt(self, slot: Slot, prepared: Any, number: int) -> Attempted | None:
         """Return what came of one attempt that has approached the gate; None: it never entered."""
         reserved = self._work.estimate(slot, prepared)
-        way = _Pass(self, slot[2])
+        way = _Pass(self, slot)
         self._reserved += reserved
         try:
             done = await self._work.attempt(slot, prepared, number, way)
@@ -243,11 +257,11 @@ class Pool:
         elif done.ending.unreachable:
             self.gate.pause()
 
-    def admit(self, model: str) -> None:
-        """Note that the service took a session of `model`."""
+    def admit(self, slot: Slot) -> None:
+        """Note that the service took a session of `slot`."""
         self.gate.admitted()
         self._reached = True
-        self._admitted.add(model)
+        self._admitted.add(self._work.configuration(slot))
 
     def _may_spend(self, more: Usd) -> bool:
         """Return whether another session may begin; when it is the budget that forbids it, all is stopped."""
@@ -303,25 +317,41 @@ class Pool:
                 why=ending.reason,
                 hint="check the key or token in the environment; harness doctor helps",
             )
-        model = slot[2]
-        if ending.failure in ("config", "model_not_found") and model not in self._admitted:
-            self.tally.refused.setdefault(model, ending)
-            if self.tally.refused.keys() >= self._models:
+        refused = self._refuses(slot, ending)
+        if refused.isdisjoint(self._admitted):
+            for one in refused:
+                self.tally.refused.setdefault(one, ending)
+            if refused and self._asked <= self.tally.refused.keys():
                 what = "model" if ending.failure == "model_not_found" else "configuration"
                 return RefusedError(
-                    f"the service refuses the {what} of {model}",
+                    f"the service refuses the {what} of {slot[2]}",
                     why=ending.reason,
                     hint="harness models lists what is known; --set changes the setup",
                 )
         return None
 
+    def _refuses(self, slot: Slot, ending: Ending) -> set[Configuration]:
+        """Return what a session's end is a refusal of: every configuration of its model, its own, or none."""
+        match ending.failure:
+            case "model_not_found":
+                return {one for one in self._asked if one[0] == slot[2]}
+            case "config":
+                return {self._work.configuration(slot)}
+            case _:
+                return set()
+
+    @cached_property
+    def _asked(self) -> frozenset[Configuration]:
+        """What is asked with in this run, and was taken in earlier sittings."""
+        return frozenset(map(self._work.configuration, (*self._wanted, *self._served)))
+
 
 class _Pass:
     """One attempt's way: it has approached the gate."""
 
-    def __init__(self, pool: Pool, model: str) -> None:
+    def __init__(self, pool: Pool, slot: Slot) -> None:
         self._pool = pool
-        self._model = model
+        self._slot = slot
         self._over = False
         self.inside = False
         """True: it holds a place, or has held one."""
@@ -330,13 +360,13 @@ class _Pass:
         if not await self._pool.gate.enter():
             return False
         self.inside = True
-        if self._model in self._pool.tally.refused:
+        if self._pool.refusal(self._slot) is not None:
             return False
         self._pool.tally.attempts += 1
         return True
 
     def admitted(self) -> None:
-        self._pool.admit(self._model)
+        self._pool.admit(self._slot)
 
     def leave(self) -> None:
         if self._pool.gate.ahead:  # else every place counts until the service has seen the end

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from harness.errors import InputError
     from harness.run.bill import Demand
     from harness.run.folder import Slot
-    from harness.run.pool import Work
+    from harness.run.pool import Configuration, Work
     from harness.run.rate import RateLimit
     from harness.run.record import Plan
     from harness.session.way import Way
@@ -161,6 +161,10 @@ class Modelled:
     def tokens(self, slot: Slot, prepared: Seconds) -> int:
         """Return how many tokens a session takes."""
         return self._demand(slot, prepared).tokens
+
+    def configuration(self, slot: Slot) -> Configuration:
+        """Return the model: the model of a service refuses none."""
+        return slot[2], ""
 
     def _demand(self, slot: Slot, prepared: Seconds) -> Demand:
         return errands.demand(self._plan, self._utterances[slot[:2]], prepared)

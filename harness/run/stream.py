@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from harness.run.bill import Demand
     from harness.run.folder import Slot
     from harness.run.journal import Journal
+    from harness.run.pool import Configuration
     from harness.run.record import Plan, PlannedUtterance
     from harness.session.ask import Picture
     from harness.session.retry import Ending
@@ -173,6 +174,15 @@ class Streamer:
         length = self._length_s(prepared)
         return errands.demand(self._plan, self._utterances[slot[:2]], length)
 
+    def configuration(self, slot: Slot) -> Configuration:
+        """Return what a slot is asked with: its model, and its setup where that is the utterance's own."""
+        model = slot[2]
+        if self._plan.task == "transcribe":
+            return model, ""
+        utterance = self._utterances[slot[:2]]
+        setup = errands.configured(self._setups[model], self._plan, utterance, model)
+        return model, msgspec.json.encode(setup).decode()
+
     def _length_s(self, prepared: Any) -> Seconds:
         length: Seconds = prepared.frames.clip.duration
         return length
@@ -271,7 +281,7 @@ class Streamer:
         return self._never_sent(slot, failure="input", reason=str(error).replace("\n  ", "; "))
 
     def untried(self, slot: Slot, ending: Ending) -> UtteranceRecord:
-        """Return the record of an utterance whose model the service has refused already."""
+        """Return the record of an utterance whose model or configuration the service has refused already."""
         return self._never_sent(
             slot, failure=ending.failure, reason=f"not tried again: {ending.reason}"
         )

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from harness.clock import run_virtual
+from harness.errors import RefusedError
 from harness.run.folder import read_journal
 from harness.session.assignment import Waits
 from harness.trace import read_trace
@@ -127,3 +128,60 @@ def test_thoughts_are_not_the_answer(tmp_path):
     assert 0.5 == pytest.approx(record.exchange.first_reply_t, abs=1e-6)
     trace = read_trace(tmp_path / record.trace)
     assert any("Let me think." in str(event.frame) for event in trace.events)
+
+
+REFUSED = "Unsupported language code: {}"
+
+
+def speaks_only(*locales):
+    """Return a service that speaks in `locales` and refuses the configuration of every other."""
+    answer = speaks()
+
+    def picky(line, frame):
+        if "setup" in frame:
+            told = frame["setup"]["generationConfig"]["speechConfig"]["languageCode"]
+            if told not in locales:
+                line.hang_up(1007, REFUSED.format(told))
+                return
+        answer(line, frame)
+
+    return Service(picky)
+
+
+def test_a_language_that_is_refused_ends_its_own_texts(tmp_path):
+    """Texts of refused languages are rows that say why, each language asked for hardly more than once; the others are spoken."""
+    locales = ["ja-JP", "th-TH", "de-DE", "en-US"]
+    texts = [text(n, locale=locales[n // 10]) for n in range(40)]
+    service = speaks_only("de-DE", "en-US")
+    records = spoken(tmp_path, service, *texts, concurrency=2)
+    outcomes = {locale: {r.failure for r in records if r.locale == locale} for locale in locales}
+    assert {"ja-JP": {"config"}, "th-TH": {"config"}, "de-DE": {None}, "en-US": {None}} == outcomes
+    assert 40 == len([r for r in records if r.final])
+    assert all(REFUSED.format(r.locale) in r.reason for r in records if r.failure)
+    assert 22 <= len(service.lines) <= 20 + 2 * 6
+
+
+def test_nothing_that_can_be_spoken_is_a_refusal_told_once(tmp_path):
+    """When every language is refused the run ends as refused, at the first refusal of the last."""
+    texts = [text(n, locale=locale) for n, locale in enumerate(["ja-JP", "th-TH"] * 20)]
+    service = speaks_only()
+    with pytest.raises(RefusedError, match="configuration") as error:
+        spoken(tmp_path, service, *texts, concurrency=2)
+    assert "Unsupported language code" in str(error.value)
+    assert len(service.lines) <= 2 * 6
+    assert all(r.failure == "config" for r in read_journal(tmp_path))
+
+
+def test_a_refused_rest_is_finished_when_others_were_spoken_before(tmp_path):
+    """What is left of an earlier sitting that was served is brought to its end, refused or not."""
+    made = plan(
+        [text(1), text(2, locale="ja-JP")], models=(MODEL,), task="speak", transcript="output"
+    )
+    setups = {MODEL: speaking(MODEL)}
+
+    service = speaks_only("de-DE")
+    run_virtual(run(made, tmp_path, service, setups=setups, order=lambda _, left: list(left)[:1]))
+    run_virtual(run(made, tmp_path, service, setups=setups))
+    assert [("ok", True), ("failed_client", True)] == [
+        (r.outcome, r.final) for r in read_journal(tmp_path)
+    ]
