@@ -219,6 +219,7 @@ class _Hand:
 
     async def ask(self, told: pipe.Told, job: int) -> Any:
         """Return what is said of a job in the end; ProcessLostError when the process dies before."""
+        await asyncio.shield(self._began)  # one that takes a dead one's place is still starting
         if not self.alive:
             raise ProcessLostError(self.epitaph)
         answer = self._asked[job] = asyncio.get_running_loop().create_future()
