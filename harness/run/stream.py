@@ -20,10 +20,11 @@ from harness.run.bill import estimate_usd, spent_usd
 from harness.run.folder import AUDIO, REPORT, TRACES, trace_name
 from harness.run.pool import Attempted
 from harness.run.record import UtteranceRecord
-from harness.session.assignment import Assignment, Offload, Waits
+from harness.session.assignment import Assignment, Offload
 from harness.session.drive import Session
 from harness.session.frames import Frames
 from harness.session.pace import Pacer
+from harness.session.waits import Waits
 from harness.trace import TraceHeader, write_trace
 from harness.units import SAMPLE_BYTES, SPEECH_RATE
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from harness.audio.chunk import Chunk
     from harness.corpus.scenario import OfferedFunction, Scenario
-    from harness.session.assignment import Waits
+    from harness.session.waits import Waits
     from harness.units import Seconds
     from harness.wire.live.client import LiveClient
     from harness.wire.live.messages import FunctionCall, ServerMessage

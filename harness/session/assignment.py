@@ -1,4 +1,4 @@
-"""What a session is to do, and how long it waits for what."""
+"""What a session is to do."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.session.errand import Transcribe
+from harness.session.waits import Waits
 from harness.session.way import OpenWay
 
 if TYPE_CHECKING:
@@ -17,52 +18,13 @@ if TYPE_CHECKING:
     from harness.session.frames import Frames
     from harness.session.way import Way
     from harness.trace import TraceHeader
-    from harness.units import Milliseconds, Samples, Seconds
+    from harness.units import Milliseconds, Samples
     from harness.wire.live.endpoint import Endpoint
     from harness.wire.live.messages import Setup
 
 
 Offload: TypeAlias = "Callable[..., Awaitable[Any]]"
 """`offload(work, *args)`: does beside the loop what would hold it up, and returns what it returns."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waits:
-    """The longest each wait may last.
-
-    A transcript may come after `turnComplete`, or without one (pipecat-ai/pipecat#1788), so the end of a turn shortens
-    the wait for more but never ends it.
-    """
-
-    upgrade_s: Seconds = 15.0
-    """From the start of the connection to the open WebSocket."""
-
-    setup_s: Seconds = 10.0
-    """From `setup` to `setupComplete`."""
-
-    stall_s: Seconds = 20.0
-    """While the peer reads nothing of what we send."""
-
-    quiet_s: Seconds = 2.0
-    """Without a message, when the turn is complete and there is text."""
-
-    late_text_s: Seconds = 3.0
-    """Without a message, when the turn is complete and there is no text yet."""
-
-    more_text_s: Seconds = 5.0
-    """Without a message, when there is text and no end of turn."""
-
-    first_text_s: Seconds = 15.0
-    """Without a message, when there is neither."""
-
-    silence_s: Seconds = 6.0
-    """Without a message, when there is neither and silence is the right answer."""
-
-    drain_s: Seconds = 60.0
-    """From the end of the audio, whatever comes."""
-
-    close_s: Seconds = 2.0
-    """From our close to the peer's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from harness.units import SAMPLE_BYTES, SPEECH_RATE, Seconds
 from harness.wire.live.messages import Content, Part
 
 if TYPE_CHECKING:
-    from harness.session.assignment import Waits
+    from harness.session.waits import Waits
     from harness.trace import Channel
     from harness.wire.live.client import LiveClient
     from harness.wire.live.messages import ServerMessage

@@ -26,10 +26,11 @@ from harness.wire.live.refusals import classify_upgrade
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.session.assignment import Assignment, Waits
+    from harness.session.assignment import Assignment
     from harness.session.errand import Script
     from harness.session.pace import Pacer
     from harness.session.recorder import Recorder
+    from harness.session.waits import Waits
     from harness.trace import FailureKind
     from harness.units import Samples, Seconds
     from harness.wire.live.messages import ServerMessage

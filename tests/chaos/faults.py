@@ -24,8 +24,8 @@ from harness.emulator.scripted import Line, Scripted
 from harness.emulator.serve import Service
 from harness.errors import HarnessError
 from harness.run.folder import read_journal
-from harness.session.assignment import Waits
 from harness.session.transport import connect
+from harness.session.waits import Waits
 from harness.wire.live.messages import SessionResumptionConfig
 from tests.chaos.section import Section, table
 from tests.emulator.signals import burst

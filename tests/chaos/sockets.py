@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from unittest import mock
 
 from harness.session import transport
-from harness.session.assignment import Waits
 from harness.session.drive import Session
 from harness.session.pace import Pacer
+from harness.session.waits import Waits
 from tests.chaos.section import Section, table
 from tests.session.memory import assignment
 

@@ -10,7 +10,7 @@ import pytest
 from harness.clock import run_virtual
 from harness.errors import RefusedError
 from harness.run.folder import read_journal
-from harness.session.assignment import Waits
+from harness.session.waits import Waits
 from harness.trace import read_trace
 from tests.run.runs import plan, run, utterance
 from tests.session.memory import MODEL, Service

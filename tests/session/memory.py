@@ -9,12 +9,13 @@ import msgspec
 
 from harness.audio.clip import AudioClip, MemoryPcm
 from harness.secret import Secret
-from harness.session.assignment import Assignment, Waits
+from harness.session.assignment import Assignment
 from harness.session.drive import Session
 from harness.session.errand import Transcribe
 from harness.session.frames import Frames
 from harness.session.pace import Pacer
 from harness.session.transport import Closed, Upgraded
+from harness.session.waits import Waits
 from harness.trace import TraceHeader
 from harness.wire.live import endpoint as live
 from harness.wire.live.setups import transcription_setup
