@@ -127,9 +127,6 @@ class Hypothesis(msgspec.Struct, frozen=True, kw_only=True):
     final_text_t: Seconds | None
     """When the transcript last changed; None: it has no text."""
 
-    trailing_interim: bool = False
-    """True: the end of the text was only ever interim."""
-
     seams: tuple[int, ...] = ()
     """How many characters of `text` had come when each further connection went on."""
 
@@ -204,7 +201,6 @@ def hypothesis(trace: SessionTrace, channel: Channel) -> Hypothesis:
         fragments=fragments,
         first_text_t=first if seen else None,
         final_text_t=final if seen else None,
-        trailing_interim=bool(interim.strip()),
         seams=tuple(min(seam, len(seen)) for seam in seams),
     )
 

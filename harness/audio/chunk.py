@@ -44,10 +44,10 @@ def chunk_samples(chunk_ms: Milliseconds) -> Samples:
     return max(1, round(chunk_ms * SAMPLE_RATE / 1000))
 
 
-def chunks(clip: AudioClip, chunk_ms: Milliseconds, pace: float = 1.0) -> Iterator[Chunk]:
-    """Yield the clip in chunks of `chunk_ms` (the last may be shorter), due `pace` times as fast as real time."""
+def chunks(clip: AudioClip, chunk_ms: Milliseconds) -> Iterator[Chunk]:
+    """Yield the clip in chunks of `chunk_ms` (the last may be shorter)."""
     size = chunk_samples(chunk_ms)
     for offset in range(0, len(clip), size):
         pcm = clip.read(offset, size)
         samples = len(pcm) // SAMPLE_BYTES
-        yield Chunk(offset=offset, samples=samples, pcm=pcm, due_s=due(offset + samples, pace))
+        yield Chunk(offset=offset, samples=samples, pcm=pcm, due_s=due(offset + samples, 1.0))

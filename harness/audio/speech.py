@@ -1,4 +1,4 @@
-"""Where the speech in a clip begins and ends, and what its signal is like: levels, noise floor, bandwidth, clipping.
+"""Where the speech in a clip begins and ends.
 
 Works on the short-time spectra that librosa makes, block by block, and keeps one number for each 10 ms. Does not know
 words: whatever is loud for a tenth of a second is speech to it. librosa takes seconds to import, so nothing here belongs
@@ -12,7 +12,6 @@ noise. Loud noise beside the speech is taken for speech. On tones and noise burs
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -58,9 +57,6 @@ _SHORTEST_FRAMES: Final = 8
 _GAP_FRAMES: Final = 20
 """Fewer loud frames than 80 ms, with no others within 200 ms, are a click."""
 
-_ROLL_OFF: Final = 0.999
-"""Share of the energy below what is called the bandwidth: speech has little near its upper end."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechBounds:
@@ -71,26 +67,6 @@ class SpeechBounds:
 
     end_s: Seconds
     """End of the last speech, s from the clip's first sample; at most the clip's duration."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Level:
-    """What a clip's signal is like. Levels are relative to full scale; a full-scale sine has -3 dBFS RMS."""
-
-    peak_dbfs: float | None
-    """Largest magnitude, at most 0; None: every sample is zero."""
-
-    rms_dbfs: float | None
-    """Root of the mean square; None: every sample is zero."""
-
-    noise_floor_dbfs: float | None
-    """RMS of the quietest twentieth of the 20 ms frames, 150 to 7,500 Hz; None: they are digital silence."""
-
-    bandwidth_hz: float | None
-    """Below it lie 99.9 % of the energy (spectral roll-off), to 50 Hz; None: every sample is zero."""
-
-    clipped_share: float
-    """Share of the samples at full scale, 0 to 1."""
 
 
 def speech_bounds(clip: AudioClip) -> SpeechBounds | None:
@@ -127,44 +103,6 @@ def speech_bounds(clip: AudioClip) -> SpeechBounds | None:
         start_s=_centre_s(first) if first else 0.0,
         # The last frame is padded, so the one before it may be the last that is full.
         end_s=_centre_s(last) if last < len(level_db) - 2 else clip.duration,
-    )
-
-
-def level(clip: AudioClip) -> Level:
-    """Return what a clip's signal is like."""
-    import librosa
-    import numpy as np
-
-    peak = clipped = 0
-    square_sum = 0.0
-    for data in clip.blocks(_BLOCK):
-        samples = np.abs(np.frombuffer(data, dtype="<i2").astype(np.float64))
-        peak = max(peak, int(samples.max()))
-        clipped += int((samples >= 32767).sum())
-        square_sum += float(samples @ samples)
-    if not peak:
-        return Level(
-            peak_dbfs=None,
-            rms_dbfs=None,
-            noise_floor_dbfs=None,
-            bandwidth_hz=None,
-            clipped_share=0.0,
-        )
-    spectrum = np.zeros(_FRAME // 2 + 1)
-    levels = []
-    for power in _powers(clip):
-        spectrum += power.sum(axis=1)
-        levels.append(_voice_level_db(power))
-    floor_db = float(np.percentile(np.concatenate(levels), _FLOOR_PERCENTILE))
-    roll_off_hz = librosa.feature.spectral_rolloff(
-        S=spectrum[:, np.newaxis], sr=SAMPLE_RATE, n_fft=_FRAME, roll_percent=_ROLL_OFF
-    )
-    return Level(
-        peak_dbfs=min(0.0, 20 * math.log10(peak / 32767)),
-        rms_dbfs=10 * math.log10(square_sum / len(clip) / 32768**2),
-        noise_floor_dbfs=floor_db if floor_db > _LEAST_DBFS else None,
-        bandwidth_hz=float(roll_off_hz[0, 0]),
-        clipped_share=clipped / len(clip),
     )
 
 

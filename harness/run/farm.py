@@ -93,10 +93,6 @@ class Farm(Streamer):
         floors = [hand.floor_ms for hand in self._hands]
         return max(p50 for p50, _ in floors), max(p99 for _, p99 in floors)
 
-    def pids(self) -> list[int]:
-        """Return the processes' ids."""
-        return [hand.pid for hand in self._hands]
-
     async def prepare(self, slot: Slot) -> Ready:  # type: ignore[override]  # what the pool hands back to us
         """Return where a slot's clip is ready; InputError when it cannot be read there."""
         for _ in range(TRIES):

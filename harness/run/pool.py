@@ -22,6 +22,7 @@ from harness.run.folder import slot as slot_of
 from harness.run.gate import Gate
 from harness.run.rate import Rate
 from harness.session.retry import ATTEMPTS, backoff_s, tries_again
+from harness.units import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -302,7 +303,7 @@ class Pool:
         if record.failure is not None:
             self.tally.failed += 1
         if record.audio_samples is not None:
-            self.tally.audio_s += record.audio_samples / 16_000
+            self.tally.audio_s += record.audio_samples / SAMPLE_RATE
 
     def _end(self, fatal: HarnessError) -> None:
         """Begin nothing more, and raise `fatal` when the sessions that are open have ended: they are paid for."""

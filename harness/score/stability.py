@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from harness.score.score import score_text, tokens_of
+from harness.score.score import tokens_of
 from harness.text.normalise import normalised
 
 if TYPE_CHECKING:
@@ -68,22 +68,6 @@ def screens(fragments: Iterable[Fragment]) -> list[Screen]:
 def text_at(shown: Sequence[Screen], t: Seconds) -> str:
     """Return what was on the screen at `t`; empty before the first text."""
     return next((screen.text for screen in reversed(shown) if screen.t <= t), "")
-
-
-def scores_after(
-    reference: str,
-    shown: Sequence[Screen],
-    locale: str,
-    end_s: Seconds,
-    *,
-    profile: str = "norm-1n",
-    deltas_s: Sequence[Seconds] = DELTAS_S,
-) -> dict[Seconds, Score]:
-    """Return the score of what was on the screen at the end of speech plus each delta: WER@δ."""
-    return {
-        delta: score_text(reference, text_at(shown, end_s + delta), locale, profile=profile)
-        for delta in deltas_s
-    }
 
 
 def erasure(shown: Sequence[Screen]) -> float | None:

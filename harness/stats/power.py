@@ -153,29 +153,6 @@ def design_effect(block: float, icc: float) -> float:
     return 1 + (block - 1) * icc
 
 
-def intraclass_correlation(blocks: Sequence[Sequence[float]]) -> float | None:
-    """Return the share of variance between blocks (one-way analysis of variance); None: nothing to compare.
-
-    Clipped at 0. Blocks may differ in size.
-    """
-    filled = [block for block in blocks if block]
-    n = sum(len(block) for block in filled)
-    k = len(filled)
-    if k < 2 or n <= k:
-        return None
-    mean = sum(sum(block) for block in filled) / n
-    means = [sum(block) / len(block) for block in filled]
-    between = sum(
-        len(block) * (own - mean) ** 2 for block, own in zip(filled, means, strict=True)
-    ) / (k - 1)
-    within = sum(
-        (value - own) ** 2 for block, own in zip(filled, means, strict=True) for value in block
-    ) / (n - k)
-    size = (n - sum(len(block) ** 2 for block in filled) / n) / (k - 1)
-    total = between + (size - 1) * within
-    return max(0.0, (between - within) / total) if total else None
-
-
 def _quantiles(level: float, power: float) -> float:
     normal = NormalDist()
     return normal.inv_cdf((1 + level) / 2) + normal.inv_cdf(power)

@@ -20,7 +20,6 @@ from harness.stats.intervals import REPLICATES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from harness.stats.intervals import Interval
 
 EXACT_BLOCKS = 13
 """Blocks with a difference up to which every assignment of signs is counted: 8192 of them."""
@@ -32,12 +31,12 @@ class Test(msgspec.Struct, frozen=True, kw_only=True):
     p: float
     """How often luck alone gives a difference as large, 0 to 1."""
 
-    method: Literal["permutation, exact", "permutation, drawn", "MAPSSWE", "McNemar, exact"]
+    method: Literal["permutation, exact", "permutation, drawn", "MAPSSWE"]
     n: int
-    """Blocks with a difference, or segments, or discordant sentences."""
+    """Blocks with a difference, or segments."""
 
     statistic: float
-    """Σ of differences (permutation), Z (MAPSSWE), sentences that only the first got right (McNemar)."""
+    """Σ of differences (permutation), Z (MAPSSWE)."""
 
     seed: int | None = None
     """Seed of the drawing; None: nothing was drawn."""
@@ -155,17 +154,6 @@ def _runs(operations: str) -> Iterable[tuple[str, int]]:
             op, digits = character, ""
 
 
-def mcnemar(only_first: int, only_second: int) -> Test:
-    """Return the exact test on sentences that only one of two systems got wholly right (McNemar 1947)."""
-    from math import comb
-
-    n = only_first + only_second
-    fewer = min(only_first, only_second)
-    tail = sum(comb(n, count) for count in range(fewer + 1))
-    p = min(1.0, 2 * tail / 2**n)
-    return Test(p=p, method="McNemar, exact", n=n, statistic=float(only_first))
-
-
 def holm(p_values: Sequence[float]) -> list[float]:
     """Return p values that hold for the whole family, in the order given (Holm 1979)."""
     n = len(p_values)
@@ -175,19 +163,3 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (n - rank) * p_values[index]))
         adjusted[index] = highest
     return adjusted
-
-
-def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
-    """Return q values, the false-discovery rates at which each is found, in the order given (1995)."""
-    n = len(p_values)
-    adjusted = [0.0] * n
-    lowest = 1.0
-    for rank, index in enumerate(sorted(range(n), key=p_values.__getitem__, reverse=True)):
-        lowest = min(lowest, p_values[index] * n / (n - rank))
-        adjusted[index] = lowest
-    return adjusted
-
-
-def not_worse(difference: Interval, margin: float) -> bool:
-    """Return whether “no worse by more than `margin`” may be said: the difference's upper end lies below it."""
-    return difference.high < margin

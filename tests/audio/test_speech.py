@@ -1,4 +1,4 @@
-"""Speech bounds on signals whose bounds are known, and levels that a formula gives."""
+"""Speech bounds on signals whose bounds are known."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 import harness.audio.speech
 from harness.audio.clip import AudioClip, MemoryPcm
-from harness.audio.load import load
-from harness.audio.speech import level, speech_bounds
+from harness.audio.speech import speech_bounds
 
 RATE = 16_000
 
@@ -90,16 +89,11 @@ def test_bounds_do_not_depend_on_gain(gain_db, before_s, speech):
 
 @pytest.mark.parametrize("block", [100, 320, 1_000, 16_001])
 def test_block_size_is_invisible(speech, monkeypatch, block):
-    """Bounds and level do not depend on how much is looked at at a time."""
+    """Bounds do not depend on how much is looked at at a time."""
     clip = clip_of(padded(speech(RATE, 2.0)[:, 0], 0.7, 0.4, -60.0))
-    bounds, whole = speech_bounds(clip), level(clip)
+    bounds = speech_bounds(clip)
     monkeypatch.setattr(harness.audio.speech, "_BLOCK", block)
     assert bounds == speech_bounds(clip)
-    pieces = level(clip)
-    assert whole.peak_dbfs == pieces.peak_dbfs
-    assert whole.bandwidth_hz == pieces.bandwidth_hz
-    assert abs(whole.rms_dbfs - pieces.rms_dbfs) < 1e-9
-    assert abs(whole.noise_floor_dbfs - pieces.noise_floor_dbfs) < 1e-3
 
 
 def test_second_witness_for_the_bounds(speech):
@@ -155,55 +149,3 @@ def test_padding_with_zeros_does_not_hide_the_noise(speech):
     plain = speech_bounds(clip_of(noisy))
     assert abs(bounds.start_s - 1.0 - plain.start_s) < 0.03
     assert abs(bounds.end_s - 1.0 - plain.end_s) < 0.03
-
-
-@pytest.mark.parametrize("peak_dbfs", [0.0, -6.0, -40.0])
-def test_level_of_a_sine(peak_dbfs):
-    """A sine's RMS lies 3.01 dB under its peak, and its band ends at its frequency."""
-    found = level(clip_of(tone(1_000, 2.0, peak=10 ** (peak_dbfs / 20))))
-    assert abs(found.peak_dbfs - peak_dbfs) < 0.01
-    assert abs(found.rms_dbfs - (peak_dbfs - 3.01)) < 0.01
-    assert abs(found.noise_floor_dbfs - found.rms_dbfs) < 0.1
-    assert abs(found.bandwidth_hz - 1_000) <= 50
-    assert found.clipped_share < 0.15
-
-
-def test_level_of_noise():
-    """White noise fills the band, and is its own noise floor."""
-    found = level(clip_of(noise(5 * RATE, -30)))
-    assert abs(found.rms_dbfs - -30) < 0.1
-    # The floor is the quietest twentieth of the frames in 7.35 of the band's 8 kHz.
-    assert -31.5 < found.noise_floor_dbfs < -30.3
-    assert found.bandwidth_hz > 7_900
-    assert 0 == found.clipped_share
-
-
-def test_noise_floor_is_that_of_the_pauses(speech):
-    """The noise floor is the level between the words."""
-    found = level(clip_of(padded(speech(RATE, 2.0)[:, 0], 1.0, 1.0, -60.0)))
-    assert abs(found.noise_floor_dbfs - -60) < 1.5
-
-
-def test_bandwidth_shows_a_telephone(written):
-    """A recording made at 8 kHz has no bandwidth above 4 kHz, whatever its present rate."""
-    assert 3_800 < level(load(written(noise(16_000, -20), 8_000))).bandwidth_hz <= 4_000
-
-
-def test_clipped_share_is_counted():
-    """The clipped share is that of the samples at either end of the scale."""
-    signal = tone(100, 1.0)
-    signal[:100], signal[100:300] = 1.0, -1.0
-    assert 300 / RATE == level(clip_of(signal)).clipped_share
-
-
-@pytest.mark.parametrize("frames", [0, 1, 100, RATE])
-def test_level_of_nothing_is_missing(frames):
-    """Digital silence has no level, no floor and no bandwidth: missing, not minus infinity."""
-    found = level(clip_of(np.zeros(frames)))
-    assert (None, None, None, None) == (
-        found.peak_dbfs,
-        found.rms_dbfs,
-        found.noise_floor_dbfs,
-        found.bandwidth_hz,
-    )
-    assert 0 == found.clipped_share

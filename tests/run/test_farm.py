@@ -164,7 +164,7 @@ def test_a_process_that_is_killed_loses_nothing(tmp_path, monkeypatch):
 
     def kill():
         if live.asked == 4:
-            os.kill(farms[0].pids()[0], signal.SIGKILL)
+            os.kill(farms[0]._hands[0].pid, signal.SIGKILL)
 
     live.meddle = kill
     tally = asyncio.run(farmed(made, tmp_path / "run", live))

@@ -7,7 +7,6 @@ from scipy import stats
 from harness.stats.power import (
     design_effect,
     detectable_difference,
-    intraclass_correlation,
     measured_difference,
     planned,
     planned_difference,
@@ -83,15 +82,3 @@ def test_the_planner_inverts_the_detectable_difference():
     error = 1.5 / 20 * np.sqrt(design_effect(10, 0.1))
     assert detectable_difference(error / np.sqrt(n)) <= 0.01
     assert detectable_difference(error / np.sqrt(n - 1)) > 0.01
-
-
-def test_intraclass_correlation_is_recovered():
-    """The correlation within speakers is estimated from unequal blocks; without blocks there is none."""
-    draw = np.random.Generator(np.random.PCG64(2))
-    blocks = [
-        (draw.normal(0, 0.5) + draw.normal(0, 1, size=draw.integers(5, 15))).tolist()
-        for _ in range(2000)
-    ]
-    assert 0.2 == pytest.approx(intraclass_correlation(blocks), abs=0.02)
-    assert intraclass_correlation([[1.0], [2.0]]) is None
-    assert intraclass_correlation([[1.0, 2.0]]) is None
