@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from harness.report.difference import SHARES
+
 if TYPE_CHECKING:
     from harness.report.difference import Difference
     from harness.report.document import Cell, Standing
@@ -98,13 +100,14 @@ def regression(rule: Rule, of: Cell | Standing, one: Difference | None, p: float
     assert rule.max_regression is not None  # noqa: S101 - asked by rules that have one
     if one is None:
         return failed(of, 0, f"{rule.column} is missing in one of the runs")
+    sign = -1 if rule.column in SHARES else 1
     figures = (
         f"{rule.column} went from {one.base:.6g} to {one.new:.6g} ({one.change:+.6g}), "
-        f"allowed is {rule.max_regression:+g} (n {one.n:,}"
+        f"allowed is {sign * rule.max_regression:+g} (n {one.n:,}"
         + (f", p {p:.3g}" if p is not None else "")
         + ")"
     )
-    beyond = one.change > rule.max_regression + _SLACK
+    beyond = sign * one.change > rule.max_regression + _SLACK
     if one.n < rule.min_n:
         figures += f", but n must be {rule.min_n:,}"
         beyond = True

@@ -8,11 +8,14 @@ one claim and stands by itself.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from harness.report.comparable import answered_by
 from harness.report.contrast import (
+    PASSED,
+    Better,
     Bill,
     CellDifference,
     Comparison,
@@ -27,13 +30,14 @@ from harness.report.difference import UNPOOLED, difference, errors, ratio_blocks
 from harness.report.pairing import model_pairs, overlap, paired
 from harness.report.plan_changes import plan_changes
 from harness.report.verdict import LEVEL, judged, macro_difference, rate_difference, silence
+from harness.run.record import Task
 from harness.score.score import profile_block
 from harness.stats.intervals import percentile_interval
 from harness.stats.significance import holm, mapsswe, segments
 from harness.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from harness.report.comparable import Runs
     from harness.report.pairing import Key, ModelPair, Pair
@@ -43,6 +47,13 @@ if TYPE_CHECKING:
 
 Place = tuple[str, str]
 """Dataset and locale."""
+
+DELAYS: Final[Mapping[Task, str]] = {
+    "transcribe": "final_text",
+    "speak": "first_audio",
+    "ask": "first_reply",
+}
+"""What a task's latency is to."""
 
 MOST_MOVED: Final = 50
 """Utterances that the document shows in full."""
@@ -81,7 +92,7 @@ def _contrast(
     moved: list[Moved] = []
     for pair_of_models in pairs_of_models:
         by_cell = _by_cell(paired(keys, runs.base.rows, new.rows, pair_of_models))
-        own = _cells(by_cell.values(), margin)
+        own = _cells(by_cell.values(), margin, delay_to=DELAYS[plan.task])
         cells += own
         macros += _macros(by_cell, own, margin)
         moved += [one for pairs in by_cell.values() for one in _moved(pairs)]
@@ -89,7 +100,7 @@ def _contrast(
         new=_side(new, plan),
         utterances=counts,
         changes=plan_changes(runs.base_plan, plan, pairs_of_models),
-        notes=_notes(cells, runs.base_plan, keys),
+        notes=_notes(cells, runs.base_plan, keys, asked=plan.task == "ask"),
         macros=macros,
         cells=cells,
         moved=sorted(moved, key=lambda one: -abs(one.share))[:MOST_MOVED],
@@ -106,33 +117,40 @@ def _by_cell(pairs: Iterable[Pair]) -> dict[Place, list[Pair]]:
     return found
 
 
-def _cells(groups: Iterable[Sequence[Pair]], margin: float | None) -> list[CellDifference]:
+def _cells(
+    groups: Iterable[Sequence[Pair]], margin: float | None, *, delay_to: str = "final_text"
+) -> list[CellDifference]:
     """Return a row per cell of one pair of models, verdicts holding for all of them together."""
     found = [(group, _cell_difference(group, margin)) for group in groups]
     family = [one for _, one in found if one.p is not None]
     adjusted = dict(zip(map(id, family), holm([one.p or 0.0 for one in family]), strict=True))
     return [
-        _cell(group, judged(one, adjusted[id(one)], margin) if id(one) in adjusted else one)
+        _cell(
+            group,
+            judged(one, adjusted[id(one)], margin) if id(one) in adjusted else one,
+            delay_to=delay_to,
+        )
         for group, one in found
     ]
 
 
 def _cell_difference(pairs: Sequence[Pair], margin: float | None) -> RateDifference:
-    blocks, _ = ratio_blocks(pairs)
-    failed = [sum(row.must_rerun for row in _rows(pairs, side)) for side in ("base", "new")]
     metric = _metric(pairs)
+    better: Better = "higher" if metric == PASSED else "lower"
+    blocks, _ = ratio_blocks(pairs, _column(metric))
+    failed = [sum(row.must_rerun for row in _rows(pairs, side)) for side in ("base", "new")]
     if metric in UNPOOLED:
         return silence(len(blocks), f"{metric} has no paired test")
-    found = rate_difference(blocks, margin=margin)
+    found = rate_difference(blocks, margin=margin, better=better)
     if not any(failed):
         return found
     why = (
         f"incomplete: {failed[0]:,} of the base and {failed[1]:,} of the new run must be run again"
     )
-    return silence(len(blocks), why, base=found.base_rate, new=found.new_rate)
+    return silence(len(blocks), why, base=found.base_rate, new=found.new_rate, better=better)
 
 
-def _cell(pairs: Sequence[Pair], found: RateDifference) -> CellDifference:
+def _cell(pairs: Sequence[Pair], found: RateDifference, *, delay_to: str) -> CellDifference:
     first = pairs[0]
     both = [
         (base, new)
@@ -154,13 +172,21 @@ def _cell(pairs: Sequence[Pair], found: RateDifference) -> CellDifference:
         improved=sum(new < base for base, new in both),
         worsened=sum(new > base for base, new in both),
         mapsswe_p=_mapsswe(pairs),
-        final_text=_delay(pairs),
+        delay=_delay(pairs, delay_to),
         bill=_bill(pairs),
     )
 
 
 def _metric(pairs: Sequence[Pair]) -> str | None:
-    return next((row.metric for pair in pairs for row in pair.base if row.metric), None)
+    rows = [row for pair in pairs for row in pair.base]
+    if any(row.passed is not None for row in rows):
+        return PASSED
+    return next((row.metric for row in rows if row.metric), None)
+
+
+def _column(metric: str | None) -> str:
+    """Return the column that holds a metric's rate."""
+    return "pass_rate" if metric == PASSED else "rate"
 
 
 def _rows(pairs: Iterable[Pair], side: str) -> Iterable[Row]:
@@ -184,14 +210,15 @@ def operations(diff: Iterable[Piece]) -> str:
     return "".join(f"{op}{len(said.split()) if op == '=' and said else 1}" for op, said, _ in diff)
 
 
-def _delay(pairs: Sequence[Pair]) -> Delay | None:
-    p50 = difference(pairs, "final_text_p50_s", tested=False)
-    p95 = difference(pairs, "final_text_p95_s", tested=False)
+def _delay(pairs: Sequence[Pair], to: str) -> Delay | None:
+    p50 = difference(pairs, f"{to}_p50_s", tested=False)
+    p95 = difference(pairs, f"{to}_p95_s", tested=False)
     if p50 is None or p95 is None:
         return None
-    shifts = [median(new) - median(base) for _, base, new in timed(pairs, "final_text_s")]
+    shifts = [median(new) - median(base) for _, base, new in timed(pairs, f"{to}_s")]
     ends = percentile_interval(shifts, 0.5)
     return Delay(
+        of=to.replace("_", " "),
         n=p50.n,
         base_p50_s=p50.base,
         new_p50_s=p50.new,
@@ -240,7 +267,11 @@ def _macros(
             for cell in cells
             if cell.dataset == dataset and cell.pairs and not (cell.base_failed or cell.new_failed)
         ]
-        others = {cell.metric: "rate" for cell in whole if cell.metric and cell.metric != "CERns"}
+        others = {
+            cell.metric: _column(cell.metric)
+            for cell in whole
+            if cell.metric and cell.metric != "CERns"
+        }
         for metric, column in {"CERns": "cerns", **others}.items():
             own = [cell for cell in whole if metric in ("CERns", cell.metric)]
             strata = {
@@ -253,7 +284,11 @@ def _macros(
             }
             if not rated or metric in UNPOOLED:
                 continue
-            told = macro_difference(list(rated.values()), margin=margin)
+            told = macro_difference(
+                list(rated.values()),
+                margin=margin,
+                better="higher" if metric == PASSED else "lower",
+            )
             found.append(
                 MacroDifference(
                     **{name: getattr(told, name) for name in RateDifference.__struct_fields__},
@@ -271,14 +306,16 @@ def _macros(
 
 
 def _moved(pairs: Sequence[Pair]) -> list[Moved]:
-    """Return the utterances of one cell whose errors changed."""
+    """Return the utterances of one cell whose errors, or whose answer's verdict, changed."""
     found = []
-    tokens = sum(pair.base[0].reference_tokens or 0 for pair in pairs)
-    for pair in pairs:
+    metric = _metric(pairs)
+    lengths = [1 if metric == PASSED else pair.base[0].reference_tokens or 0 for pair in pairs]
+    tokens = sum(lengths)
+    for pair, length in zip(pairs, lengths, strict=True):
         base, new = errors(pair.base), errors(pair.new)
         if base is None or new is None or base == new:
             continue
-        ours, theirs = (next(row for row in side if row.counts) for side in (pair.base, pair.new))
+        ours, theirs = (next(row for row in side if row.judged) for side in (pair.base, pair.new))
         found.append(
             Moved(
                 dataset=ours.dataset,
@@ -286,13 +323,13 @@ def _moved(pairs: Sequence[Pair]) -> list[Moved]:
                 locale=ours.locale,
                 base_model=ours.model,
                 new_model=theirs.model,
-                metric=ours.metric,
+                metric=metric,
                 reference=ours.reference,
                 base_hypothesis=ours.hypothesis,
                 new_hypothesis=theirs.hypothesis,
                 base_errors=base,
                 new_errors=new,
-                reference_tokens=ours.reference_tokens or 0,
+                reference_tokens=length,
                 share=(new - base) / max(1, tokens),
                 repeats=max(len(pair.base), len(pair.new)),
                 base_diff=list(ours.diff),
@@ -315,7 +352,9 @@ def _side(table: RunTable, plan: Plan) -> Side:
     )
 
 
-def _notes(cells: Sequence[CellDifference], plan: Plan, keys: Iterable[Key]) -> list[str]:
+def _notes(
+    cells: Sequence[CellDifference], plan: Plan, keys: Iterable[Key], *, asked: bool
+) -> list[str]:
     """Return what the reader must know before believing a figure."""
     found = []
     incomplete = [cell.locale for cell in cells if cell.base_failed or cell.new_failed]
@@ -336,7 +375,7 @@ def _notes(cells: Sequence[CellDifference], plan: Plan, keys: Iterable[Key]) -> 
         for dataset in plan.datasets
         if dataset.synthetic and used[dataset.name]
     ]
-    if plan.pace != 1.0 or not any(cell.final_text for cell in cells):
+    if (plan.pace != 1.0 and not asked) or not any(cell.delay for cell in cells):
         found.append(
             "Latency is not compared: no utterance was timed at real-time pace in both runs."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from harness.report.contrast import PASSED
 from harness.report.digest import markdown_text, printable
 from harness.report.findings import percent
 
@@ -45,8 +46,8 @@ HEADS: Final = (
 )
 """Of the rates."""
 
-BESIDES: Final = ("locale", "final p50", "p95", "median shift", "tokens", "cost")
-"""Of the changes of latency, tokens and cost."""
+BESIDES: Final = ("p95", "median shift", "tokens", "cost")
+"""Of the changes of latency, tokens and cost, after the locale and the median of what was waited for."""
 
 _WORDS: Final = frozenset({"locale", "metric", "verdict"})
 """Columns of words; all others are aligned as numbers."""
@@ -107,8 +108,9 @@ def _macro(one: MacroDifference, margin: float | None, *, several: bool) -> str:
     locales = one.locales[0] if len(one.locales) == 1 else f"{len(one.locales)} locales"
     because = f" ({one.why})" if one.why else ""
     ends = "no interval" if one.low is None else interval(one)
+    what = "share passed" if one.better == "higher" else f"macro {one.metric}"
     return (
-        f"{one.dataset}{models}: macro {one.metric} over {locales} {percent(one.base_rate)} → "
+        f"{one.dataset}{models}: {what} over {locales} {percent(one.base_rate)} → "
         f"{percent(one.new_rate)}, difference {points(one.difference)} points ({ends}, p {p_text(one.p)}): "
         f"{verdict_text(one, margin)}{because}."
     )
@@ -179,7 +181,7 @@ def _besides(cells: Sequence[CellDifference]) -> Grid:
     """Return how latency, tokens and cost of some rows changed; nothing where none is known."""
     rows: Grid = []
     for cell in cells:
-        late, bill = cell.final_text, cell.bill
+        late, bill = cell.delay, cell.bill
         rows.append(
             (
                 cell.locale,
@@ -192,7 +194,8 @@ def _besides(cells: Sequence[CellDifference]) -> Grid:
         )
     if all(set(row[1:]) == {"–"} for row in rows):
         return []
-    return [BESIDES, *rows]
+    waited_for = next((cell.delay.of for cell in cells if cell.delay), "final text")
+    return [("locale", f"{waited_for} p50", *BESIDES), *rows]
 
 
 def arrow(base: float | None, new: float | None, form: str) -> str:
@@ -288,11 +291,12 @@ def _contrast_text(document: Comparison, contrast: Contrast) -> list[str]:
         for change in contrast.changes[:_MOST_CHANGES]
     ]
     if contrast.moved:
-        lines.append("moved most (errors of tokens):")
+        of = "verdicts" if contrast.moved[0].metric == PASSED else "errors of tokens"
+        lines.append(f"moved most ({of}):")
     for moved in contrast.moved[:_MOVED_IN_TEXT]:
         lines += [
             f"  {moved_text(moved)}",
-            f"    said  {_cut(moved.reference)}",
+            f"    {_said(moved):<5} {_cut(moved.reference)}",
             f"    base  {_cut(moved.base_hypothesis)}",
             f"    new   {_cut(moved.new_hypothesis)}",
         ]
@@ -313,12 +317,25 @@ def _aligned(table: Grid) -> list[str]:
 
 
 def moved_text(moved: Moved) -> str:
-    """Return an utterance and how its errors changed."""
-    return (
-        f"{moved.dataset} / {moved.locale} / {moved.utterance_id}: "
-        f"{moved.base_errors:g} → {moved.new_errors:g} of {moved.reference_tokens:,}"
-        + (f", mean of {moved.repeats} repeats" if moved.repeats > 1 else "")
+    """Return an utterance and how its errors, or its answer's verdict, changed."""
+    change = f"{moved.base_errors:g} → {moved.new_errors:g} of {moved.reference_tokens:,}"
+    if moved.metric == PASSED:
+        change = f"{_passed(moved.base_errors)} → {_passed(moved.new_errors)}"
+    return f"{moved.dataset} / {moved.locale} / {moved.utterance_id}: {change}" + (
+        f", mean of {moved.repeats} repeats" if moved.repeats > 1 else ""
     )
+
+
+def _passed(failed: float) -> str:
+    """Return what came of an answer, of whose repeats that share did not pass."""
+    if failed in (0, 1):
+        return "failed" if failed else "passed"
+    return f"passed in {percent(1 - failed)}"
+
+
+def _said(moved: Moved) -> str:
+    """Return what an utterance's own words are called."""
+    return "asked" if moved.metric == PASSED else "said"
 
 
 def _cut(text: str | None) -> str:
@@ -337,7 +354,7 @@ def comparison_markdown(document: Comparison) -> str:
         lines += [*([""] if lines else []), *_contrast_markdown(document, contrast)]
     lines += [
         "",
-        "Difference: new less base, in points; paired over common utterances, intervals over speakers.",
+        "Difference: new less base, in points (of error rates less is better, of the share passed more); paired over common utterances, intervals over speakers.",
         "p: block permutation, Holm over the rows.",
         f"Profile `{document.profile}`, harness `{document.harness}`.",
         "",
@@ -399,7 +416,7 @@ def _contrast_markdown(document: Comparison, contrast: Contrast) -> list[str]:
         for moved in contrast.moved[:_MOVED_IN_MARKDOWN]:
             lines += [
                 f"- {markdown_text(moved_text(moved))}",
-                f"  - said: {markdown_text(_cut(moved.reference))}",
+                f"  - {_said(moved)}: {markdown_text(_cut(moved.reference))}",
                 f"  - base: {markdown_text(_cut(moved.base_hypothesis))}",
                 f"  - new: {markdown_text(_cut(moved.new_hypothesis))}",
             ]

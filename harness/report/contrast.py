@@ -1,6 +1,6 @@
 """The document of a comparison: what `harness compare --json` prints, and every other rendering repeats.
 
-Differences are new less base, so a negative one of an error rate is better. Knows shapes; how they are made is
+Differences are new less base, so a negative one of an error rate is better, and a positive one of a share passed. Knows shapes; how they are made is
 `compare`, how they are told is `compare_digest` and `compare_page`.
 """
 
@@ -16,6 +16,12 @@ from harness.report.rows import Piece
 from harness.units import Seconds, Usd
 
 COMPARISON_SCHEMA = 1
+
+PASSED = "passed"
+"""Metric of answers: the share that is what was expected."""
+
+Better = Literal["lower", "higher"]
+"""Which rate is the better one."""
 
 Verdict = Literal["better", "worse", "no worse", "cannot tell"]
 """What may be said of the new run against the base. `no worse`: by less than the margin."""
@@ -79,7 +85,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Delay(msgspec.Struct, frozen=True, kw_only=True):
-    """How final text's latency differs over the utterances that both runs timed; s."""
+    """How a latency differs over the utterances that both runs timed; s."""
+
+    of: str
+    """What came: `final text`; to a question `first reply`, of speech `first audio`."""
 
     n: int
     """Utterances timed on both sides."""
@@ -111,7 +120,9 @@ class Bill(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RateDifference(msgspec.Struct, frozen=True, kw_only=True):
-    """How an error rate differs, and what may be said of it."""
+    """How an error rate differs, or the share of answers that passed, and what may be said of it."""
+
+    better: Better
 
     base_rate: float | None
     """Over the pairs; None: no pair has a rate."""
@@ -150,7 +161,7 @@ class CellDifference(RateDifference, frozen=True, kw_only=True):
     base_model: str
     new_model: str
     metric: str | None
-    """None: no pair is scored."""
+    """`passed`: the share of answers that are what was expected. None: no pair is scored."""
 
     utterances: int
     """Common utterances."""
@@ -166,13 +177,13 @@ class CellDifference(RateDifference, frozen=True, kw_only=True):
     """False: some utterance has no speaker and is a block of its own; the interval is a lower bound."""
 
     improved: int
-    """Pairs with fewer errors in the new run."""
+    """Pairs with fewer errors in the new run, or whose answer passed in more of its repeats."""
 
     worsened: int
     mapsswe_p: float | None
     """NIST's matched-pairs test, for comparison with published tables; None: not a WER, or repeated runs."""
 
-    final_text: Delay | None
+    delay: Delay | None
     """None: no utterance was timed on both sides."""
 
     bill: Bill
@@ -185,13 +196,14 @@ class MacroDifference(RateDifference, frozen=True, kw_only=True):
     base_model: str
     new_model: str
     metric: str
-    """`CERns`, which compares languages, over all; `WER` (or the one asked for) over the locales that it is meant for."""
+    """`CERns`, which compares languages, over all; `WER` (or the one asked for) over the locales that it is meant for; of
+    answers `passed`."""
 
     locales: list[str]
 
 
 class Moved(msgspec.Struct, frozen=True, kw_only=True):
-    """An utterance whose errors changed."""
+    """An utterance whose errors, or whose answer's verdict, changed."""
 
     dataset: str
     utterance_id: str
@@ -205,7 +217,7 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
 
     new_hypothesis: str | None
     base_errors: float
-    """Mean over the repeats."""
+    """Mean over the repeats; of answers the share that did not pass."""
 
     new_errors: float
     reference_tokens: int

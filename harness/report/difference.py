@@ -35,11 +35,18 @@ RATES: Final[dict[str, Callable[[Row], EditCounts | None]]] = {
 }
 """Columns that are Σ errors / Σ reference tokens."""
 
+SHARES: Final[dict[str, Callable[[Row], bool | None]]] = {"pass_rate": lambda row: row.passed}
+"""Columns that are shares of utterances, of which more is better."""
+
 TIMES: Final = {
     "first_text_p50_s": ("first_text_s", 50),
     "first_text_p95_s": ("first_text_s", 95),
     "final_text_p50_s": ("final_text_s", 50),
     "final_text_p95_s": ("final_text_s", 95),
+    "first_reply_p50_s": ("first_reply_s", 50),
+    "first_reply_p95_s": ("first_reply_s", 95),
+    "first_audio_p50_s": ("first_audio_s", 50),
+    "first_audio_p95_s": ("first_audio_s", 95),
 }
 """Columns that are percentiles: of what, and which."""
 
@@ -56,8 +63,8 @@ SUMS: Final[dict[str, Callable[[Row], float | None]]] = {
 MACROS: Final = {"macro_cerns": ("cerns", None), "macro_wer": ("rate", "WER")}
 """Plain means over locales, of a model on a dataset: of which column, and over locales of which metric (None: all)."""
 
-PAIRED: Final = (*RATES, *TIMES, *SUMS, *MACROS)
-"""Figures whose difference can be told over the same utterances; less is better of all of them."""
+PAIRED: Final = (*RATES, *SHARES, *TIMES, *SUMS, *MACROS)
+"""Figures whose difference can be told over the same utterances; less is better of all but `SHARES`."""
 
 UNPOOLED: Final = ("MER", "WIL")
 """Metrics whose value is no ratio of errors to reference tokens: they have no paired difference."""
@@ -86,7 +93,7 @@ def difference(pairs: Sequence[Pair], column: str, *, tested: bool = True) -> Di
 
     None: no pair has it on both sides, or, of a sum, some pair lacks it on one: a sum over a part would mislead.
     """
-    if column in RATES:
+    if column in RATES or column in SHARES:
         return _ratio(*ratio_blocks(pairs, column), tested=tested)
     if column in TIMES:
         field, percent = TIMES[column]
@@ -113,12 +120,14 @@ def macro_difference(
 
 
 def ratio_blocks(pairs: Iterable[Pair], column: str = "rate") -> tuple[Blocks, int]:
-    """Return errors and tokens per block over the pairs that are scored on both sides, and how many those are."""
-    counted = RATES[column]
+    """Return errors and tokens per block over the pairs that are scored on both sides, and how many those are.
+
+    Of a share: utterances that have it, and utterances.
+    """
     blocks: dict[tuple[bool, str], tuple[float, float, float]] = {}
     n = 0
     for pair in pairs:
-        base, new = _edits(pair.base, counted), _edits(pair.new, counted)
+        base, new = _counted(pair.base, column), _counted(pair.new, column)
         if base is None or new is None:
             continue
         n += 1
@@ -128,8 +137,14 @@ def ratio_blocks(pairs: Iterable[Pair], column: str = "rate") -> tuple[Blocks, i
 
 
 def errors(rows: Iterable[Row]) -> float | None:
-    """Return an utterance's errors, the mean over its repeats; None: none of them is scored."""
-    found = _edits(rows, RATES["rate"])
+    """Return an utterance's errors, the mean over its repeats; None: none of them is scored.
+
+    Of answers that were held against what was expected: the share that is not.
+    """
+    own = list(rows)
+    if (passed := _counted(own, "pass_rate")) is not None:
+        return 1 - passed[0]
+    found = _counted(own, "rate")
     return None if found is None else found[0]
 
 
@@ -144,11 +159,12 @@ def timed(pairs: Iterable[Pair], field: str) -> list[tuple[Pair, list[float], li
     return found
 
 
-def _edits(
-    rows: Iterable[Row], counted: Callable[[Row], EditCounts | None]
-) -> tuple[float, int] | None:
-    """Return the mean errors over the scored repeats, and the reference's tokens."""
-    counts = [found for row in rows if (found := counted(row)) is not None]
+def _counted(rows: Iterable[Row], column: str) -> tuple[float, int] | None:
+    """Return the mean over the scored repeats of a rate's errors or of a share, and the tokens that it is of."""
+    if column in SHARES:
+        held = [flag for row in rows if (flag := SHARES[column](row)) is not None]
+        return (fmean(held), 1) if held else None
+    counts = [found for row in rows if (found := RATES[column](row)) is not None]
     if not counts:
         return None
     return fmean(count.errors for count in counts), counts[0].reference_tokens

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from harness.report.checks import Check, again, failed, regression, threshold
-from harness.report.difference import MACROS, RATES, TIMES, difference, macro_difference
+from harness.report.difference import MACROS, RATES, SHARES, TIMES, difference, macro_difference
 from harness.report.pairing import model_pairs, overlap, paired
 from harness.run.folder import read_plan
 from harness.stats.significance import holm
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from harness.report.rules import Gate, Rule
     from harness.report.table import RunTable
 
-_RATES: Final = {*RATES, "mer", "rate_low", "rate_high"}
+_RATES: Final = {*RATES, *SHARES, "mer", "rate_low", "rate_high"}
 """Columns that sessions yet to be run again may still change."""
 
 _NOTHING: Final = "no cell of the run is chosen, and what is missing never passes"
@@ -235,6 +235,8 @@ def _resting(column: str, rows: Iterable[Row]) -> int:
     if column in TIMES:
         field = TIMES[column][0]
         chosen = (row for row in rows if row.late is False and getattr(row, field) is not None)
+    elif column in SHARES:
+        chosen = (row for row in rows if SHARES[column](row) is not None)
     elif column in _RATES:
         chosen = (row for row in rows if row.counts is not None)
     else:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from harness.errors import UsageError, suggestion
 from harness.report.columns import SUMMARY_COLUMNS
-from harness.report.difference import MACROS, PAIRED
+from harness.report.difference import MACROS, PAIRED, SHARES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -71,7 +71,7 @@ class Rule:
         bounds = [
             *([f"at most {self.max:g}"] if self.max is not None else []),
             *([f"at least {self.min:g}"] if self.min is not None else []),
-            *([f"up by at most {self.max_regression:g}"] if self.max_regression is not None else []),
+            *([f"{'down' if self.column in SHARES else 'up'} by at most {self.max_regression:g}"] if self.max_regression is not None else []),
         ]  # fmt: skip
         words = f"{self.column} {' and '.join(bounds)}"
         if self.where:

@@ -1,4 +1,4 @@
-"""What a difference of error rates is worth: interval, test, the smallest difference that would show, and a verdict.
+"""What a difference of error rates, or of shares passed, is worth: interval, test, the smallest difference that would show, and a verdict.
 
 A verdict rests on the paired permutation test over blocks (speakers), which alone holds its level when speakers are few
 and differ. Knows counts per block; does not know rows.
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from harness.report.contrast import RateDifference, Verdict
+from harness.report.contrast import Better, RateDifference, Verdict
 from harness.stats.intervals import difference_interval, macro_interval, standard_error
 from harness.stats.power import detectable_difference
 from harness.stats.significance import macro_differences, permutation_test
@@ -26,21 +26,25 @@ LEVEL: Final = 0.05
 """p at or below which a difference counts."""
 
 
-def rate_difference(blocks: Blocks, *, margin: float | None = None) -> RateDifference:
+def rate_difference(
+    blocks: Blocks, *, margin: float | None = None, better: Better = "lower"
+) -> RateDifference:
     """Return how the rates of two runs differ over `(base's errors, new errors, tokens)` per block.
 
     The verdict is by `p` alone: `judged` gives the one that holds among others.
     """
     tokens = sum(block[2] for block in blocks)
     if not tokens:
-        return silence(len(blocks), "no pair has a rate")
+        return silence(len(blocks), "no pair has a rate", better=better)
     base, new = (sum(block[side] for block in blocks) / tokens for side in (0, 1))
     interval = difference_interval([(b, a, n) for a, b, n in blocks])
     p = permutation_test([b - a for a, b, _ in blocks]).p
-    return judged(_found((base, new), interval, p, [blocks]), p, margin)
+    return judged(_found((base, new), interval, p, [blocks], better), p, margin)
 
 
-def macro_difference(strata: Sequence[Blocks], *, margin: float | None = None) -> RateDifference:
+def macro_difference(
+    strata: Sequence[Blocks], *, margin: float | None = None, better: Better = "lower"
+) -> RateDifference:
     """Return the same of the plain mean of the rates over strata (locales), each with a token; one stratified test."""
     base, new = (
         fmean(sum(block[side] for block in blocks) / sum(block[2] for block in blocks) for blocks in strata)
@@ -49,7 +53,7 @@ def macro_difference(strata: Sequence[Blocks], *, margin: float | None = None) -
     interval = macro_interval([[(b - a, n) for a, b, n in blocks] for blocks in strata])
     shares = macro_differences([[(b, a, n) for a, b, n in blocks] for blocks in strata])
     p = permutation_test(shares).p
-    return judged(_found((base, new), interval, p, strata), p, margin)
+    return judged(_found((base, new), interval, p, strata, better), p, margin)
 
 
 def judged(found: RateDifference, p_holm: float, margin: float | None) -> RateDifference:
@@ -60,24 +64,31 @@ def judged(found: RateDifference, p_holm: float, margin: float | None) -> RateDi
 
 def _verdict(found: RateDifference, p: float, margin: float | None) -> tuple[Verdict, str | None]:
     if p <= LEVEL and found.difference:
-        return ("worse" if found.difference > 0 else "better"), None
+        return ("better" if (found.difference > 0) == (found.better == "higher") else "worse"), None
     if 2.0 ** (1 - found.blocks) > LEVEL:
         why = f"too few speakers or utterances ({found.blocks}): p cannot fall to {LEVEL:g}"
     elif found.low is None:
         why = "a locale has a single speaker"
     elif found.detectable is None:
-        why = "no pair differs in errors"
+        why = "no pair differs in errors" if found.better == "lower" else "no answer differs"
     else:
         why = f"a true difference under {100 * found.detectable:.1f} points would seldom show"
-    if margin is not None and found.high is not None and found.high < margin:
-        return "no worse", None
+    if margin is not None and found.low is not None and found.high is not None:
+        worst = found.high if found.better == "lower" else -found.low
+        if worst < margin:
+            return "no worse", None
     return "cannot tell", why
 
 
 def _found(
-    rates: tuple[float, float], interval: Interval | None, p: float, strata: Sequence[Blocks]
+    rates: tuple[float, float],
+    interval: Interval | None,
+    p: float,
+    strata: Sequence[Blocks],
+    better: Better,
 ) -> RateDifference:
     return RateDifference(
+        better=better,
         base_rate=rates[0],
         new_rate=rates[1],
         difference=rates[1] - rates[0],
@@ -93,9 +104,17 @@ def _found(
     )
 
 
-def silence(blocks: int, why: str, *, base: float | None = None, new: float | None = None) -> RateDifference:  # fmt: skip
+def silence(
+    blocks: int,
+    why: str,
+    *,
+    base: float | None = None,
+    new: float | None = None,
+    better: Better = "lower",
+) -> RateDifference:
     """Return a difference of which nothing can be told, and why."""
     return RateDifference(
+        better=better,
         base_rate=base,
         new_rate=new,
         difference=None if base is None or new is None else new - base,

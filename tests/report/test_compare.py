@@ -112,9 +112,9 @@ def test_a_run_against_itself_differs_in_nothing(pair):
     for cell in contrast.cells:
         assert (0, 0) == (cell.improved, cell.worsened)
         assert (0, 0, 0) == (
-            cell.final_text.p50_difference_s,
-            cell.final_text.p95_difference_s,
-            cell.final_text.shift_s,
+            cell.delay.p50_difference_s,
+            cell.delay.p95_difference_s,
+            cell.delay.shift_s,
         )
     assert ([], []) == (contrast.changes, contrast.moved)
 
@@ -161,7 +161,7 @@ def test_figures_are_those_of_the_runs_own_reports(pair):
         assert (ours[cell.locale].rate, theirs[cell.locale].rate) == pytest.approx(
             (cell.base_rate, cell.new_rate)
         )
-        assert ours[cell.locale].final_text_p95_s == cell.final_text.base_p95_s
+        assert ours[cell.locale].final_text_p95_s == cell.delay.base_p95_s
     macros = {one.metric: one for one in contrast.macros}
     for metric, field in (("CERns", "macro_cerns"), ("WER", "macro_wer")):
         rates = [getattr(one.standings[0], field) for one in (base, new)]
@@ -228,7 +228,7 @@ def test_a_difference_as_large_as_detectable_is_found_four_times_in_five():
 def _made(base, new, *, locale="en-US", speaker="s", tokens=120):
     """Return a pair of rows with these errors and nothing else."""
     rows = [
-        SimpleNamespace(total_tokens=None, cost_usd=None,
+        SimpleNamespace(total_tokens=None, passed=None, cost_usd=None,
             dataset="d", locale=locale, model="m", utterance_id=f"{locale}-{speaker}", speaker=speaker, metric="CER",
             counts=EditCounts(hits=tokens - int(n), substitutions=int(n), deletions=0, insertions=0),
             must_rerun=False, late=False, final_text_s=None, speech_bounds_source="clip", diff=(),
@@ -332,9 +332,9 @@ def test_latency_leaves_late_sessions_out_on_both_sides(run, said):
     base = run([said.Said(id="a"), said.Said(id="bbb", late=True), said.Said(id="ccccc")])
     new = run([said.Said(id="a"), said.Said(id="bbb"), said.Said(id="ccccc")])
     (cell,) = compared(base, new).contrasts[0].cells
-    assert (2, 0.0) == (cell.final_text.n, cell.final_text.p50_difference_s)
+    assert (2, 0.0) == (cell.delay.n, cell.delay.p50_difference_s)
     (cell,) = compared(base, changed(run([said.Said(id="a")], pace=0.0))).contrasts[0].cells
-    assert cell.final_text is None
+    assert cell.delay is None
 
 
 def test_what_changed_in_the_configuration_is_named(run, said):

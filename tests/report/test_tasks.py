@@ -7,12 +7,20 @@ import pytest
 
 from harness.clock import run_virtual
 from harness.corpus.scenario import Expectation
+from harness.errors import UsageError
 from harness.report.build import build_reports
+from harness.report.comparable import open_runs
+from harness.report.compare import comparison
+from harness.report.compare_digest import comparison_markdown, comparison_text
+from harness.report.compare_page import comparison_page
+from harness.report.gate import check_gate
+from harness.report.rules import read_gate
+from harness.stats.significance import mcnemar
 from tests.run.runs import plan, run
 from tests.run.test_ask import put, says, written
 from tests.run.test_speak import text
 from tests.session.memory import MODEL, Service
-from tests.session.speaker import speaking, speaks
+from tests.session.speaker import asked, speaking, speaks
 
 WORDS = "Zwei plus zwei ist vier."
 
@@ -54,3 +62,110 @@ def test_answers_are_counted_and_not_scored(tmp_path):
     assert 'id="answers"' in page
     assert 'id="rates"' not in page
     assert page.index("u0002") < page.index("u0001"), "what did not pass comes first"
+
+
+# ── Compared ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+QUESTIONS = 30
+WRONG = {"base": set(range(10)), "new": {0, 20}}
+"""Questions that each run answers wrongly: 9 only the base, 1 only the new run."""
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """Two runs over the same questions."""
+    folder = tmp_path_factory.mktemp("asked")
+    for name, wrong in WRONG.items():
+
+        def answer(line, frame, wrong=wrong):
+            words = asked(frame) or ""
+            number = int(words.rpartition(" ")[2] or -1)
+            says("No idea." if number in wrong else "It is eleven.")(line, frame)
+
+        asks = [written(n, words=f"How warm is it in room {n}") for n in range(QUESTIONS)]
+        put(folder / name, Service(answer), *asks)
+    return folder / "base", folder / "new"
+
+
+def test_answers_are_compared_by_what_passed(two):
+    """The share passed of both runs, its interval, McNemar's exact p, and better where more of them pass."""
+    document = comparison(open_runs(two[0], [two[1]]))
+    (cell,) = document.contrasts[0].cells
+    assert ("passed", "higher", 30) == (cell.metric, cell.better, cell.pairs)
+    assert (20 / 30, 28 / 30) == pytest.approx((cell.base_rate, cell.new_rate))
+    assert mcnemar(9, 1).p == pytest.approx(cell.p)
+    assert ("better", 9, 1) == (cell.verdict, cell.improved, cell.worsened)
+    assert 0 < cell.low < 8 / 30 < cell.high
+    assert "first reply" == cell.delay.of
+    assert ["passed", "better"] == [
+        getattr(document.contrasts[0].macros[0], f) for f in ("metric", "verdict")
+    ]
+    assert 10 == len(document.contrasts[0].moved)
+    (back,) = comparison(open_runs(two[1], [two[0]])).contrasts[0].cells
+    assert ("worse", cell.p, -cell.high) == (back.verdict, back.p, pytest.approx(back.low))
+    (same,) = comparison(open_runs(two[0], [two[0]])).contrasts[0].cells
+    assert ("cannot tell", 0.0, 1.0) == (same.verdict, same.difference, same.p)
+
+
+def test_a_share_is_no_worse_within_the_margin(two):
+    """“No worse” of a share looks at the interval's lower end."""
+    (cell,) = comparison(open_runs(two[0], [two[0]]), margin=0.05).contrasts[0].cells
+    assert "no worse" == cell.verdict
+
+
+def test_every_rendering_says_what_passed(two):
+    """Text, Markdown and the page tell the share passed, the verdict, the first reply, and which answers changed."""
+    document = comparison(open_runs(two[0], [two[1]]))
+    for told in (
+        comparison_text(document),
+        comparison_markdown(document),
+        comparison_page(document).decode(),
+    ):
+        assert "66.7" in told
+        assert "93.3" in told
+        assert "share passed" in told
+        assert "better" in told
+        assert "failed → passed" in told
+        assert "irst reply" in told
+        assert "inal text" not in told
+        assert "macro CERns" not in told
+
+
+@pytest.mark.parametrize(
+    "rule, forth, back",
+    [
+        ("min = 0.7", True, False),
+        ("max_regression = 0.1", True, False),
+        ("max_regression = 0.3", True, True),
+        ("max_regression = 0.1\nsignificance = 0.01", True, True),
+    ],
+)
+def test_a_gate_holds_the_share_passed(two, tmp_path, rule, forth, back):
+    """A share may not fall below `min`, nor by more than `max_regression`; that it rises is no regression."""
+    file = tmp_path / "gate.toml"
+    file.write_text(f'[[rule]]\ncolumn = "pass_rate"\n{rule}\n')
+    for passed, (base, new) in ((forth, two), (back, two[::-1])):
+        runs = open_runs(base, [new])
+        assert passed is check_gate(read_gate(file), runs.news[0][0], runs.base).passed
+
+
+def test_a_gate_holds_the_share_and_never_the_flag(tmp_path):
+    """Rates are gated: a regression of the plain number passed is not known, since it depends on how many were asked."""
+    file = tmp_path / "gate.toml"
+    file.write_text('[[rule]]\ncolumn = "passed"\nmax_regression = 1\n')
+    with pytest.raises(UsageError, match="pass_rate"):
+        read_gate(file)
+
+
+def test_speech_is_compared_by_its_transcription(tmp_path):
+    """Runs that speak are paired by error rate, and their delay is that of the first audio."""
+    for name, first in (("base", 0.3), ("new", 0.5)):
+        made = plan([text(n) for n in range(8)], task="speak", transcript="output")
+        run_virtual(
+            run(
+                made, tmp_path / name, Service(speaks(first=first)), setups={MODEL: speaking(MODEL)}
+            )
+        )
+    (cell,) = comparison(open_runs(tmp_path / "base", [tmp_path / "new"])).contrasts[0].cells
+    assert ("WER", 0.0, 0.0, 8) == (cell.metric, cell.base_rate, cell.new_rate, cell.pairs)
+    assert ("first audio", 0.2) == (cell.delay.of, pytest.approx(cell.delay.shift_s))
