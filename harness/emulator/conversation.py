@@ -15,6 +15,7 @@ import secrets
 from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 from harness.audio.stream import StreamResampler
+from harness.emulator.backlog import Backlog
 from harness.emulator.context import Context, Handles, Saved, content_tokens, text_of, text_tokens
 from harness.emulator.ears import EarLostError
 from harness.emulator.limits import Limits
@@ -83,10 +84,6 @@ class Line(Protocol):
         """Stop reading what the client sends while `full`."""
 
 
-MOST_WAITING: Final = 60 * SAMPLE_RATE * SAMPLE_BYTES
-"""Bytes of audio the ear may be behind before the client is no longer read: a minute."""
-
-
 _NO_VOICE: Final = (
     "The requested combination of response modalities (AUDIO) is not supported: "
     "this emulator has no voice installed."
@@ -126,11 +123,9 @@ class Conversation:
         self._typed = ""
         self._seeding = False
         self._activity_only = False
-        self._queue: asyncio.Queue[tuple[Turn, Piece | Ended]] = asyncio.Queue()
+        self._backlog = Backlog(self._hold)
         self._respondent: Respondent | None = None
         self._seen = False
-        self._waiting = 0
-        self._held = False
         self._over = False
         self._workers: tuple[asyncio.Task[None], ...] = ()
         self._limits = Limits(
@@ -235,7 +230,11 @@ class Conversation:
         self._tell_resumable(True)
         self._workers = (
             self._loop.create_task(
-                self._hear_all(self._listening, Transcript(setup, event.model, self._send_content))
+                self._backlog.hear(
+                    self._listening,
+                    Transcript(setup, event.model, self._send_content),
+                    self._respondent.answer,
+                )
             ),
             self._loop.create_task(self._respondent.run()),
         )
@@ -310,17 +309,14 @@ class Conversation:
                     if self._interruptible():
                         self._their_respondent().interrupt()
                 case Piece(pcm=pcm):
-                    self._turn.pieces += 1
-                    self._waiting += len(pcm)
                     if self._activity_only:
                         self._context.audio_s += len(pcm) / SAMPLE_BYTES / SAMPLE_RATE
-                    self._queue.put_nowait((self._turn, step))
+                    self._backlog.add(self._turn, step)
                 case Ended():
                     self._tell_activity("ACTIVITY_END", "VAD_SIGNAL_TYPE_EOS")
                     self._end(self._turn)
                 case _:
                     assert_never(step)
-        self._hold()
 
     def _tell_activity(self, activity: str, signal: str) -> None:
         """Tell what was detected, where the client asked for it."""
@@ -333,7 +329,7 @@ class Conversation:
 
     def _end(self, turn: Turn) -> None:
         self._their_respondent().expect(turn)
-        self._queue.put_nowait((turn, Ended()))
+        self._backlog.end(turn)
 
     def _read(self, text: str) -> None:
         """Take realtime text: part of the turn the client has open, else a turn by itself."""
@@ -392,22 +388,7 @@ class Conversation:
         config = self._server.setup.realtime_input_config if self._server.setup else None
         return config is None or config.activity_handling != "NO_INTERRUPTION"
 
-    # ── the ear ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _hear_all(self, listening: Listening, transcript: Transcript) -> None:
-        """Hear one thing after the other."""
-        while True:
-            turn, step = await self._queue.get()
-            if isinstance(step, Ended):
-                transcript.end(turn.language)
-                self._their_respondent().answer(turn)
-                continue
-            async for fragment in listening.hear(step.pcm, last=step.last):
-                turn.text += fragment
-                transcript.add(fragment)
-            turn.language = listening.language
-            self._waiting -= len(step.pcm)
-            self._hold()
+    # ── goodbye, resumption, flow ────────────────────────────────────────────────────────────────────────────────────
 
     def _worked(self, worker: asyncio.Task[None]) -> None:
         """Close as the service does when something of its own breaks."""
@@ -422,8 +403,6 @@ class Conversation:
                     {"message": "bug in the emulator's conversation", "exception": error}
                 )
             self._refuse(Refused(refusals.INTERNAL))
-
-    # ── goodbye, resumption, flow ────────────────────────────────────────────────────────────────────────────────────
 
     def _say_go_away(self, left: Seconds) -> None:
         if self._server.ready:
@@ -446,10 +425,8 @@ class Conversation:
             update = SessionResumptionUpdate(new_handle=self._handles.issue(saved), resumable=True)
         self._send(ServerMessage(session_resumption_update=update))
 
-    def _hold(self) -> None:
-        full = self._waiting > (MOST_WAITING // 2 if self._held else MOST_WAITING)
-        if full is not self._held and not self._over:
-            self._held = full
+    def _hold(self, full: bool) -> None:
+        if not self._over:
             self._line.hold(full)
 
     def _their_turns(self) -> Turns:
