@@ -6,6 +6,7 @@ with another concurrency, budget or folder, or judged against a mended reference
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 import os
@@ -287,13 +288,20 @@ def planned_length_s(utterance: PlannedUtterance) -> Seconds | None:
         return utterance.duration_s
     if utterance.audio is None:
         return None
-    from harness.audio.load import probe
-
+    path = Path(utterance.audio)
     try:
-        length = probe(Path(utterance.audio)).duration_s
-    except InputError:
+        length = _file_length_s(path, path.stat().st_mtime_ns)
+    except (InputError, OSError):
         return None
     return None if length is None else max(0.0, length - utterance.offset_s)
+
+
+@functools.cache
+def _file_length_s(path: Path, changed_ns: int) -> Seconds | None:  # noqa: ARG001 - a file that is changed is asked again
+    """Return what the header of an audio file says of its length, s, asked once for all that ask; InputError."""
+    from harness.audio.load import probe
+
+    return probe(path).duration_s
 
 
 def longest_first(plan: Plan, wanted: Iterable[Slot]) -> list[Slot]:

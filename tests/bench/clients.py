@@ -1,18 +1,24 @@
-"""One client process: `python -m tests.bench.clients ours|sdk|raw PORT SESSIONS SECONDS CHUNK_MS PACE`. Prints JSON.
+"""One client process: `python -m tests.bench.clients KIND URL SESSIONS SECONDS CHUNK_MS PACE`. Prints JSON.
 
-CPU is user and system time of the whole of it, imports left out; lags are how late frames left, and stamps how late
-messages were noted after the server sent them, both in ms: median and 99th percentile.
+KIND is `ours`, `sdk` (Google's), `raw` (ready frames on blocking sockets) or `timers` (an event loop's, and nothing sent).
+CPU is user and system time, imports left out: of the whole of it, and of a message from the fifth of every session to the
+last; lags are how late frames left, and stamps how late messages were noted after the server sent them, both in ms: median
+and 99th percentile.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import math
 import os
 import resource
 import socket
+import ssl
 import sys
 import time
+from itertools import count
 from types import SimpleNamespace
 
 RATE = 16_000
@@ -22,6 +28,29 @@ def used() -> float:
     """Return this process's CPU, s."""
     told = resource.getrusage(resource.RUSAGE_SELF)
     return told.ru_utime + told.ru_stime
+
+
+class Meter:
+    """The CPU that messages take, from when all sessions stream to when the first ones end."""
+
+    def __init__(self, todo) -> None:
+        frames = math.ceil(todo.seconds * 1000 / todo.chunk_ms)
+        self.first, self.last = todo.sessions * 5, todo.sessions * (frames - 1)
+        self.numbers = count(1)
+        self.at_first = self.at_last = 0.0
+
+    def sent(self) -> None:
+        """Note that a message has left."""
+        number = next(self.numbers)
+        if number == self.first:
+            self.at_first = used()
+        elif number == self.last:
+            self.at_last = used()
+
+    @property
+    def message_us(self) -> float:
+        """CPU a message, µs."""
+        return (self.at_last - self.at_first) / (self.last - self.first) * 1e6
 
 
 def spread(values: list[float]) -> list[float]:
@@ -40,7 +69,7 @@ async def ours(todo) -> dict:
     from harness.audio.clip import AudioClip, MemoryPcm
     from harness.run.attempt import send_lags_ms
     from harness.secret import Secret
-    from harness.session.assignment import Assignment
+    from harness.session.assignment import Assignment, Waits
     from harness.session.drive import Session
     from harness.session.frames import Frames
     from harness.session.pace import Pacer
@@ -58,15 +87,31 @@ async def ours(todo) -> dict:
     assignment = Assignment(
         header=header,
         name="u",
-        endpoint=live.gemini(Secret("key"), url=f"ws://127.0.0.1:{todo.port}"),
+        endpoint=live.gemini(Secret("key"), url=todo.url),
         setup=transcription_setup(model, turns="manual", transcript="input"),
         frames=frames,
         pace=todo.pace,
+        waits=Waits(setup_s=60.0),
     )
     pacer = Pacer(asyncio.get_running_loop())
+    meter = Meter(todo)
+
+    async def metered(endpoint, listener):
+        connection = await connect(endpoint, listener)
+        send = connection.send
+
+        def count(payload: bytes) -> None:
+            send(payload)
+            meter.sent()
+
+        connection.send = count
+        return connection
+
+    gc.collect()
+    gc.freeze()  # as a run does
     began = used()
     results = await asyncio.gather(
-        *(Session(assignment, connect, pacer).run() for _ in range(todo.sessions))
+        *(Session(assignment, metered, pacer).run() for _ in range(todo.sessions))
     )
     cpu = used() - began
     traces = [result.recorder.trace()[0] for result in results]
@@ -80,6 +125,7 @@ async def ours(todo) -> dict:
     ]
     return {
         "cpu": cpu,
+        "message_us": meter.message_us,
         "lag": spread([lag for trace in traces for lag in send_lags_ms(trace)]),
         "stamp": spread(stamps(heard)),
     }
@@ -92,8 +138,9 @@ async def sdk(todo) -> dict:
 
     client = genai.Client(api_key="key")
     api = client._api_client
-    api._websocket_base_url = lambda *_: f"ws://127.0.0.1:{todo.port}"
-    api._websocket_ssl_ctx = {}
+    api._websocket_base_url = lambda *_: todo.url
+    if todo.url.startswith("ws:"):
+        api._websocket_ssl_ctx = {}
     detection = types.AutomaticActivityDetection(disabled=True)
     config = types.LiveConnectConfig(
         response_modalities=["TEXT"],
@@ -103,6 +150,7 @@ async def sdk(todo) -> dict:
     lags: list[float] = []
     heard: list[tuple[float, str]] = []
     step = todo.chunk_ms * RATE // 1000 * 2
+    meter = Meter(todo)
     chunks = [todo.pcm[at : at + step] for at in range(0, len(todo.pcm), step)]
 
     async def listen(session) -> None:
@@ -126,24 +174,50 @@ async def sdk(todo) -> dict:
                 await s.send_realtime_input(
                     audio=types.Blob(data=chunk, mime_type="audio/pcm;rate=16000")
                 )
+                meter.sent()
                 if todo.pace:
                     lags.append((loop.time() - due) * 1000)
             await s.send_realtime_input(activity_end=types.ActivityEnd())
             await listening
 
+    gc.collect()
+    gc.freeze()
     began = used()
     await asyncio.gather(*(one(number) for number in range(todo.sessions)))
-    return {"cpu": used() - began, "lag": spread(lags), "stamp": spread(stamps(heard))}
+    return {
+        "cpu": used() - began,
+        "message_us": meter.message_us,
+        "lag": spread(lags),
+        "stamp": spread(stamps(heard)),
+    }
+
+
+def opened(todo) -> list[socket.socket]:
+    """Return sockets that have asked for their session."""
+    upgrade = (
+        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    setup = b"\x81\xfe" + (300).to_bytes(2, "big") + bytes(4) + b" " * 300
+    address = todo.url.rpartition("/")[2].split(":")
+    tls = ssl.create_default_context() if todo.url.startswith("wss:") else None
+    plugs = []
+    for _ in range(todo.sessions):
+        plug = socket.create_connection(address)
+        plug.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            plug = tls.wrap_socket(plug, server_hostname=address[0])
+        plug.sendall(upgrade)
+        plug.recv(4096)
+        plug.sendall(setup)
+        plugs.append(plug)
+    return plugs
 
 
 def raw(todo) -> dict:
     """Send ready, masked frames over blocking sockets, all that is due in a slot of 5 ms at once: the floor."""
     import base64
 
-    upgrade = (
-        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    )
     head = b'{"realtimeInput":{"audio":{"mimeType":"audio/pcm;rate=16000","data":"'
     step = todo.chunk_ms * RATE // 1000 * 2
     ready = []
@@ -151,17 +225,12 @@ def raw(todo) -> dict:
         body = head + base64.b64encode(todo.pcm[at : at + step]) + b'"}}}'
         ready.append(b"\x81\xfe" + len(body).to_bytes(2, "big") + bytes(4) + body)
     small = [b"\x81\x90" + bytes(4) + b" " * 16] * 2
-    setup = b"\x81\xfe" + (300).to_bytes(2, "big") + bytes(4) + b" " * 300
+    meter = Meter(todo)
     began = used()
-    plugs = []
-    for _ in range(todo.sessions):
-        plug = socket.create_connection(("127.0.0.1", todo.port))
-        plug.sendall(upgrade)
-        plug.recv(4096)
-        plug.sendall(setup)
+    plugs = opened(todo)
+    for plug in plugs:
         plug.recv(4096)
         plug.sendall(small[0])
-        plugs.append(plug)
     period = todo.chunk_ms / 1000 / todo.pace if todo.pace else 0.0
     slots = max(1, round(period / 0.005))
     first, lags = time.monotonic() + 0.005, []
@@ -172,26 +241,48 @@ def raw(todo) -> dict:
                 time.sleep(wait)
             for plug in plugs[slot::slots]:
                 plug.sendall(frame)
+                meter.sent()
                 if todo.pace:
                     lags.append((time.monotonic() - due) * 1000)
     for plug in plugs:
         plug.sendall(small[1])
         plug.recv(65536)
         plug.close()
-    return {"cpu": used() - began, "lag": spread(lags), "stamp": []}
+    return {"cpu": used() - began, "message_us": meter.message_us, "lag": spread(lags)}
+
+
+async def timers(todo) -> dict:
+    """Let every session's deadlines come, and do nothing: the floor of punctuality."""
+    loop = asyncio.get_running_loop()
+    period, lags = todo.chunk_ms / 1000 / todo.pace, []
+    frames = math.ceil(todo.seconds * 1000 / todo.chunk_ms)
+
+    def tick(due: float, left: int) -> None:
+        lags.append((loop.time() - due) * 1000)
+        if left > 1:
+            loop.call_at(due + period, tick, due + period, left - 1)
+
+    began = used()
+    for number in range(todo.sessions):
+        due = loop.time() + 0.05 + number * 0.618034 % 1 * period
+        loop.call_at(due, tick, due, frames)
+    await asyncio.sleep(0.2 + (frames + 1) * period)
+    return {"cpu": used() - began, "lag": spread(lags)}
 
 
 def main() -> None:
     """Measure once and print."""
-    kind, port, sessions, seconds, chunk_ms, pace = sys.argv[1:7]
+    kind, url, sessions, seconds, chunk_ms, pace = sys.argv[1:7]
     todo = SimpleNamespace(
-        port=int(port),
+        url=url,
         sessions=int(sessions),
+        seconds=float(seconds),
         chunk_ms=int(chunk_ms),
         pace=float(pace),
         pcm=os.urandom(round(float(seconds) * RATE) * 2),
     )
-    told = raw(todo) if kind == "raw" else asyncio.run({"ours": ours, "sdk": sdk}[kind](todo))
+    tasks = {"ours": ours, "sdk": sdk, "timers": timers}
+    told = raw(todo) if kind == "raw" else asyncio.run(tasks[kind](todo))
     print(json.dumps(told))  # noqa: T201 - for the parent
 
 

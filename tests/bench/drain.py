@@ -1,4 +1,7 @@
-"""A Live server that looks at no audio: `python -m tests.bench.drain [MESSAGES EVERY_S]`. Prints its port; ends with its stdin.
+"""A Live server that looks at no audio: `python -m tests.bench.drain MESSAGES EVERY_S TOGETHER [PEM]`. Prints its port.
+
+It ends with its standard input. TOGETHER sessions are set up at one time, when the last of them has asked: none streams
+while others still open. PEM is a key with its certificate: it then speaks TLS.
 
 It reads frames' headers alone, so that it costs as little as a server can. After a turn's first signal it sends MESSAGES
 transcription messages, EVERY_S apart (0: at once), each with its own monotonic time; after the second it ends the turn.
@@ -9,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import ssl
 import sys
 import time
 
@@ -31,8 +35,9 @@ def message(text: bytes) -> bytes:
 class Drain(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, messages: int, every_s: float) -> None:
+    def __init__(self, messages: int, every_s: float, together: int, waiting: list) -> None:
         self.messages, self.every_s = messages, every_s
+        self.together, self.waiting = together, waiting
         self.buffer = bytearray()
         self.skip = 0
         self.frames = self.signals = 0
@@ -93,7 +98,11 @@ class Drain(asyncio.Protocol):
             self.transport.write(b"\x88\x02\x03\xe8")
             self.transport.close()
         elif self.frames == 1:
-            self.transport.write(message(READY))
+            self.waiting.append(self.transport)
+            if len(self.waiting) >= self.together:
+                for transport in self.waiting:
+                    transport.write(message(READY))
+                self.waiting.clear()
         elif small:
             self.signals += 1
             if self.signals == 1 and self.messages:
@@ -112,11 +121,16 @@ class Drain(asyncio.Protocol):
 
 async def main() -> None:
     """Serve until standard input ends."""
-    messages, every_s = (int(sys.argv[1]), float(sys.argv[2])) if len(sys.argv) > 2 else (0, 0.0)
+    messages, every_s, together, *pem = sys.argv[1:]
+    tls, waiting = None, []
+    if pem:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(pem[0])
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: Drain(messages, every_s), "127.0.0.1", 0, backlog=4096
-    )
+        lambda: Drain(int(messages), float(every_s), int(together), waiting),
+        "127.0.0.1", 0, backlog=4096, ssl=tls,
+    )  # fmt: skip
     print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 - for the parent
     await loop.run_in_executor(None, sys.stdin.read)
 

@@ -1,10 +1,11 @@
-"""What converting audio and reading records cost: `python -m tests.bench.files KIND PATH [MORE]`, each in a fresh process.
+"""What converting audio and reading records cost: `python -m tests.bench.files KIND PATH…`, each in a fresh process.
 
-Prints JSON: CPU s, and the peak of memory beyond what the imports took, MiB.
+Prints JSON: for each path its CPU s and what was counted in it, and the peak of memory beyond what the imports took, MiB.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import resource
 import sys
@@ -14,10 +15,13 @@ from pathlib import Path
 def spent() -> tuple[float, float]:
     """Return CPU s and peak MiB so far."""
     told = resource.getrusage(resource.RUSAGE_SELF)
-    return told.ru_utime + told.ru_stime, told.ru_maxrss / 1024
+    # Not ru_maxrss: that begins with the memory of the process that started this one.
+    status = Path("/proc/self/status").read_text()
+    peak_kib = int(status.partition("VmHWM:")[2].split()[0])
+    return told.ru_utime + told.ru_stime, peak_kib / 1024
 
 
-def librosa_load(path: Path, *_: str) -> int:
+def librosa_load(path: Path) -> int:
     """Convert with librosa."""
     import librosa
     import numpy as np
@@ -26,7 +30,7 @@ def librosa_load(path: Path, *_: str) -> int:
     return len(np.clip(np.rint(samples * 32768), -32768, 32767).astype("<i2"))
 
 
-def decode(path: Path, *_: str) -> int:
+def decode(path: Path) -> int:
     """Decode and nothing else: the floor."""
     import soundfile
 
@@ -34,72 +38,69 @@ def decode(path: Path, *_: str) -> int:
         return sum(len(block) for block in file.blocks(65_536, dtype="float32"))
 
 
-def load(path: Path, *_: str) -> int:
+def load(path: Path) -> int:
     """Convert with ours."""
     from harness.audio.load import load as ours
 
     return sum(len(block) for block in ours(path).blocks())
 
 
-def cached(path: Path, folder: str, sha256: str) -> int:
-    """Convert with ours, kept from before."""
+def cached(path: Path) -> int:
+    """Convert with ours, kept from before beside it; the file's name stands for its hash, which a plan has."""
     from harness.audio.cache import Conversions
 
-    clip = Conversions(Path(folder), most_bytes=2**34).clip(path, sha256=sha256)
+    kept = Conversions(path.parent / "kept", most_bytes=2**34)
+    clip = kept.clip(path, sha256=hashlib.sha256(path.name.encode()).hexdigest())
     return sum(len(block) for block in clip.blocks())
 
 
-def pandas_journal(path: Path, *_: str) -> int:
+def pandas_journal(path: Path) -> int:
     """Read a journal with pandas."""
     import pandas as pd
 
     return len(pd.read_json(path / "journal.jsonl", lines=True))
 
 
-def plain_journal(path: Path, *_: str) -> int:
+def plain_journal(path: Path) -> int:
     """Read a journal with the standard library, all at once."""
     with (path / "journal.jsonl").open("rb") as file:
         return len([json.loads(line) for line in file])
 
 
-def journal(path: Path, *_: str) -> int:
+def journal(path: Path) -> int:
     """Read a journal with ours, one record after the other."""
     from harness.run.folder import iter_journal
 
     return sum(record.final for record in iter_journal(path))
 
 
-def lines(path: Path, *_: str) -> int:
+def lines(path: Path) -> int:
     """Count a journal's lines: the floor."""
     with (path / "journal.jsonl").open("rb") as file:
         return sum(1 for _ in file)
 
 
+KINDS = {
+    one.__name__: one
+    for one in (librosa_load, decode, load, cached, pandas_journal, plain_journal, journal, lines)
+}
+CONVERT = ("librosa_load", "decode", "load", "cached")
+
+
 def main() -> None:
-    """Measure once and print; what converts, the second time: its imports are the start's cost, not the clip's."""
-    kinds = {
-        one.__name__: one
-        for one in (
-            librosa_load,
-            decode,
-            load,
-            cached,
-            pandas_journal,
-            plain_journal,
-            journal,
-            lines,
-        )
-    }
+    """Measure each path once and print; what converts, the second time: its imports are the start's cost, not the clip's."""
     import numpy as np  # noqa: F401 - all but the readers of records need it: not what is measured
 
-    kind, path, *more = sys.argv[1:]
+    kind, *paths = sys.argv[1:]
     _, peak = spent()
-    if kind in ("librosa_load", "decode", "load", "cached"):
-        kinds[kind](Path(path), *more)
-    cpu, _ = spent()
-    count = kinds[kind](Path(path), *more)
-    after, most = spent()
-    print(json.dumps({"cpu": after - cpu, "mib": most - peak, "count": count}))  # noqa: T201 - for the parent
+    if kind in CONVERT:
+        KINDS[kind](Path(paths[0]))
+    found = []
+    for path in paths:
+        cpu, _ = spent()
+        count = KINDS[kind](Path(path))
+        found.append({"cpu": spent()[0] - cpu, "count": count})
+    print(json.dumps({"paths": found, "mib": spent()[1] - peak}))  # noqa: T201 - for the parent
 
 
 main()

@@ -20,16 +20,25 @@ class Cost:
     """Largest resident memory, MiB."""
 
 
-def process(arguments: list[str], **options) -> Cost:
-    """Return what running `arguments` took, its children left out."""
-    child = subprocess.Popen(
-        arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options
+LAUNCH = """
+import os, sys
+null = [(os.POSIX_SPAWN_OPEN, to, os.devnull, os.O_RDWR, 0) for to in (1, 2)]
+pid = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=null)
+_, status, used = os.wait4(pid, 0)
+print(os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+"""
+"""Runs a command from a small process: the largest memory of a new one begins with that of who started it."""
+
+
+def process(arguments: list[str]) -> Cost:
+    """Return what running `arguments` took, its children left out; ValueError when it fails."""
+    ran = subprocess.run(
+        [sys.executable, "-S", "-c", LAUNCH, *arguments], check=True, stdout=subprocess.PIPE
     )
-    _, status, used = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode != 0:
-        raise SystemExit(f"{arguments}: exit {child.returncode}")
-    return Cost(cpu_s=used.ru_utime + used.ru_stime, peak_mib=used.ru_maxrss / 1024)
+    code, cpu_s, peak_mib = ran.stdout.split()
+    if code != b"0":
+        raise ValueError(f"{arguments}: exit {code.decode()}")
+    return Cost(cpu_s=float(cpu_s), peak_mib=float(peak_mib))
 
 
 def pairs(ours: list[str], theirs: list[str], rounds: int) -> tuple[list[Cost], list[Cost]]:
@@ -40,10 +49,59 @@ def pairs(ours: list[str], theirs: list[str], rounds: int) -> tuple[list[Cost], 
     return [a for a, _ in measured], [b for _, b in measured]
 
 
+def ratios(ours: list[float], theirs: list[float]) -> list[float]:
+    """Return the round-by-round ratios."""
+    return [a / b for a, b in zip(ours, theirs, strict=True)]
+
+
 def ratio(ours: list[float], theirs: list[float]) -> str:
     """Return the median of the round-by-round ratios, with their range."""
-    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
-    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
+    return spread(ratios(ours, theirs))
+
+
+def spread(values: list[float]) -> str:
+    """Return the median, with the range."""
+    digits = 2 if statistics.median(values) < 100 else 0
+    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}–{max(values):.{digits}f})"
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What is to be reached, and what was."""
+
+    what: str
+    values: list[float]
+    """Of the rounds; their median counts."""
+
+    limit: float
+    least: bool = False
+    """The limit is the least it may be, else the most."""
+
+    floor: str = ""
+    """Why no more can be reached, where that is known."""
+
+    @property
+    def reached(self) -> bool:
+        """Whether it is."""
+        value = statistics.median(self.values)
+        return value >= self.limit if self.least else value <= self.limit
+
+    @property
+    def verdict(self) -> str:
+        """What is said of it."""
+        if self.reached:
+            return "reached"
+        return f"**not reached**{f': {self.floor}' if self.floor else ''}"
+
+    @staticmethod
+    def table(goals: list[Goal]) -> str:
+        """Return the goals with what was reached, a row each."""
+        rows = [
+            f"| {one.what} | at {'least' if one.least else 'most'} {one.limit:.3g} | {spread(one.values)} "
+            f"| {one.verdict} |"
+            for one in goals
+        ]
+        return "\n".join(["| goal | | measured | |", "|---|---|---|---|", *rows])
 
 
 def machine() -> str:

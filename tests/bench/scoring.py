@@ -1,4 +1,4 @@
-"""What scoring costs: `python -m tests.bench.scoring ENGINE UTTERANCES`, each in a process of its own.
+"""What scoring costs: `python -m tests.bench.scoring ENGINE TEXTS.json`, each in a process of its own.
 
 Prints JSON: CPU seconds of the engine alone, and what it found, which must be the same for engines that do the same.
 """
@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from itertools import accumulate
+from pathlib import Path
 
 from harness.score.edits import EditCounts
 
@@ -125,10 +126,10 @@ ON_COUNTS = (interval, gather)
 
 def main() -> None:
     """Measure one engine once and print."""
-    name, count = sys.argv[1], int(sys.argv[2])
+    name, given = sys.argv[1], Path(sys.argv[2])
     engines = {engine.__name__: engine for engine in (*ON_TEXTS, *ON_COUNTS)}
     engine = engines[name]
-    texts = transcripts(count)
+    texts: tuple[Texts, Texts] = json.loads(given.read_text())
     given = (_table(*texts),) if engine in ON_COUNTS else texts
     # What is imported is not what is measured.
     engine(*([part[:50] for part in given]))

@@ -57,7 +57,7 @@ class Perfect:
     language = None
     appetite = Appetite(piece_s=0.5, trimmed=False)
 
-    def listen(self, languages=()):
+    def listen(self, languages=(), vocabulary=()):
         return self
 
     def __init__(self, deaf_to=()) -> None:

@@ -253,15 +253,17 @@ async def test_retry_after_is_seconds_or_a_date(asked, date, seconds):
 
 async def test_what_is_no_websocket_ends_the_connection_at_once():
     """A peer that breaks WebSocket and never answers our close is told as 1002 by us, without a wait."""
+    heard = asyncio.Event()
 
     async def stay(socket):
         socket.transport.write(b"\xf2\x02{}")
-        await asyncio.sleep(60)
+        await heard.wait()
 
     async with live_server(stay, close_timeout=0.1) as url:
         ear = Ear()
         await connect(at(url), ear)
         closed = await asyncio.wait_for(ear.over, 20)
+        heard.set()
     assert (1002, True) == (closed.code, closed.by_us)
 
 

@@ -1,0 +1,187 @@
+"""What the command costs to start, what a run's sessions cost, and how punctual they are beside a recogniser."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import wave
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.run.folder import read_journal
+from tests.bench.measure import Cost, Goal, pairs, process, ratio, ratios
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CLICK_ONLY = """
+import click
+
+@click.group()
+def root():
+    "A program that has nothing but click."
+
+for name in "abcdefgh":
+    root.add_command(click.Command(name, help="A sub-command."))
+root(["--help"])
+"""
+
+
+def start() -> str:
+    """How dear `--help` is, against a program with nothing but click."""
+    ours, theirs = pairs(
+        [sys.executable, "-m", "harness", "--help"], [sys.executable, "-c", CLICK_ONLY], rounds=11
+    )
+    cpu = [cost.cpu_s for cost in ours], [cost.cpu_s for cost in theirs]
+    goals = [
+        Goal("CPU, ours to click alone", ratios(*cpu), 1.3),
+        Goal("peak memory, MiB", [cost.peak_mib for cost in ours], 20),
+    ]
+    return f"""## Start
+
+`harness --help` against a program with nothing but click, {len(ours)} pairs of whole processes.
+
+| | harness | click alone | ratio |
+|---|---|---|---|
+| CPU, ms | {statistics.median(cpu[0]) * 1000:.0f} | {statistics.median(cpu[1]) * 1000:.0f} | {ratio(*cpu)} |
+| peak memory, MiB | {max(c.peak_mib for c in ours):.1f} | {max(c.peak_mib for c in theirs):.1f} | |
+
+{Goal.table(goals)}"""
+
+
+@contextlib.contextmanager
+def _sink() -> Iterator[str]:
+    """Give the URL of a trivial Live server in its own process."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.bench.sink"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.communicate()
+
+
+def sessions() -> str:
+    """What a session costs beside the network wait, and whether memory grows with their number."""
+    rows = []
+    with _sink() as url:
+        for count in (1_000, 1_000, 1_000, 5_000):
+            ran = subprocess.run(
+                [sys.executable, "-m", "tests.bench.sessions", str(count), url],
+                check=True,
+                capture_output=True,
+                text=True,
+            )
+            rows.append((count, json.loads(ran.stdout)))
+    lines = "\n".join(
+        f"| {count:,} | {told['cpu_ms']:.2f} | {told['before_mib']:.0f} | {told['peak_mib']:.0f} |"
+        for count, told in rows
+    )
+    peaks = {count: told["peak_mib"] for count, told in rows}
+    goals = [
+        Goal("CPU a session, ms", [told["cpu_ms"] for _, told in rows], 5.0),
+        Goal("memory, five times as many sessions to one", [peaks[5_000] / peaks[1_000]], 1.5),
+    ]
+    return f"""## Overhead of a session
+
+Utterances of 1 s at pace 0, 200 at once, 100 ms a frame, against a trivial Live server in another process. CPU is user and
+system time of the streaming process with its worker threads: reading and converting the clip, connection, frames, trace,
+journal.
+
+| utterances | CPU a session, ms | memory before, MiB | peak, MiB |
+|---|---|---|---|
+{lines}
+
+{Goal.table(goals)}"""
+
+
+UTTERANCES = 9
+"""One of each of the sample's locales."""
+
+
+def punctuality() -> str:
+    """How late frames leave while a recogniser works on the same machine, against an ear that does nothing."""
+    rounds = 3
+    measured = {"whisper": [], "scripted": []}
+    for _ in range(rounds):
+        for ear, lags in measured.items():
+            lags.append(_lags(ear))
+    p99 = {ear: [worst for _, worst, _ in lags] for ear, lags in measured.items()}
+    lines = "\n".join(
+        f"| {ear} | {statistics.median(p for p, _, _ in lags):.2f} | {statistics.median(p99[ear]):.2f} "
+        f"({min(p99[ear]):.2f}–{max(p99[ear]):.2f}) | {sum(late for _, _, late in lags)} of {rounds * UTTERANCES} |"
+        for ear, lags in measured.items()
+    )
+    return f"""## Punctuality beside a recogniser
+
+{UTTERANCES} utterances of `harness run sample` at real-time pace, {rounds} runs with each ear in turn: the emulator's recogniser at work in its own
+low-priority process, and a scripted ear, which does nothing. Send lag is how late audio frames leave, against their due
+times; a session is late when its p99 is over 20 ms.
+
+| ear | median lag, ms | median of the sessions' p99, ms (range over runs) | late sessions |
+|---|---|---|---|
+{lines}
+
+{Goal.table([Goal("99th percentile with whisper to that without", ratios(p99["whisper"], p99["scripted"]), 1.5)])}"""
+
+
+def _lags(ear: str) -> tuple[float, float, int]:
+    """Return the median of the sessions' median and p99 lag, ms, and how many were late, of a run with `ear`."""
+    with tempfile.TemporaryDirectory() as name:
+        out = Path(name) / "run"
+        subprocess.run(
+            [sys.executable, "-m", "harness", "run", "sample", "--limit", "1", "--out", str(out)],
+            check=True,
+            capture_output=True,
+            env=os.environ | {"HARNESS_EMULATE_EAR": ear},
+        )
+        records = [record for record in read_journal(out) if record.final]
+    p50 = statistics.median(record.send_lag_p50_ms for record in records)
+    p99 = statistics.median(record.send_lag_p99_ms for record in records)
+    return p50, p99, sum(record.late for record in records)
+
+
+def simulation(count: int = 20_000) -> str:
+    """What it takes to try a plan on the simulated service, session by session."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        silence(folder / "clip.wav")
+        told = {size: simulated(folder, size) for size in (count // 4, count)}
+    small, whole = told.values()
+    share_ms = (whole.cpu_s - small.cpu_s) / (count - count // 4) * 1e3
+    goals = [Goal("CPU of a million utterances, min", [share_ms * 1e3 / 60], 10.0)]
+    return f"""## Simulation
+
+`harness run --service simulated` of {count:,} utterances at concurrency 200, session by session, the manifest read and the
+plan made: {whole.cpu_s:.1f} CPU s, {whole.peak_mib:.0f} MiB. Beyond those of {count // 4:,}, an utterance takes {share_ms:.2f} ms.
+
+{Goal.table(goals)}"""
+
+
+def silence(path: Path) -> None:
+    """Write a clip of a second."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(bytes(32_000))
+
+
+def simulated(folder: Path, count: int) -> Cost:
+    """Return what simulating `count` utterances takes."""
+    manifest = folder / f"{count}.jsonl"
+    item = {"audio": "clip.wav", "text": "hello", "locale": "en-US", "duration_s": 1.0}
+    manifest.write_text("".join(json.dumps({"id": f"u{n}"} | item) + "\n" for n in range(count)))
+    return process(
+        [sys.executable, "-m", "harness", "run", str(manifest), "--service", "simulated",
+         "--concurrency", "200", "--assume", "faults=0.000001", "--out", str(folder / f"run{count}")]
+    )  # fmt: skip
