@@ -191,6 +191,10 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     first_text_p95_s: Seconds | None
     final_text_p50_s: Seconds | None
     final_text_p95_s: Seconds | None
+    first_audio_p50_s: Seconds | None = None
+    first_audio_p95_s: Seconds | None = None
+    first_reply_p50_s: Seconds | None = None
+    first_reply_p95_s: Seconds | None = None
     timed: int
     late_sessions: int
     audio_s: Seconds | None

@@ -196,6 +196,8 @@ def standings(
         ranked = [cell for cell in own if cell.complete and cell.rate is not None]
         first = timed(row.first_text_s for row in _punctual(group))
         final = timed(row.final_text_s for row in _punctual(group))
+        audible = timed(row.first_audio_s for row in _punctual(group))
+        replied = timed(row.first_reply_s for row in _punctual(group))
         usages = [row.record.usage for row in group if row.record]
         words = [cell.rate for cell in ranked if cell.metric == "WER"]
         macro = _mean([cell.cerns for cell in ranked])
@@ -223,6 +225,10 @@ def standings(
                 first_text_p95_s=percentile(first, 95),
                 final_text_p50_s=percentile(final, 50),
                 final_text_p95_s=percentile(final, 95),
+                first_audio_p50_s=percentile(audible, 50),
+                first_audio_p95_s=percentile(audible, 95),
+                first_reply_p50_s=percentile(replied, 50),
+                first_reply_p95_s=percentile(replied, 95),
                 timed=len(final),
                 late_sessions=sum(row.late is True for row in group),
                 audio_s=audio(group),

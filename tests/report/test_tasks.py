@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import comb
+
 import pandas as pd
 import pytest
 
@@ -15,7 +17,6 @@ from harness.report.compare_digest import comparison_markdown, comparison_text
 from harness.report.compare_page import comparison_page
 from harness.report.gate import check_gate
 from harness.report.rules import read_gate
-from harness.stats.significance import mcnemar
 from tests.run.runs import plan, run
 from tests.run.test_ask import put, says, written
 from tests.run.test_speak import text
@@ -41,6 +42,11 @@ def test_speech_is_scored_by_what_is_heard_of_it(tmp_path):
     assert (2, 1, 2.0) == (cell["scored"], cell["failed"], cell["speech_s"])
     assert letters == pytest.approx(cell["speech_chars_per_s"])
     assert 0.3 == pytest.approx(cell["first_audio_p50_s"])
+    assert 0.3 == pytest.approx(table.summary.standings[0].first_audio_p50_s)
+    page = (tmp_path / "report.html").read_text()
+    assert "<dt>First audio" in page
+    assert "First audio p50" in page
+    assert "Final text" not in page[: page.index('id="cost"')]
 
 
 def test_answers_are_counted_and_not_scored(tmp_path):
@@ -61,6 +67,10 @@ def test_answers_are_counted_and_not_scored(tmp_path):
     page = (tmp_path / "report.html").read_text()
     assert 'id="answers"' in page
     assert 'id="rates"' not in page
+    assert "<dt>First reply" in page
+    assert "0.40 s" in page[page.index("<dt>First reply") :][:300]
+    assert "First reply p50" in page
+    assert "Final text" not in page[: page.index('id="cost"')]
     assert page.index("u0002") < page.index("u0001"), "what did not pass comes first"
 
 
@@ -93,7 +103,7 @@ def test_answers_are_compared_by_what_passed(two):
     (cell,) = document.contrasts[0].cells
     assert ("passed", "higher", 30) == (cell.metric, cell.better, cell.pairs)
     assert (20 / 30, 28 / 30) == pytest.approx((cell.base_rate, cell.new_rate))
-    assert mcnemar(9, 1).p == pytest.approx(cell.p)
+    assert 2 * sum(comb(10, n) for n in range(2)) / 2**10 == pytest.approx(cell.p)  # McNemar 1947
     assert ("better", 9, 1) == (cell.verdict, cell.improved, cell.worsened)
     assert 0 < cell.low < 8 / 30 < cell.high
     assert "first reply" == cell.delay.of
