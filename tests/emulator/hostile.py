@@ -88,7 +88,7 @@ async def attack(port: int, chance: random.Random) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError:
         return
-    with contextlib.suppress(ConnectionError, TimeoutError):
+    with contextlib.suppress(OSError, TimeoutError):  # the peer may have hung up already
         for piece in _pieces(data, chance):
             writer.write(piece)
             await asyncio.wait_for(writer.drain(), 5)
