@@ -223,9 +223,8 @@ def command(
     locales = select(language) if language else None
     only = locales[0] if locales is not None and len(locales) == 1 else None
     if url is not None and not simulated:
-        endpoints(
-            service, url, os.environ, version=api_version
-        )()  # what is wrong with it is said before anything is made
+        # What is wrong with it is said before anything is made.
+        endpoints(service, url, os.environ, version=api_version)()
     opened = [open_dataset(name, locale=only) for name in dict.fromkeys(datasets or ("sample",))]
     _refuse_namesakes(opened)
     notes = _notes(opened, locales)
@@ -284,9 +283,8 @@ def command(
         )
         return 0
     if service != "emulator" or url is not None:
-        endpoints(
-            service, url, os.environ, version=method.version
-        )  # what is wrong with them is said before a folder is made
+        # What is wrong with them is said before a folder is made.
+        endpoints(service, url, os.environ, version=method.version)
     return sit(
         plan,
         opened,

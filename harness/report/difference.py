@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
+from harness.stats.percentiles import percentile
 from harness.stats.significance import macro_differences, permutation_test
 from harness.stats.swap import percentile_test
 
@@ -185,8 +186,6 @@ def _ratio(blocks: Blocks, n: int, *, tested: bool) -> Difference | None:
 def _percentile(
     found: Sequence[tuple[Pair, list[float], list[float]]], percent: int, *, tested: bool
 ) -> Difference | None:
-    from harness.report.summary import percentile
-
     base = percentile(sorted(value for _, values, _ in found for value in values), percent)
     new = percentile(sorted(value for _, _, values in found for value in values), percent)
     if base is None or new is None:

@@ -10,8 +10,9 @@ from math import inf
 from typing import TYPE_CHECKING, Final
 
 from harness.report.document import Bucket, Latency, Percentile, Spread
-from harness.report.summary import percentile, pooled, timed
+from harness.report.summary import pooled, timed
 from harness.stats.intervals import percentile_interval
+from harness.stats.percentiles import percentile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -12,7 +12,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
 from harness.report.document import Settled, StreamedSession, Streaming
-from harness.report.summary import percentile, pooled, timed
+from harness.report.summary import pooled, timed
 from harness.report.utterance_rates import share
 from harness.score.score import score_text
 from harness.score.stability import (
@@ -25,6 +25,7 @@ from harness.score.stability import (
     text_at,
     token_times,
 )
+from harness.stats.percentiles import percentile
 from harness.trace import hypothesis
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ from harness.report.document import (
 )
 from harness.report.utterance_rates import share, silence, utterance_rates
 from harness.score.score import rate, total
+from harness.stats.percentiles import percentile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -294,16 +295,6 @@ def certificate(rows: Iterable[Row], processes: list[ProcessCertificate]) -> Cer
         ),
         processes=processes,
     )
-
-
-def percentile(ordered: Sequence[float], percent: float) -> float | None:
-    """Return the percentile of ascending values, linear between neighbours (numpy's default); None of nothing."""
-    if not ordered:
-        return None
-    place = (len(ordered) - 1) * percent / 100
-    low = int(place)
-    high = min(low + 1, len(ordered) - 1)
-    return round(ordered[low] + (ordered[high] - ordered[low]) * (place - low), 6)
 
 
 def timed(values: Iterable[float | None]) -> list[float]:

@@ -10,6 +10,7 @@ from harness.audio.chunk import due
 from harness.run.exchange import exchange
 from harness.run.invariants import violations
 from harness.run.record import Usage, UtteranceRecord
+from harness.stats.percentiles import nearest_rank
 from harness.trace import audio_sent, hypothesis
 from harness.wire.live.codec import decode_server
 from harness.wire.live.messages import UsageMetadata
@@ -70,10 +71,10 @@ def record(
         seams=len(heard.seams),
         seam_at=heard.seams if judged else (),
         setup_s=_span(began, ready),
-        send_lag_p50_ms=percentile(lags, 50),
-        send_lag_p99_ms=percentile(lags, 99),
+        send_lag_p50_ms=nearest_rank(lags, 50),
+        send_lag_p99_ms=nearest_rank(lags, 99),
         send_lag_max_ms=max(lags, default=None),
-        late=(percentile(lags, 99) or 0.0) > LATE_MS
+        late=(nearest_rank(lags, 99) or 0.0) > LATE_MS
         or (bool(header.pace) and _note(trace, "stood_still") is not None),
         usage=usage(trace),
         exchange=None if task == "transcribe" else exchange(trace),
@@ -115,15 +116,6 @@ def _on_the_clips_clock(trace: SessionTrace, t: Seconds | None) -> Seconds | Non
     notes = (e for e in trace.events if e.dir == "!" and e.t <= t and "seam" in e.frame)
     paused: Seconds = sum(note.frame["seam"]["pause_s"] for note in notes)
     return round(t - paused, 6)
-
-
-def percentile(values: Sequence[float], percent: float) -> float | None:
-    """Return the nearest-rank percentile of `values`: the smallest that `percent` % of them do not exceed; None of none."""
-    if not values:
-        return None
-    ordered = sorted(values)
-    rank = -(-len(ordered) * percent // 100)  # ceiling
-    return ordered[max(0, int(rank) - 1)]
 
 
 def usage(trace: SessionTrace) -> Usage:

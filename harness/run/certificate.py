@@ -20,9 +20,9 @@ import msgspec
 
 from harness.clock import utc_now
 from harness.errors import InputError
-from harness.run.attempt import percentile
 from harness.run.folder import UNREADABLE
 from harness.run.vigil import keep_vigil
+from harness.stats.percentiles import nearest_rank
 from harness.units import Milliseconds, Seconds
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ async def timer_floor_ms() -> tuple[Milliseconds, Milliseconds]:
         due = first + number * _FLOOR_EVERY_S
         loop.call_at(due, fired, due)
     await done
-    return _rounded(percentile(lags, 50)) or 0.0, _rounded(percentile(lags, 99)) or 0.0
+    return _rounded(nearest_rank(lags, 50)) or 0.0, _rounded(nearest_rank(lags, 99)) or 0.0
 
 
 class Watch:
@@ -168,8 +168,8 @@ class Watch:
             cpu_s=round(time.process_time() - self._cpu_began, 3),
             floor_p50_ms=self._floor[0],
             floor_p99_ms=self._floor[1],
-            lag_p50_ms=_rounded(percentile(lags, 50)),
-            lag_p99_ms=_rounded(percentile(lags, 99)),
+            lag_p50_ms=_rounded(nearest_rank(lags, 50)),
+            lag_p99_ms=_rounded(nearest_rank(lags, 99)),
             lag_max_ms=_rounded(max(lags, default=None)),
             gc_pauses=len(self._gc_ms),
             gc_total_ms=round(sum(self._gc_ms), 3),

@@ -10,28 +10,12 @@ from hypothesis import strategies as st
 from harness.report.build import build_reports
 from harness.report.ears import ear_limit
 from harness.report.rows import merged
-from harness.report.summary import percentile
 from harness.score.score import score_text
 
 WORDS = st.lists(st.sampled_from(["the", "quick", "brown", "fox", "für", "é"]), max_size=8).map(
     " ".join
 )
 LETTERS = st.text("人生而自由すべての ", max_size=12)
-
-
-@given(
-    values=st.lists(st.floats(-1e3, 1e3), min_size=1), percent=st.sampled_from([0, 5, 50, 95, 100])
-)
-def test_percentiles_are_numpys(values, percent):
-    """A percentile equals numpy's default, to the millionth."""
-    assert np.percentile(values, percent) == pytest.approx(
-        percentile(sorted(values), percent), abs=1e-6
-    )
-
-
-def test_nothing_has_no_percentile():
-    """The percentile of no values is missing, not 0."""
-    assert percentile([], 50) is None
 
 
 @given(
