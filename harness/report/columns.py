@@ -251,7 +251,7 @@ UTTERANCE_COLUMNS: tuple[Column, ...] = (
     _column(
         "thoughts_tokens",
         "whole",
-        "Tokens of thoughts, over all attempts; they may lie outside `total_tokens`.",
+        "Tokens of thoughts, over all attempts; they may lie outside `total_tokens`, and are priced as text answered.",
         unit="tokens",
         missing="no attempt's usage record has them",
     ),

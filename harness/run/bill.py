@@ -28,12 +28,15 @@ ANSWER_S: Final = 6.0
 def bill_usd(model: str, usage: Usage) -> Usd | None:
     """Return what a session cost; None: no bill came, it has no details to price, or the model has no price.
 
-    Details that cover only a part of a count are priced as they are: the service leaves small gaps.
+    Details that cover only a part of a count are priced as they are: the service leaves small gaps. Thoughts, which no
+    detail covers, are priced as text answered ("output price (including thinking tokens)", Gemini API, pricing).
     """
-    details = usage.prompt_by_modality, usage.response_by_modality
-    if not usage.records or (usage.total_tokens and not any(details)):
+    prompt, response = usage.prompt_by_modality, usage.response_by_modality
+    if not usage.records or (usage.total_tokens and not (prompt or response)):
         return None
-    return cost_usd(model, *details)
+    if usage.thoughts_tokens:
+        response = response | {"TEXT": response.get("TEXT", 0) + usage.thoughts_tokens}
+    return cost_usd(model, prompt, response)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

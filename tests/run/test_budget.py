@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +12,8 @@ from harness.report.bounds import SpeechBook
 from harness.report.build import run_table
 from harness.run.bill import bill_usd, spent_usd
 from harness.run.folder import read_journal, unfinished
+from harness.run.record import Usage
+from harness.wire.live import catalogue
 from tests.run.runs import final_slots, plan, run, utterance
 from tests.session.memory import MODEL, Service
 
@@ -101,3 +104,21 @@ def test_unknown_usage_is_estimated_for_the_budget_and_said_in_the_report(tmp_pa
     table = run_table(tmp_path, made, SpeechBook(tmp_path), profile="norm-1n", metric="auto")
     assert {None} == {row.cost_usd for row in table.rows}
     assert any("3 sessions brought no usage record" in one.text for one in table.summary.warnings)
+
+
+def test_thoughts_are_billed_as_text_answered():
+    """A bill with thoughts, which lie outside its total and its details, costs what as much text would."""
+    bill = Usage(
+        records=1,
+        total_tokens=564,
+        prompt_by_modality={"AUDIO": 522},
+        response_by_modality={"AUDIO": 42},
+    )
+    thinking = msgspec.structs.replace(bill, thoughts_tokens=136)
+    model = "gemini-3.8-live"
+    text_out = catalogue.find(model).price.text_out
+    more = bill_usd(model, thinking) - bill_usd(model, bill)
+    assert 136 * text_out / 1e6 == pytest.approx(more)
+    assert bill_usd(model, thinking) == bill_usd(
+        model, msgspec.structs.replace(bill, response_by_modality={"AUDIO": 42, "TEXT": 136})
+    )
