@@ -97,7 +97,7 @@ def _recordings(paths: list[Path], minutes: int) -> None:
                     file.write(minute[at : at + 4096])
 
 
-def records(rounds: int = 3, count: int = 300_000) -> str:
+def records(rounds: int = 3, count: int = 100_000) -> str:
     """What reading a journal costs, against pandas and the standard library."""
     from harness.run.folder import JOURNAL
     from harness.run.record import Usage, UtteranceRecord

@@ -1,7 +1,7 @@
 """A Live server that looks at no audio: `python -m tests.bench.drain MESSAGES EVERY_S TOGETHER [PEM]`. Prints its port.
 
-It ends with its standard input. TOGETHER sessions are set up at one time, when the last of them has asked: none streams
-while others still open. PEM is a key with its certificate: it then speaks TLS.
+It ends with its standard input. TOGETHER sessions are set up within half a second, when the last of them has asked: none
+streams while others still open. PEM is a key with its certificate: it then speaks TLS.
 
 It reads frames' headers alone, so that it costs as little as a server can. After a turn's first signal it sends MESSAGES
 transcription messages, EVERY_S apart (0: at once), each with its own monotonic time; after the second it ends the turn.
@@ -15,6 +15,9 @@ import hashlib
 import ssl
 import sys
 import time
+
+BEGIN_S = 0.5
+"""Over how long sessions that are set up together begin: nobody streams in one phase."""
 
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 READY = b'{\n  "setupComplete": {}\n}\n'
@@ -100,8 +103,10 @@ class Drain(asyncio.Protocol):
         elif self.frames == 1:
             self.waiting.append(self.transport)
             if len(self.waiting) >= self.together:
-                for transport in self.waiting:
-                    transport.write(message(READY))
+                for place, transport in enumerate(self.waiting):
+                    self.loop.call_later(
+                        BEGIN_S * place / self.together, transport.write, message(READY)
+                    )
                 self.waiting.clear()
         elif small:
             self.signals += 1

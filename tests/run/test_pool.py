@@ -93,7 +93,7 @@ def test_concurrency_recovers_when_the_quota_does(tmp_path):
 
     run_virtual(
         run(
-            plan([utterance(n, 1.0) for n in range(300)]),
+            plan([utterance(n, 1.0) for n in range(200)]),
             tmp_path,
             crowd,
             concurrency=8,
@@ -349,15 +349,15 @@ def test_a_run_is_deterministic(tmp_path):
 
 
 def test_virtual_time_is_really_virtual(tmp_path):
-    """Thirty one-minute sessions, half at a time, end after their two minutes on a clock that nobody waits for."""
+    """Ten one-minute sessions, half at a time, end after their two minutes on a clock that nobody waits for."""
     loop = VirtualTimeLoop()
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         runner.run(
             run(
-                plan([utterance(n, 60.0) for n in range(30)]),
+                plan([utterance(n, 60.0) for n in range(10)]),
                 tmp_path,
                 Service(polite(" x")),
-                concurrency=15,
+                concurrency=5,
             )
         )
         assert 120 < loop.time() < 140
@@ -411,9 +411,9 @@ def test_a_burst_of_refusals_is_one_refusal(tmp_path):
     """Two hundred sessions opened at once against a service that admits fifty: nobody fails for quota."""
     crowd = Crowded(50)
     tally = run_virtual(
-        run(plan([utterance(n) for n in range(400)]), tmp_path, crowd, concurrency=200)
+        run(plan([utterance(n) for n in range(250)]), tmp_path, crowd, concurrency=200)
     )
-    assert (400, 0) == (tally.done, tally.failed)
+    assert (250, 0) == (tally.done, tally.failed)
 
 
 @pytest.mark.capability("usage: absent is unknown", side="client")

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.clock import VirtualTimeLoop, run_virtual
@@ -93,6 +93,7 @@ def test_sleep_that_the_loops_clock_does_not_count_is_noticed():
     assert [60.0] == told
 
 
+@settings(max_examples=25)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=8))
 def test_a_wall_clock_that_is_set_changes_no_figure(tmp_path_factory, jumps):
     """However the wall clock is set back and forth during a run, its figures are those of a steady clock."""
