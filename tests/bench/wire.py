@@ -91,7 +91,7 @@ def send(rounds: int = 3, seconds: float = 12.0) -> str:
     return f"""## Sending as fast as it goes
 
 CPU of {SESSIONS} sessions at once on plain loopback sockets, 100 ms a message, to a server that looks at no audio: our
-sessions with trace, heartbeat and all; Google's SDK with one client; and, as the floor, blocking sockets that send ready,
+sessions with all that they record; Google's SDK with one client; and, as the floor, blocking sockets that send ready,
 masked frames. A message's share is the slope over two lengths of audio; a session's is what is left at none: opening it and
 closing it. {rounds} rounds in turn.
 
