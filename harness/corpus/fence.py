@@ -54,6 +54,27 @@ class Fence:
             return f"“{text}” is not a regular file"
         return folder / name
 
+    def files(self, text: str, base: str) -> list[Path] | str:
+        """Return the file that `text` names from folder `base`, or the visible files in the folder that it names, by name.
+
+        Where one of them may not be read: in words why.
+        """
+        folder = Path(base, text)
+        if not folder.is_dir():
+            file = self.audio(text, base)
+            return file if isinstance(file, str) else [file]
+        found = []
+        try:
+            names = sorted(one.name for one in folder.iterdir() if not one.name.startswith("."))
+        except OSError as error:
+            return f"“{text}” cannot be listed: {error.strerror}"
+        for name in names:
+            file = self.audio(f"{text.rstrip('/')}/{name}", base)
+            if isinstance(file, str):
+                return file
+            found.append(file)
+        return found or f"“{text}” is an empty folder"
+
     def _folder(self, base: str, head: str) -> tuple[Path, str]:
         found = self._folders.get((base, head))
         if found is None:

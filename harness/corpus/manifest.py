@@ -201,7 +201,7 @@ class _Register:
 
     def _scenario(self, cells: dict[str, Any], row: Row, notes: _Notes) -> Scenario | None:
         """Return what the row brings along, and take it out of `cells`, where it stays as tags when it is flawed."""
-        found = scenario(cells, lambda name: self._fence.audio(name, row.base))
+        found = scenario(cells, lambda name: self._fence.files(name, row.base))
         if found is not None and found.flaw is not None:
             notes.warning(f"{found.flaw}; kept as a tag, and the item cannot be asked")
         elif found is not None:

@@ -8,7 +8,8 @@ A manifest writes it in four columns, each of which may be missing (in CSV a cel
 - `tools`: a list of functions the model may call: `name`, `description`, `parameters` (a schema), `behavior`
   (`BLOCKING`, `NON_BLOCKING`), and how a call is answered: `response` (an object), `after_s`, `scheduling`.
 - `context`: a list of turns that went before, `{"role": "user" or "model", "text"}`.
-- `images`: a list of JPEG or PNG files, relative to the manifest, shown before the question in this order.
+- `images`: a list of JPEG or PNG files, videos, or folders of these, relative to the manifest, shown before the question
+  in this order.
 
 Knows one item's columns; does not know which task asks for them, nor how an answer is judged.
 """
@@ -21,12 +22,13 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from harness.audio.pictures import VIDEOS
 from harness.units import Seconds
 
 COLUMNS: Final = ("expect", "tools", "context", "images")
 
-PICTURES: Final = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
-"""Suffix, in lower case → MIME type."""
+SHOWN: Final = (".jpeg", ".jpg", ".png", *VIDEOS)
+"""How the names of pictures and videos end, in lower case."""
 
 
 class _Object(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -109,16 +111,18 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     tools: list[OfferedFunction] = []
     context: list[Said] = []
     images: list[str] = []
-    """Absolute paths."""
+    """Absolute paths of pictures and videos; a folder stands as its files."""
 
     flaw: str | None = None
     """What is wrong with the columns, so that the item cannot be asked, in words; None: nothing."""
 
 
-def scenario(cells: Mapping[str, Any], picture: Callable[[str], Path | str]) -> Scenario | None:
+def scenario(
+    cells: Mapping[str, Any], pictures: Callable[[str], list[Path] | str]
+) -> Scenario | None:
     """Return what the `COLUMNS` among `cells` say, a scenario with a flaw and nothing else when they say it wrong.
 
-    None: there are none of them. `picture` gives the path of an image, or in words why there is none.
+    None: there are none of them. `pictures` gives the files that an image names, or in words why there are none.
     """
     found = {name: cells[name] for name in COLUMNS if cells.get(name) not in (None, "", [])}
     if not found:
@@ -130,7 +134,9 @@ def scenario(cells: Mapping[str, Any], picture: Callable[[str], Path | str]) -> 
                 tools=_read(found, "tools", list[OfferedFunction] | None) or [],
                 context=_read(found, "context", list[Said] | None) or [],
                 images=[
-                    _image(name, picture) for name in _read(found, "images", list[str] | None) or []
+                    image
+                    for name in _read(found, "images", list[str] | None) or []
+                    for image in _images(name, pictures)
                 ],
             )
         )
@@ -183,13 +189,14 @@ def _read(found: Mapping[str, Any], name: str, kind: Any) -> Any:
         raise ValueError(f"`{name}` is not what a task can use: {error}") from None
 
 
-def _image(name: str, picture: Callable[[str], Path | str]) -> str:
-    path = picture(name)
-    if isinstance(path, str):
-        raise ValueError(f"`images`: {path}")  # noqa: TRY004 - a reason, not a wrong type
-    if path.suffix.lower() not in PICTURES:
-        raise ValueError(f"`images`: “{name}” is neither a JPEG nor a PNG")
-    return str(path)
+def _images(name: str, pictures: Callable[[str], list[Path] | str]) -> list[str]:
+    paths = pictures(name)
+    if isinstance(paths, str):
+        raise ValueError(f"`images`: {paths}")  # noqa: TRY004 - a reason, not a wrong type
+    for path in paths:
+        if path.suffix.lower() not in SHOWN:
+            raise ValueError(f"`images`: “{path.name}” is neither a JPEG nor a PNG, nor a video")
+    return [str(path) for path in paths]
 
 
 def _checked(found: Scenario) -> Scenario:

@@ -13,6 +13,7 @@ import msgspec
 from harness.audio.chunk import chunks
 from harness.audio.clip import AudioClip, MemoryPcm
 from harness.audio.cuts import first_sound
+from harness.audio.pictures import stills
 from harness.corpus.scenario import Scenario
 from harness.errors import InputError
 from harness.run.bill import answering, reading, transcription
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
     from harness.session.errand import Errand
     from harness.units import Seconds
     from harness.wire.live.messages import Setup
-
-_MAGIC: Final = {"image/jpeg": b"\xff\xd8\xff", "image/png": b"\x89PNG\r\n\x1a\n"}
-"""How files of a type begin."""
 
 INTERJECTION_S: Final = 10
 """Longest speech over an answer, s: a model that has not fallen silent by then does not."""
@@ -89,21 +87,14 @@ def speaks(plan: Plan, utterance: PlannedUtterance) -> bool:
 
 
 def pictures(plan: Plan, utterance: PlannedUtterance) -> tuple[Picture, ...]:
-    """Return the pictures that go before the question; InputError when one cannot be read or is none."""
+    """Return the pictures and frames that go before the question; InputError when one cannot be read or is none."""
     if plan.task != "ask" or utterance.scenario is None:
         return ()
-    return tuple(_picture(Path(image)) for image in utterance.scenario.images)
-
-
-def _picture(path: Path) -> Picture:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read", why=error.strerror) from error
-    for mime_type, magic in _MAGIC.items():
-        if data.startswith(magic):
-            return Picture(name=path.name, mime_type=mime_type, data=data)
-    raise InputError(f"{path}: neither a JPEG nor a PNG")
+    return tuple(
+        Picture(name=path.name, mime_type=still.mime_type, data=still.data)
+        for path in map(Path, utterance.scenario.images)
+        for still in stills(path)
+    )
 
 
 def interjection(plan: Plan, clip: AudioClip) -> tuple[Chunk, ...]:

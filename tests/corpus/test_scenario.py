@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -92,12 +93,27 @@ def test_a_table_says_it_in_json(tmp_path):
         ({"context": [{"role": "system", "text": "x"}]}, "Invalid enum value 'system'"),
         ({"images": ["../red.png"]}, "leaves the dataset's folder"),
         ({"images": ["red.webp"]}, "neither a JPEG nor a PNG"),
+        ({"images": [".."]}, "leaves the dataset's folder"),
+        ({"images": ["none"]}, "“none” is an empty folder"),
     ],
 )
 def test_columns_of_another_meaning_stay_tags(tmp_path, columns, what):
     """What a task cannot use is told with its reason, kept as a tag, and does not lose the item."""
+    (tmp_path / "none").mkdir()
     dataset = open_dataset(str(manifest(tmp_path, item(**columns))))
     [utterance] = dataset.utterances
     assert what in utterance.scenario.flaw
     assert columns == utterance.tags
     assert any(what in fault.what and fault.warning for fault in dataset.faults)
+
+
+def test_a_folder_of_images_stands_for_its_files(tmp_path):
+    """They come in the order of their names, hidden ones left out, beside single files and videos."""
+    folder = tmp_path / "steps"
+    folder.mkdir()
+    for name in ("2.png", "10.jpg", "1.MP4", ".hidden"):
+        (folder / name).write_bytes(b"")
+    dataset = open_dataset(str(manifest(tmp_path, item(images=["red.png", "steps", "steps/"]))))
+    [utterance] = dataset.utterances
+    names = [Path(image).name for image in utterance.scenario.images]
+    assert ["red.png", *["1.MP4", "10.jpg", "2.png"] * 2] == names

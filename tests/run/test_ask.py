@@ -15,6 +15,7 @@ from harness.run.attempt import send_lags_ms
 from harness.run.folder import read_journal, read_plan
 from harness.trace import read_trace
 from harness.wire.live.setups import asking_setup
+from tests.audio.moving import video
 from tests.run.runs import plan, run, utterance
 from tests.session.memory import MODEL, Service
 from tests.session.speaker import asked, audio
@@ -212,6 +213,26 @@ def test_pictures_are_shown_one_a_second_before_the_question(tmp_path):
     assert {"file": "a.png", "mimeType": "image/png", "bytes": 107} == shown[0].frame[
         "realtimeInput"
     ]["video"]
+
+
+@pytest.mark.capability("video in: pictures", side="client")
+def test_a_video_is_shown_a_frame_a_second(tmp_path):
+    """Its frames are pictures like others, in order, a second after one another, before the question."""
+    pytest.importorskip("av")
+    service = Service(says("eleven"))
+    asks = written(images=[str(video(tmp_path / "v.mp4", 21))])
+    [record] = put(tmp_path / "run", service, asks)
+    assert "ok" == record.outcome
+    _, *shown, start, question, _end = service.lines[0].heard
+    assert {"image/jpeg"} == {one["realtimeInput"]["video"]["mimeType"] for one in shown}
+    assert 3 == len({one["realtimeInput"]["video"]["data"] for one in shown})
+    assert [{"activityStart": {}}, {"text": QUESTION}] == [
+        start["realtimeInput"],
+        question["realtimeInput"],
+    ]
+    events = read_trace(tmp_path / "run" / record.trace).events
+    sent = [e.t for e in events if "video" in (e.frame.get("realtimeInput") or {})]
+    assert [1.0, 1.0] == pytest.approx([sent[1] - sent[0], sent[2] - sent[1]], abs=1e-3)
 
 
 @pytest.mark.capability("video in: pictures", side="client")
