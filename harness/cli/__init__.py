@@ -77,9 +77,11 @@ def _load_config(ctx: click.Context, _param: click.Parameter, path: Path | None)
         if not isinstance(table, dict):
             raise click.BadParameter(f"{path}: {name} must be a table: [{name}]")
         command = _Commands.get_command(root, ctx, name)
-        known = {p.name for p in command.params if p.name and not p.is_eager} if command else set()
-        _check_keys(f"{path}: [{name}]", [key.replace("-", "_") for key in table], known)
-        tables[name] = {key.replace("-", "_"): _from_toml(value) for key, value in table.items()}
+        params = command.params if command else []
+        known = {p.name: p for p in params if p.name and not p.is_eager}
+        values = {key.replace("-", "_"): value for key, value in table.items()}
+        _check_keys(f"{path}: [{name}]", list(values), known)
+        tables[name] = {key: _from_toml(value, known[key]) for key, value in values.items()}
     ctx.default_map = tables
 
 
@@ -94,11 +96,13 @@ def _check_keys(where: str, keys: list[str], known: Any) -> None:
             raise click.BadParameter(f"{where}: unknown key {key.replace('_', '-')!r}; {hint}")
 
 
-def _from_toml(value: Any) -> Any:
-    """Return a TOML value as Click's types read it: lists of text, everything else as text."""
-    if isinstance(value, list):
-        return [_from_toml(item) for item in value]
-    return value if isinstance(value, bool) else str(value)
+def _from_toml(value: Any, param: click.Parameter) -> Any:
+    """Return a TOML value as `param` reads it: text, and a list of it where there can be more than one."""
+    several = param.multiple or param.nargs != 1
+    if isinstance(value, list) and several:
+        return [str(item) for item in value]
+    read = value if isinstance(value, bool) else str(value)
+    return [read] if several else read
 
 
 @click.group(
@@ -150,8 +154,17 @@ def main(args: list[str] | None = None) -> None:
             f"bug: {type(error).__name__} in live-harness itself\n  the trace is in {log}\n  please report it",
             err=True,
         )
+        if _named(sys.argv[1:] if args is None else args) == "run":
+            click.echo(
+                "  what the run has finished is kept, and the same command continues it", err=True
+            )
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _named(arguments: list[str]) -> str | None:
+    """Return the command that `arguments` call; None: none is among them."""
+    return next((argument for argument in arguments if argument in COMMANDS), None)
 
 
 def _origin(error: click.ClickException) -> str | None:

@@ -49,6 +49,8 @@ def command(  # noqa: PLR0917 - Click passes them by name
     Tables are CSV, TSV, JSON lines or Parquet; optional columns are id, speaker, dataset and model. NIST's formats
     come as two files: REF.trn HYP.trn, or REF.stm HYP.ctm, with --language.
 
+    A run's tables, summary.md and report.html are written again under the profile and the metric.
+
     Example: harness score transcripts.tsv --metric CER --json
     """
     import msgspec
@@ -87,9 +89,16 @@ def _run_pairs(path: Path, *, profile: str, metric: str) -> list[Pair]:
             hint="name the table's file, or a folder below reports/",
         )
     from harness.report.build import build_reports
+    from harness.report.write import PAGE, SUMMARY_MD
     from harness.run.folder import read_plan
 
     tags = {(one.dataset, one.id): one.tags for one in read_plan(path).utterances}
+    table = build_reports(path, profile=profile, metric=metric)
+    click.echo(
+        f"written again in {click.format_filename(path)}: the tables, {SUMMARY_MD} and {PAGE}, "
+        f"under --profile {profile} --metric {metric}",
+        err=True,
+    )
     return [
         Pair(
             id=row.utterance_id,
@@ -108,7 +117,7 @@ def _run_pairs(path: Path, *, profile: str, metric: str) -> list[Pair]:
             },
             reason=(row.reason or row.outcome or "not attempted") if row.must_rerun else None,
         )
-        for row in build_reports(path, profile=profile, metric=metric).rows
+        for row in table.rows
     ]
 
 
@@ -121,8 +130,12 @@ def _warn(document: dict[str, Any], profile: str) -> None:
     for row in document["rows"]:
         if "reason" in row:
             place = f"line {row['line']}, " if row["line"] else ""
+            counted = row["insertions"] is not None
+            lead = "no rate" if counted else "not scored"
+            inserted = "; what was inserted counts in the sums" if row["insertions"] else ""
             click.echo(
-                f"not scored: {place}id {visible(row['id'])}: {visible(row['reason'])}", err=True
+                f"{lead}: {place}id {visible(row['id'])}: {visible(row['reason'])}{inserted}",
+                err=True,
             )
     if not tolerates_numbers(profile):
         return
@@ -183,7 +196,11 @@ def _table(document: dict[str, Any]) -> str:
     totals = document["totals"]
     lines.append("")
     if len(document["cells"]) > 1:
-        for name, label in (("macro_wer", "mean WER"), ("macro_cerns", "mean CER without spaces")):
+        metrics = {cell["metric"] for cell in document["cells"] if cell["metric"]}
+        means = [("macro_wer", "mean WER"), ("macro_cerns", "mean CER without spaces")]
+        if len(metrics) == 1:  # one that was asked for, or is every locale's own
+            means[0] = ("macro_rate", f"mean {metrics.pop()}")
+        for name, label in means:
             count = len(totals[f"{name}_locales"])
             if count > 1:
                 lines.append(f"{label} of {count} locales: {_percent(totals[name])}")

@@ -148,12 +148,18 @@ def _incomplete(plan: Plan, folder: Path) -> bool:
 
 
 def _say_end(tally: Tally) -> None:
+    from harness.units import usd_text
+
     if tally.stopped and tally.done < tally.wanted:
         left = tally.wanted - tally.done
         click.echo(
             f"stopped: {tally.stopped}; {left} of {tally.wanted} were not attempted", err=True
         )
-        click.echo(f"  to continue: {typed(place=True)}", err=True)
+        if tally.needed_usd is None:
+            click.echo(f"  to continue: {typed(place=True)}", err=True)
+        else:
+            spent = f"{usd_text(tally.cost_usd)} are spent, and the next session needs up to {usd_text(tally.needed_usd)} in all"
+            click.echo(f"  to continue: the same command with a larger --budget; {spent}", err=True)
     if tally.failed:
         click.echo(f"{tally.failed} failed: utterances.csv says why, one by one", err=True)
 

@@ -308,13 +308,18 @@ def _totals(
 ) -> dict[str, Any]:
     """Return summed counts, and means of the cells' rates: over a locale's cells, then over locales.
 
-    `macro_wer` is over locales that are measured in words, `macro_cerns` over all of them.
+    `macro_rate` is of the rate itself, where one metric counts all of them; `macro_wer` is over locales that are measured
+    in words, `macro_cerns` over all of them.
     """
     counts = total(score.counts for score in _scores(judged))
+    metrics = {score.metric for score in _scores(judged)}
+    own: dict[str, list[float]] = {}
     words: dict[str, list[float]] = {}
     characters: dict[str, list[float]] = {}
     for (_, locale, _), group in groups.items():
         scores = _scores(group)
+        if len(metrics) == 1 and scores:
+            _append(own, locale, rate(scores[0].metric, total(score.counts for score in scores)))
         if locale in LOCALES and LOCALES[locale].metric == "WER":
             _append(words, locale, _companion(scores, "WER").rate)
         _append(characters, locale, _companion(scores, "CERns").rate)
@@ -325,6 +330,8 @@ def _totals(
         "failed": len(judged) - scored,
         "errors": counts.errors,
         **_counts(counts),
+        "macro_rate": _macro(own),
+        "macro_rate_locales": sorted(own),
         "macro_wer": _macro(words),
         "macro_wer_locales": sorted(words),
         "macro_cerns": _macro(characters),

@@ -105,6 +105,9 @@ class Tally:
     cost_usd: Usd = 0.0
     """Spent so far, with the sessions of earlier sittings; estimated where the service sent no bill."""
 
+    needed_usd: Usd | None = None
+    """What the session needed in all that the budget did not allow; None: it allowed each."""
+
     stopped: str | None = None
     """Why the run stopped before its end, in words; None: it did not."""
 
@@ -268,6 +271,7 @@ class Pool:
         """Return whether another session may begin; when it is the budget that forbids it, all is stopped."""
         needed = self.tally.cost_usd + self._reserved + more
         if self.tally.stopped is None and self._budget is not None and needed > self._budget:
+            self.tally.needed_usd = needed
             self.stop(f"the budget of ${self._budget:g} allows no further session")
         return self.tally.stopped is None
 

@@ -150,3 +150,15 @@ def test_a_wrong_number_of_clips_is_a_usage_error(run, capsys):
     """What is neither a number nor `none` nor `all` is exit 2, and the message says what may be said."""
     assert 2 == asked(run(), "--embed-audio", "some")
     assert "not a number, none or all" in capsys.readouterr().err
+
+
+def test_scoring_a_run_says_what_it_wrote(run, capsys):
+    """A run that is scored again has its reports written again, and one line on stderr says so, with the metric."""
+    folder = run()
+    with pytest.raises(SystemExit):
+        main(["score", str(folder), "--metric", "CER"])
+    told = capsys.readouterr()
+    (line,) = (line for line in told.err.splitlines() if "written again" in line)
+    assert "summary.md and report.html" in line
+    assert "--metric CER" in line
+    assert json.loads((folder / "summary.json").read_text())["profile"]

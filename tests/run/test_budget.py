@@ -93,6 +93,8 @@ def test_without_bills_the_estimate_is_never_passed(tmp_path_factory, bills, sha
     )
     assert tally.cost_usd <= budget + 1e-9
     assert int(share) >= tally.done
+    assert (tally.done == tally.wanted) == (tally.needed_usd is None)
+    assert tally.needed_usd is None or tally.needed_usd > budget
 
 
 def test_unknown_usage_is_estimated_for_the_budget_and_said_in_the_report(tmp_path):

@@ -1,0 +1,67 @@
+"""What the commands say on the terminal beside their results."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from harness.cli import main, root
+from harness.cli.sitting import _say_end
+from harness.run.pool import Tally
+
+
+def ended(*arguments):
+    """Return the exit code of `harness` with these arguments."""
+    with pytest.raises(SystemExit) as end:
+        main(list(map(str, arguments)))
+    return end.value.code
+
+
+@pytest.mark.parametrize("key", ["language = 'de-DE'", "language = ['de-DE']"])
+def test_one_value_of_a_repeatable_key_is_a_list_of_one(tmp_path, capsys, key):
+    """In a configuration file, what can be given again may be one text as well as a list; so may what stands without a flag."""
+    config = tmp_path / "harness.toml"
+    config.write_text(
+        f"[run]\n{key}\ndatasets = 'voices'\nset = 'generationConfig.temperature=0.2'\n"
+    )
+    assert 0 == ended("--config", config, "run", "--dry-run", "--json")
+    assert 1 == json.loads(capsys.readouterr().out)["sessions"]
+
+
+@pytest.mark.parametrize("command, kept", [("run", True), ("score", False)])
+def test_a_bug_in_a_run_says_what_is_kept(monkeypatch, capsys, command, kept):
+    """A bug is exit 1 with a trace in a file; of a run it is said that its work is kept and how it goes on."""
+
+    def broken(**_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(root, "main", broken)
+    assert 1 == ended(command)
+    told = capsys.readouterr().err
+    assert "please report it" in told
+    assert kept == ("the same command continues it" in told)
+
+
+def test_a_spent_budget_asks_for_a_larger_one(capsys):
+    """What continues a run that its budget stopped is a larger budget, not the same command once more."""
+    why = "the budget of $0.01 allows no further session"
+    _say_end(Tally(wanted=3, done=1, stopped=why, needed_usd=0.0123, cost_usd=0.008))
+    told = capsys.readouterr().err
+    assert "a larger --budget; $0.0080 are spent" in told
+    assert "$0.0123" in told
+    _say_end(Tally(wanted=3, done=1, stopped="interrupted"))
+    assert "to continue: harness " in capsys.readouterr().err
+
+
+def test_a_table_is_read_as_the_metrics_say(tmp_path, capsys):
+    """Where nothing was said there is no rate, what was heard counts, and the mean is that of the metric asked for."""
+    table = tmp_path / "t.tsv"
+    table.write_text("reference\thypothesis\tlocale\na b\ta c\ten-US\n\txy\ten-US\nja\tje\tde-DE\n")
+    assert 5 == ended("score", table, "--metric", "CER")
+    told = capsys.readouterr()
+    assert "no rate: line 3" in told.err
+    assert "the reference is empty; what was inserted counts in the sums" in told.err
+    # (1 substituted + 2 inserted) / 3 and 1 / 2
+    assert "mean CER of 2 locales: 75.00 %" in told.out
+    assert "mean WER" not in told.out
