@@ -94,8 +94,9 @@ class Said:
 class Answers:
     """The answers of a service, in the order of their precedence."""
 
-    def __init__(self, lines: Iterable[Answer] = ()) -> None:
-        """Take the lines; re.error when an expression is none."""
+    def __init__(self, lines: Iterable[Answer] = (), *, source: str | None = None) -> None:
+        """Take the lines, and the name of the file that they are from; re.error when an expression is none."""
+        self.source = source
         self._lines = [
             (one, _expression(one.when.heard), _expression(one.when.text)) for one in lines
         ]
@@ -122,7 +123,7 @@ class Answers:
                 raise InputError(
                     f"{path}, line {number} has no regular expression in “when”", why=str(error)
                 ) from error
-        return cls(lines)
+        return cls(lines, source=path.name)
 
     def to(self, said: Said, able: Abilities) -> Answer:
         """Return the answer to a turn, with its groups filled in and `say` as it is to be said."""

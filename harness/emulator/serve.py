@@ -120,9 +120,10 @@ class Service:
 
     @property
     def title(self) -> str:
-        """What the header says: version and ear."""
-        name = "".join(one if 32 <= ord(one) < 127 else "?" for one in self.ear.name)
-        return f"{__version__}; {name}"
+        """What the header says: version and ear, and the file that answers are read from."""
+        source = self.manners.answers.source
+        said = f"{self.ear.name}; {source}" if source else self.ear.name
+        return f"{__version__}; " + "".join(one if 32 <= ord(one) < 127 else "?" for one in said)
 
     def status(self) -> dict[str, object]:
         """Return the state that `GET /` shows."""

@@ -403,7 +403,8 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: Literal["emulated", "scripted", "other"]
     text: str
-    """`EMULATED (whisper-base)`, `EMULATED (SCRIPTED, no recogniser)`, `OTHER ENDPOINT (host)`."""
+    """`EMULATED (whisper-base)`, `EMULATED (SCRIPTED, no recogniser)`,
+    `EMULATED (whisper-base), ANSWERS READ FROM answers.jsonl`, `OTHER ENDPOINT (host)`."""
 
     sessions: int
 

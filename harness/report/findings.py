@@ -36,7 +36,9 @@ def labels(rows: Iterable[Row]) -> list[Label]:
             scripted = ear.casefold().startswith("scripted")
             kind = "scripted" if scripted else "emulated"
             heard_by = "SCRIPTED, no recogniser" if scripted else ear
-            found[kind, f"EMULATED ({heard_by})"] += 1
+            source = answers_file(row.record.emulator)
+            read = f", ANSWERS READ FROM {source}" if source else ""
+            found[kind, f"EMULATED ({heard_by}){read}"] += 1
         elif not is_google(row.record.endpoint):
             found["other", f"OTHER ENDPOINT ({_scheme_and_host(row.record.endpoint)[1]})"] += 1
     return [
@@ -46,8 +48,13 @@ def labels(rows: Iterable[Row]) -> list[Label]:
 
 
 def ear_name(header: str) -> str:
-    """Return the recogniser that an `X-Live-Emulator` header names: `<version>; <ear>`."""
-    return header.partition(";")[2].strip() or "unknown ear"
+    """Return the recogniser that an `X-Live-Emulator` header names: `<version>; <ear>[; <file of answers>]`."""
+    return header.partition(";")[2].partition(";")[0].strip() or "unknown ear"
+
+
+def answers_file(header: str) -> str | None:
+    """Return the file that the emulator's answers were read from, by that header; None: it repeats what it hears."""
+    return header.partition(";")[2].partition(";")[2].strip() or None
 
 
 def is_google(endpoint: str) -> bool:
@@ -80,6 +87,7 @@ def warnings(
     `foreign` counts records that the plan does not know, `lost` is what the run's folder lacks.
     """
     found = [
+        *_read_answers(plan, rows),
         *map(_serious, lost),
         *_failures(rows, cells),
         *_violations(rows),
@@ -117,6 +125,16 @@ _AS_IT_IS = {
 }
 ENDED = {**_RERUN, **_AS_IT_IS}
 """Every way not to end well, in words."""
+
+
+def _read_answers(plan: Plan, rows: Sequence[Row]) -> Iterable[Caution]:
+    headers = (row.record.emulator for row in rows if row.record and row.record.emulator)
+    files = sorted({file for file in map(answers_file, headers) if file})
+    if files and plan.task == "ask":
+        yield _serious(
+            f"No model answered: the emulator read its answers from a file that it was given ({', '.join(files)}). "
+            "What passed shows that the harness works, and says nothing about any model."
+        )
 
 
 def _failures(rows: Sequence[Row], cells: Sequence[Cell]) -> Iterable[Caution]:
@@ -202,14 +220,12 @@ def deaf_spots(rows: Iterable[Row]) -> list[DeafSpot]:
 def _ears(spots: Sequence[DeafSpot]) -> Iterable[Caution]:
     for ear in dict.fromkeys(spot.ear for spot in spots):
         parts = []
-        sources = dict.fromkeys(spot.source for spot in spots if spot.ear == ear)
         for fitness, words in (("unusable", "cannot hear"), ("weak", "hears badly")):
             own = [spot.locale for spot in spots if (spot.ear, spot.fitness) == (ear, fitness)]
             if own:
                 parts.append(f"{words} {', '.join(own)}")
         yield _serious(
-            f"{ear}, the emulator's recogniser, {' and '.join(parts)} ({'; '.join(sources)}): these rates are the recogniser's "
-            "limit, not a model's."
+            f"{ear}, the emulator's recogniser, {' and '.join(parts)}: the errors there are its own, not a model's."
         )
 
 

@@ -5,6 +5,7 @@ The page is left out: it is drawn from the same rows, and which clips are in it 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,15 +16,16 @@ from harness.report.build import derived_files, settled_table
 from harness.report.comparable import reported_profile
 from harness.report.exhibits import Exhibits
 from harness.report.table import UTTERANCES
-from harness.report.write import BOM
+from harness.report.write import BOM, PARQUET, SUMMARY_JSON
 from harness.run import attempt
-from harness.run.folder import iter_journal, read_plan
+from harness.run.folder import UNREADABLE, iter_journal, read_plan
 from harness.trace import read_trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from harness.report.document import Summary
     from harness.run.record import Plan, UtteranceRecord
 
 
@@ -71,7 +73,10 @@ def _of_tables(folder: Path, plan: Plan) -> Iterator[str]:
     speech = SpeechBook(folder)
     exhibits = Exhibits(folder, plan, speech)
     table = settled_table(folder, plan, speech, exhibits, profile=profile, metric=metric)
+    table = replace(table, summary=_as_written(folder, table.summary))
     for name, data in derived_files(table, excel=excel).items():
+        if name == PARQUET and not (folder / name).exists():
+            continue  # written where pyarrow was not installed
         try:
             same = (folder / name).read_bytes() == data
         except OSError as error:
@@ -79,6 +84,24 @@ def _of_tables(folder: Path, plan: Plan) -> Iterator[str]:
         else:
             if not same:
                 yield f"{name} is not what the journal gives"
+
+
+def _as_written(folder: Path, summary: Summary) -> Summary:
+    """Return `summary` with the versions of libraries that `folder` was reported with: no journal knows them."""
+    try:
+        kept = msgspec.json.decode((folder / SUMMARY_JSON).read_bytes(), type=_Kept)
+    except (OSError, *UNREADABLE):
+        return summary
+    profile = msgspec.structs.replace(summary.profile, versions=kept.profile.versions)
+    return msgspec.structs.replace(summary, profile=profile)
+
+
+class _KeptProfile(msgspec.Struct):
+    versions: dict[str, str]
+
+
+class _Kept(msgspec.Struct):
+    profile: _KeptProfile
 
 
 def _short(value: Any) -> str:

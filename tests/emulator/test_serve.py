@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedError, Inval
 
 from harness import __version__
 from harness.emulator import respondent, serve
+from harness.emulator.answers import Answers
 from harness.emulator.manners import Manners
 from harness.emulator.quirks.mischief import Mischief, parsed
 from harness.emulator.serve import Service, listen, stop
@@ -340,3 +341,10 @@ async def test_who_reads_nothing_is_dropped(monkeypatch):
         await loop.sock_sendall(sock, masked(content % (b"word " * 12_000)) * 60)
         await all_gone(service)
         sock.close()
+
+
+def test_the_header_names_the_file_of_answers():
+    """Who connects is told the file that answers are read from, in ASCII, and nothing where there is none."""
+    answers = Answers(source="what\n is sä\u00efd.jsonl")
+    service = Service(ear=script("a"), sessions=1, manners=Manners(answers=answers))
+    assert f"{__version__}; scripted; what? is s??d.jsonl" == service.title

@@ -187,6 +187,7 @@ def test_a_reader_without_script_gets_every_figure(table, parsed):
         ("0.1.0; whisper-base", "ws://127.0.0.1:1/ws", "EMULATED (whisper-base)"),
         ("0.1.0; whisper-base", "wss://generativelanguage.googleapis.com/ws", "EMULATED (whisper-base)"),
         ("0.1.0; scripted", "ws://127.0.0.1:1/ws", "EMULATED (SCRIPTED, no recogniser)"),
+        ("0.1.0; whisper-base; answers.jsonl", "ws://127.0.0.1:1/ws", "EMULATED (whisper-base), ANSWERS READ FROM answers.jsonl"),
         ("", "ws://127.0.0.1:1/ws", "EMULATED (unknown ear)"),
         (None, "ws://127.0.0.1:8080/ws", "OTHER ENDPOINT (127.0.0.1:8080)"),
         (None, "wss://me:pass@proxy.example/ws", "OTHER ENDPOINT (proxy.example)"),

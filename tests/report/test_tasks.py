@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import comb
 
+import msgspec
 import pandas as pd
 import pytest
 
@@ -15,8 +16,10 @@ from harness.report.comparable import open_runs
 from harness.report.compare import comparison
 from harness.report.compare_digest import comparison_markdown, comparison_text
 from harness.report.compare_page import comparison_page
+from harness.report.digest import summary_text
 from harness.report.gate import check_gate
 from harness.report.rules import read_gate
+from harness.run.folder import JOURNAL, read_journal
 from tests.run.runs import plan, run
 from tests.run.test_ask import put, says, written
 from tests.run.test_speak import text
@@ -179,3 +182,20 @@ def test_speech_is_compared_by_its_transcription(tmp_path):
     (cell,) = comparison(open_runs(tmp_path / "base", [tmp_path / "new"])).contrasts[0].cells
     assert ("WER", 0.0, 0.0, 8) == (cell.metric, cell.base_rate, cell.new_rate, cell.pairs)
     assert ("first audio", 0.2) == (cell.delay.of, pytest.approx(cell.delay.shift_s))
+
+
+def test_answers_from_a_file_are_called_so_everywhere(tmp_path):
+    """Where the emulator read its answers from a file, label and first caution say so, whatever passed."""
+    put(tmp_path, Service(says("It is eleven degrees.")), written(1))
+    told = [
+        msgspec.structs.replace(one, emulator="0.1.0; whisper-base; answers.jsonl")
+        for one in read_journal(tmp_path)
+    ]
+    (tmp_path / JOURNAL).write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in told))
+    table = build_reports(tmp_path)
+    assert "answers from a file that it was given (answers.jsonl)" in table.summary.warnings[0].text
+    told_in = [summary_text(table.summary)]
+    told_in += [(tmp_path / name).read_text() for name in ("summary.md", "report.html")]
+    for text in told_in:
+        assert "EMULATED (whisper-base), ANSWERS READ FROM answers.jsonl" in text
+        assert "No model answered" in text

@@ -110,3 +110,13 @@ def test_a_run_without_a_report_is_told_to_write_one(folder, capsys):
         main(["report", str(folder), "--verify"])
     assert 3 == ended.value.code
     assert f"harness report {folder}" in capsys.readouterr().err
+
+
+def test_what_no_journal_knows_is_no_difference(folder):
+    """Neither a Parquet file that was never written nor the libraries' versions then are called a fault."""
+    (folder / "utterances.parquet").unlink(missing_ok=True)
+    path = folder / "summary.json"
+    document = msgspec.json.decode(path.read_bytes())
+    document["profile"]["versions"] = {}
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")
+    assert [] == list(differences(folder))

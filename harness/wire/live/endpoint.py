@@ -30,7 +30,7 @@ GEMINI_VERSIONS: Final = ("v1beta", "v1alpha", "v1")
 VERTEX_VERSIONS: Final = ("v1beta1", "v1")
 
 EMULATOR_HEADER: Final = "X-Live-Emulator"
-"""In an emulator's answer to every upgrade: its version and ear. It makes a report say EMULATED."""
+"""In an emulator's answer to every upgrade: its version, ear and file of answers. It makes a report say EMULATED."""
 
 Header = tuple[str, str | Secret]
 
