@@ -196,6 +196,6 @@ def test_answers_from_a_file_are_called_so_everywhere(tmp_path):
     assert "answers from a file that it was given (answers.jsonl)" in table.summary.warnings[0].text
     told_in = [summary_text(table.summary)]
     told_in += [(tmp_path / name).read_text() for name in ("summary.md", "report.html")]
-    for text in told_in:
-        assert "EMULATED (whisper-base), ANSWERS READ FROM answers.jsonl" in text
-        assert "No model answered" in text
+    for report in told_in:
+        assert "EMULATED (whisper-base), ANSWERS READ FROM answers.jsonl" in report
+        assert "No model answered" in report
