@@ -121,17 +121,22 @@ def punctuality() -> str:
         f"({min(p99[ear]):.2f}–{max(p99[ear]):.2f}) | {sum(late for _, _, late in lags)} of {rounds * UTTERANCES} |"
         for ear, lags in measured.items()
     )
+    goals = [
+        Goal("99th percentile with whisper, ms", p99["whisper"], 20.0),
+        Goal("that, to the scripted ear's", ratios(p99["whisper"], p99["scripted"]), 2.0),
+    ]
     return f"""## Punctuality beside a recogniser
 
 {UTTERANCES} utterances of `harness run sample` at real-time pace, {rounds} runs with each ear in turn: the emulator's recogniser at work in its own
 low-priority process, and a scripted ear, which does nothing. Send lag is how late audio frames leave, against their due
-times; a session is late when its p99 is over 20 ms.
+times; a session is late when its p99 is over 20 ms. Of the two
+goals one is to be reached.
 
 | ear | median lag, ms | median of the sessions' p99, ms (range over runs) | late sessions |
 |---|---|---|---|
 {lines}
 
-{Goal.table([Goal("99th percentile with whisper to that without", ratios(p99["whisper"], p99["scripted"]), 1.5)])}"""
+{Goal.table(goals)}"""
 
 
 def _lags(ear: str) -> tuple[float, float, int]:
