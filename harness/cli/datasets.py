@@ -10,7 +10,7 @@ import click
 from harness.cli.listing import print_document, print_table
 from harness.corpus.layout import LAYOUTS
 from harness.text.visible import visible
-from harness.units import duration_text
+from harness.units import count_text, duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +31,9 @@ def command() -> None:
 
     A dataset is a recipe's name (looked for in $HARNESS_DATASETS, ./datasets and among the bundled ones), or the path of
     a manifest or a folder.
+
+    The layouts that are read: jsonl (NeMo's too), csv, tsv, folder (audio, each with a .txt of its name), librispeech,
+    common-voice and fleurs. They are recognised; harness datasets import --help says more.
     """
 
 
@@ -55,7 +58,7 @@ def list_(as_json: bool) -> None:
         click.echo(visible(f"left out: {fault.what}"), err=True)
 
 
-@command.command("show")
+@command.command("show", short_help="Show a dataset's facts, and its utterances by locale.")
 @click.argument("name")
 @_AS_JSON
 def show(name: str, as_json: bool) -> None:
@@ -96,7 +99,7 @@ def show(name: str, as_json: bool) -> None:
         click.echo(f"{_counts(dataset.faults)}: harness datasets check {name}", err=True)
 
 
-@command.command("check")
+@command.command("check", short_help="Print each fault of a dataset as file:line: what.")
 @click.argument("path")
 @click.option("--deep", is_flag=True, help="Decode all audio to its end and look at the signal.")
 @_LOCALE
@@ -122,7 +125,7 @@ def check_(ctx: click.Context, path: str, deep: bool, locale: str | None, as_jso
         ctx.exit(3)
 
 
-@command.command("import")
+@command.command("import", short_help="Write a manifest of SRC, laid out as LAYOUT, into DEST.")
 @click.argument("layout", type=click.Choice(LAYOUTS), metavar="LAYOUT")
 @click.argument("src", type=click.Path(path_type=Path))
 @click.argument("dest", type=click.Path(path_type=Path))
@@ -163,7 +166,8 @@ def import_(
             }
         )
     else:
-        click.echo(visible(f"{dest}: {intake.utterances} utterances; {_counts(intake.faults)}"))
+        utterances = count_text(intake.utterances, "utterance")
+        click.echo(visible(f"{dest}: {utterances}; {_counts(intake.faults)}"))
     if any(not fault.warning for fault in intake.faults):
         ctx.exit(5)
 

@@ -19,7 +19,7 @@ def print_forecast(plan: Plan, concurrency: int, *, as_json: bool) -> None:
 
     from harness.run.plan import estimate
     from harness.stats.power import PLANNED_RATE, planned, planned_text
-    from harness.units import duration_text, usd_text
+    from harness.units import count_text, duration_text, usd_text
     from harness.wire.live.catalogue import AS_OF
 
     told = estimate(plan, concurrency)
@@ -40,8 +40,8 @@ def print_forecast(plan: Plan, concurrency: int, *, as_json: bool) -> None:
         }
         click.echo(json.dumps(document, ensure_ascii=False))
         return
-    locales = len({u.locale for u in plan.utterances})
-    selected = f"{len(plan.utterances)} utterances in {locales} locales"
+    locales = count_text(len({u.locale for u in plan.utterances}), "locale")
+    selected = f"{count_text(len(plan.utterances), 'utterance')} in {locales}"
     unknown = f" ({told.unknown_lengths} of unknown length)" if told.unknown_lengths else ""
     wall = (
         f"about {duration_text(told.wall_s)}"
@@ -57,7 +57,7 @@ def print_forecast(plan: Plan, concurrency: int, *, as_json: bool) -> None:
     rows = [
         (
             "sessions",
-            f"{told.sessions} = {selected} × {_count(len(plan.models), 'model')} × {_count(plan.repeats, 'repeat')}{unknown}",
+            f"{told.sessions} = {selected} × {count_text(len(plan.models), 'model')} × {count_text(plan.repeats, 'repeat')}{unknown}",
         ),
         ("models", ", ".join(plan.models)),
         ("audio", duration_text(told.audio_s)),
@@ -84,7 +84,3 @@ def _reference_lengths(plan: Plan) -> dict[tuple[str, str], list[int]]:
         length = len(tokens(utterance.reference or ""))
         lengths.setdefault((utterance.dataset, utterance.locale), []).append(length)
     return lengths
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -12,7 +12,7 @@ import click
 from harness.wire.live import catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from harness.wire.live.catalogue import Model, Platform, Price
 
@@ -28,6 +28,8 @@ def command(platform: Platform | None, as_json: bool) -> None:
 
     An id that is not listed can still be given to `harness run --model`; it is warned about and tried.
     """
+    from harness.cli.tasks import TASKS, usual_model
+
     models = [
         model for model in catalogue.MODELS if platform is None or platform in model.platforms
     ]
@@ -40,7 +42,8 @@ def command(platform: Platform | None, as_json: bool) -> None:
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
     for model in models:
-        click.echo("\n".join(_lines(model)) + "\n")
+        usual = [task for task in TASKS if usual_model(task, "emulator") == model.id]
+        click.echo("\n".join(_lines(model, usual)) + "\n")
     limits = _limits()
     click.echo(
         textwrap.fill(
@@ -66,7 +69,8 @@ def _limits() -> dict[str, float]:
     }
 
 
-def _lines(model: Model) -> Iterator[str]:
+def _lines(model: Model, usual: Sequence[str]) -> Iterator[str]:
+    """Yield a model's facts; `usual` are the tasks that the emulator does with it when none is named."""
     yield click.style(model.id, bold=True)
     abilities = [
         name
@@ -84,6 +88,14 @@ def _lines(model: Model) -> Iterator[str]:
         f"on {' and '.join(model.platforms)}"
     )
     yield _indented(model.status)
+    if usual:
+        yield _indented(f"default with the emulator: harness run --task {', '.join(usual)}")
+        if model.retired:
+            yield _indented(
+                "It has ended at the service; the emulator still serves its wire, since it replies in TEXT as well as in AUDIO."
+                if "TEXT" in model.modalities
+                else "It has ended at the service; the emulator serves its wire all the same."
+            )
     if abilities:
         yield _indented(", ".join(abilities))
     yield _indented(_price_text(model.price) if model.price else "price unknown")

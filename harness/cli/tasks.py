@@ -38,6 +38,9 @@ _MODELS: Final[dict[str, dict[str, str]]] = {
 """Task → service → the model asked when none is named."""
 
 
+TASKS: Final[tuple[Task, ...]] = ("transcribe", "speak", "ask")
+
+
 def usual_model(task: Task, service: Service) -> str:
     """Return the model that does `task` when none is named."""
     return _MODELS[task][service]

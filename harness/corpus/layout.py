@@ -72,6 +72,12 @@ def recognised(path: Path) -> tuple[Layout, Path]:
     for name in (*_MANIFESTS, *_SPLITS):
         if (path / name).is_file():
             return _of_file(path / name), path / name
+    if inner := _split_folders(path):
+        raise InputError(
+            f"{path}: its utterances are in the folders below it, one for each locale",
+            why=f"found {', '.join(one.name for one in inner[:8])}{' …' if inner[8:] else ''}",
+            hint=f"name one of them: {inner[0]}",
+        )
     for depth in range(4):
         if next(path.glob("*/" * depth + f"*{TRANSCRIPT}"), None):
             return "librispeech", path
@@ -81,6 +87,19 @@ def recognised(path: Path) -> tuple[Layout, Path]:
     raise InputError(
         f"{path}: no dataset is recognised in it",
         why="there is no recipe.toml, no manifest.jsonl, .csv or .tsv, and no audio file",
+    )
+
+
+def _split_folders(path: Path) -> list[Path]:
+    """Return the folders below `path`, at most two deep, that are a locale of Common Voice or FLEURS."""
+    return sorted(
+        {
+            table.parent
+            for above in ("*", "*/*")
+            for name in _SPLITS
+            for table in path.glob(f"{above}/{name}")
+            if _of_tsv(table) in {"common-voice", "fleurs"}
+        }
     )
 
 

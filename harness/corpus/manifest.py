@@ -259,7 +259,8 @@ class _Register:
         self._told_remedy = True
         remedy = "name a folder after it (de-DE)" if notes.whole_file else "add a locale column"
         return (
-            f"no locale: {remedy}, add locale = … to a recipe.toml, or say it on the command line"
+            f"no locale: {remedy}, add locale = … to a recipe.toml, or say it on the command line "
+            "(--language in harness run, --locale in harness datasets)"
         )
 
     def _unique(

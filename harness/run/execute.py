@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError
+from harness.run.attempt import LATE_MS
 from harness.run.certificate import watched, write_certificates
 from harness.run.farm import Farm
 from harness.run.folder import (
@@ -136,10 +137,12 @@ async def execute(
         ]
         try:
             async with _punctual(work, folder) as (p50, p99):
-                sys.stderr.write(
-                    f"timers on this machine are late by {p50:.2f} ms, {p99:.2f} ms at the 99th percentile, "
-                    "before anything is sent\n"
-                )
+                if p99 > LATE_MS / 2:
+                    sys.stderr.write(
+                        f"warning: this machine is busy: with nothing to do yet, its timers are late by {p99:.1f} ms at the "
+                        f"99th percentile ({p50:.1f} in the median). A session whose audio is over {LATE_MS:g} ms late has "
+                        "no latencies in the tables\n"
+                    )
                 with _signals(pool, asyncio.current_task()):
                     return await pool.run(wanted)
         except asyncio.CancelledError:

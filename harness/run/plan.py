@@ -60,8 +60,8 @@ def chosen(
         have = sorted({u.locale for dataset in datasets for u in dataset.utterances})
         raise InputError(
             "no utterance is selected",
-            why=f"the datasets hold {', '.join(have) or 'no usable utterance'}",
-            hint="harness datasets check NAME tells what is wrong with a dataset",
+            why=f"asked for: {', '.join(locales or ())}; the datasets hold {', '.join(have)}",
+            hint="--language takes one of those; without it all of them are run",
         )
     return picked
 

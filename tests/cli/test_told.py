@@ -65,3 +65,46 @@ def test_a_table_is_read_as_the_metrics_say(tmp_path, capsys):
     # (1 substituted + 2 inserted) / 3 and 1 / 2
     assert "mean CER of 2 locales: 75.00 %" in told.out
     assert "mean WER" not in told.out
+
+
+def test_a_locale_that_no_dataset_has_is_answered_with_those_it_has(capsys):
+    """Nothing selected is exit 3, with the locales that are there and the option that chooses."""
+    assert 3 == ended("run", "speak", "--language", "pl-PL", "--dry-run")
+    told = capsys.readouterr().err
+    assert "asked for: pl-PL" in told
+    assert "de-DE" in told
+    assert "--language" in told
+    assert "check" not in told
+
+
+def test_one_of_a_thing_is_one(capsys):
+    """A forecast counts utterances and locales in words that agree with the numbers."""
+    assert 0 == ended("run", "voices", "--language", "de-DE", "--dry-run")
+    assert "1 utterance in 1 locale " in capsys.readouterr().out
+
+
+def test_the_emulators_default_model_is_marked_and_explained(capsys):
+    """The model that a run asks the emulator for is marked, and why one that has ended is served is said."""
+    assert 0 == ended("models")
+    about = capsys.readouterr().out.split("\n\n")
+    (default,) = (one for one in about if "--task transcribe" in one)
+    assert default.startswith("gemini-live-2.5-flash-preview")
+    assert "has ended at the service" in default
+    assert "TEXT" in default
+
+
+def test_the_layouts_are_named_where_the_datasets_are(capsys):
+    """`harness datasets --help` names each layout, and cuts no summary short."""
+    from harness.corpus.layout import LAYOUTS
+
+    assert 0 == ended("datasets", "--help")
+    told = capsys.readouterr().out
+    assert all(layout in told for layout in LAYOUTS)
+    assert "..." not in told.partition("Commands:")[2]
+
+
+def test_no_key_is_looked_for_where_none_is_needed():
+    """With an emulator elsewhere the doctor finds no credentials, and says that none are needed."""
+    from harness.cli.doctor import _credentials
+
+    assert "no key needed at ws://127.0.0.1:9" in _credentials("emulator", "ws://127.0.0.1:9").found

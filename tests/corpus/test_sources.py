@@ -5,7 +5,9 @@ import os
 import pytest
 
 from harness.corpus.check import check
+from harness.corpus.layout import recognised
 from harness.corpus.shelf import open_dataset
+from harness.errors import InputError
 
 
 def told(path, **options):
@@ -389,3 +391,16 @@ def test_a_manifest_that_is_no_file_is_told(tmp_path, wav):
     ][:1]
     (tmp_path / "d" / "manifest.jsonl").mkdir()
     assert "not a regular file" == told(tmp_path / "d")[0][3]
+
+
+@pytest.mark.parametrize("above", ["cv", "cv/cv-corpus-17.0"])
+def test_the_folder_above_common_voices_locales_names_them(tmp_path, above):
+    """The folder that holds Common Voice's locales, at most one folder between, is answered with theirs."""
+    for locale in ("it", "pl"):
+        (tmp_path / above / locale / "clips").mkdir(parents=True)
+        (tmp_path / above / locale / "clips" / "a.mp3").touch()
+        (tmp_path / above / locale / "test.tsv").write_text("client_id\tpath\tsentence\n")
+    with pytest.raises(InputError) as refused:
+        recognised(tmp_path / "cv")
+    assert "it, pl" in refused.value.why
+    assert str(tmp_path / above / "it") in refused.value.hint
