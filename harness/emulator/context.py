@@ -121,6 +121,17 @@ def _details(counts: Mapping[str, int]) -> list[ModalityTokenCount]:
     ]
 
 
+@dataclass(slots=True, kw_only=True)
+class Life:
+    """What shortens a session: all its connections share it, whichever of its handles they resumed."""
+
+    lasted_s: Seconds = 0.0
+    """How long it has lasted, over the connections that are over."""
+
+    seen: bool = False
+    """True: a picture came."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
     """A session as a handle finds it again."""
@@ -128,8 +139,9 @@ class Saved:
     model: str
     context: Context
     age_s: Seconds
-    """How long the session had lasted, over its connections."""
+    """How long the session had lasted, over its connections, when the handle was given out."""
 
+    life: Life
     valid_until: Seconds
     """When the handle is forgotten, the loop's time."""
 

@@ -12,11 +12,21 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from typing import TYPE_CHECKING, Final, Protocol, assert_never
+from collections import deque
+from itertools import islice
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, assert_never
 
 from harness.audio.stream import StreamResampler
 from harness.emulator.backlog import Backlog
-from harness.emulator.context import Context, Handles, Saved, content_tokens, text_of, text_tokens
+from harness.emulator.context import (
+    Context,
+    Handles,
+    Life,
+    Saved,
+    content_tokens,
+    text_of,
+    text_tokens,
+)
 from harness.emulator.ears import EarLostError
 from harness.emulator.limits import Limits
 from harness.emulator.manners import Manners
@@ -52,7 +62,6 @@ from harness.wire.live.server import (
     ActivityEnded,
     ActivityStarted,
     AudioReceived,
-    ClientEvent,
     ContextUpdated,
     LiveServer,
     SetupReceived,
@@ -64,11 +73,24 @@ from harness.wire.live.server import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from harness.emulator.ears import Ear, Listening
     from harness.emulator.voice import Voice
     from harness.wire.live.codec import Frame
+
+_Instant: TypeAlias = (
+    SetupReceived
+    | ActivityStarted
+    | ActivityEnded
+    | StreamEnded
+    | TextReceived
+    | VideoReceived
+    | TurnsReceived
+    | ToolAnswered
+    | ContextUpdated
+)
+"""What is taken at once: all but audio."""
 
 
 class Line(Protocol):
@@ -89,6 +111,10 @@ _NO_VOICE: Final = (
     "this emulator has no voice installed."
 )
 """The service's words, and behind them why: a client that wonders sees the reason alone."""
+
+
+PIECES_A_ROUND: Final = 10
+"""Seconds of audio that are taken before others are served: some milliseconds of work."""
 
 
 class Conversation:
@@ -125,7 +151,22 @@ class Conversation:
         self._activity_only = False
         self._backlog = Backlog(self._hold)
         self._respondent: Respondent | None = None
-        self._seen = False
+        self._life = Life()
+        self._frames: deque[Frame] = deque()
+        """Not yet taken."""
+
+        self._reading: Iterator[None] | None = None
+        """Takes them, a piece at a time; None: all are taken."""
+
+        self._paused = False
+        """True: there is more of a long frame."""
+
+        self._behind = False
+        """True: the ear has enough to hear."""
+
+        self._held = False
+        """True: the client is held back."""
+
         self._over = False
         self._workers: tuple[asyncio.Task[None], ...] = ()
         self._limits = Limits(
@@ -140,20 +181,44 @@ class Conversation:
     # ── the connection ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def received(self, frame: Frame) -> None:
-        """Take a frame from the client."""
+        """Take a frame from the client, once all that came before it is taken."""
         if self._over:
             return
+        self._frames.append(frame)
+        if self._reading is None:
+            self._reading = self._pieces()
+            self._read_on()
+
+    def _read_on(self) -> None:
+        """Take what has come; of long audio a little at a time, and no more than the ear can bear."""
+        if self._over or self._reading is None:
+            return
         try:
-            for event in self._server.receive(frame):
-                self._on(event)
+            self._paused = sum(1 for _ in islice(self._reading, PIECES_A_ROUND)) == PIECES_A_ROUND
         except Refused as refused:
             self._refuse(refused)
+            return
+        if not self._paused:
+            self._reading = None
+        elif not self._behind:
+            self._loop.call_soon(self._read_on)
+        self._tell_hold()
+
+    def _pieces(self) -> Iterator[None]:
+        """Take frame after frame, with a yield behind each piece of audio."""
+        while self._frames and not self._over:
+            for event in self._server.receive(self._frames.popleft()):
+                if isinstance(event, AudioReceived):
+                    yield from self._hear(event)
+                else:
+                    self._on(event)
 
     def gone(self) -> None:
         """Stop everything: nobody is there any more."""
         if self._over:
             return
         self._over = True
+        self._life.lasted_s = max(self._life.lasted_s, self._limits.age_s)
         self._limits.cancel()
         for worker in self._workers:
             worker.cancel()
@@ -174,12 +239,10 @@ class Conversation:
 
     # ── what the client says ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def _on(self, event: ClientEvent) -> None:
+    def _on(self, event: _Instant) -> None:
         match event:
             case SetupReceived():
                 self._set_up(event)
-            case AudioReceived():
-                self._hear(event)
             case ActivityStarted():
                 self._follow(self._their_turns().start())
             case ActivityEnded() | StreamEnded():
@@ -221,8 +284,7 @@ class Conversation:
             send=self._send,
             resumable=self._tell_resumable,
         )
-        if setup.context_window_compression is None:
-            self._limits.session(self._manners.session_s)
+        self._limit_session(setup)
         self._listening = self._listen(setup)
         # Only Vertex AI names its sessions, and only later (SDK 1.40).
         name = secrets.token_hex(16) if (platform, era) == ("vertex", "later") else None
@@ -277,10 +339,18 @@ class Conversation:
             raise Refused(refusals.SESSION_NOT_FOUND)
         if saved.model != model:
             raise Refused(refusals.PRECONDITION)
-        self._context = saved.context
-        self._limits.set_up(saved.age_s)
+        self._context, self._life = saved.context, saved.life
+        self._limits.set_up(max(saved.age_s, saved.life.lasted_s))
 
-    def _hear(self, event: AudioReceived) -> None:
+    def _limit_session(self, setup: Setup) -> None:
+        """Let the session last as long as one with its media may; one whose window slides has no end."""
+        if setup.context_window_compression is None:
+            manners = self._manners
+            seen_s = manners.video_session_s if self._life.seen else manners.session_s
+            self._limits.session(min(seen_s, manners.session_s))
+
+    def _hear(self, event: AudioReceived) -> Iterator[None]:
+        """Take audio, with a yield behind each second."""
         turns = self._their_turns()
         if not self._activity_only:
             self._context.audio_s += len(event.pcm) / SAMPLE_BYTES / event.rate
@@ -291,14 +361,14 @@ class Conversation:
         for offset in range(0, len(event.pcm), second):
             piece = event.pcm[offset : offset + second]
             self._follow(turns.audio(self._resampler.feed(piece)))
+            yield
 
     def _look(self) -> None:
         """Take a picture, which nobody looks at, but which costs and shortens the session."""
         self._context.add("VIDEO", self._picture_tokens())
-        setup = self._server.setup
-        first, self._seen = not self._seen, True
-        if first and setup and setup.context_window_compression is None:
-            self._limits.session(min(self._manners.video_session_s, self._manners.session_s))
+        first, self._life.seen = not self._life.seen, True
+        if first and self._server.setup is not None:
+            self._limit_session(self._server.setup)
 
     def _follow(self, steps: Iterable[Step]) -> None:
         for step in steps:
@@ -420,14 +490,24 @@ class Conversation:
                 model=model.id,
                 context=self._context,
                 age_s=self._limits.age_s,
+                life=self._life,
                 valid_until=self._loop.time() + valid_s,
             )
             update = SessionResumptionUpdate(new_handle=self._handles.issue(saved), resumable=True)
         self._send(ServerMessage(session_resumption_update=update))
 
     def _hold(self, full: bool) -> None:
-        if not self._over:
-            self._line.hold(full)
+        """Hold the client back, and what has come of it, while the ear has enough to hear."""
+        self._behind = full
+        if self._paused and not full:
+            self._loop.call_soon(self._read_on)
+        self._tell_hold()
+
+    def _tell_hold(self) -> None:
+        held = self._behind or self._paused
+        if held is not self._held and not self._over:
+            self._held = held
+            self._line.hold(held)
 
     def _their_turns(self) -> Turns:
         assert self._turns is not None  # noqa: S101 - the server machine lets nothing in before the setup

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from harness.clock import run_virtual
+from harness.emulator.backlog import MOST_WAITING
 from harness.emulator.context import Handles, text_tokens
 from harness.emulator.ears import EarLostError
 from harness.emulator.manners import Manners
@@ -560,6 +561,61 @@ def test_nothing_is_counted_as_zero():
     assert {"promptTokenCount", "totalTokenCount", "promptTokensDetails"} == usage.keys()
 
 
+def test_a_long_frame_keeps_nobody_waiting():
+    """Ten minutes in one frame are taken bit by bit: others are served meanwhile, and what comes behind waits its turn."""
+
+    async def scene():
+        call, other = Call(), Call()
+        call.set_up(**MANUAL)
+        call.signal("activityStart")
+        call.speak(burst(1.0, rate=4_000) + bytes(2 * 4_000 * 600), rate=4_000)
+        call.signal("activityEnd")
+        held = list(call.holds)
+        await asyncio.sleep(0)
+        other.set_up()
+        story = other.story, list(call.holds)
+        await asyncio.sleep(60)
+        return held, story, call
+
+    held, story, call = told(scene)
+    assert [True] == held
+    assert (["setupComplete"], [True]) == story
+    assert [True, False] == call.holds
+    assert ["setupComplete", *TURN] == call.story
+
+
+def test_a_long_frame_waits_for_a_slow_ear():
+    """Of one frame of speech the ear is given no more ahead than of a stream: its memory is bounded."""
+
+    class Slow(Scripted):
+        def listen(self, languages=(), vocabulary=()):
+            listening = super().listen()
+            hear = listening.hear
+
+            async def slowly(pcm, *, last):
+                await asyncio.sleep(2 * len(pcm) / 32_000)
+                async for fragment in hear(pcm, last=last):
+                    yield fragment
+
+            listening.hear = slowly
+            return listening
+
+    async def scene():
+        call = Call(Slow())
+        call.set_up(**MANUAL)
+        call.signal("activityStart")
+        call.speak(burst(300.0))
+        await asyncio.sleep(1)
+        waiting = call.conversation._backlog._waiting
+        call.signal("activityEnd")
+        await asyncio.sleep(4000)
+        return waiting, call
+
+    waiting, call = told(scene)
+    assert MOST_WAITING < waiting < MOST_WAITING * 1.5
+    assert [True, False] == call.holds
+
+
 # ── resumption and the end ───────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -754,7 +810,53 @@ def test_limits_can_be_shortened():
     assert [100, 20] == [run_virtual(scene(pictures)) for pictures in (False, True)]
 
 
+@pytest.mark.capability("long sessions: limits of sessions and connections", side="emulator")
+@pytest.mark.parametrize("overlapping", [False, True])
+@pytest.mark.parametrize("handle", [0, -1])
+def test_resuming_does_not_lengthen_a_session_with_pictures(handle, overlapping):
+    """Whichever handle is resumed, one from before the picture too: the session ends when one with pictures does."""
+
+    async def scene():
+        handles, manners = Handles(), Manners(session_s=100, video_session_s=20)
+        first = Call(manners=manners, handles=handles)
+        await spoken(first, sessionResumption={})
+        await asyncio.sleep(3)
+        first.say({"realtimeInput": {"video": PICTURE}})
+        if not overlapping:
+            first.conversation.gone()
+        second = Call(manners=manners, handles=handles)
+        second.set_up(sessionResumption={"handle": first.handles[handle]})
+        began = second.loop.time()
+        await asyncio.sleep(200)
+        return second.closed_at - began
+
+    left_s = told(scene)
+    assert 20 - 8 == pytest.approx(left_s) if not overlapping else 20 - 8 <= left_s <= 20
+
+
 # ── refusals ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"realtimeInput": {"audio": {"mimeType": "audio/pcm;rate=3999", "data": "AAAA"}}},
+        {"realtimeInput": {"audio": {"mimeType": "audio/pcm;rate=96001", "data": "AAAA"}}},
+        {"realtimeInput": {"audio": PICTURE}},
+        {"realtimeInput": {"video": {"mimeType": "audio/pcm", "data": "AAAA"}}},
+        {"clientContent": {"turns": [{"role": "bogus", "parts": [{"text": "hi"}]}]}},
+    ],
+)
+def test_what_makes_no_sense_is_refused(message):
+    """A rate at which nobody speaks, a medium in the other one's field, a turn of nobody: an invalid argument."""
+
+    async def scene():
+        call = Call()
+        call.set_up()
+        call.say(message)
+        return call
+
+    assert (1007, "Request contains an invalid argument.") == told(scene).closed
 
 
 @pytest.mark.parametrize("config", [{"responseModalities": ["AUDIO"]}, {}])

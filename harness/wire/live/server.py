@@ -132,8 +132,11 @@ ClientEvent: TypeAlias = (
 
 # ── The machine ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-RATES = range(1_000, 384_001)
-"""Sample rates taken, Hz. The guide says any rate may be declared; the bounds are ours."""
+RATES = range(4_000, 96_001)
+"""Sample rates taken, Hz. The guide says any rate may be declared; the bounds are ours: nobody records speech beyond."""
+
+_ROLES = (None, "", "user", "model")
+"""Whose a turn may be (google/ai/generativelanguage/v1beta/content.proto)."""
 
 _SIGNATURES = {"image/jpeg": b"\xff\xd8\xff", "image/png": b"\x89PNG\r\n\x1a\n"}
 """What pictures begin with; of other kinds nothing is known."""
@@ -211,6 +214,8 @@ class LiveServer:
                 yield from self._realtime(realtime)
             case ClientMessage(client_content=ClientContent() as content):
                 self._check_content()
+                if any(turn.role not in _ROLES for turn in content.turns):
+                    raise Refused(refusals.INVALID_ARGUMENT)
                 yield TurnsReceived(turns=content.turns, complete=content.turn_complete)
             case ClientMessage(tool_response=response) if response is not None:
                 yield ToolAnswered(responses=response.function_responses)
@@ -225,8 +230,8 @@ class LiveServer:
         if realtime.activity_start and not self.in_activity:
             self.in_activity = True
             yield ActivityStarted()
-        for blob in self._blobs(realtime):
-            yield from self._media(blob)
+        for name, blob in self._blobs(realtime):
+            yield from self._media(name, blob)
         if realtime.text is not None:
             yield TextReceived(text=realtime.text)
         if realtime.activity_end and self.in_activity:
@@ -236,15 +241,20 @@ class LiveServer:
         if realtime.audio_stream_end and not self.manual:
             yield StreamEnded()
 
-    def _blobs(self, realtime: RealtimeInput) -> list[Blob]:
+    def _blobs(self, realtime: RealtimeInput) -> list[tuple[str, Blob]]:
+        """Return the media with the names of their fields."""
         if realtime.media_chunks and self.model and not self.model.media_chunks:
             raise Refused(refusals.MEDIA_CHUNKS)
         # Of the deprecated chunks only the first is used (generative_service.proto).
-        candidates = (realtime.audio, realtime.video, *realtime.media_chunks[:1])
-        return [blob for blob in candidates if blob is not None]
+        named = [("audio", realtime.audio), ("video", realtime.video)]
+        named += [("media_chunks", chunk) for chunk in realtime.media_chunks[:1]]
+        return [(name, blob) for name, blob in named if blob is not None]
 
-    def _media(self, blob: Blob) -> Iterator[ClientEvent]:
-        if blob.mime_type.lower().startswith("image/"):
+    def _media(self, name: str, blob: Blob) -> Iterator[ClientEvent]:
+        picture = blob.mime_type.lower().startswith("image/")
+        if name == ("audio" if picture else "video"):
+            raise Refused(refusals.INVALID_ARGUMENT)
+        if picture:
             if not blob.data.startswith(_SIGNATURES.get(blob.mime_type.lower(), b"")):
                 raise Refused(refusals.INVALID_ARGUMENT)
             yield VideoReceived(image=blob.data, mime_type=blob.mime_type)
