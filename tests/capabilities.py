@@ -45,7 +45,7 @@ CAPABILITIES: dict[str, tuple[str, ...]] = {
         "realtime text",
     ),
     "audio in": (
-        "any declared rate",
+        "16 kHz sent, 4 to 96 kHz taken",
         "automatic activity detection",
         "sensitivities, padding, silence",
         "manual activity",
