@@ -133,7 +133,7 @@ async def execute(
         wanted = longest_first(plan, unfinished(plan, before))
         beside = [
             asyncio.create_task(journal.keep_synced()),
-            asyncio.create_task(show_progress(pool)),
+            asyncio.create_task(show_progress(pool, emulated=plan.service == "emulator")),
         ]
         try:
             async with _punctual(work, folder) as (p50, p99):

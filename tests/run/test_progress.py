@@ -1,0 +1,42 @@
+"""The line that tells how far a run is."""
+
+from __future__ import annotations
+
+import io
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console
+
+from harness.run.pool import Tally
+from harness.run.progress import details_text, done_text, live_bar
+
+
+def pool(**tally):
+    """Return what progress looks at of a pool."""
+    told = {"wanted": 1200, "done": 300} | tally
+    return SimpleNamespace(tally=Tally(**told), gate=SimpleNamespace(open=1, limit=4))
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_what_is_done_is_never_cut(width):
+    """However narrow the terminal and long the details, the line shows how much is done, since when and how much longer."""
+    screen = io.StringIO()
+    shown = pool(quota_waits=16, failed=12, audio_s=54321.0, cost_usd=12.5)
+    head = done_text(shown, 61)
+    assert "300/1200 done · 1 min 01 s · about 3 min 03 s left" == head
+    bar = live_bar(Console(file=screen, width=width, force_terminal=True, color_system=None))
+    with bar:
+        details = details_text(shown, emulated=False)
+        bar.add_task(head, total=1200, completed=300, details=details)
+        bar.refresh()
+    assert head in screen.getvalue()
+
+
+def test_only_a_service_has_a_quota():
+    """A full emulator is told by how many sessions its recogniser hears, a service by how often it refused."""
+    assert "the recogniser hears 4 sessions at once" in details_text(
+        pool(quota_waits=16), emulated=True
+    )
+    assert "quota" not in details_text(pool(quota_waits=16), emulated=True)
+    assert "16 waits for quota" in details_text(pool(quota_waits=16), emulated=False)
