@@ -24,7 +24,7 @@ from harness.run.certificate import read_certificates
 from harness.run.folder import losses, read_journal, read_plan, slot, slots
 from harness.score.score import profile_block
 from harness.version import __version__
-from harness.wire.live.catalogue import find
+from harness.wire.live.catalogue import AS_OF, find
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,6 +95,7 @@ def run_table(
         raise InputError(f"{folder}: there is nothing to report", why="its plan is empty")
     wanted = set(slots(plan))
     foreign = sum(slot(record) not in wanted for record in records)
+    refused = sum(record.failure == "quota" and slot(record) in wanted for record in records)
     return RunTable(
         folder=folder,
         rows=scored,
@@ -103,6 +104,7 @@ def run_table(
             plan,
             scored,
             foreign=foreign,
+            refused=refused,
             lost=losses(folder, records),
             profile=profile,
             metric=metric,
@@ -116,6 +118,7 @@ def _summary(
     scored: Sequence[Row],
     *,
     foreign: int,
+    refused: int,
     lost: Sequence[str],
     profile: str,
     metric: str,
@@ -167,7 +170,7 @@ def _summary(
         sessions=len(scored),
         scored=sum(row.judged for row in scored),
         failed=sum(row.must_rerun for row in scored),
-        attempts=sum(row.attempts for row in scored),
+        attempts=sum(row.attempts for row in scored) - refused,
         audio_s=summary.audio(scored) or 0.0,
         cost_usd=cost,
         certificate=summary.certificate(scored, read_certificates(folder)),
@@ -247,6 +250,6 @@ def _datasets(plan: Plan) -> list[DatasetFacts]:
 
 
 def _prices_as_of(plan: Plan) -> str | None:
-    """Return the oldest date among the prices of the plan's models; None when none of them has one."""
-    known = [find(model) for model in plan.models]
-    return min((model.price.as_of for model in known if model and model.price), default=None)
+    """Return the date of the price book; None when it has a price of none of the plan's models."""
+    priced = any(model.price for model in map(find, plan.models) if model)
+    return AS_OF if priced else None

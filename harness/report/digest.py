@@ -205,17 +205,18 @@ def cell_tables(summary: Summary) -> list[tuple[str, list[tuple[str, ...]]]]:
     figures = _FIGURES[summary.task]
     heads = [figure.short or figure.head for figure in figures]
     groups: dict[tuple[str, str], list[tuple[str, ...]]] = {}
-    for cell in summary.cells:
+    for cell in sorted(summary.cells, key=lambda cell: cell.locale):
         table = groups.setdefault((cell.dataset, cell.model), [("locale", *heads)])
         texts = (cell.locale, *(figure.text(cell) for figure in figures))
         table.append(tuple(map(printable, texts)))
+    order = {(cell.dataset, cell.model): None for cell in summary.cells}
     return [
         (
             printable(f"{model} on {dataset}")
             + (" (synthetic speech)" if dataset in synthetic else ""),
             _lean(table, 1 + _again(figures)),
         )
-        for (dataset, model), table in groups.items()
+        for (dataset, model), table in ((group, groups[group]) for group in order)
     ]
 
 

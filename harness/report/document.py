@@ -491,7 +491,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     locales: list[str]
     profile: Profile
     prices_as_of: str | None
-    """Date of the price list; None: no price of it was used."""
+    """Date of the price book; None: it has no price for these models."""
 
     labels: list[Label]
     verdict: str
@@ -505,6 +505,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     scored: int
     failed: int
     attempts: int
+    """Sessions that were begun; refusals for quota are none."""
+
     audio_s: Seconds
     cost_usd: Usd | None
     certificate: Certificate

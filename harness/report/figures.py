@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from harness.report.document import Cell, Latency, Spread, Summary
+    from harness.report.document import Latency, Spread, Summary
 
 _LEVELS = (0.5, 0.95)
 
@@ -239,7 +239,7 @@ def _trade_of_locales(summary: Summary) -> Figure | None:
         y = percent_axis([min(rate, 1.0) for _, _, rate in own], "")
         plot = Plot(x, y)
         for cell, t, rate in own:
-            plot.mark((t, rate), number, name=_short(cell))
+            plot.mark((t, rate), number, name=cell.locale)
         said = "; ".join(f"{cell.locale} {t:.2f} s, {rate:.1%}" for cell, t, rate in own)
         panels.append(
             Panel(
@@ -248,11 +248,6 @@ def _trade_of_locales(summary: Summary) -> Figure | None:
             )
         )
     return Figure(panels=panels, note="Lower left is better.")
-
-
-def _short(cell: Cell) -> str:
-    """Return a locale's language: enough beside a mark."""
-    return cell.locale.partition("-")[0]
 
 
 def front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

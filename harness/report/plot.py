@@ -26,6 +26,9 @@ _MARKS: Final = (
 )  # fmt: skip
 """Circle, square, triangle, diamond, triangle down, cross, hexagon, bar: about 9 units wide, around the origin."""
 
+_LETTER: Final = 6.2
+"""Width of a letter of a name, about, in units of the drawing."""
+
 Point = tuple[float, float]
 
 
@@ -122,6 +125,8 @@ class Plot:
         self._left, self._right = left, width - 14
         self._top, self._bottom = 12, height - (40 if x.label else 22)
         self._marks: list[Markup] = []
+        self._named: list[tuple[float, float, float, float]] = []
+        """Left, top, right, bottom of every name drawn."""
 
     def line(self, points: Sequence[Point], series: int, *, kind: str = "line") -> None:
         """Draw straight lines from point to point."""
@@ -136,23 +141,33 @@ class Plot:
         self.line(corners, series, kind=kind)
 
     def mark(self, point: Point, series: int, *, name: str = "") -> None:
-        """Draw a series' own mark; `name` is what a pointer on it reads, and stands beside it."""
+        """Draw a series' own mark; `name` is what a pointer on it reads, and stands beside it where there is room."""
         x, y = self._place(point)
+        title = Markup("<title>{}</title>").format(name) if name else ""
         self._marks.append(
-            Markup('<path class="mark s{}" transform="translate({} {})" d="{}"/>').format(
-                series, x, y, _MARKS[series % SERIES]
+            Markup('<path class="mark s{}" transform="translate({} {})" d="{}">{}</path>').format(
+                series, x, y, _MARKS[series % SERIES], title
             )
         )
-        if name:
-            left = x > self._left + (self._right - self._left) * 0.7
+        if name and (at := self._room(x, y, len(name) * _LETTER)):
             self._marks.append(
-                Markup('<text class="name" x="{}" y="{}"{}>{}</text>').format(
-                    round(x - 8 if left else x + 8, 1),
-                    round(y - 6, 1),
-                    Markup(' text-anchor="end"') if left else "",
-                    name,
-                )
+                Markup('<text class="name" x="{}" y="{}">{}</text>').format(*at, name)
             )
+
+    def _room(self, x: float, y: float, wide: float) -> tuple[float, float] | None:
+        """Return where a name begins, within the frame and clear of the others; None: nowhere beside its mark."""
+        for dx, dy in ((8, -5), (-8 - wide, -5), (8, 13), (-8 - wide, 13)):
+            left, base = x + dx, y + dy
+            box = (left, base - 11, left + wide, base + 2)
+            inside = left >= self._left and box[2] <= self._width and 0 <= box[1] <= self._bottom
+            if (
+                inside
+                and base <= self._bottom
+                and not any(_overlap(box, one) for one in self._named)
+            ):
+                self._named.append(box)
+                return round(left, 1), round(base, 1)
+        return None
 
     def whisker(self, x: float, low: float, high: float, series: int) -> None:
         """Draw an interval upright at `x`."""
@@ -211,6 +226,13 @@ class Plot:
                 )
             )
         return Markup("").join(drawn)
+
+
+def _overlap(
+    one: tuple[float, float, float, float], other: tuple[float, float, float, float]
+) -> bool:
+    """Return whether two boxes (left, top, right, bottom) share a point."""
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def key(series: int) -> Markup:

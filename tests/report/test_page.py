@@ -204,7 +204,7 @@ def test_nobody_can_miss_who_answered(run, said, emulator, endpoint, label):
     assert [label] * bool(label) == [one.text for one in table.summary.labels]
     page = (table.folder / "report.html").read_text(encoding="utf-8")
     title = re.search("<title>(.*?)</title>", page).group(1)
-    assert title.startswith(label or table.folder.name)
+    assert title.startswith(label or table.summary.models[0])
 
 
 def test_synthetic_speech_is_said_everywhere(table, page):

@@ -59,7 +59,7 @@ def test_names_are_text():
     drawn = ET.fromstring(plot.svg(evil))  # noqa: S314 - our own drawing
     assert evil == drawn.get("aria-label")
     assert "img" == drawn.get("role")
-    assert 3 == sum(element.text == evil for element in drawn.iter())
+    assert 4 == sum(element.text == evil for element in drawn.iter())
     assert not [element for element in drawn.iter() if element.tag == "script"]
 
 
@@ -89,3 +89,17 @@ def test_the_front_is_what_nobody_beats(points):
         if other != point and other[0] <= point[0] and other[1] <= point[1]
     }
     assert sorted(set(points) - beaten) == front(points)
+
+
+def test_names_stay_inside_and_clear_of_each_other():
+    """A name whose mark lies at the frame's edge stays within it; of names that have no room the pointer's remains."""
+    x, y = seconds_axis([0.1, 1.0], "t"), percent_axis([1.0], "")
+    plot = Plot(x, y)
+    for number in range(12):
+        plot.mark((1.0, 1.0), 0, name=f"de-{number:02}")
+    drawn = ET.fromstring(plot.svg("names"))  # noqa: S314 - our own drawing
+    names = [one for one in drawn.iter() if one.get("class") == "name"]
+    assert 0 < len(names) < 12
+    assert all(12 <= float(one.get("y")) <= 270 for one in names)
+    assert 12 == sum(one.tag.endswith("title") for one in drawn.iter())
+    assert len({(one.get("x"), one.get("y")) for one in names}) == len(names)

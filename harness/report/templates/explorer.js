@@ -282,8 +282,9 @@ function listen() {
     choose(chosen + steps[event.key]);
   });
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && event.target.matches("#filters input, #filters select")) return event.target.blur();
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, audio")) return;
-    const act = { "/": () => byId("f-text").focus(), p: playOrPause, n: () => step(1), b: () => step(-1) }[event.key];
+    const act = { "/": search, p: playOrPause, n: () => step(1), b: () => step(-1) }[event.key];
     if (!act) return;
     event.preventDefault();
     act();
@@ -292,6 +293,11 @@ function listen() {
     link.addEventListener("click", () => follow({ ...link.closest("[data-model]")?.dataset, ...link.dataset })),
   );
   addEventListener("hashchange", recall);
+}
+
+function search() {
+  byId("f-text").focus({ preventScroll: true });
+  byId("explore").scrollIntoView({ block: "start", behavior: "instant" }); // so that what is found is in sight
 }
 
 async function start() {
