@@ -54,6 +54,10 @@ class InputError(HarnessError):
     exit_code = 3
 
 
+class BusyError(InputError):
+    """Another process is at work in the place: nothing of it is to be read or written now."""
+
+
 class RefusedError(HarnessError):
     """The service refuses every session: credentials, model or configuration."""
 

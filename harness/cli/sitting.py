@@ -43,7 +43,7 @@ def sit(
 
     from harness.cli.companion import companion
     from harness.cli.tasks import emulated_answers
-    from harness.errors import HarnessError
+    from harness.errors import BusyError, HarnessError
     from harness.run.access import access
     from harness.run.execute import INTERRUPTED, discard_untouched, execute, open_folder
     from harness.run.farm import processes_needed
@@ -103,6 +103,8 @@ def sit(
                 f"stopped. The same command continues; the run is in {_shown(folder)}", err=True
             )
             return 130
+        except BusyError:
+            raise  # what lies there is the other's
         except HarnessError:
             gone = not continues and discard_untouched(folder)
             if not gone and any(record.final for record in read_journal(folder)):

@@ -235,6 +235,12 @@ def _money(rows: Sequence[Row]) -> Iterable[Caution]:
         yield _note(
             f"{_sessions(silent)} brought no usage record: sums of tokens and cost over them are left empty."
         )
+    guesses = [row.unbilled_usd for row in rows if row.unbilled_usd is not None]
+    if guesses:
+        yield _note(
+            f"Attempts of {_sessions(len(guesses))} ended without a bill: by their audio they cost some "
+            f"{usd_text(sum(guesses))}, an estimate that is in no figure."
+        )
     unpriced = sorted(
         {row.model for row in rows if row.cost_usd is None and row.total_tokens is not None}
     )

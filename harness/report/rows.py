@@ -10,7 +10,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING
 
 from harness.report.replies import reply
-from harness.run.bill import bill_usd
+from harness.run.bill import bill_usd, spent_usd
 from harness.run.folder import slot, slots
 from harness.score.edits import EditCounts
 from harness.score.faults import faults
@@ -103,6 +103,9 @@ class Row:
 
     faults: tuple[str, ...]
     """What is suspicious about the transcript (`harness.score.faults`)."""
+
+    unbilled_usd: Usd | None
+    """What the attempts that brought no bill will have cost, by their audio; None: all did, or the model has no price."""
 
     at_seams: EditCounts
     """Errors where another connection went on with the clip: tokens lost there, doubled or made up."""
@@ -238,6 +241,7 @@ def _row(
         diff=merged(scored.alignment, spaced=scored.metric in SPACED) if scored else (),
         faults=faults(scored, audio_s=audio_s) if scored and heard else (),
         at_seams=at_seams(scored, heard, record.seam_at) if scored and record else EditCounts(),
+        unbilled_usd=_unbilled(attempts),
         record=record,
     )
 
@@ -310,3 +314,9 @@ def _cost(model: str, usages: list[Usage]) -> Usd | None:
     costs = [bill_usd(model, usage) for usage in usages]
     known = [cost for cost in costs if cost is not None]
     return round(sum(known), 10) if known and len(known) == len(costs) else None
+
+
+def _unbilled(attempts: list[UtteranceRecord]) -> Usd | None:
+    """Return the estimate of what the attempts cost that the service took and sent no bill for."""
+    taken = [one for one in attempts if one.setup_s is not None and not one.usage.records]
+    return sum(spent_usd(one) for one in taken) or None

@@ -18,7 +18,7 @@ from harness.report.exhibits import Exhibits
 from harness.report.table import UTTERANCES
 from harness.report.write import BOM, PARQUET, SUMMARY_JSON
 from harness.run import attempt
-from harness.run.folder import UNREADABLE, iter_journal, read_plan
+from harness.run.folder import UNREADABLE, iter_journal, read_plan, slot
 from harness.trace import read_trace
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.report.document import Summary
+    from harness.run.folder import Slot
     from harness.run.record import Plan, UtteranceRecord
 
 
@@ -35,7 +36,12 @@ def differences(folder: Path) -> Iterator[str]:
     InputError says what cannot be read at all: the plan, the journal, or a summary that no version of ours wrote.
     """
     plan = read_plan(folder)
+    written: set[tuple[Slot, int]] = set()
     for record in iter_journal(folder):
+        attempt_of = (slot(record), record.attempt)
+        if attempt_of in written:
+            yield f"{record.utterance}, attempt {record.attempt}: is written twice in the journal"
+        written.add(attempt_of)
         yield from _of_trace(folder, plan, record)
     yield from _of_tables(folder, plan)
 

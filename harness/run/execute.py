@@ -75,9 +75,15 @@ def open_folder(plan: Plan, out: Path | None, reports: Path) -> tuple[Path, bool
 
 
 def discard_untouched(folder: Path) -> bool:
-    """Remove the run in `folder` if the service has taken no session of it, and return whether it was so."""
-    untouched = all(record.setup_s is None for record in read_journal(folder))
-    if untouched:  # nothing was asked, so nothing is kept
+    """Remove the run in `folder` if nothing was ever heard from the service, and return whether it was so.
+
+    A refusal is an answer: it stays, with its trace.
+    """
+    untouched = all(
+        record.setup_s is None and record.failure in ("transient", "client", "input")
+        for record in read_journal(folder)
+    )
+    if untouched:
         shutil.rmtree(folder, ignore_errors=True)
     return untouched
 

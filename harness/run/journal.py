@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 
-from harness.errors import InputError
+from harness.errors import BusyError, InputError
 from harness.run.folder import JOURNAL
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Journal:
             raise InputError(f"{self._path}: cannot be written", why=error.strerror) from error
         if not _lock(self._fd):
             os.close(self._fd)
-            raise InputError(
+            raise BusyError(
                 f"{self._path.parent}: another run is at work in this folder",
                 hint="wait for it, or choose another --out",
             )

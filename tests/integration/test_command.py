@@ -276,7 +276,7 @@ def test_credentials_change_nothing_but_the_address(harness, emulator_url, tmp_p
     ],
 )
 def test_a_refusal_is_told_at_once(harness, emulator_url, tmp_path, case):
-    """A refused key, model or configuration exits with 4, in words and without a traceback; no folder is left behind."""
+    """A refused key, model or configuration exits with 4, in words and without a traceback; what was said is kept."""
     options, environment, words = case
     ran = harness(
         "run",
@@ -293,7 +293,9 @@ def test_a_refusal_is_told_at_once(harness, emulator_url, tmp_path, case):
     assert 4 == ran.returncode, ran.stderr
     assert words in ran.stderr
     assert "Traceback" not in ran.stderr
-    assert [] == list(tmp_path.iterdir())
+    [kept] = {record.failure for record in read_journal(tmp_path / "o")}
+    assert kept in ("auth", "config", "model_not_found")
+    assert list((tmp_path / "o" / "traces").iterdir())
 
 
 def test_an_interrupted_run_is_continued_by_the_same_command(emulator_url, tmp_path):

@@ -162,6 +162,7 @@ def test_two_commands_cannot_run_in_one_folder(clips, whole, emulator_url, tmp_p
     second = begun(clips, out, "--url", emulator_url)
     said, _ = second.communicate(timeout=60)
     assert (3, True) == (second.returncode, "another run is at work" in said), said
+    assert "WER" not in said, "it reports nothing of a run that is not its own"
     said, _ = first.communicate(timeout=120)
     assert 0 == first.returncode, said
     pd.testing.assert_frame_equal(whole, table(out))

@@ -120,3 +120,13 @@ def test_what_no_journal_knows_is_no_difference(folder):
     document["profile"]["versions"] = {}
     path.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")
     assert [] == list(differences(folder))
+
+
+def test_an_attempt_written_twice_is_named(run):
+    """A journal that holds one attempt twice would count it twice: the verifier names it."""
+    folder = run()
+    build_reports(folder)
+    journal = folder / "journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join([*lines, lines[0]]))
+    assert any("written twice" in one for one in differences(folder))
