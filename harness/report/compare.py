@@ -33,7 +33,7 @@ from harness.report.verdict import LEVEL, judged, macro_difference, rate_differe
 from harness.run.record import Task
 from harness.score.score import profile_block
 from harness.stats.intervals import percentile_interval
-from harness.stats.significance import holm, mapsswe, segments
+from harness.stats.significance import benjamini_hochberg, holm, mapsswe, segments
 from harness.version import __version__
 
 if TYPE_CHECKING:
@@ -123,11 +123,18 @@ def _cells(
     """Return a row per cell of one pair of models, verdicts holding for all of them together."""
     found = [(group, _cell_difference(group, margin)) for group in groups]
     family = [one for _, one in found if one.p is not None]
-    adjusted = dict(zip(map(id, family), holm([one.p or 0.0 for one in family]), strict=True))
+    p_values = [one.p or 0.0 for one in family]
+    adjusted = dict(
+        zip(
+            map(id, family),
+            zip(holm(p_values), benjamini_hochberg(p_values), strict=True),
+            strict=True,
+        )
+    )
     return [
         _cell(
             group,
-            judged(one, adjusted[id(one)], margin) if id(one) in adjusted else one,
+            judged(one, *adjusted[id(one)], margin=margin) if id(one) in adjusted else one,
             delay_to=delay_to,
         )
         for group, one in found

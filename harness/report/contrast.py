@@ -145,6 +145,9 @@ class RateDifference(msgspec.Struct, frozen=True, kw_only=True):
     p_holm: float | None
     """The same, holding for all rows of this pair of models together (Holm); a macro rate's is `p` itself."""
 
+    q: float | None = None
+    """For exploring: the share of false finds among all rows with a q as small (Benjamini–Hochberg); not of macro rates."""
+
     detectable: float | None
     """The smallest true difference that these pairs would show with 80 % power."""
 

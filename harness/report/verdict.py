@@ -39,7 +39,7 @@ def rate_difference(
     base, new = (sum(block[side] for block in blocks) / tokens for side in (0, 1))
     interval = difference_interval([(b, a, n) for a, b, n in blocks])
     p = permutation_test([b - a for a, b, _ in blocks]).p
-    return judged(_found((base, new), interval, p, [blocks], better), p, margin)
+    return judged(_found((base, new), interval, p, [blocks], better), p, margin=margin)
 
 
 def macro_difference(
@@ -53,13 +53,15 @@ def macro_difference(
     interval = macro_interval([[(b - a, n) for a, b, n in blocks] for blocks in strata])
     shares = macro_differences([[(b, a, n) for a, b, n in blocks] for blocks in strata])
     p = permutation_test(shares).p
-    return judged(_found((base, new), interval, p, strata, better), p, margin)
+    return judged(_found((base, new), interval, p, strata, better), p, margin=margin)
 
 
-def judged(found: RateDifference, p_holm: float, margin: float | None) -> RateDifference:
-    """Return `found` with the verdict that an adjusted p allows."""
+def judged(
+    found: RateDifference, p_holm: float, q: float | None = None, *, margin: float | None
+) -> RateDifference:
+    """Return `found` with the verdict that an adjusted p allows, and its q value in the family."""
     verdict, why = _verdict(found, p_holm, margin)
-    return msgspec.structs.replace(found, p_holm=p_holm, verdict=verdict, why=why)
+    return msgspec.structs.replace(found, p_holm=p_holm, q=q, verdict=verdict, why=why)
 
 
 def _verdict(found: RateDifference, p: float, margin: float | None) -> tuple[Verdict, str | None]:

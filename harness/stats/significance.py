@@ -163,3 +163,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (n - rank) * p_values[index]))
         adjusted[index] = highest
     return adjusted
+
+
+def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
+    """Return q values, the false-discovery rates at which each is found, in the order given (1995)."""
+    n = len(p_values)
+    adjusted = [0.0] * n
+    lowest = 1.0
+    for rank, index in enumerate(sorted(range(n), key=p_values.__getitem__, reverse=True)):
+        lowest = min(lowest, p_values[index] * n / (n - rank))
+        adjusted[index] = lowest
+    return adjusted

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from harness.stats.significance import (
+    benjamini_hochberg,
     holm,
     macro_differences,
     mapsswe,
@@ -112,6 +113,16 @@ def test_mapsswe_is_a_paired_z_test():
 
 
 p_values = st.lists(st.floats(0, 1), max_size=12)
+
+
+@given(p_values)
+def test_benjamini_hochberg_is_scipys(p_values):
+    """Q values are those of scipy."""
+    if p_values:
+        assert stats.false_discovery_control(p_values) == pytest.approx(
+            benjamini_hochberg(p_values)
+        )
+    assert len(p_values) == len(benjamini_hochberg(p_values))
 
 
 @given(p_values)
