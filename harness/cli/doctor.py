@@ -58,8 +58,8 @@ def command(*, service: Any, url: str | None, model: str | None, quick: bool, as
         )
     elif service == "emulator" and url and any(one.verdict == "not shown" for one in findings):
         click.echo(
-            f"{MARKS['not shown']}  an emulator shows these with the doctor's own file of answers alone: "
-            "harness doctor without --url starts one"
+            f"note: an emulator shows what is marked {MARKS['not shown'].strip()} only with the doctor's own answers: "
+            "harness doctor without --url starts one that has them"
         )
     return min((one.exit_code for one in findings if one.exit_code), default=0)
 

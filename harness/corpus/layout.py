@@ -75,7 +75,7 @@ def recognised(path: Path) -> tuple[Layout, Path]:
     if inner := _split_folders(path):
         raise InputError(
             f"{path}: its utterances are in the folders below it, one for each locale",
-            why=f"found {', '.join(one.name for one in inner[:8])}{' …' if inner[8:] else ''}",
+            why=f"the folders: {', '.join(one.name for one in inner[:8])}{' …' if inner[8:] else ''}",
             hint=f"name one of them: {inner[0]}",
         )
     for depth in range(4):
