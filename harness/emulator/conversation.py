@@ -73,7 +73,7 @@ from harness.wire.live.server import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from harness.emulator.ears import Ear, Listening
     from harness.emulator.voice import Voice
@@ -133,7 +133,10 @@ class Conversation:
         handles: Handles,
         *,
         voice: Voice | None = None,
+        begun: Callable[[Setup], None] = lambda _: None,
     ) -> None:
+        """Begin at the upgrade; `begun` is told the setup once the session is open."""
+        self._begun = begun
         self._server = server
         self._ear = ear
         self._line = line
@@ -286,6 +289,7 @@ class Conversation:
         )
         self._limit_session(setup)
         self._listening = self._listen(setup)
+        self._begun(setup)
         # Only Vertex AI names its sessions, and only later (SDK 1.40).
         name = secrets.token_hex(16) if (platform, era) == ("vertex", "later") else None
         self._send(ServerMessage(setup_complete=SetupComplete(session_id=name)))

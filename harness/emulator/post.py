@@ -23,6 +23,9 @@ class MalformedRequestError(ValueError):
 class Post:
     """One whole request."""
 
+    method: str
+    """`POST`, or whatever else begins so."""
+
     path: str
     """Without the query."""
 
@@ -57,10 +60,10 @@ class PostReader:
             self._needed = end + len(_BLANK_LINE) + self._length()
         if len(self._data) < self._needed:
             return None
-        (_, target, _), headers = self._head()
+        (method, target, _), headers = self._head()
         path, _, query = target.partition("?")
         body = bytes(self._data[self._head_end + len(_BLANK_LINE) : self._needed])
-        return Post(path=path, query=query, headers=headers, body=body)
+        return Post(method=method, path=path, query=query, headers=headers, body=body)
 
     def _head(self) -> tuple[list[str], tuple[tuple[str, str], ...]]:
         first, *lines = self._data[: self._head_end].decode("latin-1").split("\r\n")

@@ -314,7 +314,7 @@ class _Connection(asyncio.Protocol):
             self._timer = self._loop.call_later(
                 max(0.0, left_s), lambda: self.close(gone.code, gone.text())
             )
-        lock = grant.setup if grant else None
+        lock, begun = (grant.setup, grant.begun) if grant else (None, lambda _: None)
         self._conversation = Conversation(
             LiveServer(route, service.era, lock),
             service.ear,
@@ -322,6 +322,7 @@ class _Connection(asyncio.Protocol):
             service.manners,
             service.handles,
             voice=service.voice,
+            begun=begun,
         )
         self._receive = self._conversation.received
         if trouble is not None:

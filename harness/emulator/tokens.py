@@ -54,13 +54,21 @@ class Grant:
     now: Callable[[], Seconds]
 
     def setup(self, asked: Setup) -> Setup:
-        """Return the setup of the session that a connection asks for, and count it; Refused when there is no more."""
+        """Return the setup of the session that a connection asks for; Refused when there may be no more."""
         setup = tokens.locked(asked, self.request)
-        if setup.session_resumption is None or not setup.session_resumption.handle:
-            if self.now() >= self.door_closes_s or self.left == 0:
-                raise Refused(refusals.TOKEN_SPENT)
-            self.left = None if self.left is None else self.left - 1
+        if _opens(setup) and (self.now() >= self.door_closes_s or self.left == 0):
+            raise Refused(refusals.TOKEN_SPENT)
         return setup
+
+    def begun(self, setup: Setup) -> None:
+        """Count the session that has begun with `setup`; resuming one takes no use."""
+        if _opens(setup) and self.left is not None:
+            self.left -= 1
+
+
+def _opens(setup: Setup) -> bool:
+    """Return whether a setup asks for a new session."""
+    return setup.session_resumption is None or not setup.session_resumption.handle
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,9 +81,13 @@ class Tokens:
     _grants: dict[str, Grant] = field(default_factory=dict)
 
     def answer(self, post: Post) -> Answer:
-        """Return the answer to a POST request: a new token's name, or why there is none."""
+        """Return the answer to a request: a new token's name, or why there is none."""
         version, _, collection = post.path.strip("/").partition("/")
-        if collection != tokens.TOKENS_PATH or version not in GEMINI_VERSIONS:
+        if (
+            post.method != "POST"
+            or collection != tokens.TOKENS_PATH
+            or version not in GEMINI_VERSIONS
+        ):
             return failure(HTTPStatus.NOT_FOUND, refusals.NOT_FOUND.text())
         route = Route(platform="gemini", version=version)
         refusal = authenticate(route, post.query, post.headers)
@@ -103,6 +115,8 @@ class Tokens:
             raise RequestRefusedError(f'Unknown name "{next(iter(request.unknown))}"')
         if (request.uses or 0) < 0:
             raise RequestRefusedError("uses must not be negative")
+        if (path := tokens.unknown(request)) is not None:
+            raise RequestRefusedError(f"Invalid field_mask: BidiGenerateContentSetup has no {path}")
         if (path := tokens.unmasked(request)) is not None:
             raise RequestRefusedError(
                 f"BidiGenerateContentSetup contains fields that are not specified in field_mask: {path}"

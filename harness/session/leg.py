@@ -42,8 +42,8 @@ BURST: Final = 16
 """Frames a stream sends in one go when it is not paced, before the others have their turn."""
 
 MOST_RECEIVED: Final = 256 * 2**20
-"""Bytes that a session may bring: more than an hour of 24 kHz speech as base64. Without a bound a hostile service could
-fill the memory."""
+"""Bytes that a session's messages may take: about an hour of 24 kHz speech as base64, or a quarter of a million messages.
+Without a bound a hostile service could fill the memory."""
 
 RESERVE_S: Final = 10.0
 """Time kept, of what goAway leaves, for the last text to come before the abort, s; never more than half of it."""
@@ -324,7 +324,8 @@ class Leg:
         """Hear a message: keep it, then look at what matters to the session's course."""
         self._rec.received(t, frame)
         if self._rec.received_bytes > MOST_RECEIVED:
-            self._fail("client", f"the service has sent more than {MOST_RECEIVED / 2**20:g} MiB")
+            bound = f"{MOST_RECEIVED / 2**20:g} MiB, a KiB for each message included"
+            self._fail("transient", f"the service has sent more than {bound}")
             return
         try:
             message = self._client.receive(frame)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from harness.session.transport import Closed
     from harness.units import Samples, Seconds
     from harness.wire.live.messages import Part, ServerMessage
+
+MESSAGE_BYTES: Final = 2**10
+"""What a message takes beside its bytes, until the trace is written: the event, its object, the objects inside."""
 
 _EMULATOR = EMULATOR_HEADER.lower()
 _KEPT_HEADERS = (_EMULATOR, "server", "date", "x-goog-request-id")
@@ -50,7 +53,7 @@ class Recorder:
         self._emulator: str | None = None
         self._samples: Samples | None = None
         self.received_bytes = 0
-        """Of messages, so far."""
+        """What the messages so far take, each with `MESSAGE_BYTES` beside its own."""
 
     def began(self, t: Seconds) -> None:
         """Note the start of the connection."""
@@ -99,7 +102,7 @@ class Recorder:
 
     def received(self, t: Seconds, frame: bytes | str) -> None:
         """Keep what came, as it came."""
-        self.received_bytes += len(frame)
+        self.received_bytes += len(frame) + MESSAGE_BYTES
         self._note(t, "<", frame)
 
     def stood_still(self, t: Seconds, seconds: Seconds) -> None:

@@ -18,9 +18,10 @@ from harness.emulator.tokens import RequestRefusedError, Tokens
 from harness.errors import InputError, RefusedError, UsageError
 from harness.secret import Secret
 from harness.session.minting import mint
+from harness.wire.live import codec
 from harness.wire.live.messages import SessionResumptionConfig, Setup
 from harness.wire.live.refusals import Refused
-from harness.wire.live.tokens import TokenRequest
+from harness.wire.live.tokens import TokenRequest, mask_of, unknown
 from tests.emulator.memory import GEMINI, MODEL
 from tests.emulator.test_serve import SETUP, STORY, dial, kind, serving, turn
 
@@ -56,8 +57,8 @@ def test_a_token_opens_so_many_sessions(uses, sessions):
     """One use unless it is said, any number for 0, and resuming a session takes none."""
     grant = minted(**({} if uses is None else {"uses": uses}))
     for _ in range(sessions):
-        grant.setup(Setup())
-        grant.setup(RESUMING)
+        grant.begun(grant.setup(Setup()))
+        grant.begun(grant.setup(RESUMING))
     if uses != 0:
         with pytest.raises(Refused, match="1008"):
             grant.setup(Setup())
@@ -97,6 +98,11 @@ def test_a_token_runs_out(request_, door_s, life_s):
         (b'{"bidiGenerateContentSetup": {"hello": 1}}', 'Unknown name "hello"'),
         (b'{"uses": -1}', "uses"),
         (b'{"uses": "many"}', "uses"),
+        (b'{"fieldMask": "nonsense"}', "has no nonsense"),
+        (
+            b'{"bidiGenerateContentSetup": {"model": "m"}, "fieldMask": "model,generation_config.top_q"}',
+            "has no generationConfig.topQ",
+        ),
         (b'{"expireTime": "soon"}', "expire_time is no"),
         (json.dumps({"expireTime": at(-1)}).encode(), "in the future"),
         (json.dumps({"newSessionExpireTime": at(20 * 3600)}).encode(), "less than 20 hours"),
@@ -176,6 +182,38 @@ async def test_a_minted_token_opens_one_session(where):
 
 
 @pytest.mark.wall
+async def test_a_setup_that_is_refused_takes_no_use():
+    """A token of one use opens a session after setups that the service or the emulator refuses."""
+    async with serving() as (_, port):
+        token = (await minted_at(port)).reveal()
+        headers = {"Authorization": f"Token {token}"}
+        speaking = {"generationConfig": {"responseModalities": ["AUDIO"]}}
+        for wrong in ({"model": "models/nonsense"}, speaking):
+            async with dial(port, CONSTRAINED, headers) as ws:
+                await ws.send(json.dumps({"setup": SETUP["setup"] | wrong}))
+                with pytest.raises(ConnectionClosed):
+                    await ws.recv()
+        async with dial(port, CONSTRAINED, headers) as ws:
+            assert STORY == [kind(one) for one in await turn(ws)]
+
+
+def test_every_field_of_a_setup_can_be_masked():
+    """What the SDK locks of a setup, and any deeper field, is a path that a request may name."""
+    setup = {
+        "model": "m",
+        "generationConfig": {"topP": 1, "thinkingConfig": {"thinkingBudget": 0}},
+        "sessionResumption": {},
+        "realtimeInputConfig": {"automaticActivityDetection": {"disabled": True}},
+    }
+    paths = [
+        *mask_of(codec.message_from(setup, Setup)),
+        "generation_config.thinking_config.thinking_budget",
+        "realtimeInputConfig.automaticActivityDetection.disabled",
+    ]
+    assert unknown(TokenRequest(field_mask=",".join(paths))) is None
+
+
+@pytest.mark.wall
 async def test_a_locked_model_is_the_sessions():
     """Whatever the client asks for, its session has the setup that the token locks."""
     async with serving() as (_, port):
@@ -227,6 +265,7 @@ async def test_refusals_to_mint_reach_the_user():
         (b"POST /v1beta/files HTTP/1.1\r\nx-goog-api-key: k\r\n\r\n", b"404"),
         (b"POST nonsense\r\n\r\n", b"400"),
         (b"PUT / HTTP/1.1\r\n\r\n", b"404"),
+        (b"PUT /v1alpha/auth_tokens HTTP/1.1\r\nx-goog-api-key: k\r\n\r\n", b"404"),
     ],
 )
 async def test_every_request_is_answered(request_, status):

@@ -640,20 +640,21 @@ def test_every_connection_has_credentials_that_are_good(lapses):
     assert lapses is ("the-third-token" in told)
 
 
-def test_a_service_that_sends_without_end_is_left(monkeypatch):
-    """When more has come than a session may bring, it ends as such and is not tried again."""
+@pytest.mark.parametrize("size, most", [(1000, 20_000), (0, 12_000)])
+def test_a_service_that_sends_without_end_is_left(monkeypatch, size, most):
+    """When more has come than a session may bring, of long messages or of many, it ends as such."""
     from harness.session import leg
 
-    monkeypatch.setattr(leg, "MOST_RECEIVED", 10_000)
+    monkeypatch.setattr(leg, "MOST_RECEIVED", most)
 
     def flood(line, frame):
         if "setup" in frame:
             line.say({"setupComplete": {}})
             for number in range(100):
-                line.say({"sessionResumptionUpdate": {}, "padding": "x" * 1000}, number * 0.01)
+                line.say({"padding": "x" * size} if size else {}, number * 0.01)
 
     ending, trace = run_virtual(drive(Service(flood), assignment(3.0)))
-    assert ("failed_client", "client") == (ending.outcome, ending.failure)
+    assert ("failed_server", "transient") == (ending.outcome, ending.failure)
     assert "has sent more than" in ending.reason
     assert sum(event.dir == "<" for event in trace.events) < 20
 

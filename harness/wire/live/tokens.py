@@ -12,7 +12,7 @@ Sources: the Gemini API's ephemeral tokens guide; AuthToken in its Live API refe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -77,6 +77,24 @@ def mask_of(setup: Setup) -> list[str]:
         elif name in tree:
             paths.append(name)
     return paths
+
+
+def unknown(request: TokenRequest) -> str | None:
+    """Return a path of the request's mask that names no field of a setup; None: all do."""
+    return next((".".join(path) for path in request.masked if not _named(Setup, path)), None)
+
+
+def _named(kind: Any, path: tuple[str, ...]) -> bool:
+    """Return whether `path` leads from a message's type to one of its fields; inside a free object it may be any."""
+    if not path:
+        return True
+    kinds = [one for one in (kind, *get_args(kind)) if isinstance(one, type)]
+    messages = [one for one in kinds if issubclass(one, Message)]
+    if not messages:
+        return dict in (get_origin(kind), *kinds, *map(get_origin, get_args(kind)))
+    hints = get_type_hints(messages[0])
+    fields = zip(messages[0].__struct_encode_fields__, messages[0].__struct_fields__, strict=True)
+    return any(name == path[0] and _named(hints[at], path[1:]) for name, at in fields)
 
 
 def unmasked(request: TokenRequest) -> str | None:
