@@ -218,7 +218,7 @@ UTTERANCE_COLUMNS: tuple[Column, ...] = (
         "passed",
         "flag",
         "True: the answer is all of that. False: `reason` says what it is not.",
-        missing="the task is not to ask, or there is no answer of the service to judge",
+        missing="the task is not to ask, there is no answer of the service to judge, or we spoke over it",
     ),
     _column(
         "first_reply_s",

@@ -6,7 +6,7 @@ Knows one row at a time, and the tasks in which the model answers (`speak`, `ask
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from harness.score.answer import Answer, Verdict, expectation, verdict
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from harness.units import Seconds
 
 
+INTERRUPTED: Final = "interrupted by us"
+"""Why an answer that we spoke over is not judged: it could not be ended."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """A row's columns about the answer; times in s from the end of what was asked."""
@@ -24,7 +28,7 @@ class Reply:
     expectation: str | None = None
     passed: bool | None = None
     why: str | None = None
-    """Why it did not pass, in words; None: it did, or nothing was expected."""
+    """Why it did not pass, or was not judged, in words; None: it passed, or nothing was expected."""
 
     first_reply_s: Seconds | None = None
     first_audio_s: Seconds | None = None
@@ -56,7 +60,8 @@ def reply(
     if record is None or exchange is None:
         return Reply(expectation=wanted)
     judged = None
-    if expected is not None and answered:
+    over = exchange.interrupted
+    if expected is not None and answered and over is None:
         answer = Answer(
             text=record.hypothesis or "",
             calls=[(call.name, call.args) for call in exchange.calls],
@@ -69,11 +74,10 @@ def reply(
         )
     asked = _asked(plan, record, bounds)
     called = exchange.calls[0].t if exchange.calls else None
-    over = exchange.interrupted
     return Reply(
         expectation=wanted,
         passed=judged.passed if judged else None,
-        why=judged.why if judged else None,
+        why=judged.why if judged else INTERRUPTED if expected is not None and over else None,
         first_reply_s=_since(asked, exchange.first_reply_t),
         first_audio_s=_since(asked, exchange.first_audio_t),
         tool_call_s=_since(asked, called),

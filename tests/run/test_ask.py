@@ -370,6 +370,7 @@ def test_an_answer_is_interrupted(tmp_path, turns, question):
     over = record.exchange.interrupted
     assert 2.0 == pytest.approx(over.began_t - record.exchange.first_reply_t, abs=1e-3)
     shown = row(tmp_path)
+    assert (None, "interrupted by us") == (shown.passed, shown.reason)
     assert 0.3 == pytest.approx(shown.interrupted_s, abs=1e-3)
     assert 0.0 <= shown.fell_silent_s <= 0.3 + 1e-6
     assert record.exchange.speech_s < 40 * 0.2
@@ -383,6 +384,7 @@ def test_an_answer_that_is_over_is_not_interrupted(tmp_path):
     service = Service(says("It is eleven degrees."))
     [record] = put(tmp_path, service, written(), interrupt_after_s=1.0)
     assert record.exchange.interrupted is None
+    assert row(tmp_path).passed
     events = read_trace(tmp_path / record.trace).events
     assert any("missed" in str(e.frame) for e in events if e.dir == "!")
     assert ("ok", 2) == (record.outcome, len(service.lines[0].heard))
