@@ -198,11 +198,13 @@ async def _serve(
 
     from harness.emulator.answers import REPEAT, Answers
     from harness.emulator.manners import Manners
-    from harness.emulator.quirks.mischief import Mischief, parsed
+    from harness.emulator.quirks.mischief import Mischief, parsed, require_effect
     from harness.emulator.serve import Service, listen, stop
 
     said = Answers.from_file(answers) if answers else REPEAT
-    mischief = Mischief(parsed(quirks), seed=seed)
+    misbehaving = parsed(quirks)
+    require_effect(misbehaving, tls=tls, bounded=sessions is not None)
+    mischief = Mischief(misbehaving, seed=seed)
     async with AsyncExitStack() as stack:
         heard_by, capacity = await _ear(stack, ear, _languages(languages))
         service = Service(

@@ -16,7 +16,7 @@ from websockets.uri import parse_uri
 from harness.clock import run_virtual
 from harness.emulator.quirks import frames
 from harness.emulator.quirks.endings import Turnstile
-from harness.emulator.quirks.mischief import REGISTRY, Mischief, parsed
+from harness.emulator.quirks.mischief import REGISTRY, Mischief, parsed, require_effect
 from harness.emulator.quirks.network import Cable, Shape
 from harness.emulator.quirks.quirk import Ending
 from harness.errors import UsageError
@@ -71,6 +71,9 @@ def test_values_have_units(typed, value):
         ("close=17", "close code"),
         ("http=999", "503"),
         ("tls=wrong", "expired"),
+        ("share=200%", "at most at 100%"),
+        ("share=0%", "above 0%"),
+        ("big-frames=9999MiB", "at most 256MiB"),
     ],
 )
 def test_what_cannot_be_done_is_explained(typed, words):
@@ -78,6 +81,33 @@ def test_what_cannot_be_done_is_explained(typed, words):
     with pytest.raises(UsageError) as error:
         parsed([typed])
     assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "typed, told, words",
+    [
+        (["tls=expired"], {}, "without TLS"),
+        (["after=1"], {}, "by itself"),
+        (["first=2", "share=50%"], {}, "by itself"),
+        (["retry-after"], {}, "no upgrade is refused"),
+        ([], {}, None),
+        (["tls=expired"], {"tls": True}, None),
+        (["retry-after"], {"bounded": True}, None),
+        (["retry-after", "http=429"], {}, None),
+        (["after=1", "mute"], {}, None),
+    ],
+)
+def test_what_would_do_nothing_is_refused(typed, told, words):
+    """Quirks that can have no effect are an error of what was typed, which says what they lack."""
+    quirks = parsed(typed)
+    told = {"tls": False, "bounded": False} | told
+    if words is None:
+        require_effect(quirks, **told)
+        return
+    with pytest.raises(UsageError) as error:
+        require_effect(quirks, **told)
+    assert words in str(error.value)
+    assert error.value.hint
 
 
 @given(st.integers(0, 5), st.integers(0, 5), st.floats(0.1, 1.0), st.integers(0, 40), st.integers())

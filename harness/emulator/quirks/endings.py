@@ -228,6 +228,10 @@ QUIRKS: Final = (
 )
 
 
+SELECTORS: Final = frozenset({"after", "first", "share"})
+"""Which connections misbehave; by themselves they do nothing."""
+
+
 class Turnstile:
     """Says of one connection after the other whether it misbehaves."""
 

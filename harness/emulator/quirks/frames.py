@@ -140,7 +140,7 @@ QUIRKS: Final = (
     ),
     Quirk(
         name="big-frames",
-        takes=Parameter(kind="bytes", default="2MiB"),
+        takes=Parameter(kind="bytes", default="2MiB", most="256MiB"),
         does="Every message after setupComplete is VALUE long.",
         source="measured: messages over 1 MiB, which WebSocket libraries refuse by default",
         writes=_big_frames,

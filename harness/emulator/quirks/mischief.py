@@ -54,6 +54,27 @@ def parsed(texts: Iterable[str]) -> dict[str, Value | None]:
     return found
 
 
+def require_effect(quirks: Mapping[str, Value | None], *, tls: bool, bounded: bool) -> None:
+    """Raise UsageError when a quirk could do nothing: without TLS (`tls`), an upgrade that is refused, or another quirk.
+
+    `bounded`: sessions are refused beyond a number that the user chose.
+    """
+    if "tls" in quirks and not tls:
+        raise UsageError(
+            "--quirk tls does nothing without TLS", hint="--tls listens with a certificate"
+        )
+    if "retry-after" in quirks and "http" not in quirks and not bounded:
+        raise UsageError(
+            "--quirk retry-after does nothing where no upgrade is refused",
+            hint="--quirk http=429 refuses all of them, --sessions N those beyond N",
+        )
+    if quirks and quirks.keys() <= endings.SELECTORS:
+        raise UsageError(
+            f"--quirk {next(iter(quirks))} does nothing by itself: it says which connections misbehave",
+            hint="add a quirk that says how; --list-quirks shows all",
+        )
+
+
 class Mischief:
     """How a service misbehaves: the same quirks for all its connections, or for some of them."""
 

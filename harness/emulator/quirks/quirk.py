@@ -124,6 +124,9 @@ class Parameter:
     choices: tuple[str, ...] = ()
     """Of a `choice`, and the stages of a `close`."""
 
+    most: str | None = None
+    """The largest value, as it is written; None: any."""
+
     def read(self, text: str) -> Value:
         """Return the value that `text` writes; ValueError says how it is written."""
         if self.kind == "choice":
@@ -132,12 +135,19 @@ class Parameter:
             return text
         if self.kind == "close":
             return self._ending(text)
+        number = self._number(text)
+        if self.kind == "share" and not 0 < number <= 1:
+            raise ValueError("a share lies above 0% and at most at 100%")
+        if self.most is not None and number > self._number(self.most):
+            raise ValueError(f"at most {self.most}")
+        return number if self.kind in ("duration", "share") else int(number)
+
+    def _number(self, text: str) -> float:
         units = _UNITS[self.kind]
         written = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z/%]*)", text)
         if written is None or written[2] not in units:
             raise ValueError(f"write {self.written}")
-        number = float(written[1]) * units[written[2]]
-        return number if self.kind in ("duration", "share") else int(number)
+        return float(written[1]) * units[written[2]]
 
     def _ending(self, text: str) -> Ending:
         what, _, at = text.partition("@")
