@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode, urlsafe_b64encode
 from functools import lru_cache
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Final, final
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 MASK = "[secret]"
 
 SHORTEST = 8
 """Characters below which a value is not looked for in what a peer says: masking `x` or `test` would falsify every
-transcript and hide nothing. No service issues keys so short."""
+transcript and hide nothing. No service issues keys so short. A run of so many of its characters is masked."""
+
+_TOKENS: Final = "auth_tokens/"
+"""How the name of every ephemeral token begins."""
+
+_WORD: Final = re.compile(rf"[!-~]{{{SHORTEST},}}")
+"""What is long enough to hold a run; a credential has no blanks and is ASCII, since headers carry it."""
+
+_WORD_BYTES: Final = re.compile(rb"[!-~]{%d,}" % SHORTEST)
 
 
 @final
@@ -49,33 +58,72 @@ class Secret:
 
 
 def redact(text: str, secrets: Iterable[Secret]) -> str:
-    """Return `text` with every occurrence of every secret masked, for text that a peer may echo.
+    """Return `text` with every run of `SHORTEST` or more characters of every secret masked, for text that a peer may echo.
 
-    It may come as it is, percent-encoded, or within base64. A value shorter than `SHORTEST` is left. Of a header such as `Bearer …` the credential alone is a secret too.
+    A run is enough since the text may have been cut, by the peer or by us. It may come as it is, percent-encoded, or
+    within base64.
     """
+    return "".join(redact_joined([text], secrets))
+
+
+def redact_joined(pieces: Sequence[str], secrets: Iterable[Secret]) -> list[str]:
+    """Return `pieces` of one text, which somebody will join, so that the whole shows no secret; the mask stands once."""
+    masked = list(pieces)
     for secret in secrets:
-        for form in _forms(secret):
-            text = text.replace(form, MASK)
-    return text
+        for begin, end in reversed(list(_spans("".join(masked), _grams(secret)))):
+            _mask(masked, begin, end)
+    return masked
+
+
+def _mask(pieces: list[str], begin: int, end: int) -> None:
+    """Put the mask where `begin` is in the text that `pieces` are, instead of what lies between it and `end`."""
+    mask, at = MASK, 0
+    for number, piece in enumerate(pieces):
+        if begin < at + len(piece) and at < end:
+            pieces[number] = piece[: max(0, begin - at)] + mask + piece[max(0, end - at) :]
+            mask = ""
+        at += len(piece)
 
 
 def redact_bytes(data: bytes, secrets: Iterable[Secret]) -> bytes:
-    """Return `data` with every occurrence of every secret overwritten with zeros, for audio that a peer may send."""
+    """Return `data` with every such run overwritten with zeros, for audio that a peer may send."""
+    clear = bytearray(data)
     for secret in secrets:
-        for form in _forms(secret):
-            data = data.replace(form.encode(), bytes(len(form.encode())))
-    return data
+        grams = _grams(secret)
+        for word in _WORD_BYTES.finditer(data) if grams else ():
+            for begin, end in _spans(word[0].decode("ascii"), grams):
+                clear[word.start() + begin : word.start() + end] = bytes(end - begin)
+    return bytes(clear)
+
+
+def _spans(text: str, grams: frozenset[str]) -> Iterator[tuple[int, int]]:
+    """Yield where each unbroken run of `grams` begins and ends in `text`, in order."""
+    begin = end = 0
+    for word in _WORD.finditer(text) if grams else ():
+        for at in range(word.start(), word.end() - SHORTEST + 1):
+            if text[at : at + SHORTEST] in grams:
+                if at > end:
+                    if end:
+                        yield begin, end
+                    begin = at
+                end = at + SHORTEST
+    if end:
+        yield begin, end
 
 
 @lru_cache(maxsize=8)
-def _forms(secret: Secret) -> tuple[str, ...]:
-    """Return how a secret may be echoed, the longest first: itself, its credential, percent-encoded, within base64."""
-    value = secret.reveal()
-    found: dict[str, None] = {}
-    for part in (value, value.rpartition(" ")[2]):
-        if len(part) >= SHORTEST:
-            found |= dict.fromkeys((part, quote(part, safe=""), quote(part), *_within_base64(part)))
-    return tuple(sorted(found, key=len, reverse=True))
+def _grams(secret: Secret) -> frozenset[str]:
+    """Return every run of `SHORTEST` characters of the ways a secret may be echoed: itself, percent-encoded, within base64.
+
+    Of a header such as `Bearer …` only the credential is a secret, and of a token's name what is behind `auth_tokens/`.
+    """
+    value = secret.reveal().strip().rpartition(" ")[2].removeprefix(_TOKENS)
+    if len(value) < SHORTEST:
+        return frozenset()
+    forms = (value, quote(value, safe=""), quote(value), *_within_base64(value))
+    return frozenset(
+        form[at : at + SHORTEST] for form in forms for at in range(len(form) - SHORTEST + 1)
+    )
 
 
 def _within_base64(value: str) -> Iterator[str]:

@@ -30,6 +30,9 @@ COLUMNS: Final = ("expect", "tools", "context", "images")
 SHOWN: Final = (".jpeg", ".jpg", ".png", *VIDEOS)
 """How the names of pictures and videos end, in lower case."""
 
+LONGEST_CALL_S: Final[Seconds] = 600.0
+"""Longest wait for a call's answer, s: a session lives for some minutes."""
+
 
 class _Object(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An object of a manifest: a key we do not know is a mistake."""
@@ -91,7 +94,7 @@ class OfferedFunction(_Object, frozen=True, kw_only=True):
     """By convention `{"output": …}` or `{"error": …}`; empty: it gives nothing back."""
 
     after_s: Seconds = 0.0
-    """From the call to its answer, s."""
+    """From the call to its answer, s; 0 to `LONGEST_CALL_S`."""
 
     scheduling: Literal["INTERRUPT", "WHEN_IDLE", "SILENT"] | None = None
     """When the model takes the answer up; of functions that do not block only."""
@@ -200,7 +203,16 @@ def _images(name: str, pictures: Callable[[str], list[Path] | str]) -> list[str]
 
 
 def _checked(found: Scenario) -> Scenario:
-    """Return `found`; ValueError when what it expects contradicts itself or is nothing."""
+    """Return `found`; ValueError when its functions cannot be offered, or what it expects contradicts itself or is nothing."""
+    names = [tool.name for tool in found.tools]
+    for tool in found.tools:
+        if not 0 <= tool.after_s <= LONGEST_CALL_S:
+            raise ValueError(
+                f"`tools`: “{tool.name}” is answered after_s = {tool.after_s:g}: "
+                f"it should be 0 to {LONGEST_CALL_S:g} seconds"
+            )
+        if names.count(tool.name) > 1:
+            raise ValueError(f"`tools` has more than one function “{tool.name}”")
     expect = found.expect
     if expect is None:
         return found
@@ -210,7 +222,6 @@ def _checked(found: Scenario) -> Scenario:
         raise ValueError("`expect` wants silence and an answer")
     if not all(expect.texts):
         raise ValueError("`expect`: every answer contains an empty text")
-    names = [tool.name for tool in found.tools]
     if expect.tool is not None and expect.tool.name not in names:
         raise ValueError(f"`expect` wants a call of “{expect.tool.name}”, which `tools` lacks")
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -36,14 +37,10 @@ def endpoints(
     """
     if version is not None:
         live.require_version(platform(service), version)
-    if url is not None and "?" in url:
-        raise UsageError(
-            f"--url takes no query: {url.partition('?')[0]}?…",
-            why="URLs end up in logs and reports, and a query may hold a key",
-            hint="put the key into GEMINI_API_KEY",
-        )
+    if url is not None:
+        require_bare(url)
     if service == "emulator":
-        stand_in = Secret(f"emulated-{secrets.token_hex(8)}")
+        stand_in = Secret(secrets.token_hex(16))
         return lambda: live.gemini(stand_in, version=version or live.GEMINI_VERSIONS[0], url=url)
     if service == "gemini":
         found = _gemini(url, environment, version)
@@ -75,7 +72,7 @@ def route(
         live.require_version(where, version)
     elif where == "gemini" and (
         any(map(_wants_alpha, setups))
-        or (service == "gemini" and environment.get("GEMINI_EPHEMERAL_TOKEN"))
+        or (service == "gemini" and _told(environment, "GEMINI_EPHEMERAL_TOKEN"))
     ):
         version = "v1alpha"
     return Route(platform=where, version=version or versions[0])
@@ -88,14 +85,19 @@ def _wants_alpha(setup: Setup) -> bool:
 
 def api_key(environment: Mapping[str, str]) -> Secret | None:
     """Return the Developer API's key; None: there is none."""
-    key = environment.get("GEMINI_API_KEY") or environment.get("GOOGLE_API_KEY")
+    key = _told(environment, "GEMINI_API_KEY") or _told(environment, "GOOGLE_API_KEY")
     return Secret(key) if key else None
+
+
+def _told(environment: Mapping[str, str], name: str) -> str:
+    """Return a variable without the blanks and the end of line that a file or a pipe leaves around it; "" when unset."""
+    return environment.get(name, "").strip()
 
 
 def _gemini(
     url: str | None, environment: Mapping[str, str], version: str | None
 ) -> Callable[[], Endpoint]:
-    if token := environment.get("GEMINI_EPHEMERAL_TOKEN"):
+    if token := _told(environment, "GEMINI_EPHEMERAL_TOKEN"):
         return lambda: live.gemini_token(Secret(token), version=version or "v1alpha", url=url)
     if key := api_key(environment):
         return lambda: live.gemini(key, version=version or live.GEMINI_VERSIONS[0], url=url)
@@ -112,14 +114,14 @@ def _vertex(
     project = environment.get("GOOGLE_CLOUD_PROJECT")
     location = environment.get("GOOGLE_CLOUD_LOCATION") or "us-central1"
     if not project:
-        if key := environment.get("GOOGLE_API_KEY"):
+        if key := _told(environment, "GOOGLE_API_KEY"):
             return lambda: live.express(Secret(key), version=version, url=url)
         raise RefusedError(
             "no project for Vertex AI",
             why="GOOGLE_CLOUD_PROJECT is not set",
             hint="export GOOGLE_CLOUD_PROJECT=… GOOGLE_CLOUD_LOCATION=…",
         )
-    if token := environment.get("CLOUDSDK_AUTH_ACCESS_TOKEN"):
+    if token := _told(environment, "CLOUDSDK_AUTH_ACCESS_TOKEN"):
         return lambda: live.vertex(
             Secret(token), project=project, location=location, version=version, url=url
         )
@@ -173,6 +175,18 @@ def _application_default() -> tuple[Callable[[], Secret], str | None]:
         return Secret(credentials.token)
 
     return fresh, getattr(credentials, "quota_project_id", None)
+
+
+def require_bare(url: str) -> None:
+    """Raise UsageError when a URL given by hand has a query or a fragment, and do not repeat it."""
+    for mark, what in (("?", "query"), ("#", "fragment")):
+        if mark in url:
+            shown = re.sub(r"//[^/]*@", "//", re.split(r"[?#]", url)[0])
+            raise UsageError(
+                f"--url takes no {what}: {shown}{mark}…",
+                why=f"URLs end up in logs and reports, and a {what} may hold a key",
+                hint="put the key into GEMINI_API_KEY",
+            )
 
 
 def require_private(endpoint: Endpoint) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from harness.errors import InputError, RefusedError
 from harness.secret import Secret, redact
-from harness.session.config import require_private
+from harness.session.config import require_bare, require_private
 from harness.session.transport import tls_context
 from harness.wire.live import codec, endpoint
 from harness.wire.live.tokens import TOKENS_PATH, Token
@@ -24,14 +24,26 @@ WAIT_S: Final = 30
 
 _MOST_BYTES: Final = 64 * 2**10
 
+_REDIRECTS: Final = (301, 302, 303, 307, 308)
+
+
+class _Staying(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: another host must not be handed the key."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
 
 def mint(
     key: Secret, request: TokenRequest, *, version: str = "v1alpha", url: str | None = None
 ) -> Secret:
     """Return a new token (`auth_tokens/…`). `url` is another place that speaks the Developer API.
 
-    RefusedError: the service mints none; InputError: nobody answers there; UsageError: `url` is no endpoint.
+    RefusedError: the service mints none, or sends us elsewhere; InputError: nobody answers there; UsageError: `url` is
+    no endpoint.
     """
+    if url is not None:
+        require_bare(url)
     place = endpoint.gemini(key, version=version, url=url)
     require_private(place)
     address = f"{_base(place.url)}/{version}/{TOKENS_PATH}"
@@ -40,21 +52,45 @@ def mint(
         data=codec.encode(request),
         headers={"Content-Type": "application/json", "x-goog-api-key": key.reveal().strip()},
     )
+    opener = urllib.request.build_opener(
+        _Staying, urllib.request.HTTPSHandler(context=tls_context())
+    )
     try:
-        with urllib.request.urlopen(asked, timeout=WAIT_S, context=tls_context()) as answer:  # noqa: S310 - as above
+        with opener.open(asked, timeout=WAIT_S) as answer:
             body = answer.read(_MOST_BYTES)
     except urllib.error.HTTPError as error:
-        why = redact(_message(error.read(_MOST_BYTES)) or error.reason, [key])
-        raise RefusedError(
-            "no token was minted", why=f"HTTP {error.code}: {why}", hint="harness doctor"
-        ) from None
+        with error:
+            why = redact(_why(error), [key])
+        raise RefusedError("no token was minted", why=why, hint="harness doctor") from None
     except (OSError, HTTPException) as error:
         why = str(getattr(error, "reason", error)) or type(error).__name__
-        raise InputError(f"no answer from {address}", why=why) from None
+        raise InputError(f"no answer from {address}", why=redact(why, [key])) from None
     try:
         return Secret(codec.decode_as(body, Token).name)
     except codec.MalformedFrameError as error:
-        raise InputError(f"what answers at {address} mints no tokens", why=error.detail) from None
+        raise InputError(
+            f"what answers at {address} mints no tokens", why=redact(error.detail, [key])
+        ) from None
+
+
+def _why(error: urllib.error.HTTPError) -> str:
+    """Return what a refusal says, with its status; of a redirect the host that it names."""
+    where = error.headers.get("Location") if error.code in _REDIRECTS else None
+    if where is not None:
+        return f"HTTP {error.code}: a redirect to {_host(where)}, which is not followed"
+    try:
+        body = error.read(_MOST_BYTES)
+    except (OSError, HTTPException):
+        body = b""  # it broke off: the status still counts
+    return f"HTTP {error.code}: {_message(body) or error.reason}"
+
+
+def _host(url: str) -> str:
+    """Return the host that a URL from a service names, made printable."""
+    try:
+        return ascii(urlsplit(url).hostname or "the same host").strip("'")
+    except ValueError:
+        return "no host"
 
 
 def _base(url: str) -> str:

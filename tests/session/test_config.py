@@ -180,6 +180,8 @@ def test_missing_credentials_name_where_they_come_from(service, environment, wor
     [
         ("gemini", "ws://proxy.example", None, "not encrypted"),
         ("gemini", "wss://proxy.example/?key=s", None, "takes no query"),
+        ("gemini", "wss://proxy.example/#k=s", None, "takes no fragment"),
+        ("emulator", "ws://127.0.0.1:1/#k=s", None, "takes no fragment"),
         ("gemini", None, "v2", "has no version 'v2'"),
         ("vertex", None, "v1beta", "Vertex AI has no version 'v1beta'"),
         ("emulator", None, "v1beta1", "has no version"),

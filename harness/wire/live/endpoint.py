@@ -224,7 +224,7 @@ def _placed(base: str, wanted: Route) -> str:
     except ValueError:
         parts, valid = urlsplit(""), False
     if not valid or not base.isprintable() or " " in base:
-        shown = re.sub(r"//[^/]*@", "//", base.partition("?")[0])
+        shown = re.sub(r"//[^/]*@", "//", re.split(r"[?#]", base)[0])
         raise UsageError(
             f"not an endpoint: {shown!r}",
             why="it should be scheme://host[:port][/path]",
