@@ -34,6 +34,15 @@ from tests.integration.joined import Emulator
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "reports" / "sample"
+
+
+def _locked(*names: str) -> dict[str, str]:
+    """Return the versions that `constraints.txt` locks, those of the builds that compare the sample."""
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = {name.casefold(): pin for name, _, pin in (line.partition("==") for line in lines)}
+    return {"python": "3.11", **{name: pins[name] for name in names}}
+
+
 HEARD = Path(__file__).with_name("heard.json")
 
 MODEL = "gemini-live-2.5-flash-preview"
@@ -43,7 +52,8 @@ SESSIONS = 4
 
 PROFILE = "norm-1n"
 ENVIRONMENT = {"machine": "none: virtual time"}
-VERSIONS = {"live-harness": __version__}
+VERSIONS = {"live-harness": __version__, **_locked("numpy", "soxr", "soundfile", "websockets")}
+SCORED_BY = _locked("regex", "rapidfuzz", "jiwer", "indic_numtowords", "num2words")
 NOTE = (
     "Replayed: a recogniser heard these recordings once, and what it heard, with the processor time it took, was played "
     "back in virtual time. Lags are nil and latencies are the recogniser's own. make sample makes this report again."
@@ -65,7 +75,7 @@ def make_sample(folder: Path, ear) -> None:
     (folder / "audio").rmdir()  # nobody answered in speech
     with patch(
         "harness.report.build.profile_block",
-        lambda *names, **options: {**profile_block(*names, **options), "versions": {}},
+        lambda *names, **options: {**profile_block(*names, **options), "versions": SCORED_BY},
     ):
         build_reports(folder, profile=PROFILE)
     (folder / PARQUET).unlink(missing_ok=True)  # written where pyarrow is, in that one's own way
@@ -98,7 +108,7 @@ def _plan():
         turns="manual",
         repeats=1,
         seed=0,
-        command="harness run sample",
+        command="make sample",
         notes=[NOTE],
     )
     utterances = [
