@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import msgspec
 
 from harness.errors import UsageError
+from harness.secret import redact
 from harness.session.talk import HungUpError, SilenceError, Talk, talk
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE
 from harness.wire.live import catalogue, codec
@@ -100,7 +101,10 @@ async def outcome(probe: Probe, place: Place) -> str:
         raise NotOfferedError(f"{model.id} does nothing but transcribe")
     setup, endpoint = place.named(_merged(_modality(model, speaks=probe.speaks), probe.fields))
     async with talk(place.connect, endpoint, setup) as conversation:
-        return await probe.act(conversation, place)
+        try:
+            return redact(await probe.act(conversation, place), conversation.secrets)
+        except NotShownError as error:
+            raise NotShownError(redact(str(error), conversation.secrets)) from None
 
 
 def _modality(model: Model | None, *, speaks: bool) -> Fields:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from array import array
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import msgspec
 
 from harness.errors import RemoteProtocolError
-from harness.secret import redact, redact_bytes
+from harness.secret import SHORTEST, redact, redact_bytes, redact_joined
 from harness.trace import Direction, SessionTrace, TimedEvent, TraceHeader
 from harness.units import SAMPLE_BYTES
 from harness.wire.live.codec import decode_server, to_json
@@ -157,6 +157,7 @@ class Recorder:
             last = max(last, at)
             kept = self._parsed(frame) if direction == "<" else frame
             events.append(TimedEvent(t=round(last - self._zero, 6), dir=direction, frame=kept))
+        _mask_across(events, self._secrets)
         header = msgspec.structs.replace(
             self._header, emulator=self._emulator, audio_samples=self._samples
         )
@@ -204,3 +205,47 @@ class Recorder:
         return msgspec.structs.replace(
             part, inline_data=Blob(mime_type=blob.mime_type, unknown=blob.unknown | where)
         )
+
+
+_INTERIM = "interimInputTranscription"
+
+
+def _mask_across(events: list[TimedEvent], secrets: Sequence[Secret]) -> None:
+    """Mask in the frames what shows a secret only once a channel's fragments are joined, as every reader joins them."""
+    chains: dict[str, list[dict[str, Any]]] = {}
+    spoken = chains.setdefault("inputTranscription", [])
+    interim: list[dict[str, Any]] = []
+    for event in events:
+        if event.dir == "!" and "seam" in event.frame:
+            spoken += interim  # it stays
+            interim = []
+        for channel, piece in _pieces(event):
+            if channel == _INTERIM:
+                before = "".join(one["text"] for one in spoken)
+                piece["text"] = redact_joined([before[-SHORTEST:], piece["text"]], secrets)[1]
+                interim = [piece]
+            else:
+                chains.setdefault(channel, []).append(piece)
+                interim = [] if channel == "inputTranscription" else interim
+    spoken += interim
+    for chain in chains.values():
+        masked = redact_joined([piece["text"] for piece in chain], secrets)
+        for piece, text in zip(chain, masked, strict=True):
+            piece["text"] = text
+
+
+def _pieces(event: TimedEvent) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the pieces of text in a received frame, each with the channel whose text it continues."""
+    content = event.frame.get("serverContent") if event.dir == "<" else None
+    if not isinstance(content, dict):
+        return
+    for name in ("inputTranscription", _INTERIM, "outputTranscription"):
+        if _worded(piece := content.get(name)):
+            yield name, piece
+    for part in (content.get("modelTurn") or {}).get("parts") or ():
+        if _worded(part):
+            yield f"thought: {part.get('thought')}", part
+
+
+def _worded(piece: Any) -> TypeGuard[dict[str, Any]]:
+    return isinstance(piece, dict) and isinstance(piece.get("text"), str)

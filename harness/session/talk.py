@@ -116,7 +116,7 @@ class Talk:
     def __init__(self, setup: Setup, secrets: list[Secret]) -> None:
         self.client = LiveClient(setup)
         self.heard = Heard()
-        self._secrets = secrets
+        self.secrets = secrets
         self._inbox: asyncio.Queue[bytes | str | Closed] = asyncio.Queue()
         self.connection: Connection | None = None
 
@@ -189,11 +189,13 @@ class Talk:
     async def _next(self) -> None:
         frame = await self._inbox.get()
         if isinstance(frame, Closed):
-            raise HungUpError(frame, self._secrets)
+            raise HungUpError(frame, self.secrets)
         try:
             self.heard.add(self.client.receive(frame))
         except RemoteProtocolError as error:
-            raise SilenceError("the service sent what is no Live message", why=str(error)) from None
+            raise SilenceError(
+                "the service sent what is no Live message", why=redact(str(error), self.secrets)
+            ) from None
 
 
 @contextlib.asynccontextmanager

@@ -19,7 +19,7 @@ from harness.report.build import derived_files, run_table
 from harness.report.write import write_files
 from harness.run import stream
 from harness.run.folder import read_plan
-from harness.secret import MASK, Secret, redact, redact_bytes
+from harness.secret import MASK, Secret, redact, redact_bytes, redact_joined
 from harness.session.transport import Upgraded
 from harness.wire.live import endpoint as live
 from tests.run.runs import plan, run, utterance
@@ -38,14 +38,13 @@ FORMS = {
 
 
 def leaks(text: str, value: str) -> list[str]:
-    """Return the forms of `value` of which `text` shows nearly all."""
-    middle = value[1:-1]
-    found = [name for name in ("itself", "percent-encoded") if FORMS[name](middle) in text]
+    """Return the runs of 8 characters of `value`, plain, percent-encoded or in base64, that `text` shows."""
+    forms = [value, quote(value, safe="")]
     for before in range(3):
-        coded = base64.b64encode(bytes(before) + value.encode()).decode().rstrip("=")[4:-4]
-        if coded in text or coded.translate(str.maketrans("+/", "-_")) in text:
-            found.append("base64")
-    return found
+        coded = base64.b64encode(bytes(before) + value.encode()).decode().rstrip("=")[4:-1]
+        forms += [coded, coded.translate(str.maketrans("+/", "-_"))]
+    runs = {form[at : at + 8] for form in forms for at in range(len(form) - 7)}
+    return sorted(run for run in runs if run in text)
 
 
 @given(VALUES, st.sampled_from(sorted(FORMS)), st.text(max_size=5), st.text(max_size=5))
@@ -54,6 +53,17 @@ def test_every_form_of_an_echo_is_masked(value, form, before, after):
     said = redact(before + FORMS[form](value) + after, [Secret(f"Bearer {value}")])
     assert MASK in said
     assert [] == leaks(said, value)
+
+
+@given(VALUES, st.sampled_from(sorted(FORMS)), st.data())
+def test_a_cut_or_divided_echo_is_masked(value, form, data):
+    """Cut at any offset, or divided at any two, a secret shows no run of eight characters."""
+    said = FORMS[form](value)
+    first, last = sorted(data.draw(st.tuples(*[st.integers(0, len(said))] * 2)))
+    for cut in (said[:last], said[first:], said[first:last]):
+        assert [] == leaks(redact(f"it begins: “{cut}”", [Secret(value)]), value)
+    pieces = redact_joined([said[:first], said[first:last], said[last:]], [Secret(value)])
+    assert [] == leaks("".join(pieces), value)
 
 
 @given(st.text(max_size=40))
@@ -81,9 +91,9 @@ ENDPOINTS = {
 class Echo(Service):
     """A service that says our secret back in every place there is; the connection's number decides how it ends."""
 
-    def __init__(self, said: str) -> None:
+    def __init__(self, said: str, cut: int) -> None:
         super().__init__(self._answer)
-        self.said = said
+        self.whole, self.cut, self.said = said, cut, said
 
     async def connect(self, endpoint, listener):
         line = await super().connect(endpoint, listener)
@@ -91,8 +101,22 @@ class Echo(Service):
         listener.upgraded(Upgraded(headers={"x-live-emulator": self.said, "server": self.said}))
         return line
 
+    def _divided(self, line):
+        """Say the secret in many fragments of every channel, and over the edge of an interim text."""
+        step = 1 + self.cut % 9
+        for at in range(0, len(self.whole), step):
+            text = {"text": self.whole[at : at + step]}
+            for name in ("inputTranscription", "outputTranscription"):
+                line.say({"serverContent": {name: text}})
+            line.say({"serverContent": {"modelTurn": {"parts": [text]}}})
+        half = len(self.whole) // 2
+        line.say({"serverContent": {"inputTranscription": {"text": f" {self.whole[:half]}"}}})
+        line.say({"serverContent": {"interimInputTranscription": {"text": self.whole[half:]}}})
+        line.say({"serverContent": {"inputTranscription": {"text": " "}}})
+
     def _answer(self, line, frame):
-        said = self.said
+        # Whole, without its end and without its beginning, a line each.
+        said = (self.whole, self.whole[: self.cut], self.whole[self.cut :])[line.turns % 3]
         if "setup" in frame:
             line.say({"setupComplete": {said: said}})
         if "activityEnd" not in frame.get("realtimeInput", {}):
@@ -101,6 +125,7 @@ class Echo(Service):
         blob = {"mimeType": "audio/pcm;rate=24000", "data": spelt}
         parts = [{"text": said}, {"inlineData": blob}, {"executableCode": {said: said}}]
         line.say({"serverContent": {"inputTranscription": {"text": f" {said} "}}})
+        self._divided(line)
         line.say({"serverContent": {"modelTurn": {"parts": parts}}})
         line.say({said: {"deep": [said]}, "sessionResumptionUpdate": {"newHandle": said}})
         match line.turns % 7:
@@ -121,9 +146,15 @@ class Echo(Service):
 
 
 @settings(max_examples=10)
-@given(st.sampled_from(sorted(ENDPOINTS)), VALUES, st.sampled_from(sorted(FORMS)), st.booleans())
-def test_a_faulty_run_leaves_no_secret_anywhere(tmp_path_factory, kind, value, form, full):
+@given(
+    st.sampled_from(sorted(ENDPOINTS)),
+    VALUES,
+    st.sampled_from(sorted(FORMS)),
+    st.tuples(st.booleans(), st.integers(1, 70)),
+)
+def test_a_faulty_run_leaves_no_secret_anywhere(tmp_path_factory, kind, value, form, how):
     """No trace, journal, report, recording, log, message, traceback or repr of a run shows a secret the service echoes."""
+    full, cut = how
     out = tmp_path_factory.mktemp("run") / "out"
     endpoint = ENDPOINTS[kind](value)
     said: list[str] = [repr(endpoint), str(endpoint.headers), endpoint.printable]
@@ -138,7 +169,7 @@ def test_a_faulty_run_leaves_no_secret_anywhere(tmp_path_factory, kind, value, f
                 run(
                     plan([utterance(n, 0.1) for n in range(6)]),
                     out,
-                    Echo(FORMS[form](value)),
+                    Echo(FORMS[form](value), cut),
                     concurrency=2,
                     endpoint=lambda: endpoint,
                     meddle=lambda pool: said.append(repr(vars(pool))),
