@@ -10,7 +10,7 @@ import click
 from harness.text.visible import visible
 
 if TYPE_CHECKING:
-    from harness.report.pairs import Pair
+    from harness.report.pair import Pair
 
 
 @click.command(short_help="Score a run again, or any table of transcript pairs.")
@@ -68,6 +68,7 @@ def command(  # noqa: PLR0917 - Click passes them by name
         from harness.report.pairs import read_pairs
 
         pairs = read_pairs(path, hypotheses, locale=locale)
+        _tell_unanswered(pairs)
     aligner = "sclite" if sclite else "minimal"
     document = sheet(pairs, profile=profile, metric=metric, aligner=aligner, details=as_json)
     _warn(document, profile)
@@ -81,7 +82,7 @@ def command(  # noqa: PLR0917 - Click passes them by name
 def _run_pairs(path: Path, *, profile: str, metric: str) -> list[Pair]:
     """Return the pairs of a run, and write its reports again under the profile and metric."""
     from harness.errors import InputError
-    from harness.report.pairs import Pair
+    from harness.report.pair import Pair
 
     if not (path / "plan.json").exists():
         raise InputError(
@@ -119,6 +120,16 @@ def _run_pairs(path: Path, *, profile: str, metric: str) -> list[Pair]:
         )
         for row in table.rows
     ]
+
+
+def _tell_unanswered(pairs: list[Pair]) -> None:
+    """Say on stderr how many pairs have no hypothesis at all."""
+    if unanswered := [pair.id for pair in pairs if pair.hypothesis is None and not pair.reason]:
+        click.echo(
+            f"no hypothesis: {len(unanswered)} of {len(pairs)}, the first is id {visible(unanswered[0])}; "
+            "counted as deletions",
+            err=True,
+        )
 
 
 def _warn(document: dict[str, Any], profile: str) -> None:

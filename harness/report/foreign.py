@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 from importlib import import_module
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
@@ -23,8 +24,18 @@ _GUARDED = regex.compile(r"'(?=[=+\-@\t\r'])")
 """The quote that our CSV files put before what a spreadsheet would run."""
 
 
+_MOST_FAULTS = 20
+
+
 class UnusableError(Exception):
     """What is wrong with one line; the reader goes on to collect the next."""
+
+
+def input_error(path: Path, faults: Sequence[str]) -> InputError:
+    """Return the error that names the first 20 faults of a file."""
+    more = len(faults) - _MOST_FAULTS
+    shown = [*islice(faults, _MOST_FAULTS), *([f"and {more} more"] if more > 0 else [])]
+    return InputError(f"{path}: cannot be scored as it is", why="\n  ".join(shown))
 
 
 Record: TypeAlias = "tuple[int, dict[str, Any] | UnusableError]"

@@ -8,23 +8,20 @@ Knows files; does not know scores. Everything wrong with a file is told at once,
 
 from __future__ import annotations
 
-from itertools import islice
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-import regex
-
-from harness.corpus.lines import Line
 from harness.errors import InputError, UsageError, suggestion
-from harness.report.foreign import READERS, UnusableError, numbered
-from harness.units import Seconds
+from harness.report.foreign import READERS, UnusableError, input_error
+from harness.report.nist import stm_pairs, trn_pairs
+from harness.report.pair import Pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from harness.report.foreign import Record
+    from harness.units import Seconds
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "reference": ("reference", "text", "sentence", "transcript", "ref"),
@@ -38,40 +35,6 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "duration_s": ("duration", "duration_s", "audio_s"),
 }
 """The columns we know → the names they go by; where a table has several, the first one counts."""
-
-_MOST_FAULTS = 20
-
-
-class Pair(msgspec.Struct, frozen=True, kw_only=True):
-    """What was said and what was heard."""
-
-    id: str
-    """Unique in its dataset, model and repeat; the line's number where the table has none."""
-
-    reference: str | None
-    """None: nobody wrote it down."""
-
-    hypothesis: str | None
-    """None: there was no answer; it is scored as an empty one."""
-
-    locale: str
-    """As the table writes it."""
-
-    speaker: str | None = None
-    dataset: str = ""
-    model: str = ""
-    repeat: str = ""
-    duration_s: Seconds | None = None
-    """Of the clip; None: unknown."""
-
-    tags: dict[str, str] = {}
-    """The table's other columns that are texts, by name."""
-
-    line: int | None = None
-    """1-based line or row of the file."""
-
-    reason: str | None = None
-    """Why it must not be scored; None: it may."""
 
 
 def read_pairs(
@@ -90,9 +53,9 @@ def read_pairs(
                 f"{path}: stm holds the reference", hint=f"harness score {path} HYP.ctm"
             )
         case ".trn", heard if heard is not None:
-            return _trn_pairs(path, heard, _needed(locale, path))
+            return trn_pairs(path, heard, _needed(locale, path))
         case ".stm", heard if heard is not None:
-            return _stm_pairs(path, heard, _needed(locale, path))
+            return stm_pairs(path, heard, _needed(locale, path))
     if hypotheses is not None:
         raise UsageError(
             f"{path}: two files are for trn, and stm with ctm; a table holds both sides"
@@ -126,7 +89,7 @@ def _pairs(path: Path, records: Iterator[Record], locale: str | None) -> list[Pa
             faults.setdefault(f"id “{pair.id}” is also that of line {first}", []).append(number)
         pairs.append(pair)
     if faults:
-        raise _input_error(
+        raise input_error(
             path,
             [
                 f"{path}:{numbers[0]}: {what}"
@@ -137,12 +100,6 @@ def _pairs(path: Path, records: Iterator[Record], locale: str | None) -> list[Pa
     if not pairs:
         raise InputError(f"{path}: holds no pairs of transcripts")
     return pairs
-
-
-def _input_error(path: Path, faults: list[str]) -> InputError:
-    more = len(faults) - _MOST_FAULTS
-    shown = [*islice(faults, _MOST_FAULTS), *([f"and {more} more"] if more > 0 else [])]
-    return InputError(f"{path}: cannot be scored as it is", why="\n  ".join(shown))
 
 
 def _pair(cells: Mapping[str, Any] | UnusableError, number: int, locale: str | None) -> Pair:
@@ -207,99 +164,3 @@ def _text(value: Any, ours: str) -> str | None:
     if ours in {"reference", "hypothesis", "locale"} or isinstance(value, (dict, list)):
         raise UnusableError(f"{ours} is {value!r}, which is no text")
     return str(value)
-
-
-_TRN = regex.compile(r"(.*)\(([^()\s]+)\)\s*")
-
-
-def _trn_pairs(path: Path, hypotheses: Path, locale: str) -> list[Pair]:
-    heard = {key: text for key, (text, _) in _trn(hypotheses).items()}
-    said = _trn(path)
-    unknown = [f"{hypotheses}: no reference for “{key}”" for key in heard if key not in said]
-    if unknown:
-        raise _input_error(hypotheses, unknown)
-    return [
-        Pair(
-            id=key,
-            reference=text,
-            hypothesis=heard.get(key),
-            locale=locale,
-            # NIST's convention: what stands before the first - or _ is the speaker.
-            speaker=regex.split("[-_]", key, maxsplit=1)[0],
-            line=number,
-        )
-        for key, (text, number) in said.items()
-    ]
-
-
-def _trn(path: Path) -> dict[str, tuple[str, int]]:
-    """Return the texts of a `trn` file by their id, with their line numbers."""
-    texts: dict[str, tuple[str, int]] = {}
-    faults: list[str] = []
-    for line in numbered(path):
-        if not isinstance(line, Line):
-            faults.append(f"{path}:{line[0]}: {line[1]}")
-        elif line.text.strip() and not line.text.startswith(";;"):
-            found = _TRN.fullmatch(line.text)
-            if found is None:
-                faults.append(f"{path}:{line.number}: no (id) at the end of the line")
-            elif found[2] in texts:
-                faults.append(
-                    f"{path}:{line.number}: id “{found[2]}” is also that of line {texts[found[2]][1]}"
-                )
-            else:
-                texts[found[2]] = (found[1].strip(), line.number)
-    if faults:
-        raise _input_error(path, faults)
-    return texts
-
-
-def _stm_pairs(path: Path, hypotheses: Path, locale: str) -> list[Pair]:
-    """Return a pair per segment of a `stm` file: the words of the `ctm` whose middle lies in it."""
-    words: dict[tuple[str, str], list[tuple[float, str]]] = {}
-    for number, (name, channel, start, length, word) in _fields(hypotheses, 5):
-        middle = _seconds(hypotheses, number, start) + _seconds(hypotheses, number, length) / 2
-        words.setdefault((name, channel), []).append((middle, word.split()[0]))
-    pairs = []
-    for number, (name, channel, speaker, start, end, text) in _fields(path, 6):
-        if speaker == "IGNORE_TIME_SEGMENT_IN_SCORING" or "IGNORE_TIME_SEGMENT" in text:
-            continue
-        first, last = _seconds(path, number, start), _seconds(path, number, end)
-        heard = [word for middle, word in words.get((name, channel), ()) if first <= middle < last]
-        pairs.append(
-            Pair(
-                id=f"{name}-{channel}-{start}-{end}",
-                reference=regex.sub(r"^<[^>]*>\s*", "", text),
-                hypothesis=" ".join(heard),
-                locale=locale,
-                speaker=speaker,
-                line=number,
-            )
-        )
-    if not pairs:
-        raise InputError(f"{path}: holds no segments")
-    return pairs
-
-
-def _fields(path: Path, count: int) -> Iterator[tuple[int, list[str]]]:
-    """Yield the fields of each line that is no comment, the last one with all that follows."""
-    for line in numbered(path):
-        if not isinstance(line, Line):
-            raise _input_error(path, [f"{path}:{line[0]}: {line[1]}"])
-        if not line.text.strip() or line.text.startswith(";;"):
-            continue
-        cells = line.text.split(None, count - 1)
-        if len(cells) == count - 1 and count == 6:
-            cells.append("")
-        if len(cells) != count:
-            raise _input_error(
-                path, [f"{path}:{line.number}: {len(cells)} fields of at least {count - 1}"]
-            )
-        yield line.number, cells
-
-
-def _seconds(path: Path, number: int, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError as error:
-        raise _input_error(path, [f"{path}:{number}: “{text}” is no time in seconds"]) from error

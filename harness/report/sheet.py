@@ -40,7 +40,7 @@ from harness.text.locales import LOCALES, canonical
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from harness.report.pairs import Pair
+    from harness.report.pair import Pair
     from harness.score.readability import Mark
     from harness.stats.intervals import Interval
 

@@ -3,7 +3,8 @@
 import pytest
 
 from harness.errors import InputError, UsageError
-from harness.report.pairs import Pair, read_pairs
+from harness.report.pair import Pair
+from harness.report.pairs import read_pairs
 
 
 @pytest.fixture
@@ -130,3 +131,65 @@ def test_two_sided_formats_take_two_files(tmp_path):
         read_pairs(tmp_path / "r.trn", tmp_path / "r.trn")
     with pytest.raises(UsageError, match="two files"):
         read_pairs(tmp_path / "t.csv", tmp_path / "t.csv")
+
+
+@pytest.fixture
+def nist(tmp_path):
+    """Return a function that writes a `stm` and a `ctm` and reads them."""
+
+    def read(stm, ctm):
+        (tmp_path / "r.stm").write_text(stm)
+        (tmp_path / "h.ctm").write_text(ctm)
+        return read_pairs(tmp_path / "r.stm", tmp_path / "h.ctm", locale="en-US")
+
+    return read
+
+
+@pytest.mark.parametrize(
+    "stm, ctm, said",
+    [
+        ("f A ann 0 1 a\n", "f 1 0 1 a\n", "h.ctm:1: .*“f 1” have no segment.* f A"),
+        ("f 1 ann 0 1 a\n", "f 1 0 1 a\ng 1 0 1 b\n", "h.ctm:2: .*“g 1”"),
+        ("f 1 ann 0 nan a\n", "f 1 0 1 a\n", "r.stm:1: “nan” is no time"),
+        ("f 1 ann -1 1 a\n", "f 1 0 1 a\n", "r.stm:1: “-1” is no time"),
+        ("f 1 ann 0 1 a\n", "f 1 0 1 a\nf 1 inf 1 a\n", "h.ctm:2: “inf” is no time"),
+        ("f 1 ann 0 1 a\nf 1 ann 2 2 a\n", "f 1 0 1 a\n", "r.stm:2: .*not after its start"),
+        ("f 1 ann 0 1 a {b / c}\n", "f 1 0 1 a\n", "r.stm:1: “{b / c}” is NIST's markup"),
+        ("f 1 ann 0 1 (uh) a\n", "f 1 0 1 a\n", "r.stm:1: “.uh.” is NIST's markup"),
+        ("f 1 ann 0 1 a @\n", "f 1 0 1 a\n", "r.stm:1: “@” is NIST's markup"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_nist_files_is_named(nist, stm, ctm, said):
+    """Another channel, what is no time, and markup that is not read are told with file and line."""
+    with pytest.raises(InputError, match=said):
+        nist(stm, ctm)
+
+
+def test_trn_markup_is_refused(tmp_path):
+    """Alternatives and optional words of a `trn` are no words."""
+    (tmp_path / "r.trn").write_text("{a / b} c (s-1)\n(uh) c (s-2)\n")
+    with pytest.raises(InputError, match=r"(?s)r.trn:1: “{a / b}” is.*r.trn:2: “.uh.” is"):
+        read_pairs(tmp_path / "r.trn", tmp_path / "r.trn", locale="en-US")
+
+
+def test_words_outside_every_segment_are_counted(nist):
+    """Words in no segment stay as a pair without a rate; those in a segment left out are left out with it."""
+    pairs = nist(
+        "f 1 ann 0 1 a\nf 1 gap 1 2 ignore_time_segment_in_scoring\n",
+        "f 1 0.2 0.1 a\nf 1 1.2 0.1 x\nf 1 3 0.1 b\nf 1 4 0.1 c\n",
+    )
+    assert [("a", None), ("b c", True)] == [
+        (pair.hypothesis, pair.reason and ("outside every segment: 2, the first in its line 3" in pair.reason))
+        for pair in pairs
+    ]  # fmt: skip
+
+
+def test_a_word_belongs_to_one_segment(nist):
+    """Of overlapping segments the one that a word overlaps most has it, the earlier one where they are alike."""
+    pairs = nist(
+        "f 1 bob 1 3 two\nf 1 ann 0 2 one\n",
+        "f 1 1.2 0.2 alike\nf 1 1.7 0.5 later\nf 1 0.7 0.7 earlier\n",
+    )
+    assert [("two", "later"), ("one", "alike earlier")] == [
+        (pair.reference, pair.hypothesis) for pair in pairs
+    ]

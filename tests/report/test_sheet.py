@@ -10,7 +10,8 @@ from click.testing import CliRunner
 
 from harness.cli import main
 from harness.report.confusions import Tenth
-from harness.report.pairs import Pair, read_pairs
+from harness.report.pair import Pair
+from harness.report.pairs import read_pairs
 from harness.report.sheet import sheet
 from harness.report.token_classes import Tally
 
@@ -246,3 +247,25 @@ def test_what_cut_the_tokens_is_printed(tmp_path, metric, said):
     assert code == 0
     assert ("cut by" in printed) == (said is not None)
     assert said is None or said in printed
+
+
+def test_ids_without_a_hypothesis_are_told(tmp_path):
+    """Ids that a hypothesis file lacks are counted as deletions, and said with the first."""
+    (tmp_path / "r.trn").write_text("a (s-1)\nb (s-2)\nc (s-3)\n")
+    (tmp_path / "h.trn").write_text("a (s-1)\n")
+    code, _, err = invoke(
+        "score", str(tmp_path / "r.trn"), str(tmp_path / "h.trn"), "--language", "en-US"
+    )
+    assert 0 == code
+    assert "no hypothesis: 2 of 3, the first is id s-2; counted as deletions" in err
+
+
+def test_words_outside_every_segment_are_exit_5(tmp_path):
+    """Words of a `ctm` in no segment are an unscored remainder."""
+    (tmp_path / "r.stm").write_text("f 1 ann 0 1 a\n")
+    (tmp_path / "h.ctm").write_text("f 1 0.2 0.1 a\nf 1 3 0.1 b\n")
+    code, _, err = invoke(
+        "score", str(tmp_path / "r.stm"), str(tmp_path / "h.ctm"), "--language", "en-US"
+    )
+    assert 5 == code
+    assert "outside every segment: 1, the first in its line 2" in err

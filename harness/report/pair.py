@@ -1,0 +1,39 @@
+"""`Pair`: what was said and what was heard. Knows neither files nor scores."""
+
+from __future__ import annotations
+
+import msgspec
+
+from harness.units import Seconds
+
+
+class Pair(msgspec.Struct, frozen=True, kw_only=True):
+    """What was said and what was heard."""
+
+    id: str
+    """Unique in its dataset, model and repeat; the line's number where the table has none."""
+
+    reference: str | None
+    """None: nobody wrote it down."""
+
+    hypothesis: str | None
+    """None: there was no answer; it is scored as an empty one."""
+
+    locale: str
+    """As the table writes it."""
+
+    speaker: str | None = None
+    dataset: str = ""
+    model: str = ""
+    repeat: str = ""
+    duration_s: Seconds | None = None
+    """Of the clip; None: unknown."""
+
+    tags: dict[str, str] = {}
+    """The table's other columns that are texts, by name."""
+
+    line: int | None = None
+    """1-based line or row of the file."""
+
+    reason: str | None = None
+    """Why it must not be scored; None: it may."""
