@@ -204,22 +204,43 @@ def _table(document: dict[str, Any]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    totals = document["totals"]
-    lines.append("")
-    if len(document["cells"]) > 1:
-        metrics = {cell["metric"] for cell in document["cells"] if cell["metric"]}
-        means = [("macro_wer", "mean WER"), ("macro_cerns", "mean CER without spaces")]
-        if len(metrics) == 1:  # one that was asked for, or is every locale's own
-            means[0] = ("macro_rate", f"mean {metrics.pop()}")
-        for name, label in means:
-            count = len(totals[f"{name}_locales"])
-            if count > 1:
-                lines.append(f"{label} of {count} locales: {_percent(totals[name])}")
+    lines += ["", *_means(document)]
     profile = document["profile"]
     lines.append(f"profile {profile['id']}, code {profile['code_sha256'][:12]}")
     if tools := _tools({cell["metric"] for cell in document["cells"]}, profile["versions"]):
         lines.append(f"cut by {', '.join(tools)}")
     return "\n".join(lines)
+
+
+def _means(document: dict[str, Any]) -> list[str]:
+    """Return a line for each dataset's and model's mean over locales; one that lacks locales of another names them."""
+    metrics = {cell["metric"] for cell in document["cells"] if cell["metric"]}
+    means = [("macro_wer", "mean WER"), ("macro_cerns", "mean CER without spaces")]
+    if len(metrics) == 1:  # one that was asked for, or is every locale's own
+        means[0] = ("macro_rate", f"mean {metrics.pop()}")
+    macros = document["totals"]["macros"]
+    lines = []
+    for name, label in means:
+        for macro in macros:
+            own = macro[f"{name}_locales"]
+            every = {
+                locale
+                for other in macros
+                if other["dataset"] == macro["dataset"]
+                for locale in other[f"{name}_locales"]
+            }
+            if not own or len(every) == 1:
+                continue
+            lacking = sorted(every.difference(own))
+            count = f"{len(own)} of {len(every)}" if lacking else f"{len(own)}"
+            who = " / ".join(visible(macro[part]) for part in ("dataset", "model") if macro[part])
+            lines.append(
+                f"{label} of {count} locales"
+                + (f", {who}" if who and len(macros) > 1 else "")
+                + f": {_percent(macro[name])}"
+                + (f" (lacks {', '.join(map(visible, lacking))})" if lacking else "")
+            )
+    return lines
 
 
 def _tools(metrics: set[str | None], versions: dict[str, str]) -> list[str]:

@@ -306,13 +306,41 @@ def _blocks(group: Iterable[_Judged]) -> list[tuple[int, int]]:
 def _totals(
     judged: Sequence[_Judged], groups: dict[tuple[str, str, str], list[_Judged]]
 ) -> dict[str, Any]:
-    """Return summed counts, and means of the cells' rates: over a locale's cells, then over locales.
+    """Return summed counts, and `macros`: the means of each dataset's and model's cells.
 
-    `macro_rate` is of the rate itself, where one metric counts all of them; `macro_wer` is over locales that are measured
-    in words, `macro_cerns` over all of them.
+    The same means stand beside the counts where there is one model; several are never averaged.
     """
     counts = total(score.counts for score in _scores(judged))
     metrics = {score.metric for score in _scores(judged)}
+    scored = sum(one.rate is not None for one in judged)
+    one_model = len({model for _, _, model in groups}) == 1
+    return {
+        "utterances": len(judged),
+        "scored": scored,
+        "failed": len(judged) - scored,
+        "errors": counts.errors,
+        **_counts(counts),
+        **_means(groups if one_model else {}, metrics),
+        "macros": [
+            {
+                "dataset": dataset,
+                "model": model,
+                **_means(
+                    {key: own for key, own in groups.items() if key[::2] == (dataset, model)},
+                    metrics,
+                ),
+            }
+            for dataset, model in dict.fromkeys(key[::2] for key in groups)
+        ],
+    }
+
+
+def _means(groups: dict[tuple[str, str, str], list[_Judged]], metrics: set[str]) -> dict[str, Any]:
+    """Return means of cells' rates, over a locale's cells, then over locales, with the locales that they are over.
+
+    `macro_rate` is of the rate itself, where one metric of `metrics` counts all of them; `macro_wer` is over locales
+    that are measured in words, `macro_cerns` over all of them. None: there is nothing to average.
+    """
     own: dict[str, list[float]] = {}
     words: dict[str, list[float]] = {}
     characters: dict[str, list[float]] = {}
@@ -323,13 +351,7 @@ def _totals(
         if locale in LOCALES and LOCALES[locale].metric == "WER":
             _append(words, locale, _companion(scores, "WER").rate)
         _append(characters, locale, _companion(scores, "CERns").rate)
-    scored = sum(one.rate is not None for one in judged)
     return {
-        "utterances": len(judged),
-        "scored": scored,
-        "failed": len(judged) - scored,
-        "errors": counts.errors,
-        **_counts(counts),
         "macro_rate": _macro(own),
         "macro_rate_locales": sorted(own),
         "macro_wer": _macro(words),

@@ -105,11 +105,35 @@ def test_rates_do_not_depend_on_details():
 
 
 def test_macro_rates_are_means_over_locales():
-    """A locale's cells are averaged, then the locales; words where words are the metric, characters everywhere."""
-    totals = sheet(pairs(), profile="norm-1", metric="auto")["totals"]
+    """A model's locales are averaged: words where words are the metric, characters everywhere."""
+    alone = [pair for pair in pairs() if pair.model == "m"]
+    totals = sheet(alone, profile="norm-1", metric="auto")["totals"]
     assert ["en-US"] == totals["macro_wer_locales"]
-    assert (4 / 6 + 1.0) / 2 == pytest.approx(totals["macro_wer"])
+    assert 4 / 6 == pytest.approx(totals["macro_wer"])
     assert ["cmn-CN", "en-US"] == totals["macro_cerns_locales"]
+    (macro,) = totals["macros"]
+    assert macro == macro | {name: totals[name] for name in macro if name.startswith("macro_")}
+
+
+def test_models_are_never_averaged():
+    """Each model has a mean of its own; beside the counts there is none where there are several."""
+    totals = sheet(pairs(), profile="norm-1", metric="auto")["totals"]
+    assert (None, None) == (totals["macro_wer"], totals["macro_cerns"])
+    assert [("m", 4 / 6, ["cmn-CN", "en-US"]), ("n", 1.0, ["en-US"])] == [
+        (one["model"], pytest.approx(one["macro_wer"]), one["macro_cerns_locales"])
+        for one in totals["macros"]
+    ]
+
+
+def test_a_model_that_lacks_a_locale_says_so(tmp_path):
+    """Printed means are one a model, each with how many of the locales it is over, and those it lacks."""
+    path = tmp_path / "t.csv"
+    path.write_text(
+        "model,locale,reference,hypothesis\nm,en-US,a b,a b\nm,de-DE,a b,a c\nn,en-US,a b,a b\n"
+    )
+    _, out, _ = invoke("score", str(path))
+    assert "mean WER of 2 locales, m: 25.00 %\n" in out
+    assert "mean WER of 1 of 2 locales, n: 0.00 % (lacks de-DE)\n" in out
 
 
 def test_a_cell_has_jiwers_rate():
