@@ -69,6 +69,7 @@ def command(  # noqa: PLR0917 - Click passes them by name
 
         pairs = read_pairs(path, hypotheses, locale=locale)
         _tell_unanswered(pairs)
+        _tell_speakerless(pairs)
     aligner = "sclite" if sclite else "minimal"
     document = sheet(pairs, profile=profile, metric=metric, aligner=aligner, details=as_json)
     _warn(document, profile)
@@ -128,6 +129,15 @@ def _tell_unanswered(pairs: list[Pair]) -> None:
         click.echo(
             f"no hypothesis: {len(unanswered)} of {len(pairs)}, the first is id {visible(unanswered[0])}; "
             "counted as deletions",
+            err=True,
+        )
+
+
+def _tell_speakerless(pairs: list[Pair]) -> None:
+    """Say on stderr that intervals are over utterances when nobody says who spoke."""
+    if not any(pair.speaker for pair in pairs):
+        click.echo(
+            "no speaker is named, so intervals are over utterances: their widths are lower bounds",
             err=True,
         )
 

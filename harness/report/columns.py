@@ -255,6 +255,12 @@ UTTERANCE_COLUMNS: tuple[Column, ...] = (
         unit="tokens",
         missing="no attempt's usage record has them",
     ),
+    _column(
+        "speaker",
+        "text",
+        "Who speaks, as the dataset names them; intervals are over speakers.",
+        missing="the dataset does not say",
+    ),
 )
 
 _NO_RATE = "no row of the cell is scored, or its references have no tokens"

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli import main
+from harness.report.build import build_reports
 from harness.report.confusions import Tenth
 from harness.report.pair import Pair
 from harness.report.pairs import read_pairs
@@ -168,7 +169,9 @@ class _Main:
 def csv(tmp_path):
     """Return a table of two good rows."""
     path = tmp_path / "t.csv"
-    path.write_text("reference,hypothesis,locale\nThe cat.,the cat,en-US\na b,a c,en-US\n")
+    path.write_text(
+        "reference,hypothesis,locale,speaker\nThe cat.,the cat,en-US,ann\na b,a c,en-US,bob\n"
+    )
     return path
 
 
@@ -218,7 +221,7 @@ def test_what_is_typed_wrong_is_exit_2(csv, arguments, code, said):
 def test_a_row_without_a_rate_is_exit_5(csv):
     """The rest is scored; the row, its line and its reason are said on stderr."""
     with csv.open("a") as file:
-        file.write(",x,en-US\na,b,zz\n")
+        file.write(",x,en-US,ann\na,b,zz,ann\n")
     code, out, err = invoke("score", str(csv), "--json")
     assert 5 == code
     assert "line 4" in err
@@ -293,3 +296,20 @@ def test_words_outside_every_segment_are_exit_5(tmp_path):
     )
     assert 5 == code
     assert "outside every segment: 1, the first in its line 2" in err
+
+
+def test_a_table_without_speakers_is_told(tmp_path, csv):
+    """Intervals over utterances are said to be lower bounds, those over speakers are not."""
+    path = tmp_path / "u.csv"
+    path.write_text("reference,hypothesis,locale\na b,a c,en-US\n")
+    assert "intervals are over utterances" in invoke("score", str(path))[2]
+    assert "intervals" not in invoke("score", str(csv))[2]
+
+
+def test_a_runs_table_keeps_its_speakers(run):
+    """`utterances.csv` names the speakers of the run's rows, so that it gives the intervals of the report."""
+    folder = run()
+    table = build_reports(folder)
+    read = read_pairs(folder / "utterances.csv")
+    assert any(row.speaker for row in table.rows)
+    assert [row.speaker for row in table.rows] == [pair.speaker for pair in read]
