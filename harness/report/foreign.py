@@ -46,7 +46,11 @@ def numbered(path: Path) -> Iterator[Record | Line]:
     """Yield the lines of a file; what is wrong with one in its place."""
     for line in lines(path, str(path)):
         if isinstance(line, Line):
-            yield line
+            nul = line.text.find("\0")
+            if nul < 0:
+                yield line
+            else:
+                yield line.number, UnusableError(f"a NUL byte, character {nul + 1} of the line")
         elif line.line is None:
             raise InputError(f"{path}: {line.what}")
         elif not line.warning:

@@ -74,13 +74,25 @@ def _needed(locale: str | None, path: Path) -> str:
     return locale
 
 
+class _NoColumnError(UnusableError):
+    """A record lacks a column, rather than what should stand in it."""
+
+
 def _pairs(path: Path, records: Iterator[Record], locale: str | None) -> list[Pair]:
     pairs: list[Pair] = []
     faults: dict[str, list[int]] = {}
     taken: dict[tuple[str, str, str, str], int] = {}
+    headed = path.suffix.lower() in {".csv", ".tsv"}
     for number, cells in records:
         try:
             pair = _pair(cells, number, locale)
+        except _NoColumnError as fault:
+            # Where a header names the columns, it is what lacks one, and once.
+            if not headed:
+                faults.setdefault(str(fault), []).append(number)
+            else:
+                faults[str(fault)] = [1]
+            continue
         except UnusableError as fault:
             faults.setdefault(str(fault), []).append(number)
             continue
@@ -108,10 +120,10 @@ def _pair(cells: Mapping[str, Any] | UnusableError, number: int, locale: str | N
     found = {ours: _cell(cells, names) for ours, names in COLUMNS.items()}
     for ours in ("reference", "hypothesis"):
         if found[ours] is _ABSENT:
-            raise UnusableError(_missing_column(ours, cells))
+            raise _NoColumnError(_missing_column(ours, cells))
     if found["locale"] in (_ABSENT, None, ""):
         if locale is None:
-            raise UnusableError(f"{_missing_column('locale', cells)}, or give --language")
+            raise _no_locale(found["locale"], cells)
         found["locale"] = locale
     texts = {ours: _text(value, ours) for ours, value in found.items()}
     return Pair(
@@ -154,6 +166,14 @@ def _missing_column(ours: str, cells: Mapping[str, Any]) -> str:
     hint = suggestion(ours, (str(name) for name in cells))
     there = ", ".join(str(name) for name in cells)
     return f"no column {' or '.join(COLUMNS[ours])}; {hint or f'there are: {there}'}"
+
+
+def _no_locale(value: Any, cells: Mapping[str, Any]) -> UnusableError:
+    """Return what is wrong with a record that names no language, and the option that names it instead."""
+    instead = "--language names that of all who name none"
+    if value is _ABSENT:
+        return _NoColumnError(f"{_missing_column('locale', cells)} ({instead})")
+    return UnusableError(f"the locale is empty ({instead})")
 
 
 def _text(value: Any, ours: str) -> str | None:
