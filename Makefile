@@ -5,6 +5,9 @@ BIN     = $(VENV)/bin
 # The pins are those of the Python that CI uses; another version resolves for itself.
 PINS    = $(shell $(PYTHON) -c 'import sys; print("-c constraints.txt" if sys.version_info[:2] == (3, 11) else "")')
 
+# One more than there are cores: tests of whole runs wait for their audio's own time.
+WORKERS = $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint types rooms docs bench agreement chaos sample record picture wheel clean
 
@@ -34,7 +37,7 @@ demo: $(VENV)/.demo  ## stream the bundled recordings through Live sessions and 
 	$(BIN)/harness run sample voices
 
 test: check  ## run the checks and all tests
-	$(BIN)/pytest --numprocesses auto --ignore tests/browser
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal --ignore tests/browser
 	$(BIN)/pytest tests/browser  # a browser's driver keeps an event loop of its own running
 
 check: lint types rooms docs  ## lint, types, rooms, docs

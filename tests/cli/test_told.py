@@ -51,7 +51,7 @@ def test_a_spent_budget_asks_for_a_larger_one(capsys):
     assert "a larger --budget; $0.0080 are spent" in told
     assert "$0.0123" in told
     _say_end(Tally(wanted=3, done=1, stopped="interrupted"))
-    assert "to continue: harness " in capsys.readouterr().err
+    assert "to continue: harness" in capsys.readouterr().err
 
 
 def test_a_table_is_read_as_the_metrics_say(tmp_path, capsys):

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -306,6 +307,10 @@ def test_an_interrupted_run_is_continued_by_the_same_command(emulator_url, tmp_p
         "harness",
         "run",
         "sample",
+        "--language",
+        "en-US",
+        "--pace",
+        "4",
         "--url",
         emulator_url,
         "--concurrency",
@@ -321,14 +326,15 @@ def test_an_interrupted_run_is_continued_by_the_same_command(emulator_url, tmp_p
     journal = folder / "journal.jsonl"
     while not journal.exists() or not journal.read_bytes():
         assert process.poll() is None
+        time.sleep(0.01)  # the run needs the core that looking would take
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert 130 == process.returncode
     assert (folder / "report.html").exists()
     done = {r.utterance for r in read_journal(folder) if r.final}
-    assert 0 < len(done) < 37
+    assert 0 < len(done) < 13
     again = subprocess.run(
-        [*command[:-1], "37", "--json"],
+        [*command[:-1], "13", "--json"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -338,7 +344,7 @@ def test_an_interrupted_run_is_continued_by_the_same_command(emulator_url, tmp_p
     assert 0 == again.returncode, again.stderr
     assert folder == only_run(tmp_path)
     finals = [r.utterance for r in read_journal(folder) if r.final]
-    assert 37 == len(finals) == len(set(finals))
+    assert 13 == len(finals) == len(set(finals))
     assert json.loads(again.stdout)
 
 
