@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import logging
+import random
 import traceback
 from urllib.parse import quote
 
@@ -26,7 +27,12 @@ from tests.run.runs import plan, run, utterance
 from tests.session.memory import Service
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./+="
-VALUES = st.text(ALPHABET, min_size=16, max_size=60).filter(lambda value: len(set(value)) > 6)
+VALUES = st.builds(
+    lambda seed, size: "".join(random.Random(seed).choices(ALPHABET, k=size)),  # noqa: S311 - the same keys every time
+    st.integers(0, 2**32),
+    st.integers(16, 60),
+)
+"""As a key is: random. Texts that hypothesis thinks of itself are words of this program, which every trace holds."""
 
 FORMS = {
     "itself": lambda s: s,
@@ -69,7 +75,7 @@ def test_a_cut_or_divided_echo_is_masked(value, form, data):
 @given(st.text(max_size=40))
 def test_other_words_stay(text):
     """What is no secret of ours stays as it was."""
-    assert text == redact(text, [Secret("a-key-that-nobody-says")])
+    assert text == redact(text, [Secret("a-key-that-nobody-says"[::-1])])
 
 
 @given(VALUES, st.binary(max_size=9))
