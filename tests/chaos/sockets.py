@@ -91,7 +91,9 @@ def session(url: str, ca_file: str | None = None) -> Ending:
     async def one() -> Ending:
         todo = assignment(CLIP_S, url=url, waits=WAITS)
         pacer = Pacer(asyncio.get_running_loop())
-        return (await Session(todo, transport.connect, pacer).run()).ending
+        ending = (await Session(todo, transport.connect, pacer).run()).ending
+        await asyncio.sleep(0.1)  # the loop lets go of the socket, which it will not once it is closed
+        return ending
 
     transport.tls_context.cache_clear()
     trusted = {"SSL_CERT_FILE": ca_file} if ca_file else {}
