@@ -92,7 +92,7 @@ def session(url: str, ca_file: str | None = None) -> Ending:
         todo = assignment(CLIP_S, url=url, waits=WAITS)
         pacer = Pacer(asyncio.get_running_loop())
         ending = (await Session(todo, transport.connect, pacer).run()).ending
-        await asyncio.sleep(0.1)  # the loop lets go of the socket, which it will not once it is closed
+        await asyncio.sleep(0.1)  # the loop lets go of the socket before it ends
         return ending
 
     transport.tls_context.cache_clear()
