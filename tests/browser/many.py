@@ -92,12 +92,12 @@ def many_rows(folder: Path, count: int, *, words: int = 10) -> RunTable:
                 cost_usd=round(audio_s * 32 * 3e-6, 10), reason=None, speaker=f"speaker-{number % 997}", tags={}, counts=counts,
                 companions=dict.fromkeys(("WER", "CER", "CERns", "norm-1"), counts), if_deleted=None,
                 diff=tuple(pieces), faults=("lost_start",) if ops[0] == "D" else (),
-                record=msgspec.structs.replace(record, utterance=identifier, locale=code),
+                unbilled_usd=None, at_seams=EditCounts(), record=msgspec.structs.replace(record, utterance=identifier, locale=code),
             )
         )  # fmt: skip
     # Sums over a part: intervals over all of them take longer than all else, and are not what is looked at.
     part = rows[:: max(1, count // 3000)]
-    summary = _summary(folder, plan, part, foreign=0, lost=(), profile="norm-1n", metric="auto")
+    summary = _summary(folder, plan, part, foreign=0, lost=(), refused=0, profile="norm-1n", metric="auto")
     return RunTable(
         folder=folder, rows=rows, summary=msgspec.structs.replace(summary, sessions=count)
     )
