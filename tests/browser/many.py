@@ -97,7 +97,9 @@ def many_rows(folder: Path, count: int, *, words: int = 10) -> RunTable:
         )  # fmt: skip
     # Sums over a part: intervals over all of them take longer than all else, and are not what is looked at.
     part = rows[:: max(1, count // 3000)]
-    summary = _summary(folder, plan, part, foreign=0, lost=(), refused=0, profile="norm-1n", metric="auto")
+    summary = _summary(
+        folder, plan, part, foreign=0, lost=(), refused=0, profile="norm-1n", metric="auto"
+    )
     return RunTable(
         folder=folder, rows=rows, summary=msgspec.structs.replace(summary, sessions=count)
     )
