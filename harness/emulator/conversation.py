@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections import deque
-from itertools import islice
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, assert_never
 
 from harness.audio.stream import StreamResampler
@@ -28,6 +26,7 @@ from harness.emulator.context import (
     text_tokens,
 )
 from harness.emulator.ears import EarLostError
+from harness.emulator.intake import Intake
 from harness.emulator.limits import Limits
 from harness.emulator.manners import Manners
 from harness.emulator.respondent import Respondent, Turn
@@ -113,10 +112,6 @@ _NO_VOICE: Final = (
 """The service's words, and behind them why: a client that wonders sees the reason alone."""
 
 
-PIECES_A_ROUND: Final = 10
-"""Seconds of audio that are taken before others are served: some milliseconds of work."""
-
-
 class Conversation:
     """One connection's session. Make it inside a running loop, after the upgrade.
 
@@ -152,24 +147,10 @@ class Conversation:
         self._typed = ""
         self._seeding = False
         self._activity_only = False
-        self._backlog = Backlog(self._hold)
+        self._intake = Intake(take=self._take, hold=line.hold, failed=self._failed)
+        self._backlog = Backlog(self._intake.wait)
         self._respondent: Respondent | None = None
         self._life = Life()
-        self._frames: deque[Frame] = deque()
-        """Not yet taken."""
-
-        self._reading: Iterator[None] | None = None
-        """Takes them, a piece at a time; None: all are taken."""
-
-        self._paused = False
-        """True: there is more of a long frame."""
-
-        self._behind = False
-        """True: the ear has enough to hear."""
-
-        self._held = False
-        """True: the client is held back."""
-
         self._over = False
         self._workers: tuple[asyncio.Task[None], ...] = ()
         self._limits = Limits(
@@ -185,36 +166,15 @@ class Conversation:
 
     def received(self, frame: Frame) -> None:
         """Take a frame from the client, once all that came before it is taken."""
-        if self._over:
-            return
-        self._frames.append(frame)
-        if self._reading is None:
-            self._reading = self._pieces()
-            self._read_on()
+        self._intake.add(frame)
 
-    def _read_on(self) -> None:
-        """Take what has come; of long audio a little at a time, and no more than the ear can bear."""
-        if self._over or self._reading is None:
-            return
-        try:
-            self._paused = sum(1 for _ in islice(self._reading, PIECES_A_ROUND)) == PIECES_A_ROUND
-        except Refused as refused:
-            self._refuse(refused)
-            return
-        if not self._paused:
-            self._reading = None
-        elif not self._behind:
-            self._loop.call_soon(self._read_on)
-        self._tell_hold()
-
-    def _pieces(self) -> Iterator[None]:
-        """Take frame after frame, with a yield behind each piece of audio."""
-        while self._frames and not self._over:
-            for event in self._server.receive(self._frames.popleft()):
-                if isinstance(event, AudioReceived):
-                    yield from self._hear(event)
-                else:
-                    self._on(event)
+    def _take(self, frame: Frame) -> Iterator[None]:
+        """Take a frame, with a yield behind each piece of audio; Refused when the service would refuse it."""
+        for event in self._server.receive(frame):
+            if isinstance(event, AudioReceived):
+                yield from self._hear(event)
+            else:
+                self._on(event)
 
     def gone(self) -> None:
         """Stop everything: nobody is there any more."""
@@ -223,6 +183,7 @@ class Conversation:
         self._over = True
         self._life.lasted_s = max(self._life.lasted_s, self._limits.age_s)
         self._limits.cancel()
+        self._intake.stop()
         for worker in self._workers:
             worker.cancel()
         if self._listening is not None:
@@ -465,18 +426,19 @@ class Conversation:
     # ── goodbye, resumption, flow ────────────────────────────────────────────────────────────────────────────────────
 
     def _worked(self, worker: asyncio.Task[None]) -> None:
-        """Close as the service does when something of its own breaks."""
-        if worker.cancelled():
-            return
-        error = worker.exception()
+        if not worker.cancelled() and isinstance(error := worker.exception(), Exception):
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        """Close as the service does when it refuses, or when something of its own breaks."""
         if isinstance(error, Refused):
             self._refuse(error)
-        elif error is not None:
-            if not isinstance(error, EarLostError | VoiceLostError):
-                self._loop.call_exception_handler(
-                    {"message": "bug in the emulator's conversation", "exception": error}
-                )
-            self._refuse(Refused(refusals.INTERNAL))
+            return
+        if not isinstance(error, EarLostError | VoiceLostError):
+            self._loop.call_exception_handler(
+                {"message": "bug in the emulator's conversation", "exception": error}
+            )
+        self._refuse(Refused(refusals.INTERNAL))
 
     def _say_go_away(self, left: Seconds) -> None:
         if self._server.ready:
@@ -499,19 +461,6 @@ class Conversation:
             )
             update = SessionResumptionUpdate(new_handle=self._handles.issue(saved), resumable=True)
         self._send(ServerMessage(session_resumption_update=update))
-
-    def _hold(self, full: bool) -> None:
-        """Hold the client back, and what has come of it, while the ear has enough to hear."""
-        self._behind = full
-        if self._paused and not full:
-            self._loop.call_soon(self._read_on)
-        self._tell_hold()
-
-    def _tell_hold(self) -> None:
-        held = self._behind or self._paused
-        if held is not self._held and not self._over:
-            self._held = held
-            self._line.hold(held)
 
     def _their_turns(self) -> Turns:
         assert self._turns is not None  # noqa: S101 - the server machine lets nothing in before the setup

@@ -36,7 +36,7 @@ LOOK_EVERY_S: Final[Seconds] = 0.05
 """Between two looks at the loop's lag, s."""
 
 MOST_SAMPLES: Final = 300
-"""When there are more samples, pairs are joined: an hour's certificate is as large as a minute's."""
+"""When there are so many samples, pairs are joined: an hour's certificate is as large as a minute's. An even number."""
 
 _FLOOR_TIMERS: Final = 50
 _FLOOR_EVERY_S: Final[Seconds] = 0.003
@@ -68,9 +68,6 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     """1-based, of `processes`."""
 
     processes: int = 1
-    loop: str = "asyncio"
-    """The event loop's implementation."""
-
     wall_s: Seconds
     cpu_s: Seconds
     """User and system time, worker threads included."""
@@ -180,9 +177,9 @@ class Watch:
 
     def _take(self, sample: Sample) -> None:
         self._samples.append(sample)
-        if len(self._samples) > MOST_SAMPLES:
+        if len(self._samples) == MOST_SAMPLES:
             self._looks *= 2
-            pairs = zip(self._samples[::2], self._samples[1::2], strict=False)
+            pairs = zip(self._samples[::2], self._samples[1::2], strict=True)
             self._samples = [_joined(one, two) for one, two in pairs]
 
     def _collecting(self, phase: str, _info: dict[str, Any]) -> None:

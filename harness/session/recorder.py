@@ -47,7 +47,7 @@ class Recorder:
 
         self._audio_t = array("d")
         self._audio_at = array("q")
-        self._audio_samples = array("l")
+        self._audio_samples = array("i")
         self._audio_tail = array("b")
         self._zero: Seconds = 0.0
         self._emulator: str | None = None

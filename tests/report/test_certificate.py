@@ -15,7 +15,7 @@ def test_the_page_shows_what_was_seen_of_every_process(run):
     assert "<summary>Pacing certificate" not in (folder / "report.html").read_text()
     seen = [
         Certificate(
-            started_at="2026-11-21T14:03:12.000Z", process=number, processes=2, loop="asyncio", wall_s=60.0, cpu_s=12.0,
+            started_at="2026-11-21T14:03:12.000Z", process=number, processes=2, wall_s=60.0, cpu_s=12.0,
             floor_p50_ms=0.1, floor_p99_ms=0.4, lag_p50_ms=0.2, lag_p99_ms=1.5, lag_max_ms=7.25, gc_pauses=3,
             gc_total_ms=9.0, gc_max_ms=4.5, open_max=40 + number,
             samples=[Sample(t=float(t), open=t, lag_max_ms=t / 4, cpu=0.2) for t in range(0, 60, 10)],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import os
 import time
 
@@ -94,6 +95,22 @@ def test_a_long_run_has_no_longer_certificate(minutes):
     opens = [sample.open for sample in told.samples]
     assert sorted(opens) == opens
     assert told.open_max == opens[-1]
+
+
+def test_no_look_is_lost_when_samples_are_joined():
+    """One look with most sessions open is in the certificate, whenever it was."""
+
+    async def main(peak):
+        looks = itertools.count()
+        watch = Watch((0.0, 0.0))
+        task = asyncio.create_task(watch.keep(lambda: 9 if next(looks) == peak else 1))
+        await asyncio.sleep(0.05 * 2 * MOST_SAMPLES)
+        task.cancel()
+        return watch.certificate().open_max
+
+    assert [9] * 4 == [
+        run_virtual(main(peak)) for peak in (0, MOST_SAMPLES - 1, MOST_SAMPLES, MOST_SAMPLES + 1)
+    ]
 
 
 def test_each_sitting_adds_its_lines(tmp_path):
