@@ -1,29 +1,55 @@
-"""A value that must not be seen: keys, tokens, bearer headers."""
+"""A value that must not be seen: keys, tokens, bearer headers; and where a text shows one.
+
+A peer may echo a secret in many ways. Whatever it says is looked through blanks, signs of no ASCII, JSON's escapes and
+percent-encoding, and held against the secret as it is and as base64 shows it. The search is numpy's: `SHORTEST` characters
+are one machine word, so a hostile message of any size costs a few nanoseconds a character, beside the interpreter's lock.
+"""
 
 from __future__ import annotations
 
 import re
 from base64 import b64encode, urlsafe_b64encode
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, final
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 MASK = "[secret]"
 
-SHORTEST = 8
+SHORTEST: Final = 8
 """Characters below which a value is not looked for in what a peer says: masking `x` or `test` would falsify every
 transcript and hide nothing. No service issues keys so short. A run of so many of its characters is masked."""
 
 _TOKENS: Final = "auth_tokens/"
 """How the name of every ephemeral token begins."""
 
-_WORD: Final = re.compile(rf"[!-~]{{{SHORTEST},}}")
-"""What is long enough to hold a run; a credential has no blanks and is ASCII, since headers carry it."""
+_BLOCK: Final = 2**16
+"""Characters looked through at a time, so that memory is bounded."""
 
-_WORD_BYTES: Final = re.compile(rb"[!-~]{%d,}" % SHORTEST)
+_ESCAPE: Final = 6
+"""Characters of JSON's longest escape, `\\u0041`."""
+
+_CARRIED: Final = 3 * SHORTEST
+"""Characters of a block that the next one needs, to see a run that begins in one and ends in the other: each may be
+percent-encoded."""
+
+_MOST_SPANS: Final = 1000
+"""Places masked in a text. Who says a secret more often is not quoted any further: the rest is masked as one."""
+
+_SPREAD: Final = 0x9E3779B97F4A7C15
+"""2⁶⁴ over the golden ratio: spreads words over the sieve (Knuth, TAOCP 3, 6.4)."""
+
+_DELETE: Final = 127
+"""Code of the first character behind the visible ones."""
+
+_Array: TypeAlias = Any
+"""A numpy array; numpy is loaded when there is something to look for."""
+
+_Seen: TypeAlias = tuple[_Array, _Array, _Array]
+"""Visible characters (uint8), and where the first and the last character of each one's escape are in the text: the same
+where it is none."""
 
 
 @final
@@ -60,79 +86,254 @@ class Secret:
 def redact(text: str, secrets: Iterable[Secret]) -> str:
     """Return `text` with every run of `SHORTEST` or more characters of every secret masked, for text that a peer may echo.
 
-    A run is enough since the text may have been cut, by the peer or by us. It may come as it is, percent-encoded, or
-    within base64.
+    A run is enough since the text may have been cut, by the peer or by us. It may come as it is, percent-encoded, escaped
+    as in JSON, within base64, and with blanks between its characters.
     """
-    return "".join(redact_joined([text], secrets))
+    return redact_joined([text], secrets)[0]
 
 
 def redact_joined(pieces: Sequence[str], secrets: Iterable[Secret]) -> list[str]:
     """Return `pieces` of one text, which somebody will join, so that the whole shows no secret; the mask stands once."""
     masked = list(pieces)
-    for secret in secrets:
-        for begin, end in reversed(list(_spans("".join(masked), _grams(secret)))):
-            _mask(masked, begin, end)
-    return masked
-
-
-def _mask(pieces: list[str], begin: int, end: int) -> None:
-    """Put the mask where `begin` is in the text that `pieces` are, instead of what lies between it and `end`."""
-    mask, at = MASK, 0
+    spans = _spans("".join(pieces), tuple(secrets))
+    begin, end = next(spans, (0, 0))
+    at = 0  # where the piece begins in the text
     for number, piece in enumerate(pieces):
-        if begin < at + len(piece) and at < end:
-            pieces[number] = piece[: max(0, begin - at)] + mask + piece[max(0, end - at) :]
-            mask = ""
+        kept, shown = [], 0  # the piece's text before `shown` is in `kept`
+        while end > at and begin < at + len(piece):
+            first, last = max(0, begin - at), min(len(piece), end - at)
+            kept += [piece[shown:first], MASK if begin >= at else ""]
+            shown = last
+            if end > at + len(piece):
+                break  # it goes on in the next piece
+            begin, end = next(spans, (0, 0))
+        if kept:
+            masked[number] = "".join([*kept, piece[shown:]])
         at += len(piece)
+    return masked
 
 
 def redact_bytes(data: bytes, secrets: Iterable[Secret]) -> bytes:
     """Return `data` with every such run overwritten with zeros, for audio that a peer may send."""
-    clear = bytearray(data)
-    for secret in secrets:
-        grams = _grams(secret)
-        for word in _WORD_BYTES.finditer(data) if grams else ():
-            for begin, end in _spans(word[0].decode("ascii"), grams):
-                clear[word.start() + begin : word.start() + end] = bytes(end - begin)
-    return bytes(clear)
+    clear: bytearray | None = None
+    for begin, end in _spans(data, tuple(secrets)):
+        clear = bytearray(data) if clear is None else clear
+        clear[begin:end] = bytes(end - begin)
+    return data if clear is None else bytes(clear)
 
 
-def _spans(text: str, grams: frozenset[str]) -> Iterator[tuple[int, int]]:
-    """Yield where each unbroken run of `grams` begins and ends in `text`, in order."""
-    begin = end = 0
-    for word in _WORD.finditer(text) if grams else ():
-        for at in range(word.start(), word.end() - SHORTEST + 1):
-            if text[at : at + SHORTEST] in grams:
-                if at > end:
-                    if end:
-                        yield begin, end
-                    begin = at
-                end = at + SHORTEST
-    if end:
-        yield begin, end
+def shows(data: bytes, secrets: Iterable[Secret]) -> bool:
+    """Return whether `data`, JSON or any other text, shows such a run."""
+    return next(_spans(data, tuple(secrets)), None) is not None
+
+
+def tail(text: str) -> str:
+    """Return what of the end of `text` may begin a run that goes on behind it."""
+    return re.sub(r"[^!-~]+", "", text)[-_ESCAPE * SHORTEST :]
+
+
+# ── what a run is ──
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """Every run of `SHORTEST` characters of some secrets, as machine words."""
+
+    words: _Array
+    """uint64, sorted."""
+
+    sieve: _Array
+    """bool, 2¹⁶: by a word's spread, whether it may be one of them."""
+
+    def within(self, seen: _Seen) -> Iterator[tuple[int, int]]:
+        """Yield where each unbroken row of runs begins and ends, in order."""
+        import numpy as np
+
+        codes, firsts, lasts = seen
+        count = len(codes) - SHORTEST + 1
+        if count < 1:
+            return
+        words = np.ndarray(count, np.uint64, np.ascontiguousarray(codes), strides=(1,))
+        maybe = np.flatnonzero(self.sieve.take(_spread(words)))
+        runs = maybe[np.isin(words[maybe], self.words)] if len(maybe) else maybe
+        if not len(runs):
+            return
+        begins, ends = firsts[runs], lasts[runs + SHORTEST - 1] + 1
+        breaks = np.flatnonzero(begins[1:] > ends[:-1])
+        for first, last in zip([0, *(breaks + 1)], [*breaks, -1], strict=True):
+            yield int(begins[first]), int(ends[last])
+
+
+def _spread(words: _Array) -> _Array:
+    import numpy as np
+
+    return ((words * np.uint64(_SPREAD)) >> np.uint64(48)).astype(np.intp)
 
 
 @lru_cache(maxsize=8)
-def _grams(secret: Secret) -> frozenset[str]:
-    """Return every run of `SHORTEST` characters of the ways a secret may be echoed: itself, percent-encoded, within base64.
+def _runs(secrets: tuple[Secret, ...]) -> _Runs | None:
+    """Return the runs of `secrets`; None: none of them is so long.
 
     Of a header such as `Bearer …` only the credential is a secret, and of a token's name what is behind `auth_tokens/`.
     """
-    value = secret.reveal().strip().rpartition(" ")[2].removeprefix(_TOKENS)
-    if len(value) < SHORTEST:
-        return frozenset()
-    forms = (value, quote(value, safe=""), quote(value), *_within_base64(value))
-    return frozenset(
-        form[at : at + SHORTEST] for form in forms for at in range(len(form) - SHORTEST + 1)
-    )
+    import numpy as np
+
+    found: set[bytes] = set()
+    for secret in secrets:
+        value = secret.reveal().strip().rpartition(" ")[2].removeprefix(_TOKENS)
+        if len(value) < SHORTEST:
+            continue
+        said = value.encode(errors="surrogatepass")
+        for form in (said, *_within_base64(said)):
+            looked_through = _unquoted(_seen(_codes(form)))[0].tobytes()
+            for shape in (looked_through, form.replace(b"\\", b"")):
+                found.update(shape[at : at + SHORTEST] for at in range(len(shape) - SHORTEST + 1))
+    if not found:
+        return None
+    words = np.sort(np.frombuffer(b"".join(found), np.uint64))
+    sieve = np.zeros(2**16, bool)
+    sieve[_spread(words)] = True
+    return _Runs(words, sieve)
 
 
-def _within_base64(value: str) -> Iterator[str]:
+def _within_base64(value: bytes) -> Iterator[bytes]:
     """Yield what of `value` shows in the base64 of any text that holds it: three alignments in two alphabets."""
     for before in range(3):
-        data = bytes(before) + value.encode()
+        data = bytes(before) + value
         for encode in (b64encode, urlsafe_b64encode):
-            text = encode(data).decode().rstrip("=")
+            text = encode(data).rstrip(b"=")
             # The first characters also code what stands before, the last one what comes after.
-            whole = text[(0, 2, 3)[before] : len(text) - (len(data) % 3 != 0)]
-            if len(whole) >= SHORTEST:
-                yield whole
+            yield text[(0, 2, 3)[before] : len(text) - (len(data) % 3 != 0)]
+
+
+# ── where one is ──
+
+
+def _spans(text: str | bytes, secrets: tuple[Secret, ...]) -> Iterator[tuple[int, int]]:
+    """Yield where each unbroken run of secrets begins and ends in `text`, in order."""
+    if len(text) < SHORTEST or not secrets or (runs := _runs(secrets)) is None:
+        return
+
+    begin = end = -1
+    at, before, told = 0, _seen(_codes("")), 0
+    while at < len(text):
+        stop = _block_end(text, at)
+        seen = _joined(before, _seen(_codes(text[at:stop]), at))
+        for first, last in runs.within(_unquoted(seen)):
+            if first > end:
+                if end >= 0:
+                    yield begin, end
+                    told += 1
+                begin = first
+                if told == _MOST_SPANS:
+                    yield begin, len(text)
+                    return
+            end = last
+        at, before = stop, _last(seen)
+    if end >= 0:
+        yield begin, end
+
+
+def _block_end(text: str | bytes, at: int) -> int:
+    """Return where the block that begins at `at` ends: never within an escape."""
+    stop = at + _BLOCK
+    if stop >= len(text):
+        return len(text)
+    escape = (
+        text.find("\\", stop - _ESCAPE + 1, stop)
+        if isinstance(text, str)
+        else text.find(b"\\", stop - _ESCAPE + 1, stop)
+    )
+    return stop if escape < 0 else escape
+
+
+def _codes(text: str | bytes) -> _Array:
+    """Return the code of each character of `text` (uint8), 0 for what is no ASCII."""
+    import numpy as np
+
+    if isinstance(text, bytes):
+        return np.frombuffer(text, np.uint8)
+    if text.isascii():
+        return np.frombuffer(text.encode(), np.uint8)
+    wide = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    return np.where(wide < 128, wide, 0).astype(np.uint8)
+
+
+def _seen(codes: _Array, at: int = 0) -> _Seen:
+    """Return what is to be seen of `codes`, the first of which is character `at`: no blanks, and no escapes of JSON."""
+    import numpy as np
+
+    visible = _is_visible(codes)
+    slashes = np.flatnonzero(codes == ord("\\"))
+    if len(slashes):
+        letters = slashes[slashes + 1 < len(codes)] + 1
+        visible[letters[np.isin(codes[letters], list(b"nrtbf"))]] = False
+    coded = slashes[slashes + _ESCAPE <= len(codes)]
+    for place, sign in enumerate(b"u00", 1):
+        coded = coded[codes[coded + place] == sign]
+    coded, value = _hexadecimal(codes, coded, 4)
+    if len(coded):
+        for place in range(1, _ESCAPE):
+            visible[coded + place] = False
+        codes = codes.copy()
+        codes[coded + _ESCAPE - 1] = value
+        visible[coded + _ESCAPE - 1] = _is_visible(value)
+    lasts = firsts = np.flatnonzero(visible) + at
+    if len(coded):
+        firsts = lasts - np.isin(lasts, coded + (_ESCAPE - 1 + at)) * (_ESCAPE - 1)
+    return codes[visible], firsts, lasts
+
+
+def _is_visible(codes: _Array) -> _Array:
+    return (codes > ord(" ")) & (codes < _DELETE) & (codes != ord("\\"))
+
+
+def _joined(first: _Seen, second: _Seen) -> _Seen:
+    import numpy as np
+
+    codes, firsts, lasts = (np.concatenate(pair) for pair in zip(first, second, strict=True))
+    return codes, firsts, lasts
+
+
+def _last(seen: _Seen) -> _Seen:
+    """Return the end of `seen`, as much as a run may have of it that goes on in the next block."""
+    codes, firsts, lasts = (column[-_CARRIED:] for column in seen)
+    return codes, firsts, lasts
+
+
+def _unquoted(seen: _Seen) -> _Seen:
+    """Return `seen` without percent-encoding."""
+    import numpy as np
+
+    codes, firsts, lasts = seen
+    signs = np.flatnonzero(codes == ord("%"))
+    signs, value = _hexadecimal(codes, signs[signs + 2 < len(codes)], 1)
+    if not len(signs):
+        return seen
+    visible = np.ones(len(codes), bool)
+    visible[signs] = visible[signs + 1] = False
+    visible[signs + 2] = _is_visible(value)
+    codes, firsts = codes.copy(), firsts.copy()
+    codes[signs + 2], firsts[signs + 2] = value, firsts[signs]
+    return codes[visible], firsts[visible], lasts[visible]
+
+
+def _hexadecimal(codes: _Array, signs: _Array, place: int) -> tuple[_Array, _Array]:
+    """Return those `signs` that two hexadecimal digits stand `place` characters behind, and their values."""
+    if not len(signs):
+        return signs, codes[signs]
+    digits = _digits()
+    high, low = digits[codes[signs + place]], digits[codes[signs + place + 1]]
+    right = (high < 16) & (low < 16)
+    return signs[right], high[right] * 16 + low[right]
+
+
+@lru_cache(maxsize=1)
+def _digits() -> _Array:
+    """Return the value of each character as a hexadecimal digit; 16: it is none."""
+    import numpy as np
+
+    values = np.full(256, 16, np.uint8)
+    for value, digit in enumerate("0123456789abcdef"):
+        values[[ord(digit), ord(digit.upper())]] = value
+    return values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import wave
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
@@ -20,7 +20,7 @@ from harness.run.bill import estimate_usd, spent_usd
 from harness.run.folder import AUDIO, REPORT, TRACES, trace_name
 from harness.run.pool import Attempted
 from harness.run.record import UtteranceRecord
-from harness.session.assignment import Assignment, Offload
+from harness.session.assignment import MOST_RECEIVED, Assignment, Offload
 from harness.session.drive import Session
 from harness.session.frames import Frames
 from harness.session.pace import Pacer
@@ -114,6 +114,7 @@ class Streamer:
         self._held_bytes = 0
         self._pacer = Pacer(asyncio.get_running_loop())
         self._open: set[Session] = set()
+        self._received: Counter[Slot] = Counter()
         self._utterances = {(u.dataset, u.id): u for u in plan.utterances}
         try:
             (folder / REPORT).unlink(missing_ok=True)  # it tells of less than the journal will
@@ -232,6 +233,7 @@ class Streamer:
             ),
             waits=self._waits,
             offload=self._offload,
+            most_received=max(0, MOST_RECEIVED - self._received[slot]),
             way=way,
         )
         session = Session(assignment, self._connect, self._pacer)
@@ -242,6 +244,8 @@ class Streamer:
             self._open.discard(session)
         if result is None:
             return None
+        if result.ending.failure is not None:
+            self._received[slot] += result.recorder.received_bytes
         record: UtteranceRecord = await self._offload(self._write_down, result.recorder.trace, name)
         if record.reason is None and prepared.frames.clip.faults:
             reason = attempt.OF_THE_AUDIO + "; ".join(prepared.frames.clip.faults)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from harness.session.errand import Transcribe
 from harness.session.waits import Waits
@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from harness.wire.live.endpoint import Endpoint
     from harness.wire.live.messages import Setup
 
+
+MOST_RECEIVED: Final = 256 * 2**20
+"""Bytes that all attempts at an utterance may receive: about an hour of 24 kHz speech as base64, or a quarter of a million
+messages. Without a bound a hostile service could fill the memory, and with one for each attempt the disk."""
+
+FLOOD: Final = (
+    f"more than {MOST_RECEIVED // 2**20} MiB for one utterance, a KiB for each message included"
+)
+"""What is too much, in words."""
 
 Offload: TypeAlias = "Callable[..., Awaitable[Any]]"
 """`offload(work, *args)`: does beside the loop what would hold it up, and returns what it returns."""
@@ -61,6 +70,9 @@ class Assignment:
     renew: Callable[[], Endpoint] | None = None
     """Gives the endpoint of a further connection, with credentials that are still good; None: they do not run out.
     It may wait for a network."""
+
+    most_received: int = MOST_RECEIVED
+    """Bytes that the service may still send, each message with a KiB beside its own."""
 
     way: Way = field(default_factory=OpenWay)
     """When the service may be asked for the session, and who hears how far it is."""

@@ -49,7 +49,12 @@ class Session:
         self._pacer = pacer
         self._loop = asyncio.get_running_loop()
         self._secrets = _secrets(assignment.endpoint)
-        self._rec = Recorder(assignment.header, assignment.name, self._secrets)
+        self._rec = Recorder(
+            assignment.header,
+            assignment.name,
+            self._secrets,
+            most_bytes=assignment.most_received,
+        )
 
     def stood_still(self, seconds: Seconds) -> None:
         """Hear that nothing of ours ran for `seconds` until now; nothing is lost while the session waits for its turn."""

@@ -14,6 +14,7 @@ import msgspec
 
 from harness.errors import RemoteProtocolError
 from harness.secret import Secret, redact
+from harness.session.assignment import FLOOD
 from harness.session.errand import Note, Pause, Send
 from harness.session.pace import SAME_S
 from harness.session.span import Span
@@ -40,10 +41,6 @@ RETRY_S: Final = 0.005
 
 BURST: Final = 16
 """Frames a stream sends in one go when it is not paced, before the others have their turn."""
-
-MOST_RECEIVED: Final = 256 * 2**20
-"""Bytes that a session's messages may take: about an hour of 24 kHz speech as base64, or a quarter of a million messages.
-Without a bound a hostile service could fill the memory."""
 
 RESERVE_S: Final = 10.0
 """Time kept, of what goAway leaves, for the last text to come before the abort, s; never more than half of it."""
@@ -322,10 +319,8 @@ class Leg:
 
     def received(self, frame: bytes | str, t: Seconds) -> None:
         """Hear a message: keep it, then look at what matters to the session's course."""
-        self._rec.received(t, frame)
-        if self._rec.received_bytes > MOST_RECEIVED:
-            bound = f"{MOST_RECEIVED / 2**20:g} MiB, a KiB for each message included"
-            self._fail("transient", f"the service has sent more than {bound}")
+        if not self._rec.received(t, frame):
+            self._fail("transient", f"the service has sent {FLOOD}: the trace is cut there")
             return
         try:
             message = self._client.receive(frame)

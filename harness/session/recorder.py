@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard
 import msgspec
 
 from harness.errors import RemoteProtocolError
-from harness.secret import SHORTEST, redact, redact_bytes, redact_joined
+from harness.secret import redact, redact_bytes, redact_joined, shows, tail
 from harness.trace import Direction, SessionTrace, TimedEvent, TraceHeader
 from harness.units import SAMPLE_BYTES
 from harness.wire.live.codec import decode_server, to_json
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 MESSAGE_BYTES: Final = 2**10
 """What a message takes beside its bytes, until the trace is written: the event, its object, the objects inside."""
 
+_LOOK_BYTES: Final = 2**20
+"""How much of a trace is searched for secrets at a time."""
+
 _EMULATOR = EMULATOR_HEADER.lower()
 _KEPT_HEADERS = (_EMULATOR, "server", "date", "x-goog-request-id")
 """Of the upgrade's answer; no other header is kept, since any may hold a cookie or a token."""
@@ -36,8 +39,11 @@ _KEPT_HEADERS = (_EMULATOR, "server", "date", "x-goog-request-id")
 class Recorder:
     """Collects a session's events by the loop's clock and turns them into its trace."""
 
-    def __init__(self, header: TraceHeader, name: str, secrets: Sequence[Secret]) -> None:
+    def __init__(
+        self, header: TraceHeader, name: str, secrets: Sequence[Secret], *, most_bytes: int
+    ) -> None:
         self._header = header
+        self._most_bytes = most_bytes
         self._wav = f"audio/{name}.wav"
         self._heard = bytearray()
         self._secrets = secrets
@@ -53,7 +59,9 @@ class Recorder:
         self._emulator: str | None = None
         self._samples: Samples | None = None
         self.received_bytes = 0
-        """What the messages so far take, each with `MESSAGE_BYTES` beside its own."""
+        """What the messages kept so far take, each with `MESSAGE_BYTES` beside its own."""
+
+        self._cut_messages = self._cut_bytes = 0
 
     def began(self, t: Seconds) -> None:
         """Note the start of the connection."""
@@ -100,10 +108,16 @@ class Recorder:
         self.begun = True
         self._note(t, ">", frame)
 
-    def received(self, t: Seconds, frame: bytes | str) -> None:
-        """Keep what came, as it came."""
-        self.received_bytes += len(frame) + MESSAGE_BYTES
+    def received(self, t: Seconds, frame: bytes | str) -> bool:
+        """Keep what came, as it came; return whether there was room for it."""
+        size = len(frame) + MESSAGE_BYTES
+        if self._cut_messages or self.received_bytes + size > self._most_bytes:
+            self._cut_messages += 1
+            self._cut_bytes += len(frame)
+            return False
+        self.received_bytes += size
         self._note(t, "<", frame)
+        return True
 
     def stood_still(self, t: Seconds, seconds: Seconds) -> None:
         """Note that nothing of ours ran for `seconds` until now: what came meanwhile has a time too late."""
@@ -124,7 +138,10 @@ class Recorder:
         self._note(t, "!", {"closed": {k: v for k, v in said.items() if v not in (None, "")}})
 
     def ended(self, t: Seconds, end: Ending) -> None:
-        """Note what came of the session."""
+        """Note what came of the session, and how much of what it said is not kept."""
+        if self._cut_messages:
+            cut = {"messages": self._cut_messages, "bytes": self._cut_bytes}
+            self._note(t, "!", {"cut": cut})
         said = {"outcome": end.outcome, "failure": end.failure, "reason": end.reason}
         self._note(t, "!", {"ended": {k: v for k, v in said.items() if v is not None}})
 
@@ -139,8 +156,8 @@ class Recorder:
         )
         given = 0
         for t, direction, frame, before in self._events:
-            for at, offset, samples, tail in islice(audio, before - given):
-                where = {"silence" if tail else "offset": offset, "samples": samples}
+            for at, offset, samples, behind in islice(audio, before - given):
+                where = {"silence" if behind else "offset": offset, "samples": samples}
                 yield at, ">", {"realtimeInput": {"audio": where}}
             given = before
             yield t, direction, frame
@@ -157,6 +174,7 @@ class Recorder:
             last = max(last, at)
             kept = self._parsed(frame) if direction == "<" else frame
             events.append(TimedEvent(t=round(last - self._zero, 6), dir=direction, frame=kept))
+        _mask_within(events, self._secrets)
         _mask_across(events, self._secrets)
         header = msgspec.structs.replace(
             self._header, emulator=self._emulator, audio_samples=self._samples
@@ -167,21 +185,10 @@ class Recorder:
     def _parsed(self, frame: bytes | str) -> Any:
         """Return a message as the codec writes it, whatever its spelling was, so that every reader finds one form."""
         try:
-            message = decode_server(frame)
-            return self._masked(to_json(self._without_audio(message)))
+            return to_json(self._without_audio(decode_server(frame)))
         except RemoteProtocolError:
             text = frame.decode(errors="backslashreplace") if isinstance(frame, bytes) else frame
-            return {"raw": redact(text, self._secrets).encode(errors="backslashreplace").decode()}
-
-    def _masked(self, value: Any) -> Any:
-        """Return `value` with secrets masked in its texts and names: a field that we do not know may be called anything."""
-        if isinstance(value, str):
-            return redact(value, self._secrets)
-        if isinstance(value, dict):
-            return {redact(key, self._secrets): self._masked(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self._masked(item) for item in value]
-        return value
+            return {"raw": text.encode(errors="backslashreplace").decode()}
 
     def _without_audio(self, message: ServerMessage) -> ServerMessage:
         """Return `message` with the speech it carries replaced by where it lies in the session's WAV."""
@@ -207,6 +214,52 @@ class Recorder:
         )
 
 
+def _mask_within(events: list[TimedEvent], secrets: Sequence[Secret]) -> None:
+    """Mask secrets in the texts and names of every frame; what shows none, nearly everything, is looked at as it is written."""
+    begun, lines, size = 0, [], 0
+    for number, event in enumerate(events, 1):
+        lines.append(msgspec.json.encode(event.frame))
+        size += len(lines[-1])
+        if size < _LOOK_BYTES and number < len(events):
+            continue
+        if shows(b"\n".join(lines), secrets):
+            for at in range(begun, number):
+                masked = _masked(events[at].frame, secrets)
+                events[at] = msgspec.structs.replace(events[at], frame=masked)
+        begun, lines, size = number, [], 0
+
+
+def _masked(frame: Any, secrets: Sequence[Secret]) -> Any:
+    """Return `frame` with secrets masked in its texts and names: a field that we do not know may be called anything."""
+    # Looked at as one text, since there may be millions; no secret goes over a quotation mark.
+    pieces = [piece for text in _texts(frame) for piece in (text, '"')]
+    return _with_texts(frame, iter(redact_joined(pieces, secrets)[::2]))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every name and text in `value`."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+
+
+def _with_texts(value: Any, texts: Iterator[str]) -> Any:
+    """Return `value` with `texts` in the places of `_texts(value)`."""
+    if isinstance(value, str):
+        return next(texts)
+    if isinstance(value, dict):
+        return {next(texts): _with_texts(item, texts) for item in value.values()}
+    if isinstance(value, list):
+        return [_with_texts(item, texts) for item in value]
+    return value
+
+
 _INTERIM = "interimInputTranscription"
 
 
@@ -215,18 +268,20 @@ def _mask_across(events: list[TimedEvent], secrets: Sequence[Secret]) -> None:
     chains: dict[str, list[dict[str, Any]]] = {}
     spoken = chains.setdefault("inputTranscription", [])
     interim: list[dict[str, Any]] = []
+    before = ""
     for event in events:
         if event.dir == "!" and "seam" in event.frame:
             spoken += interim  # it stays
+            before = tail(before + "".join(piece["text"] for piece in interim))
             interim = []
         for channel, piece in _pieces(event):
             if channel == _INTERIM:
-                before = "".join(one["text"] for one in spoken)
-                piece["text"] = redact_joined([before[-SHORTEST:], piece["text"]], secrets)[1]
+                piece["text"] = redact_joined([before, piece["text"]], secrets)[1]
                 interim = [piece]
-            else:
-                chains.setdefault(channel, []).append(piece)
-                interim = [] if channel == "inputTranscription" else interim
+                continue
+            chains.setdefault(channel, []).append(piece)
+            if channel == "inputTranscription":
+                before, interim = tail(before + piece["text"]), []
     spoken += interim
     for chain in chains.values():
         masked = redact_joined([piece["text"] for piece in chain], secrets)

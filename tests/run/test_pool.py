@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from harness.clock import VirtualTimeLoop, run_virtual
 from harness.errors import InputError, RefusedError
+from harness.run import stream
 from harness.run.folder import read_journal, slots
 from harness.trace import read_trace
 from tests.run.runs import final_slots, plan, run, utterance
@@ -497,3 +499,28 @@ def test_any_frame_leaves_a_record(tmp_path_factory, value):
     assert 2 == tally.done
     for kept in read_journal(folder):
         assert read_trace(folder / kept.trace).events
+
+
+@pytest.mark.parametrize("then", ["broken", "refused"])
+def test_a_flood_is_bounded_for_an_utterance_not_for_an_attempt(tmp_path, monkeypatch, then):
+    """Attempts that each bring much are cut where all of them together would bring too much, and the reason says so."""
+    monkeypatch.setattr(stream, "MOST_RECEIVED", 50_000)
+
+    def flood(line, frame):
+        if "setup" not in frame:
+            return
+        line.say({"setupComplete": {}})
+        for _ in range(10):
+            line.say({"padding": "x" * 1000})
+        code = (1011, QUOTA) if then == "refused" else (1011, "Internal error encountered.")
+        line.loop.call_later(0.1, line.hang_up, *code)
+
+    run_virtual(run(plan([utterance(0, 1.0)]), tmp_path, Service(flood), concurrency=1))
+    records = read_journal(tmp_path)
+    kept = [
+        sum(len(json.dumps(e.frame)) for e in read_trace(tmp_path / r.trace).events if e.dir == "<")
+        for r in records
+    ]
+    assert 20_000 < sum(kept) < 50_000
+    assert "more than" in records[-1].reason
+    assert ("failed_server", "transient") == (records[-1].outcome, records[-1].failure)

@@ -6,6 +6,9 @@ import base64
 import gzip
 import logging
 import random
+import re
+import time
+import timeit
 import traceback
 from urllib.parse import quote
 
@@ -13,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness import secret
 from harness.clock import run_virtual
 from harness.errors import HarnessError
 from harness.report.bounds import SpeechBook
@@ -20,7 +24,7 @@ from harness.report.build import derived_files, run_table
 from harness.report.write import write_files
 from harness.run import stream
 from harness.run.folder import read_plan
-from harness.secret import MASK, Secret, redact, redact_bytes, redact_joined
+from harness.secret import MASK, Secret, redact, redact_bytes, redact_joined, shows
 from harness.session.transport import Upgraded
 from harness.wire.live import endpoint as live
 from tests.run.runs import plan, run, utterance
@@ -40,6 +44,17 @@ FORMS = {
     "in base64": lambda s: base64.b64encode(f"ab{s}cde".encode()).decode(),
     "in base64, shifted": lambda s: base64.b64encode(f"abc{s}c".encode()).decode(),
     "in base64 for URLs": lambda s: base64.urlsafe_b64encode(f"a{s}".encode()).decode(),
+    "with blanks between": " ".join,
+    "with signs between that nobody sees": "\u200b\u00a0\t".join,
+    "escaped as in JSON": lambda s: "".join(f"\\u{ord(c):04x}" for c in s),
+    "escaped here and there, blanks between": lambda s: "\\n ".join(
+        c if n % 3 else f"\\u{ord(c):04X}" for n, c in enumerate(s)
+    ),
+    "escaped twice": lambda s: "".join(f"\\\\u{ord(c):04x}" for c in s),
+    "percent-encoded throughout": lambda s: "".join(f"%{ord(c):02x}" for c in s),
+    "in base64, wrapped and escaped": lambda s: "\r\n".join(
+        base64.b64encode(f"ab{s}cde".encode()).decode()
+    ).replace("/", "\\/"),
 }
 
 
@@ -50,7 +65,15 @@ def leaks(text: str, value: str) -> list[str]:
         coded = base64.b64encode(bytes(before) + value.encode()).decode().rstrip("=")[4:-1]
         forms += [coded, coded.translate(str.maketrans("+/", "-_"))]
     runs = {form[at : at + 8] for form in forms for at in range(len(form) - 7)}
-    return sorted(run for run in runs if run in text)
+    texts = (text, looked_through(text))
+    return sorted(run for run in runs if any(run in one for one in texts))
+
+
+def looked_through(text: str) -> str:
+    """Return what is left of `text` once JSON's escapes and percent-encoding are read and blanks are gone, letter by letter."""
+    read = re.sub(r"\\u00([0-9a-fA-F]{2})", lambda found: chr(int(found[1], 16)), text)
+    read = re.sub(r"\\[nrtbf]|[^!-~]|\\", "", read)
+    return re.sub(r"%([0-9a-fA-F]{2})", lambda found: chr(int(found[1], 16)), read)
 
 
 @given(VALUES, st.sampled_from(sorted(FORMS)), st.text(max_size=5), st.text(max_size=5))
@@ -76,6 +99,53 @@ def test_a_cut_or_divided_echo_is_masked(value, form, data):
 def test_other_words_stay(text):
     """What is no secret of ours stays as it was."""
     assert text == redact(text, [Secret("a-key-that-nobody-says"[::-1])])
+
+
+@settings(max_examples=50)
+@given(VALUES, st.sampled_from(sorted(FORMS)), st.integers(0, 60), st.integers(8, 40))
+def test_where_a_text_is_divided_to_be_searched_does_not_matter(value, form, before, block):
+    """What is masked is the same whether a text is searched at once or in blocks, wherever their edges lie."""
+    said = "x" * before + FORMS[form](value) + " end"
+    at_once = redact(said, [Secret(value)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(secret, "_BLOCK", block)
+        assert at_once == redact(said, [Secret(value)])
+        assert shows(said.encode(), [Secret(value)])
+
+
+@given(st.lists(VALUES, min_size=2, max_size=3), st.data())
+def test_several_secrets_are_masked_at_once(values, data):
+    """Each of several secrets is masked, in whatever order and pieces they come."""
+    said = "; ".join(data.draw(st.permutations(values)))
+    at = data.draw(st.integers(0, len(said)))
+    pieces = redact_joined([said[:at], said[at:]], map(Secret, values))
+    assert len(values) == "".join(pieces).count(MASK)
+    assert [] == [found for value in values for found in leaks("".join(pieces), value)]
+
+
+def test_who_says_a_secret_all_the_time_is_not_quoted_any_further():
+    """A peer that fills a message with a secret costs no more than another: from some place on all is masked as one."""
+    value = "AIzaSyD-0123456789abcdef"
+    masked = redact(f"{value}; " * 20_000, [Secret(value)])
+    assert [] == leaks(masked, value)
+    assert len(masked) < 20_000
+
+
+@pytest.mark.parametrize("text", ["Zq0-" * 2**18, "a\\" * 2**19, "AIzaSyD-\x00" * 2**17])
+def test_a_message_is_searched_faster_than_it_could_be_read(text):
+    """The search takes less time than the interpreter takes to go through the characters six times over."""
+    key = [Secret("AIzaSyD-0123456789abcdef")]
+    redact(text[:100], key)
+
+    def read():
+        for _ in text:
+            pass
+
+    searched, gone_through = (
+        min(timeit.repeat(work, timer=time.process_time, number=1, repeat=3))
+        for work in (lambda: redact(text, key), read)
+    )
+    assert searched < 6 * gone_through
 
 
 @given(VALUES, st.binary(max_size=9))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gc
 import weakref
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from harness.clock import run_virtual
 from harness.errors import RefusedError
 from harness.run.attempt import record, send_lags_ms
+from harness.run.invariants import violations
 from harness.score.stability import screens
 from harness.secret import Secret
 from harness.session import drive as driving
@@ -445,8 +447,6 @@ def test_a_service_that_goes_is_heard_out_and_gone_on_with(turns, pace):
 @pytest.mark.capability("long sessions: replay and seams", side="client")
 def test_a_clip_longer_than_a_connection_goes_over_several():
     """A clip with cuts goes over as many connections as parts, each cut at the chunk that passes it."""
-    import dataclasses
-
     service = Service(polite(" word"))
     todo = dataclasses.replace(assignment(10.0), cuts=(48_000, 100_100))
     ending, trace = run_virtual(drive(service, todo))
@@ -461,8 +461,6 @@ def test_a_clip_longer_than_a_connection_goes_over_several():
 @pytest.mark.capability("long sessions: resumption", side="client")
 def test_a_session_is_resumed_with_its_newest_handle():
     """When resumption is asked for, the next connection resumes with the newest resumable handle."""
-    import dataclasses
-
     from harness.wire.live.messages import SessionResumptionConfig
 
     def answer(line, frame):
@@ -532,8 +530,6 @@ def test_both_spellings_are_heard():
 
 def test_a_short_key_falsifies_nothing():
     """A key that is a common word does not mask that word in the transcript."""
-    import dataclasses
-
     from harness.secret import Secret
     from harness.wire.live import endpoint as live
 
@@ -562,7 +558,6 @@ def test_a_peer_that_stops_reading_ends_the_session():
 @pytest.mark.capability("later models: interim hypotheses", side="client")
 def test_an_interim_text_before_a_seam_stays():
     """What was only interim when a connection ended is not replaced by the next connection's interim text."""
-    import dataclasses
 
     def interim(line, frame):
         if "setup" in frame:
@@ -607,8 +602,6 @@ def test_a_session_leaves_nothing_to_the_garbage_collector(monkeypatch):
 @pytest.mark.parametrize("lapses", [False, True])
 def test_every_connection_has_credentials_that_are_good(lapses):
     """A further connection has a fresh token, unless there is none to be had, and no token reaches the trace."""
-    import dataclasses
-
     tokens = iter(["the-second-token", "the-third-token"])
 
     def renew():
@@ -641,11 +634,8 @@ def test_every_connection_has_credentials_that_are_good(lapses):
 
 
 @pytest.mark.parametrize("size, most", [(1000, 20_000), (0, 12_000)])
-def test_a_service_that_sends_without_end_is_left(monkeypatch, size, most):
-    """When more has come than a session may bring, of long messages or of many, it ends as such."""
-    from harness.session import leg
-
-    monkeypatch.setattr(leg, "MOST_RECEIVED", most)
+def test_a_service_that_sends_without_end_is_left(size, most):
+    """When more has come than may be kept, of long messages or of many, it ends as such, and the trace says what it lacks."""
 
     def flood(line, frame):
         if "setup" in frame:
@@ -653,10 +643,17 @@ def test_a_service_that_sends_without_end_is_left(monkeypatch, size, most):
             for number in range(100):
                 line.say({"padding": "x" * size} if size else {}, number * 0.01)
 
-    ending, trace = run_virtual(drive(Service(flood), assignment(3.0)))
+    todo = dataclasses.replace(assignment(3.0), most_received=most)
+    ending, trace = run_virtual(drive(Service(flood), todo))
     assert ("failed_server", "transient") == (ending.outcome, ending.failure)
     assert "has sent more than" in ending.reason
-    assert sum(event.dir == "<" for event in trace.events) < 20
+    came = [event for event in trace.events if event.dir == "<"]
+    assert 5 < len(came) < 20
+    (cut,) = [e.frame["cut"] for e in trace.events if e.dir == "!" and "cut" in e.frame]
+    assert cut["messages"] >= 1
+    assert cut["messages"] * size <= cut["bytes"]
+    assert "cut" in trace.events[-2].frame, "the outcome comes last"
+    assert () == violations(trace)
 
 
 def test_handles_and_bills_keep_nobody_waiting():
