@@ -58,6 +58,9 @@ docs: $(VENV)/.dev
 bench: $(VENV)/.dev  ## measure against peers and floors, and write docs/benchmarks.md
 	$(BIN)/python -m tests.bench
 
+agreement: $(VENV)/.dev  ## ask every other scorer again, and write the table of docs/metrics.md
+	$(BIN)/python -m tests.score.agreement
+
 chaos: $(VENV)/.dev  ## break everything that can break, and write docs/reliability.md
 	$(BIN)/python -m tests.chaos
 

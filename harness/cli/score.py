@@ -94,7 +94,7 @@ def _run_pairs(path: Path, *, profile: str, metric: str) -> list[Pair]:
     from harness.report.write import PAGE, SUMMARY_MD
     from harness.run.folder import read_plan
 
-    tags = {(one.dataset, one.id): one.tags for one in read_plan(path).utterances}
+    planned = {(one.dataset, one.id): one for one in read_plan(path).utterances}
     table = build_reports(path, profile=profile, metric=metric)
     click.echo(
         f"written again in {click.format_filename(path)}: the tables, {SUMMARY_MD} and {PAGE}, "
@@ -111,15 +111,14 @@ def _run_pairs(path: Path, *, profile: str, metric: str) -> list[Pair]:
             dataset=row.dataset,
             model=row.model,
             repeat=str(row.repeat),
+            audio=utterance.sha256 or utterance.audio,
+            offset_s=utterance.offset_s,
             duration_s=row.audio_s,
-            tags={
-                name: value
-                for name, value in tags[row.dataset, row.utterance_id].items()
-                if isinstance(value, str) and value
-            },
+            tags=dict(row.tags),
             reason=(row.reason or row.outcome or "not attempted") if row.must_rerun else None,
         )
         for row in table.rows
+        for utterance in [planned[row.dataset, row.utterance_id]]
     ]
 
 
@@ -134,10 +133,10 @@ def _tell_unanswered(pairs: list[Pair]) -> None:
 
 
 def _tell_speakerless(pairs: list[Pair]) -> None:
-    """Say on stderr that intervals are over utterances when nobody says who spoke."""
+    """Say on stderr that intervals are too narrow when nobody says who spoke."""
     if not any(pair.speaker for pair in pairs):
         click.echo(
-            "no speaker is named, so intervals are over utterances: their widths are lower bounds",
+            "no speaker is named, so intervals are over recordings or sentences: their widths are lower bounds",
             err=True,
         )
 
@@ -243,9 +242,11 @@ def _means(document: dict[str, Any]) -> list[str]:
                 continue
             lacking = sorted(every.difference(own))
             count = f"{len(own)} of {len(every)}" if lacking else f"{len(own)}"
+            sets = macro[f"{name}_sets"]
+            shared = f" ({sets} test {'set' if sets == 1 else 'sets'})" if sets < len(own) else ""
             who = " / ".join(visible(macro[part]) for part in ("dataset", "model") if macro[part])
             lines.append(
-                f"{label} of {count} locales"
+                f"{label} of {count} locales{shared}"
                 + (f", {who}" if who and len(macros) > 1 else "")
                 + f": {_percent(macro[name])}"
                 + (f" (lacks {', '.join(map(visible, lacking))})" if lacking else "")

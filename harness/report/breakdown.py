@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from harness.report.confusions import Piece
+    from harness.report.kinship import Block
     from harness.units import Seconds
 
 EDGES_S: Final = (0.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
@@ -50,6 +51,9 @@ class Utterance:
     """Its alignment, token by token."""
 
     speaker: str | None
+    block: Block
+    """What moves together with it."""
+
     audio_s: Seconds | None
     tags: Mapping[str, str]
 
@@ -188,12 +192,11 @@ def _gap(tag: str, parts: Sequence[Part], utterances: Iterable[Utterance]) -> Ga
     if len(rated) < 2:
         return None
     worst, best = rated[0], rated[-1]
-    blocks: dict[str, dict[str, EditCounts]] = {worst.value: {}, best.value: {}}
+    blocks: dict[str, dict[Block, EditCounts]] = {worst.value: {}, best.value: {}}
     for one in utterances:
         own = blocks.get(one.tags.get(tag, ""))
         if own is not None:
-            key = one.speaker or one.id
-            own[key] = own.get(key, EditCounts.zero()) + one.counts
+            own[one.block] = own.get(one.block, EditCounts.zero()) + one.counts
     sides = (
         [(counts.errors, counts.reference_tokens) for counts in own.values()]
         for own in (blocks[worst.value], blocks[best.value])

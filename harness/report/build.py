@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from harness.report.kinship import Block
     from harness.report.rows import Row
     from harness.run.record import Plan
     from harness.stats.intervals import Interval
@@ -186,7 +187,7 @@ def _summary(
 
 
 def _interval(scored: Sequence[Row]) -> tuple[Interval | None, Basis] | None:
-    """Return the 95 % interval of the pooled rate over speakers, over utterances where they are unknown, and its basis.
+    """Return the 95 % interval of the pooled rate over blocks (`harness.report.kinship`), and its basis.
 
     None: a metric that is no ratio of errors to reference tokens.
     """
@@ -194,9 +195,10 @@ def _interval(scored: Sequence[Row]) -> tuple[Interval | None, Basis] | None:
 
     if scored[0].metric in ("MER", "WIL"):
         return None
-    sums = [summary.pooled(row.counts for row in block) for block in _blocks(scored)]
+    blocks = _blocks(scored)
+    sums = [summary.pooled(row.counts for row in own) for own in blocks.values()]
     found = rate_interval([(block.errors, block.reference_tokens) for block in sums])
-    return found, basis(found, len(sums), [row.speaker for row in scored])
+    return found, basis(found, blocks)
 
 
 def _detectable(scored: Sequence[Row]) -> float | None:
@@ -205,17 +207,20 @@ def _detectable(scored: Sequence[Row]) -> float | None:
 
     if scored[0].metric in ("MER", "WIL"):
         return None
-    sums = [summary.pooled(row.counts for row in block) for block in _blocks(scored)]
+    sums = [summary.pooled(row.counts for row in own) for own in _blocks(scored).values()]
     return measured_difference([(block.errors, block.reference_tokens) for block in sums])
 
 
-def _macro_interval(locales: Sequence[Sequence[Row]]) -> tuple[float, float] | None:
-    """Return the ends of the 95 % interval of the mean of the locales' CERns, over blocks as in `_interval`."""
+def _macro_interval(sets: Sequence[Sequence[Row]]) -> tuple[float, float] | None:
+    """Return the ends of the 95 % interval of the mean of the test sets' CERns, over blocks as in `_interval`."""
     from harness.stats.intervals import macro_interval
 
     strata = [
-        [summary.pooled(row.companions.get("CERns") for row in block) for block in _blocks(own)]
-        for own in locales
+        [
+            summary.pooled(row.companions.get("CERns") for row in block)
+            for block in _blocks(own).values()
+        ]
+        for own in sets
     ]
     found = macro_interval(
         [[(block.errors, block.reference_tokens) for block in blocks] for blocks in strata]
@@ -223,12 +228,12 @@ def _macro_interval(locales: Sequence[Sequence[Row]]) -> tuple[float, float] | N
     return (found.low, found.high) if found else None
 
 
-def _blocks(rows: Sequence[Row]) -> list[list[Row]]:
-    """Return the rows by speaker, by utterance where nobody says who spoke."""
-    blocks: dict[str, list[Row]] = {}
+def _blocks(rows: Sequence[Row]) -> dict[Block, list[Row]]:
+    """Return the rows by what moves together."""
+    blocks: dict[Block, list[Row]] = {}
     for row in rows:
-        blocks.setdefault(row.speaker or row.utterance_id, []).append(row)
-    return list(blocks.values())
+        blocks.setdefault(row.block, []).append(row)
+    return blocks
 
 
 def _datasets(plan: Plan) -> list[DatasetFacts]:

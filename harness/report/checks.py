@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from harness.report.difference import SHARES
+from harness.report.difference import SHARES, TIMES
+from harness.stats.percentiles import fewest
 
 if TYPE_CHECKING:
     from harness.report.difference import Difference
@@ -82,7 +83,7 @@ def threshold(
     """Return the check of `max`, `min` and `min_n`; of a rule that has only a regression, whether there is a figure."""
     name = told or rule.column
     if value is None:
-        return failed(of, n, f"{rule.column} is missing (n {n:,})")
+        return failed(of, n, f"{rule.column} is missing{_too_few(rule.column, n)} (n {n:,})")
     figure = f"{name} is {value:.6g}"
     if n < rule.min_n:
         text = f"{figure}, but n is {n:,} and must be {rule.min_n:,}"
@@ -93,6 +94,12 @@ def threshold(
     ]  # fmt: skip
     text = f"{figure}, {' and '.join(wrong)} (n {n:,})" if wrong else f"{figure} (n {n:,})"
     return check(of, n, text, passed=not wrong, value=value)
+
+
+def _too_few(column: str, n: int) -> str:
+    """Return why a percentile is missing, in words, where it is for want of sessions; else nothing."""
+    percent = TIMES[column][1] if column in TIMES else 0
+    return f": too few, a p{percent} takes {fewest(percent)}" if 0 < n < fewest(percent) else ""
 
 
 def regression(rule: Rule, of: Cell | Standing, one: Difference | None, p: float | None) -> Check:

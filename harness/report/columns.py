@@ -265,6 +265,7 @@ UTTERANCE_COLUMNS: tuple[Column, ...] = (
 
 _NO_RATE = "no row of the cell is scored, or its references have no tokens"
 _NO_LATENCY = "no row has one, all were late, or the run was not paced at real time"
+_TOO_FEW = "too few: under 20 rows that are on time have one"
 _PARTLY_USAGE = "an answered row has none: a sum over a part would mislead"
 
 SUMMARY_COLUMNS: tuple[Column, ...] = (
@@ -343,9 +344,7 @@ SUMMARY_COLUMNS: tuple[Column, ...] = (
         unit="s",
         missing=_NO_LATENCY,
     ),
-    _column(
-        "first_text_p95_s", "real", "95th percentile of the same.", unit="s", missing=_NO_LATENCY
-    ),
+    _column("first_text_p95_s", "real", "95th percentile of the same.", unit="s", missing=_TOO_FEW),
     _column(
         "final_text_p50_s",
         "real",
@@ -353,9 +352,7 @@ SUMMARY_COLUMNS: tuple[Column, ...] = (
         unit="s",
         missing=_NO_LATENCY,
     ),
-    _column(
-        "final_text_p95_s", "real", "95th percentile of the same.", unit="s", missing=_NO_LATENCY
-    ),
+    _column("final_text_p95_s", "real", "95th percentile of the same.", unit="s", missing=_TOO_FEW),
     _column("late_sessions", "whole", "Rows whose session our own client sent late."),
     _column("prompt_tokens", "whole", "Sum of the rows'.", unit="tokens", missing=_PARTLY_USAGE),
     _column("response_tokens", "whole", "Sum of the rows'.", unit="tokens", missing=_PARTLY_USAGE),
@@ -374,7 +371,7 @@ SUMMARY_COLUMNS: tuple[Column, ...] = (
         "real",
         "95th percentile of the same.",
         unit="s",
-        missing="no row has one, or all were late",
+        missing=_TOO_FEW,
     ),
     _column("speech_s", "real", "Speech received.", unit="s", missing="no row has any"),
     _column(
@@ -409,7 +406,7 @@ SUMMARY_COLUMNS: tuple[Column, ...] = (
         "real",
         "95th percentile of the same.",
         unit="s",
-        missing="no row has one, or all were late",
+        missing=_TOO_FEW,
     ),
     _column(
         "tool_call_p50_s",
@@ -430,7 +427,7 @@ SUMMARY_COLUMNS: tuple[Column, ...] = (
         "real",
         "95th percentile of the same.",
         unit="s",
-        missing="no row has one",
+        missing="too few: under 20 rows have one",
     ),
 )
 
@@ -464,7 +461,13 @@ STREAMING_COLUMNS: tuple[Column, ...] = (
         unit="s",
         missing=_UNSEEN,
     ),
-    _column("emission_p90_s", "real", "Its 90th percentile.", unit="s", missing=_UNSEEN),
+    _column(
+        "emission_p90_s",
+        "real",
+        "Its 90th percentile.",
+        unit="s",
+        missing="too few: under ten tokens are right",
+    ),
     _column("al_s", "real", "Average lagging.", unit="s", missing="there was no text"),
     _column(
         "laal_s", "real", "Length-adaptive average lagging.", unit="s", missing="there was no text"

@@ -27,7 +27,7 @@ from harness.report.contrast import (
     Side,
 )
 from harness.report.difference import UNPOOLED, difference, errors, ratio_blocks, timed
-from harness.report.pairing import model_pairs, overlap, paired
+from harness.report.pairing import by_test_set, model_pairs, overlap, paired
 from harness.report.plan_changes import plan_changes
 from harness.report.verdict import LEVEL, judged, macro_difference, rate_difference, silence
 from harness.run.record import Task
@@ -175,7 +175,7 @@ def _cell(pairs: Sequence[Pair], found: RateDifference, *, delay_to: str) -> Cel
         pairs=len(both),
         base_failed=sum(row.must_rerun for row in _rows(pairs, "base")),
         new_failed=sum(row.must_rerun for row in _rows(pairs, "new")),
-        speakers_known=all(pair.block[0] for pair in pairs),
+        speakers_known=all(pair.block[0] == "speaker" for pair in pairs),
         improved=sum(new < base for base, new in both),
         worsened=sum(new > base for base, new in both),
         mapsswe_p=_mapsswe(pairs),
@@ -220,7 +220,7 @@ def operations(diff: Iterable[Piece]) -> str:
 def _delay(pairs: Sequence[Pair], to: str) -> Delay | None:
     p50 = difference(pairs, f"{to}_p50_s", tested=False)
     p95 = difference(pairs, f"{to}_p95_s", tested=False)
-    if p50 is None or p95 is None:
+    if p50 is None:
         return None
     shifts = [median(new) - median(base) for _, base, new in timed(pairs, f"{to}_s")]
     ends = percentile_interval(shifts, 0.5)
@@ -230,9 +230,9 @@ def _delay(pairs: Sequence[Pair], to: str) -> Delay | None:
         base_p50_s=p50.base,
         new_p50_s=p50.new,
         p50_difference_s=_rounded(p50.change),
-        base_p95_s=p95.base,
-        new_p95_s=p95.new,
-        p95_difference_s=_rounded(p95.change),
+        base_p95_s=p95.base if p95 else None,
+        new_p95_s=p95.new if p95 else None,
+        p95_difference_s=_rounded(p95.change) if p95 else None,
         shift_s=_rounded(median(shifts)),
         shift_low_s=_rounded(ends.low) if ends else None,
         shift_high_s=_rounded(ends.high) if ends else None,
@@ -280,19 +280,18 @@ def _macros(
             if cell.metric and cell.metric != "CERns"
         }
         for metric, column in {"CERns": "cerns", **others}.items():
-            own = [cell for cell in whole if metric in ("CERns", cell.metric)]
-            strata = {
-                cell.locale: ratio_blocks(by_cell[dataset, cell.locale], column)[0] for cell in own
-            }
-            rated = {
-                locale: blocks
-                for locale, blocks in strata.items()
-                if sum(block[2] for block in blocks)
-            }
+            own = [cell.locale for cell in whole if metric in ("CERns", cell.metric)]
+            pairs = {locale: by_cell[dataset, locale] for locale in own}
+            rated = [
+                locale
+                for locale in own
+                if sum(block[2] for block in ratio_blocks(pairs[locale], column)[0])
+            ]
             if not rated or metric in UNPOOLED:
                 continue
+            sets = by_test_set(pair for locale in rated for pair in pairs[locale])
             told = macro_difference(
-                list(rated.values()),
+                [ratio_blocks(one, column)[0] for one in sets],
                 margin=margin,
                 better="higher" if metric == PASSED else "lower",
             )
@@ -303,7 +302,7 @@ def _macros(
                     base_model=cells[0].base_model,
                     new_model=cells[0].new_model,
                     metric=metric,
-                    locales=list(rated),
+                    locales=rated,
                 )
             )
     return found
@@ -373,8 +372,8 @@ def _notes(
     nameless = [cell.locale for cell in cells if not cell.speakers_known]
     if nameless:
         found.append(
-            f"Speakers are unknown in {', '.join(dict.fromkeys(nameless))}: utterances stand for them, and the "
-            "intervals are lower bounds."
+            f"Speakers are unknown in {', '.join(dict.fromkeys(nameless))}: recordings or "
+            "sentences stand for them, and the intervals are lower bounds."
         )
     used = Counter(dataset for dataset, _ in keys)
     found += [

@@ -80,6 +80,11 @@ def delay(value: Seconds | None) -> str:
     return "–" if value is None else _signed(f"{value:+.2f} s")
 
 
+def tail_delay(late: Delay) -> str:
+    """Return the difference of the 95th percentiles, or that there are too few utterances for one."""
+    return "too few" if late.p95_difference_s is None else delay(late.p95_difference_s)
+
+
 def verdict_text(found: RateDifference, margin: float | None) -> str:
     """Return a verdict in words."""
     if found.verdict == "no worse" and margin is not None:
@@ -186,7 +191,7 @@ def _besides(cells: Sequence[CellDifference]) -> Grid:
             (
                 cell.locale,
                 delay(late.p50_difference_s if late else None),
-                delay(late.p95_difference_s if late else None),
+                tail_delay(late) if late else "–",
                 shift(late) if late else "–",
                 growth(bill.base_tokens, bill.new_tokens),
                 growth(bill.base_cost_usd, bill.new_cost_usd),

@@ -96,9 +96,11 @@ class Delay(msgspec.Struct, frozen=True, kw_only=True):
     base_p50_s: Seconds
     new_p50_s: Seconds
     p50_difference_s: Seconds
-    base_p95_s: Seconds
-    new_p95_s: Seconds
-    p95_difference_s: Seconds
+    base_p95_s: Seconds | None
+    """None: too few; a p95 takes 20."""
+
+    new_p95_s: Seconds | None
+    p95_difference_s: Seconds | None
     shift_s: Seconds
     """Median of the utterances' own differences."""
 

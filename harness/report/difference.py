@@ -1,7 +1,7 @@
 """One figure of two runs over the same utterances: both values, how they differ, and whether that is more than luck.
 
 Every utterance counts once: its rows' mean over the repeats. Tests and intervals are over blocks (speakers, else
-utterances). Figures are columns of `summary.csv`; latency leaves out what our own client sent late.
+recordings, else sentences). Figures are columns of `summary.csv`; latency leaves out what our own client sent late.
 
 Knows pairs; does not know verdicts (that is `compare`) or bounds (that is `gate`).
 """
@@ -19,6 +19,7 @@ from harness.stats.swap import percentile_test
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from harness.report.kinship import Block
     from harness.report.pairing import Pair
     from harness.report.rows import Row
     from harness.score.edits import EditCounts
@@ -125,7 +126,7 @@ def ratio_blocks(pairs: Iterable[Pair], column: str = "rate") -> tuple[Blocks, i
 
     Of a share: utterances that have it, and utterances.
     """
-    blocks: dict[tuple[bool, str], tuple[float, float, float]] = {}
+    blocks: dict[Block, tuple[float, float, float]] = {}
     n = 0
     for pair in pairs:
         base, new = _counted(pair.base, column), _counted(pair.new, column)
@@ -190,7 +191,7 @@ def _percentile(
     new = percentile(sorted(value for _, _, values in found for value in values), percent)
     if base is None or new is None:
         return None
-    blocks: dict[tuple[bool, str], tuple[list[float], list[float]]] = {}
+    blocks: dict[Block, tuple[list[float], list[float]]] = {}
     for pair, ours, theirs in found:
         block = blocks.setdefault(pair.block, ([], []))
         block[0].extend(ours)
@@ -203,7 +204,7 @@ def _sum(
     pairs: Sequence[Pair], value: Callable[[Row], float | None], *, tested: bool
 ) -> Difference | None:
     base = new = 0.0
-    blocks: dict[tuple[bool, str], float] = {}
+    blocks: dict[Block, float] = {}
     for pair in pairs:
         ours, theirs = [value(row) for row in pair.base], [value(row) for row in pair.new]
         known = [one for one in (*ours, *theirs) if one is not None]

@@ -29,8 +29,9 @@ class Basis(msgspec.Struct, frozen=True, kw_only=True):
     spread among them."""
 
     blocks: int
-    block: Literal["speaker", "utterance", "speaker or utterance"]
-    """An utterance where nobody says who spoke: the interval is then a lower bound."""
+    block: str
+    """What moves together (`harness.report.kinship`): `speaker`; where nobody says who spoke `recording`, else `sentence`,
+    and the interval is then a lower bound. Several are joined: `speaker or sentence`."""
 
     seed: int | None
     """Of the drawing; None: nothing was drawn."""
@@ -85,6 +86,9 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     tool_call_p50_s: Seconds | None = None
     fell_silent_p50_s: Seconds | None = None
     fell_silent_p95_s: Seconds | None = None
+
+    test_set: str
+    """The first locale of the dataset that has the same clips, mostly its own: what a macro average counts once."""
 
     hits: int
     substitutions: int
@@ -165,24 +169,31 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     ranked_locales: int
     """Complete cells with a rate: those that the macro averages are over."""
 
+    test_sets: int
+    """Test sets among them: locales with the same clips are one, and count once."""
+
     word_locales: int
     """Those among them whose own metric is a word error rate."""
 
     macro_cerns: float | None
-    """Unweighted mean of the cells' `cerns`; None: no complete cell."""
+    """Unweighted mean of the cells' `cerns`, a test set counted once; None: no complete cell."""
 
     macro_cerns_low: float | None = None
     macro_cerns_high: float | None = None
     """Its 95 % interval over speakers; None: too little to say."""
 
     macro_cerns_sd: float | None = None
-    """Standard deviation of the cells' `cerns` over locales; None: fewer than two."""
+    """Standard deviation of `cerns` over test sets; None: fewer than two."""
+
+    mean_rank: float | None = None
+    """Mean over the test sets that every model of the dataset completed of the model's place by `cerns`, 1 the lowest, ties
+    sharing theirs; None: a single model, or no such test set."""
 
     worst_locale: str | None = None
     """The one of the highest `cerns`; None: no complete cell."""
 
     macro_wer: float | None
-    """Unweighted mean of `rate` over cells whose metric is WER; None: there are none."""
+    """Unweighted mean of `rate` over cells whose metric is WER, a test set counted once; None: there are none."""
 
     utterances: int
     scored: int
@@ -251,7 +262,9 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
 class Percentile(msgspec.Struct, frozen=True, kw_only=True):
     """A percentile, linear between neighbours, and its 95 % interval of order statistics."""
 
-    value: Seconds
+    value: Seconds | None
+    """None: too few values; a p95 takes 20, a p99 100."""
+
     low: Seconds | None
     high: Seconds | None
     """None: too few values to bound it."""

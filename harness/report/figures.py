@@ -119,12 +119,16 @@ def _curves(title: str, spreads: Sequence[tuple[int, Spread]]) -> Markup:
     for number, spread in spreads:
         plot.line(list(zip(spread.quantiles, SHARES, strict=True)), number)
         for share, percentile in zip(_LEVELS, (spread.p50, spread.p95), strict=True):
-            plot.mark((percentile.value, share), number)
-    said = "; ".join(
-        f"median {spread.p50.value:.2f} s, 95 % within {spread.p95.value:.2f} s"
-        for _, spread in spreads
-    )
+            if percentile.value is not None:
+                plot.mark((percentile.value, share), number)
+    said = "; ".join(_told(spread) for _, spread in spreads)
     return plot.svg(f"{title}: share of sessions by time. {said}.")
+
+
+def _told(spread: Spread) -> str:
+    """Return a distribution in words: its median, and its 95th percentile where there are enough sessions for one."""
+    ends = (("median", spread.p50), ("95 % within", spread.p95))
+    return ", ".join(f"{name} {end.value:.2f} s" for name, end in ends if end.value is not None)
 
 
 def _by_locale(summary: Summary) -> Figure | None:
@@ -159,9 +163,9 @@ def _by_locale(summary: Summary) -> Figure | None:
                 if spread:
                     points = list(zip(spread.quantiles[::2], SHARES[::2], strict=True))
                     plot.line(points, number, kind=kind)
-            if one.final_text:
-                plot.mark((one.final_text.p50.value, 0.5), number)
-                said.append(f"{one.model} final text median {one.final_text.p50.value:.2f} s")
+            if one.final_text and (middle := one.final_text.p50.value) is not None:
+                plot.mark((middle, 0.5), number)
+                said.append(f"{one.model} final text median {middle:.2f} s")
         title = f"{locale} · {dataset}" if many else locale
         panels.append(
             Panel(title=title, svg=plot.svg(f"Latency in {locale} on {dataset}: {'; '.join(said)}"))

@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 from harness.report.document import NOT_ATTEMPTED, Caution, DeafSpot, Label
 from harness.report.ears import ear_limit
+from harness.report.kinship import Kin
 from harness.report.summary import pooled, unbilled
-from harness.units import Seconds, Usd, duration_text, usd_text
+from harness.units import Usd, duration_text, usd_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -261,27 +262,22 @@ def _speech(rows: Sequence[Row]) -> Iterable[Caution]:
 
 
 def _shared_clips(plan: Plan) -> Iterable[Caution]:
-    clips: dict[tuple[str, str], set[tuple[str, Seconds]]] = {}
-    for one in plan.utterances:
-        if one.sha256 is not None:
-            clips.setdefault((one.dataset, one.locale), set()).add((one.sha256, one.offset_s))
-    sets: dict[tuple[str, frozenset[tuple[str, Seconds]]], list[str]] = {}
-    for (dataset, locale), own in clips.items():
-        sets.setdefault((dataset, frozenset(own)), []).append(locale)
+    sets: dict[tuple[str, str], list[str]] = {}
+    for (dataset, locale), first in Kin(plan).twins.items():
+        sets.setdefault((dataset, first), [first]).append(locale)
     for (dataset, _), locales in sets.items():
-        if len(locales) > 1:
-            yield _note(
-                f"{dataset}: {', '.join(locales)} have the same clips. They are one test set, which a macro average over "
-                f"locales counts {len(locales)} times."
-            )
+        yield _note(
+            f"{dataset}: {', '.join(locales)} have the same clips. They are one test set: a macro average over locales "
+            "takes their mean and counts it once."
+        )
 
 
 def _speakers(cells: Sequence[Cell]) -> Iterable[Caution]:
     unknown = {cell.dataset: None for cell in cells if cell.basis and cell.basis.block != "speaker"}
     if unknown:
         yield _note(
-            f"{', '.join(unknown)}: nobody says who speaks in all or some of it. Its intervals are over utterances, and "
-            "lower bounds: those of one speaker are alike."
+            f"{', '.join(unknown)}: nobody says who speaks in all or some of it. Its intervals are over recordings or "
+            "sentences instead, and lower bounds: utterances of one speaker are alike."
         )
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from harness.report.checks import Check, again, failed, regression, threshold
 from harness.report.difference import MACROS, RATES, SHARES, TIMES, difference, macro_difference
-from harness.report.pairing import model_pairs, overlap, paired
+from harness.report.pairing import by_test_set, model_pairs, overlap, paired
 from harness.run.folder import read_plan
 from harness.stats.significance import holm
 
@@ -162,7 +162,7 @@ def _macros(
         measured = [cell for cell in own if metric in (None, cell.metric)]
         n = sum(cell.scored for cell in measured)
         missing = [cell.locale for cell in own if not cell.complete or cell.rate is None]
-        strata = [pairs.get(_key(cell), ()) for cell in measured]
+        own_pairs = [pairs.get(_key(cell), ()) for cell in measured]
         if missing:
             text = f"{rule.column} is not whole: no rate, or sessions to run again, in {', '.join(missing)}"
             found.append(failed(standing, n, text))
@@ -172,14 +172,17 @@ def _macros(
             found.append(one)
         elif baseline is None:
             found.append(failed(standing, n, "there is no baseline to compare with"))
-        elif not all(strata):
+        elif not all(own_pairs):
             found.append(failed(standing, n, "the baseline lacks a locale"))
-        elif left := sum(map(_to_rerun, strata)):
+        elif left := sum(map(_to_rerun, own_pairs)):
             found.append(failed(standing, n, f"{again(left)}: the difference is not whole"))
-        elif told := macro_difference(strata, column, tested=rule.significance is not None):
-            differences.append((standing, told))
         else:
-            found.append(regression(rule, standing, None, None))
+            sets = by_test_set(pair for of_cell in own_pairs for pair in of_cell)
+            told = macro_difference(sets, column, tested=rule.significance is not None)
+            if told is None:
+                found.append(regression(rule, standing, None, None))
+            else:
+                differences.append((standing, told))
     adjusted = holm([one.test.p for _, one in differences if one.test])
     p_values: list[float | None] = list(adjusted) if adjusted else [None] * len(differences)
     found += [

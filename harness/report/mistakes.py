@@ -56,6 +56,7 @@ def breakdowns(rows: Iterable[Row]) -> list[CellBreakdown]:
                     counts=row.counts,
                     steps=tokenwise(row.diff, row.metric),
                     speaker=row.speaker,
+                    block=row.block,
                     audio_s=row.audio_s,
                     tags=row.tags,
                 )

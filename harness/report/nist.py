@@ -53,6 +53,7 @@ class _Word:
 class _Segment:
     line: int
     id: str
+    recording: str
     speaker: str
     start_s: Seconds
     end_s: Seconds
@@ -145,6 +146,8 @@ def stm_pairs(path: Path, hypotheses: Path, locale: str) -> list[Pair]:
             hypothesis=" ".join(segment.words) if key in words else None,
             locale=locale,
             speaker=segment.speaker,
+            audio=segment.recording,
+            offset_s=segment.start_s,
             line=segment.line,
         )
         for key, own in segments.items()
@@ -212,6 +215,7 @@ def _segment(number: int, fields: Sequence[str]) -> _Segment:
     segment = _Segment(
         line=number,
         id=f"{name}-{channel}-{start}-{end}",
+        recording=f"{name}-{channel}",
         speaker=speaker,
         start_s=_seconds(start),
         end_s=_seconds(end),

@@ -26,6 +26,12 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     dataset: str = ""
     model: str = ""
     repeat: str = ""
+    audio: str | None = None
+    """What names the file it is in, the same in every dataset; None: unknown."""
+
+    offset_s: Seconds = 0.0
+    """Where in that file it begins."""
+
     duration_s: Seconds | None = None
     """Of the clip; None: unknown."""
 

@@ -18,6 +18,7 @@ from harness.errors import InputError, UsageError, suggestion
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from harness.report.kinship import Block
     from harness.report.rows import Row
     from harness.run.record import Plan, PlannedUtterance
 
@@ -46,10 +47,9 @@ class Pair:
     new: tuple[Row, ...]
 
     @property
-    def block(self) -> tuple[bool, str]:
-        """Who moves together with it: its speaker, or the utterance alone where the speaker is unknown."""
-        row = self.base[0]
-        return (True, row.speaker) if row.speaker else (False, row.utterance_id)
+    def block(self) -> Block:
+        """What moves together with it."""
+        return self.base[0].block
 
 
 def overlap(base: Plan, new: Plan) -> tuple[list[Key], Common]:
@@ -137,6 +137,14 @@ def paired(
     """Return the pairs of `keys` in their order, for one pair of models."""
     ours, theirs = _by_utterance(base, models[0]), _by_utterance(new, models[1])
     return [Pair(base=tuple(ours[key]), new=tuple(theirs[key])) for key in keys]
+
+
+def by_test_set(pairs: Iterable[Pair]) -> list[list[Pair]]:
+    """Return the pairs of each test set, which counts once in a mean over locales."""
+    sets: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        sets.setdefault(pair.base[0].test_set, []).append(pair)
+    return list(sets.values())
 
 
 def _by_utterance(rows: Sequence[Row], model: str) -> dict[Key, list[Row]]:

@@ -1,7 +1,7 @@
 """Pairs of transcripts that somebody already has: tables, and NIST's `trn`, `stm` and `ctm`.
 
 A table (CSV, TSV, JSON lines, Parquet) has the columns `reference`, `hypothesis` and `locale`, and may have `id`,
-`speaker`, `dataset`, `model`, `repeat` and `duration`; our own `utterances.csv` is one. Other texts are tags. `trn` and `stm`/`ctm` come as two files.
+`speaker`, `dataset`, `model`, `repeat`, `audio_filepath`, `offset` and `duration`; our own `utterances.csv` is one. Other texts are tags. `trn` and `stm`/`ctm` come as two files.
 
 Knows files; does not know scores. Everything wrong with a file is told at once, each with its line.
 """
@@ -32,6 +32,8 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "dataset": ("dataset",),
     "model": ("model",),
     "repeat": ("repeat",),
+    "audio": ("audio_filepath", "audio", "path", "file"),
+    "offset_s": ("offset", "offset_s"),
     "duration_s": ("duration", "duration_s", "audio_s"),
 }
 """The columns we know → the names they go by; where a table has several, the first one counts."""
@@ -135,6 +137,8 @@ def _pair(cells: Mapping[str, Any] | UnusableError, number: int, locale: str | N
         dataset=texts["dataset"] or "",
         model=texts["model"] or "",
         repeat=texts["repeat"] or "",
+        audio=_file(texts["audio"], texts["dataset"]),
+        offset_s=_length(texts["offset_s"]) or 0.0,
         duration_s=_length(texts["duration_s"]),
         tags={
             name: value
@@ -147,6 +151,13 @@ def _pair(cells: Mapping[str, Any] | UnusableError, number: int, locale: str | N
 
 _ABSENT = object()
 _KNOWN = frozenset(name for names in COLUMNS.values() for name in names)
+
+
+def _file(name: str | None, dataset: str | None) -> str | None:
+    """Return a name for an audio file that no other has: a relative path is one within its dataset."""
+    if not name:
+        return None
+    return name if name.startswith("/") else f"{dataset or ''}/{name}"
 
 
 def _length(text: str | None) -> Seconds | None:

@@ -66,8 +66,16 @@ def page(table: RunTable, exhibits: Exhibits, embed: Embed) -> bytes:
             cells=_ordered(table.summary),
             mistakes=_mistakes(table.summary),
             matrices=[_matrix(table.summary, dataset.name) for dataset in table.summary.datasets],
-            first_axis=_latency_axis(cell.first_text_p95_s for cell in table.summary.cells),
-            final_axis=_latency_axis(cell.final_text_p95_s for cell in table.summary.cells),
+            first_axis=_latency_axis(
+                time
+                for cell in table.summary.cells
+                for time in (cell.first_text_p50_s, cell.first_text_p95_s)
+            ),
+            final_axis=_latency_axis(
+                time
+                for cell in table.summary.cells
+                for time in (cell.final_text_p50_s, cell.final_text_p95_s)
+            ),
             over=max(0, len(table.rows) - MOST_ROWS),
         )
         .encode(errors="replace")
@@ -106,6 +114,7 @@ def _environment() -> jinja2.Environment:
     filters: dict[str, Any] = {
         "percent": percent,
         "seconds": _seconds,
+        "tail": _tail,
         "milliseconds": lambda value: "–" if value is None else f"{value:.1f} ms",
         "whole": lambda value: "–" if value is None else f"{value:,}",
         "usd": lambda value: "–" if value is None else usd_text(value),
@@ -126,6 +135,11 @@ def _source_hash(text: str) -> str:
 
 def _seconds(value: Seconds | None) -> str:
     return "–" if value is None else f"{value:.2f} s".replace("-", "−")
+
+
+def _tail(value: Seconds | None, median: Seconds | None) -> str:
+    """Return a high percentile as people read it; where there is only a median, that there are too few values."""
+    return "too few" if value is None and median is not None else _seconds(value)
 
 
 def _moment(iso: str | None) -> str:

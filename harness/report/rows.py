@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import TYPE_CHECKING
 
+from harness.report.kinship import Kin, block
 from harness.report.replies import reply
 from harness.run.bill import bill_usd, spent_usd
 from harness.run.folder import slot, slots
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from harness.report.bounds import SpeechBook
+    from harness.report.kinship import Block
     from harness.run.folder import Slot
     from harness.run.record import (
         Plan,
@@ -89,6 +91,12 @@ class Row:
     tags: Mapping[str, str]
     """The dataset's own tags that are texts, by name."""
 
+    recording: str | None = None
+    """The file that other utterances are cut from too, by its content; None: it has one of its own."""
+
+    twin: str | None = None
+    """The first locale of the dataset with the same clips, which are one test set; None: this is it, or it has its own."""
+
     counts: EditCounts | None
     """Edits of the row's metric; None: not scored."""
 
@@ -114,6 +122,21 @@ class Row:
     """The last attempt, when it was final."""
 
     @property
+    def test_set(self) -> str:
+        """The locale that stands for its clips in a macro average."""
+        return self.twin or self.locale
+
+    @property
+    def block(self) -> Block:
+        """What moves together with it."""
+        return block(
+            speaker=self.speaker,
+            recording=self.recording,
+            reference=self.reference,
+            utterance=self.utterance_id,
+        )
+
+    @property
     def judged(self) -> bool:
         """Whether the row is in a rate: its transcript was counted, or its answer held against what was expected."""
         return self.counts is not None or self.passed is not None
@@ -137,6 +160,7 @@ def rows(
     UsageError names an unknown profile or metric. Records that the plan does not know are passed over.
     """
     utterances = {(utterance.dataset, utterance.id): utterance for utterance in plan.utterances}
+    kin = Kin(plan)
     attempts: dict[Slot, list[UtteranceRecord]] = {}
     for record in records:
         attempts.setdefault(slot(record), []).append(record)
@@ -148,6 +172,7 @@ def rows(
             attempts.get(wanted, []),
             speech,
             plan,
+            kin=kin,
             profile=profile,
             metric=metric,
         )
@@ -160,6 +185,7 @@ def _row(
     speech: SpeechBook,
     plan: Plan,
     *,
+    kin: Kin,
     profile: str,
     metric: str,
 ) -> Row:
@@ -235,6 +261,8 @@ def _row(
             for name, value in utterance.tags.items()
             if isinstance(value, str) and value
         },
+        recording=kin.recording(utterance),
+        twin=kin.twin(utterance),
         counts=counts,
         companions=scored.companions if scored else {},
         if_deleted=judged.counts if isinstance(judged, Score) and not answered else None,

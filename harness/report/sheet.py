@@ -11,13 +11,14 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
 from harness.errors import UsageError
 from harness.report.breakdown import Utterance, breakdown
 from harness.report.confusions import confusions
+from harness.report.kinship import block, recordings, test_sets
 from harness.report.summary import basis
 from harness.report.utterance_rates import silence, utterance_rates
 from harness.score.edits import EditCounts
@@ -38,11 +39,11 @@ from harness.stats.power import measured_difference
 from harness.text.locales import LOCALES, canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from harness.report.kinship import Block, Clip
     from harness.report.pair import Pair
     from harness.score.readability import Mark
-    from harness.stats.intervals import Interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,8 @@ class _Judged:
     """Canonical if it is known, else as the table writes it."""
 
     judgement: Judgement
+    block: Block
+    """What moves together with it."""
 
     @property
     def rate(self) -> float | None:
@@ -73,7 +76,8 @@ def sheet(
     # What was typed wrong is said before any pair is judged.
     for code in _known(pairs) or ["en-US"]:
         score_text("", "", code, profile=profile, metric=metric, aligner=aligner)
-    judged = [_judged(pair, profile, metric, aligner) for pair in pairs]
+    cut = recordings((pair.audio, pair.offset_s) for pair in pairs if pair.audio)
+    judged = [_judged(pair, profile, metric, aligner, cut) for pair in pairs]
     groups: dict[tuple[str, str, str], list[_Judged]] = {}
     for one in judged:
         groups.setdefault((one.pair.dataset, one.locale, one.pair.model), []).append(one)
@@ -102,18 +106,27 @@ def _known(pairs: Iterable[Pair]) -> list[str]:
     return list(codes)
 
 
-def _judged(pair: Pair, profile: str, metric: str, aligner: str) -> _Judged:
+def _judged(pair: Pair, profile: str, metric: str, aligner: str, cut: Collection[str]) -> _Judged:
+    """Return a pair's score; `cut` are the files that several pairs are from."""
+    moves_with = block(
+        speaker=pair.speaker,
+        recording=pair.audio if pair.audio in cut else None,
+        reference=pair.reference,
+        utterance=pair.id,
+    )
+    locale, found = pair.locale, None
     try:
         locale = canonical(pair.locale).code
     except UsageError as error:
-        why = error.what + (f"; {error.hint}" if error.hint else "")
-        return _Judged(pair=pair, locale=pair.locale, judgement=Unscored(reason=why))
+        found = Unscored(reason=error.what + (f"; {error.hint}" if error.hint else ""))
     if pair.reason:
-        return _Judged(pair=pair, locale=locale, judgement=Unscored(reason=pair.reason))
+        found = found or Unscored(reason=pair.reason)
     return _Judged(
         pair=pair,
         locale=locale,
-        judgement=judgement(
+        block=moves_with,
+        judgement=found
+        or judgement(
             pair.reference,
             pair.hypothesis,
             locale,
@@ -189,7 +202,8 @@ def _cell(dataset: str, locale: str, model: str, group: Sequence[_Judged]) -> di
     counts = total(score.counts for score in scores)
     metric = scores[0].metric if scores else None
     scored = sum(one.rate is not None for one in group)
-    interval = _interval(group, metric)
+    blocks = _blocks(group)
+    interval = rate_interval(list(blocks.values())) if _is_ratio(metric) else None
     words = total(score.companions["WER"] for score in scores)
     return {
         "dataset": dataset,
@@ -204,15 +218,13 @@ def _cell(dataset: str, locale: str, model: str, group: Sequence[_Judged]) -> di
         "rate": rate(metric, counts) if metric else None,
         "rate_low": interval.low if interval else None,
         "rate_high": interval.high if interval else None,
-        "interval": basis(interval, len(_blocks(group)), [one.pair.speaker for one in group])
-        if _is_ratio(metric)
-        else None,
+        "interval": basis(interval, blocks) if _is_ratio(metric) else None,
         "rate_norm1": rate(metric, _companion(scores, "norm-1")) if metric else None,
         "wer": words.rate,
         "cer": _companion(scores, "CER").rate,
         "cerns": _companion(scores, "CERns").rate,
         "mer": words.match_error_rate if scored else None,
-        "detectable": measured_difference(_blocks(group)) if interval else None,
+        "detectable": measured_difference(list(blocks.values())) if interval else None,
         "utterance_rates": utterance_rates([score.counts for score in scores], metric)
         if metric
         else None,
@@ -228,7 +240,9 @@ def _cell(dataset: str, locale: str, model: str, group: Sequence[_Judged]) -> di
 
 def _details(group: Sequence[_Judged]) -> dict[str, Any]:
     """Return what a cell's errors are, and where they are."""
-    judged = [(one.pair, one.judgement) for one in group if isinstance(one.judgement, Score)]
+    judged = [
+        (one.pair, one.judgement, one.block) for one in group if isinstance(one.judgement, Score)
+    ]
     divided = breakdown(
         [
             Utterance(
@@ -239,15 +253,16 @@ def _details(group: Sequence[_Judged]) -> dict[str, Any]:
                 counts=score.counts,
                 steps=score.alignment,
                 speaker=pair.speaker,
+                block=moves_with,
                 audio_s=pair.duration_s,
                 tags=pair.tags,
             )
-            for pair, score in judged
+            for pair, score, moves_with in judged
         ]
     )
     return {
         "readability": _readability(group),
-        "confusions": confusions((pair.id, score) for pair, score in judged),
+        "confusions": confusions((pair.id, score) for pair, score, _ in judged),
         **msgspec.structs.asdict(divided),
     }
 
@@ -282,25 +297,20 @@ def _companion(scores: Iterable[Score], name: str) -> EditCounts:
     return total(score.companions[name] for score in scores)
 
 
-def _interval(group: Sequence[_Judged], metric: str | None) -> Interval | None:
-    """Return the 95 % interval of a cell's rate over speakers, over utterances where nobody says who spoke."""
-    return rate_interval(_blocks(group)) if _is_ratio(metric) else None
-
-
 def _is_ratio(metric: str | None) -> bool:
     """Return whether a metric is a ratio of errors to tokens of the reference."""
     return metric not in {None, "MER", "WIL"}
 
 
-def _blocks(group: Iterable[_Judged]) -> list[tuple[int, int]]:
-    """Return errors and tokens of each speaker, of each utterance where nobody says who spoke."""
-    blocks: dict[tuple[str, str], list[Score]] = {}
+def _blocks(group: Iterable[_Judged]) -> dict[Block, tuple[int, int]]:
+    """Return errors and tokens of what moves together, of the pairs that are scored."""
+    blocks: dict[Block, tuple[int, int]] = {}
     for one in group:
         if isinstance(one.judgement, Score):
-            key = ("speaker", one.pair.speaker) if one.pair.speaker else ("id", one.pair.id)
-            blocks.setdefault(key, []).append(one.judgement)
-    sums = (total(score.counts for score in block) for block in blocks.values())
-    return [(counts.errors, counts.reference_tokens) for counts in sums]
+            counts = one.judgement.counts
+            errors, tokens = blocks.get(one.block, (0, 0))
+            blocks[one.block] = (errors + counts.errors, tokens + counts.reference_tokens)
+    return blocks
 
 
 def _totals(
@@ -314,13 +324,14 @@ def _totals(
     metrics = {score.metric for score in _scores(judged)}
     scored = sum(one.rate is not None for one in judged)
     one_model = len({model for _, _, model in groups}) == 1
+    sets = _test_sets(judged)
     return {
         "utterances": len(judged),
         "scored": scored,
         "failed": len(judged) - scored,
         "errors": counts.errors,
         **_counts(counts),
-        **_means(groups if one_model else {}, metrics),
+        **_means(groups if one_model else {}, metrics, sets),
         "macros": [
             {
                 "dataset": dataset,
@@ -328,6 +339,7 @@ def _totals(
                 **_means(
                     {key: own for key, own in groups.items() if key[::2] == (dataset, model)},
                     metrics,
+                    sets,
                 ),
             }
             for dataset, model in dict.fromkeys(key[::2] for key in groups)
@@ -335,36 +347,65 @@ def _totals(
     }
 
 
-def _means(groups: dict[tuple[str, str, str], list[_Judged]], metrics: set[str]) -> dict[str, Any]:
-    """Return means of cells' rates, over a locale's cells, then over locales, with the locales that they are over.
+_Place: TypeAlias = tuple[str, str]
+"""Dataset and locale."""
+
+
+def _test_sets(judged: Iterable[_Judged]) -> dict[_Place, _Place]:
+    """Return for each dataset and locale the first that shares clips with it; without audio files, itself."""
+    clips: dict[_Place, set[Clip]] = {}
+    for one in judged:
+        own = clips.setdefault((one.pair.dataset, one.locale), set())
+        if one.pair.audio:
+            own.add((one.pair.audio, one.pair.offset_s))
+    return test_sets(clips)
+
+
+class _Rates:
+    """Rates of cells, to be averaged over a test set's cells, a locale's test sets, and locales."""
+
+    def __init__(self, sets: Mapping[_Place, _Place]) -> None:
+        self._sets = sets
+        self._rates: dict[str, dict[_Place, list[float]]] = {}
+        self._locales: set[str] = set()
+
+    def add(self, place: _Place, rate: float | None) -> None:
+        if rate is not None:
+            first = self._sets[place]
+            self._rates.setdefault(first[1], {}).setdefault(first, []).append(rate)
+            self._locales.add(place[1])
+
+    def told(self, name: str) -> dict[str, Any]:
+        """Return the mean, the locales that it is over, and how many test sets these are."""
+        means = [fmean(fmean(own) for own in sets.values()) for sets in self._rates.values()]
+        return {
+            name: fmean(means) if means else None,
+            f"{name}_locales": sorted(self._locales),
+            f"{name}_sets": sum(map(len, self._rates.values())),
+        }
+
+
+def _means(
+    groups: Mapping[tuple[str, str, str], Sequence[_Judged]],
+    metrics: set[str],
+    sets: Mapping[_Place, _Place],
+) -> dict[str, Any]:
+    """Return means of cells' rates over locales, with the locales that they are over; a test set counts once.
 
     `macro_rate` is of the rate itself, where one metric of `metrics` counts all of them; `macro_wer` is over locales
     that are measured in words, `macro_cerns` over all of them. None: there is nothing to average.
     """
-    own: dict[str, list[float]] = {}
-    words: dict[str, list[float]] = {}
-    characters: dict[str, list[float]] = {}
-    for (_, locale, _), group in groups.items():
+    own, words, characters = _Rates(sets), _Rates(sets), _Rates(sets)
+    for (dataset, locale, _), group in groups.items():
         scores = _scores(group)
+        place = (dataset, locale)
         if len(metrics) == 1 and scores:
-            _append(own, locale, rate(scores[0].metric, total(score.counts for score in scores)))
+            own.add(place, rate(scores[0].metric, total(score.counts for score in scores)))
         if locale in LOCALES and LOCALES[locale].metric == "WER":
-            _append(words, locale, _companion(scores, "WER").rate)
-        _append(characters, locale, _companion(scores, "CERns").rate)
+            words.add(place, _companion(scores, "WER").rate)
+        characters.add(place, _companion(scores, "CERns").rate)
     return {
-        "macro_rate": _macro(own),
-        "macro_rate_locales": sorted(own),
-        "macro_wer": _macro(words),
-        "macro_wer_locales": sorted(words),
-        "macro_cerns": _macro(characters),
-        "macro_cerns_locales": sorted(characters),
+        **own.told("macro_rate"),
+        **words.told("macro_wer"),
+        **characters.told("macro_cerns"),
     }
-
-
-def _append(rates: dict[str, list[float]], locale: str, value: float | None) -> None:
-    if value is not None:
-        rates.setdefault(locale, []).append(value)
-
-
-def _macro(rates: dict[str, list[float]]) -> float | None:
-    return fmean(fmean(values) for values in rates.values()) if rates else None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from harness.report.document import Bucket, Latency, Percentile, Spread
 from harness.report.summary import pooled, timed
 from harness.stats.intervals import percentile_interval
-from harness.stats.percentiles import percentile
+from harness.stats.percentiles import percentile, quantile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -71,7 +71,7 @@ def spread(values: Iterable[Seconds | None]) -> Spread | None:
 
 
 def _at(ordered: Sequence[Seconds], share: float) -> Seconds:
-    value = percentile(ordered, share * 100)
+    value = quantile(ordered, share * 100)
     assert value is not None  # noqa: S101 - there are values
     return value
 
@@ -79,7 +79,7 @@ def _at(ordered: Sequence[Seconds], share: float) -> Seconds:
 def _percentile(ordered: Sequence[Seconds], share: float) -> Percentile:
     interval = percentile_interval(ordered, share)
     return Percentile(
-        value=_at(ordered, share),
+        value=percentile(ordered, share * 100),
         low=interval.low if interval else None,
         high=interval.high if interval else None,
     )

@@ -7,8 +7,9 @@ average over complete cells is given, never a sum.
 from __future__ import annotations
 
 from collections import Counter
-from statistics import stdev
-from typing import TYPE_CHECKING, Any, Final, Literal
+from operator import eq, lt
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from harness.report.document import (
     NOT_ATTEMPTED,
@@ -19,18 +20,22 @@ from harness.report.document import (
     Standing,
     Trouble,
 )
+from harness.report.kinship import kinds
 from harness.report.utterance_rates import share, silence, utterance_rates
 from harness.score.score import rate, total
 from harness.stats.percentiles import percentile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
+    from harness.report.kinship import Block
     from harness.report.rows import Row
     from harness.run.certificate import Certificate as ProcessCertificate
     from harness.score.edits import EditCounts
     from harness.stats.intervals import Interval
     from harness.units import Seconds, Usd
+
+T = TypeVar("T")
 
 
 def cells(
@@ -110,6 +115,7 @@ def _cell(
         tool_call_p50_s=percentile(timed(row.tool_call_s for row in _punctual(rows)), 50),
         fell_silent_p50_s=percentile(silenced, 50),
         fell_silent_p95_s=percentile(silenced, 95),
+        test_set=rows[0].test_set,
         hits=counts.hits,
         substitutions=counts.substitutions,
         deletions=counts.deletions,
@@ -165,18 +171,16 @@ def _flagged(scored: Sequence[Row], metric: str | None) -> Flagged | None:
     )
 
 
-def basis(interval: Interval | None, blocks: int, speakers: Sequence[str | None]) -> Basis:
-    """Return what an interval over `blocks` of utterances with these speakers rests on; None is “too few”."""
-    known = sum(speaker is not None for speaker in speakers)
-    if known == len(speakers):
-        block: Literal["speaker", "utterance", "speaker or utterance"] = "speaker"
-    else:
-        block = "speaker or utterance" if known else "utterance"
+def basis(interval: Interval | None, blocks: Collection[Block]) -> Basis:
+    """Return what an interval over these blocks, each once, rests on; None is “too few”."""
     method: Literal["bootstrap", "linearised", "too few"] = "too few"
     if interval is not None:
         method = "bootstrap" if interval.method == "bootstrap" else "linearised"
     return Basis(
-        method=method, blocks=blocks, block=block, seed=interval.seed if interval else None
+        method=method,
+        blocks=len(blocks),
+        block=kinds(blocks),
+        seed=interval.seed if interval else None,
     )
 
 
@@ -188,8 +192,9 @@ def standings(
 ) -> list[Standing]:
     """Return a standing per dataset × model: the lowest macro CERns of a dataset first, incomplete ones last.
 
-    `interval` gives the ends of the 95 % interval of the macro CERns of some locales' scored rows, or None.
+    `interval` gives the ends of the 95 % interval of the macro CERns of some test sets' scored rows, or None.
     """
+    ranks = _mean_ranks(cells)
     found = []
     for group in _grouped(rows, lambda row: (row.dataset, row.model)):
         dataset, model = group[0].dataset, group[0].model
@@ -200,8 +205,9 @@ def standings(
         audible = timed(row.first_audio_s for row in _punctual(group))
         replied = timed(row.first_reply_s for row in _punctual(group))
         usages = [row.record.usage for row in group if row.record]
-        words = [cell.rate for cell in ranked if cell.metric == "WER"]
-        macro = _mean([cell.cerns for cell in ranked])
+        characters = _by_test_set((cell.test_set, cell.cerns) for cell in ranked)
+        words = [(cell.test_set, cell.rate) for cell in ranked if cell.metric == "WER"]
+        macro = _mean(characters)
         ends = None if macro is None else interval(_strata(group, {cell.locale for cell in ranked}))
         found.append(
             Standing(
@@ -209,16 +215,18 @@ def standings(
                 model=model,
                 locales=len(own),
                 ranked_locales=len(ranked),
+                test_sets=len(characters),
                 word_locales=len(words),
                 macro_cerns=macro,
                 macro_cerns_low=ends[0] if ends else None,
                 macro_cerns_high=ends[1] if ends else None,
-                macro_cerns_sd=_deviation([cell.cerns for cell in ranked]),
+                macro_cerns_sd=_deviation(characters),
+                mean_rank=ranks.get((dataset, model)),
                 worst_locale=max(
                     ((cell.cerns, cell.locale) for cell in ranked if cell.cerns is not None),
                     default=(None, None),
                 )[1],
-                macro_wer=_mean(words),
+                macro_wer=_mean(_by_test_set(words)),
                 utterances=len(group),
                 scored=sum(row.judged for row in group),
                 failed=sum(row.must_rerun for row in group),
@@ -253,11 +261,39 @@ def standings(
 
 
 def _strata(rows: Iterable[Row], locales: set[str]) -> list[list[Row]]:
-    """Return the scored rows of each of some locales."""
+    """Return the scored rows of each test set of some locales."""
     return _grouped(
         (row for row in rows if row.locale in locales and row.counts is not None),
-        lambda row: (row.locale,),
+        lambda row: (row.test_set,),
     )
+
+
+def _by_test_set(rates: Iterable[tuple[str, float | None]]) -> list[float | None]:
+    """Return the mean rate of each test set, of its cells' rates; None where one of them is missing."""
+    sets: dict[str, list[float | None]] = {}
+    for name, value in rates:
+        sets.setdefault(name, []).append(value)
+    return [_mean(own) for own in sets.values()]
+
+
+def _mean_ranks(cells: Iterable[Cell]) -> dict[tuple[str, str], float]:
+    """Return by dataset and model the mean of its places by CERns over the test sets that all its rivals completed."""
+    found: dict[tuple[str, str], float] = {}
+    for own in _grouped(cells, lambda cell: (cell.dataset,)):
+        models = list(dict.fromkeys(cell.model for cell in own))
+        places: dict[str, list[float]] = {model: [] for model in models}
+        for rivals in _grouped(own, lambda cell: (cell.test_set,)):
+            rates = {
+                model: _mean([c.cerns if c.complete else None for c in rivals if c.model == model])
+                for model in models
+            }
+            known = [value for value in rates.values() if value is not None]
+            if 1 < len(known) == len(models):
+                for model, value in zip(rates, known, strict=True):
+                    below, equal = (sum(same(other, value) for other in known) for same in (lt, eq))
+                    places[model].append(below + (equal + 1) / 2)
+        found |= {(own[0].dataset, model): fmean(at) for model, at in places.items() if at}
+    return found
 
 
 def troubles(rows: Iterable[Row]) -> list[Trouble]:
@@ -302,10 +338,10 @@ def timed(values: Iterable[float | None]) -> list[float]:
     return sorted(value for value in values if value is not None)
 
 
-def _grouped(rows: Iterable[Row], key: Callable[[Row], tuple[Any, ...]]) -> list[list[Row]]:
-    groups: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
-        groups.setdefault(key(row), []).append(row)
+def _grouped(of: Iterable[T], key: Callable[[T], tuple[Any, ...]]) -> list[list[T]]:
+    groups: dict[tuple[Any, ...], list[T]] = {}
+    for one in of:
+        groups.setdefault(key(one), []).append(one)
     return list(groups.values())
 
 

@@ -5,14 +5,28 @@ A lag that is reported is one that a frame had; a latency over sessions is an es
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+def fewest(percent: float) -> int:
+    """Return how many values a percentile takes: so many that one of them is expected beyond it.
+
+    A p90 takes 10, a p95 20, a p99 100: of fewer it is no more than the largest value. A median is one of any.
+    """
+    return 1 if percent <= 50 else ceil(100 / (100 - percent))
+
+
 def percentile(ordered: Sequence[float], percent: float) -> float | None:
-    """Return the percentile of ascending values, linear between neighbours (numpy's default); None of nothing."""
+    """Return the percentile of ascending values, as `quantile` does; None, “too few”, of less than it takes (`fewest`)."""
+    return quantile(ordered, percent) if len(ordered) >= fewest(percent) else None
+
+
+def quantile(ordered: Sequence[float], percent: float) -> float | None:
+    """Return where `percent` % of ascending values end, linear between neighbours (numpy's default); None of nothing."""
     if not ordered:
         return None
     place = (len(ordered) - 1) * percent / 100

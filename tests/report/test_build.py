@@ -123,11 +123,26 @@ def test_latency_counts_from_due_speech_and_leaves_late_sessions_out(story, said
     assert "annotation" == row["speech_bounds_source"]
     english = next(cell for cell in story.summary.cells if cell.locale == "en-US")
     timed = frame[(frame["locale"] == "en-US") & (frame["late"] == False)]  # noqa: E712 - a column, not a flag
-    for percent in (50, 95):
-        for column in ("first_text", "final_text"):
-            expected = np.percentile(timed[f"{column}_s"].dropna().to_numpy(float), percent)
-            assert getattr(english, f"{column}_p{percent}_s") == pytest.approx(expected, abs=1e-6)
+    for column in ("first_text", "final_text"):
+        expected = np.median(timed[f"{column}_s"].dropna().to_numpy(float))
+        assert getattr(english, f"{column}_p50_s") == pytest.approx(expected, abs=1e-6)
     assert (1, 4) == (english.late_sessions, english.timed)
+
+
+@pytest.mark.parametrize("sessions", [19, 20])
+def test_a_percentile_takes_enough_sessions(run, said, sessions):
+    """A p95 of fewer than 20 sessions is missing in cells and standings and “too few” on the page; else it is numpy's."""
+    draw = np.random.default_rng(sessions)
+    rows = [said.Said(id=f"a{n}", tags={"speech_start": 0.5, "speech_end": draw.uniform(1, 3.5)}) for n in range(sessions)]  # fmt: skip
+    table = build_reports(run(rows))
+    lags = [row.final_text_s for row in table.rows]
+    expected = np.percentile(lags, 95) if sessions == 20 else None
+    for found in (*table.summary.cells, *table.summary.standings):
+        assert pytest.approx(expected, abs=1e-6) == found.final_text_p95_s
+        assert pytest.approx(np.median(lags), abs=1e-6) == found.final_text_p50_s
+    told = "p95 too few" in (table.folder / "report.html").read_text(encoding="utf-8")
+    assert told == (sessions == 19)
+    assert all(one.final_text.p99.value is None for one in table.summary.latencies)
 
 
 def test_the_same_run_gives_the_same_bytes(run):
@@ -267,15 +282,23 @@ def test_an_interval_over_utterances_is_said_to_be_a_lower_bound(run, said, spea
 
 
 def test_locales_that_share_their_clips_are_named(run, said):
-    """Two English locales over the same audio are one test set, and the report says that a macro counts it twice."""
-    folder = run([said.Said(id=f"{code}{n}", locale=code) for code in ("en-US", "en-GB", "de-DE") for n in range(2)])  # fmt: skip
+    """Two English locales over the same audio are one test set, which a macro counts once, as the report says."""
+    heard = {"en-US": "the quick", "en-GB": "quick", "de-DE": "the quick brown fox"}
+    folder = run([said.Said(id=f"{code}{n}", locale=code, hypothesis=heard[code]) for code in heard for n in range(2)])  # fmt: skip
     plan = json.loads((folder / "plan.json").read_text())
     for one in plan["utterances"]:
         one["sha256"] = f"{'de' if one['locale'] == 'de-DE' else 'en'}{one['id'][-1]}"
     (folder / "plan.json").write_text(json.dumps(plan))
-    (told,) = [one.text for one in build_reports(folder).summary.warnings if "test set" in one.text]
+    summary = build_reports(folder).summary
+    (told,) = [one.text for one in summary.warnings if "test set" in one.text]
     assert "sample: en-US, en-GB have the same clips" in told
-    assert "2 times" in told
+    assert ["en-US", "en-US", "de-DE"] == [cell.test_set for cell in summary.cells]
+    (standing,) = summary.standings
+    rates = {cell.locale: cell.cerns for cell in summary.cells}
+    assert (3, 2) == (standing.ranked_locales, standing.test_sets)
+    english = (rates["en-US"] + rates["en-GB"]) / 2
+    assert pytest.approx((english + rates["de-DE"]) / 2) == standing.macro_cerns
+    assert rates["en-US"] != rates["en-GB"] != rates["de-DE"]
 
 
 def test_gross_faults_are_told_apart(run, said):

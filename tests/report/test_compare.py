@@ -229,7 +229,7 @@ def _made(base, new, *, locale="en-US", speaker="s", tokens=120):
     """Return a pair of rows with these errors and nothing else."""
     rows = [
         SimpleNamespace(total_tokens=None, passed=None, cost_usd=None,
-            dataset="d", locale=locale, model="m", utterance_id=f"{locale}-{speaker}", speaker=speaker, metric="CER",
+            dataset="d", locale=locale, model="m", utterance_id=f"{locale}-{speaker}", block=("speaker", speaker), metric="CER",
             counts=EditCounts(hits=tokens - int(n), substitutions=int(n), deletions=0, insertions=0),
             must_rerun=False, late=False, final_text_s=None, speech_bounds_source="clip", diff=(),
         )

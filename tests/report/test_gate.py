@@ -120,6 +120,8 @@ EN, DE, RU, TR = (
         (f'column = "rate"\nmax = 0.5\nmin_n = 20\n{EN}', True, "n 20"),
         (f'column = "rate"\nmax = 0.5\nmin_n = 21\n{EN}', False, "n is 20 and must be 21"),
         (f'column = "final_text_p50_s"\nmax = 10\nmin_n = 1\n{TR}', False, "final_text_p50_s is missing (n 0)"),
+        (f'column = "final_text_p95_s"\nmax = 10\n{DE}', False, "final_text_p95_s is missing: too few, a p95 takes 20 (n 5)"),
+        (f'column = "final_text_p95_s"\nmax_regression = 10\n{DE}', False, "final_text_p95_s is missing: too few"),
         # missing, incomplete, nothing chosen
         (f'column = "total_tokens"\nmax = 1000000\n{TR}', False, "total_tokens is missing"),
         ('column = "rate"\nmax = 1.0\nwhere = { locale = "fi-FI" }', False, "no cell of the run is chosen"),
@@ -187,7 +189,7 @@ def test_every_paired_rate_is_the_cells_own(runs, gate, column):
 def test_a_run_against_itself_never_regresses(runs, gate):
     """No column whose difference is known rises when a complete run is compared with itself."""
     text = "".join(
-        f'[[rule]]\ncolumn = "{column}"\nmax_regression = 0\n{DE}\n'
+        f'[[rule]]\ncolumn = "{column}"\nmax_regression = 0\n{EN}\n'
         for column in PAIRED
         if column not in MACROS
         and column not in SHARES

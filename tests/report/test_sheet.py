@@ -147,7 +147,7 @@ def test_a_cell_has_jiwers_rate():
     cell = sheet(rows, profile="raw-1", metric="WER")["cells"][0]
     assert jiwer.wer(said, heard) == pytest.approx(cell["rate"])
     assert cell["rate_low"] <= cell["rate"] <= cell["rate_high"]
-    assert "utterance" == cell["interval"].block
+    assert "sentence" == cell["interval"].block
 
 
 def invoke(*arguments):
@@ -298,11 +298,47 @@ def test_words_outside_every_segment_are_exit_5(tmp_path):
     assert "outside every segment: 1, the first in its line 2" in err
 
 
+def test_a_remainder_does_not_change_what_an_interval_is_over(tmp_path):
+    """Words outside every segment have no speaker, and are in no interval: it is over the segments' speakers."""
+    (tmp_path / "r.stm").write_text("f 1 ann 0 1 a b\nf 1 bob 1 2 c d\n")
+    (tmp_path / "h.ctm").write_text("f 1 0.2 0.1 a\nf 1 3 0.1 b\n")
+    rows = read_pairs(tmp_path / "r.stm", tmp_path / "h.ctm", locale="en-US")
+    (cell,) = sheet(rows, profile="norm-1", metric="WER")["cells"]
+    assert (3, 2, 1) == (cell["utterances"], cell["scored"], cell["failed"])
+    assert ("speaker", 2) == (cell["interval"].block, cell["interval"].blocks)
+
+
+def test_clips_of_a_recording_move_together(tmp_path):
+    """Where a table names no speaker but its audio files, an interval is over files that several rows are cut from."""
+    path = tmp_path / "t.csv"
+    lines = [f"r{n}.wav,{start},a b {n},a b,en-US" for n in range(5) for start in (0, 1.5)]
+    lines.append("own.wav,0,a b c,a b c,en-US")
+    path.write_text("\n".join(["audio_filepath,offset,reference,hypothesis,locale", *lines]))
+    (cell,) = sheet(read_pairs(path), profile="norm-1", metric="WER")["cells"]
+    assert ("recording or sentence", 6) == (cell["interval"].block, cell["interval"].blocks)
+
+
+def test_a_test_set_counts_once_in_a_mean(tmp_path):
+    """Locales over the same audio are averaged first; without audio files every locale counts."""
+    path = tmp_path / "t.csv"
+    lines = ["1.wav,a b,a x,en-US,1", "1.wav,a b,a b,en-GB,2", "2.wav,a b,x y,de-DE,3"]
+    head = "audio_filepath,reference,hypothesis,locale,id"
+    path.write_text("\n".join([head, *lines]))
+    _, out, _ = invoke("score", str(path))
+    assert "mean WER of 3 locales (2 test sets): 62.50 %" in out
+    totals = sheet(read_pairs(path), profile="norm-1", metric="WER")["totals"]
+    assert ((0.5 + 0) / 2 + 1) / 2 == totals["macro_wer"]
+    assert 2 == totals["macro_wer_sets"]
+    path.write_text("\n".join([head.replace("audio_filepath", "x"), *lines]))
+    totals = sheet(read_pairs(path), profile="norm-1", metric="WER")["totals"]
+    assert ((0.5 + 0 + 1) / 3, 3) == (pytest.approx(totals["macro_wer"]), totals["macro_wer_sets"])
+
+
 def test_a_table_without_speakers_is_told(tmp_path, csv):
-    """Intervals over utterances are said to be lower bounds, those over speakers are not."""
+    """Intervals without speakers are said to be lower bounds, those over speakers are not."""
     path = tmp_path / "u.csv"
     path.write_text("reference,hypothesis,locale\na b,a c,en-US\n")
-    assert "intervals are over utterances" in invoke("score", str(path))[2]
+    assert "lower bounds" in invoke("score", str(path))[2]
     assert "intervals" not in invoke("score", str(csv))[2]
 
 

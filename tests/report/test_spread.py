@@ -31,9 +31,12 @@ def test_an_interval_holds_its_percentile_or_is_missing(values):
     found = spread(values)
     for percentile in (found.p50, found.p95, found.p99):
         if percentile.low is not None:
+            assert percentile.value is not None
             assert percentile.low <= percentile.value <= percentile.high
     assert (found.p50.low is not None) == (len(values) >= 6)
     assert (found.p95.low is not None) == (len(values) >= 72)
+    assert (found.p95.value is not None) == (len(values) >= 20)
+    assert (found.p99.value is not None) == (len(values) >= 100)
 
 
 def test_nothing_has_no_spread():

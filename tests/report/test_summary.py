@@ -56,6 +56,19 @@ def test_models_rank_by_macro_cerns_and_incomplete_ones_last(run, said):
     assert [2, 2, 1] == [standing.ranked_locales for standing in table.summary.standings]
 
 
+def test_models_rank_within_what_all_of_them_completed(run, said):
+    """The mean rank is over the locales that every model completed; equals share their places, and one alone has none."""
+    one = said.Said
+    heard = {"en-US": "the quick brown fox", "de-DE": "the quick", "tr-TR": "the"}
+    rows = [one(id=code, locale=code, model="a", hypothesis=text) for code, text in heard.items()]
+    rows += [one(id=code, locale=code, model="b") for code in ("en-US", "de-DE")]
+    rows.append(one(id="tr-TR", locale="tr-TR", model="b", hypothesis=None))
+    standings = build_reports(run(rows)).summary.standings
+    assert {"a": (1.5 + 2) / 2, "b": (1.5 + 1) / 2} == {s.model: s.mean_rank for s in standings}
+    (alone,) = build_reports(run([one(id="x")])).summary.standings
+    assert alone.mean_rank is None
+
+
 def test_a_macro_rate_is_the_plain_mean_of_its_cells(run, said):
     """Macro CERns is over all complete locales, macro WER over those measured in words, never both in one."""
     one = said.Said
