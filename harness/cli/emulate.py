@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from contextlib import AsyncExitStack
 
+    from harness.emulator.answers import Answers
     from harness.emulator.ears import Ear
+    from harness.emulator.manners import Manners
     from harness.emulator.voice import Voice
 
 SCRIPTED_SESSIONS: Final = 1000
@@ -74,19 +76,24 @@ SCRIPTED_SESSIONS: Final = 1000
 )
 @click.option(
     "--audio-tokens",
-    "audio_tokens_per_s",
+    "audio_tokens",
     type=click.IntRange(min=1),
-    default=catalogue.AUDIO_TOKENS_PER_S[0],
-    show_default=True,
-    help="Tokens of a second of audio in the usage it reports; sources say 25 or 32.",
+    help="Tokens of a second of audio in the usage it reports.  [default: 25, or as --assume audio-tokens]",
 )
 @click.option(
     "--silence-ms",
+    "pause_ms",
     type=click.IntRange(min=20),
-    default=800,
-    show_default=True,
-    help="Silence that ends a turn when the client does not say.",
+    help="Silence that ends a turn when the client does not say.  [default: 800, or as --assume silence]",
 )
+@click.option(
+    "--assume",
+    "assumptions",
+    multiple=True,
+    metavar="NAME=CHOICE",
+    help="Settle what is not known of the service; repeat for several. --list-assumptions shows all.",
+)
+@click.option("--list-assumptions", is_flag=True, help="Show all open questions and stop.")
 @click.option(
     "--connection-life",
     "connection_s",
@@ -144,10 +151,15 @@ def command(**options: Any) -> None:
     """
     import asyncio
 
-    if options.pop("list_quirks"):
-        _list_quirks(as_json=options["as_json"])
-        return
-    del options["as_json"]
+    listed = {
+        _list_quirks: options.pop("list_quirks"),
+        _list_assumptions: options.pop("list_assumptions"),
+    }
+    as_json = options.pop("as_json")
+    for show, wanted in listed.items():
+        if wanted:
+            show(as_json=as_json)
+            return
     with_stdin = options.pop("exit_with_stdin")
     asyncio.run(_until_stopped(_serve(**options), with_stdin=with_stdin))
 
@@ -190,18 +202,20 @@ async def _serve(
     era: catalogue.Era,
     quirks: tuple[str, ...],
     seed: int,
+    assumptions: tuple[str, ...],
     **manners: Any,
 ) -> None:
     """Serve until cancelled: the ear first, then the sockets, then the line that says so."""
     import json
     from contextlib import AsyncExitStack
 
-    from harness.emulator.answers import REPEAT, Answers
     from harness.emulator.manners import Manners
     from harness.emulator.quirks.mischief import Mischief, parsed, require_effect
     from harness.emulator.serve import Service, listen, stop
+    from harness.wire.live.assumptions import assumed
 
-    said = Answers.from_file(answers) if answers else REPEAT
+    behaviour = Manners(answers=_answers(answers), assumed=assumed(assumptions), **manners)
+    _require_one_word(assumptions, behaviour)
     misbehaving = parsed(quirks)
     require_effect(misbehaving, tls=tls, bounded=sessions is not None)
     mischief = Mischief(misbehaving, seed=seed)
@@ -212,7 +226,7 @@ async def _serve(
             voice=await _voice(stack),
             sessions=sessions or capacity,
             era=era,
-            manners=Manners(answers=said, **manners),
+            manners=behaviour,
             mischief=mischief,
         )
         servers: list[asyncio.Server] = []
@@ -265,10 +279,54 @@ async def _voice(stack: AsyncExitStack) -> Voice | None:
     return found
 
 
+def _answers(path: Path | None) -> Answers:
+    """Return what is answered: what a file says, else what was said."""
+    from harness.emulator.answers import REPEAT, Answers
+
+    return Answers.from_file(path) if path else REPEAT
+
+
+def _require_one_word(assumptions: tuple[str, ...], behaviour: Manners) -> None:
+    """Raise UsageError when an assumption and an option of its own both say how it is."""
+    options = {
+        "audio-tokens": ("--audio-tokens", behaviour.audio_tokens),
+        "silence": ("--silence-ms", behaviour.pause_ms),
+    }
+    for name in (text.partition("=")[0] for text in assumptions):
+        option, given = options.get(name, ("", None))
+        if given is not None:
+            raise UsageError(f"--assume {name} and {option} say the same thing", hint="take one")
+
+
+def _list_assumptions(*, as_json: bool) -> None:
+    """Print the registry of open questions."""
+    import dataclasses
+    import json
+
+    from harness.wire.live.assumptions import QUESTIONS
+
+    if as_json:
+        listed = [dataclasses.asdict(one) | {"default": one.default} for one in QUESTIONS]
+        click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
+        return
+    for one in QUESTIONS:
+        click.echo(f"{one.name}={one.default}")
+        _echo_below(one.asks)
+        for choice in one.choices:
+            _echo_below(f"{choice.name}: {choice.does} ({choice.source})")
+
+
+def _echo_below(text: str) -> None:
+    """Print a paragraph that belongs to the line above it."""
+    import textwrap
+
+    filled = textwrap.fill(text, 76, break_on_hyphens=False)
+    click.echo(textwrap.indent(filled, "    "))
+
+
 def _list_quirks(*, as_json: bool) -> None:
     """Print the registry of quirks."""
     import json
-    import textwrap
 
     from harness.emulator.quirks.mischief import REGISTRY
 
@@ -290,9 +348,7 @@ def _list_quirks(*, as_json: bool) -> None:
         if one.takes:
             told.insert(1, f"VALUE: {one.takes.written}.")
         click.echo(one.usage)
-        click.echo(
-            textwrap.indent(textwrap.fill(" ".join(told), 76, break_on_hyphens=False), "    ")
-        )
+        _echo_below(" ".join(told))
 
 
 def _languages(codes: tuple[str, ...]) -> tuple[str, ...]:

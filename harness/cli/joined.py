@@ -30,7 +30,9 @@ class Joint:
         self.over = False
         where = route(path)
         assert where is not None  # noqa: S101 - our own endpoint
-        self.conversation = Conversation(LiveServer(where), ear, _Line(self), manners, handles)
+        self.conversation = Conversation(
+            LiveServer(where, assumed=manners.assumed), ear, _Line(self), manners, handles
+        )
 
     def send(self, payload: bytes) -> None:
         """Let the conversation hear a message."""

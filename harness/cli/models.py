@@ -60,7 +60,7 @@ def command(platform: Platform | None, as_json: bool) -> None:
 def _limits() -> dict[str, float]:
     return {
         "audio_tokens_per_s": catalogue.DEFAULT_AUDIO_TOKENS_PER_S,
-        "video_tokens_per_s": catalogue.VIDEO_TOKENS_PER_S,
+        "video_tokens_per_s": catalogue.PICTURE_TOKENS,
         "session_audio_s": catalogue.SESSION_AUDIO_S,
         "session_video_s": catalogue.SESSION_VIDEO_S,
         "connection_s": catalogue.CONNECTION_S,

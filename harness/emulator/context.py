@@ -13,12 +13,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from harness.units import Seconds
+from harness.wire.live import catalogue
 from harness.wire.live.messages import ModalityTokenCount, UsageMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.wire.live.messages import Content
+    from harness.wire.live.assumptions import Assumptions
+    from harness.wire.live.messages import Content, Setup
 
 CHARACTERS_A_TOKEN: Final = 4
 
@@ -60,6 +62,22 @@ class Context:
 
     audio_s: Seconds = 0.0
     """Audio that came since."""
+
+    picture: int = catalogue.PICTURE_TOKENS
+    """Tokens of a picture."""
+
+    def begin(self, setup: Setup, assumed: Assumptions) -> None:
+        """Go by a connection's setup from now on."""
+        self.picture = _picture_tokens(setup, assumed)
+        self.instructions = sum(tokens for _, tokens in self._counted(setup.system_instruction))
+
+    def take(self, content: Content | None) -> None:
+        """Take in a turn."""
+        for modality, tokens in self._counted(content):
+            self.add(modality, tokens)
+
+    def _counted(self, content: Content | None) -> list[tuple[str, int]]:
+        return content_tokens(content, picture=self.picture) if content else []
 
     def add(self, modality: str, tokens: int) -> None:
         """Take something in."""
@@ -113,6 +131,14 @@ class Context:
         return self.present | {"AUDIO": self.present.get("AUDIO", 0) + heard}
 
 
+def _picture_tokens(setup: Setup, assumed: Assumptions) -> int:
+    config = setup.generation_config
+    low = config is not None and config.media_resolution == "MEDIA_RESOLUTION_LOW"
+    if assumed.picture_tokens == "256":
+        return 64 if low else 256
+    return catalogue.LOW_PICTURE_TOKENS if low else catalogue.PICTURE_TOKENS
+
+
 def _details(counts: Mapping[str, int]) -> list[ModalityTokenCount]:
     return [
         ModalityTokenCount(modality=name, token_count=count)
@@ -131,6 +157,12 @@ class Life:
     seen: bool = False
     """True: a picture came."""
 
+    newest_handle: str = ""
+    """The last that was issued; empty: none was."""
+
+    ended_at_s: Seconds | None = None
+    """When its last connection ended, the loop's time; None: it lasts."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
@@ -142,8 +174,6 @@ class Saved:
     """How long the session had lasted, over its connections, when the handle was given out."""
 
     life: Life
-    valid_until: Seconds
-    """When the handle is forgotten, the loop's time."""
 
 
 _MOST_HANDLES: Final = 10_000

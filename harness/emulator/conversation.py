@@ -16,20 +16,14 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, assert_never
 
 from harness.audio.stream import StreamResampler
 from harness.emulator.backlog import Backlog
-from harness.emulator.context import (
-    Context,
-    Handles,
-    Life,
-    Saved,
-    content_tokens,
-    text_of,
-    text_tokens,
-)
+from harness.emulator.context import Context, Handles, Life, text_of, text_tokens
+from harness.emulator.coverage import Coverage
 from harness.emulator.ears import EarLostError
 from harness.emulator.intake import Intake
 from harness.emulator.limits import Limits
 from harness.emulator.manners import Manners
 from harness.emulator.respondent import Respondent, Turn
+from harness.emulator.resumption import Resumption
 from harness.emulator.speech import Speaker, speaker
 from harness.emulator.transcript import Transcript
 from harness.emulator.turns import (
@@ -39,13 +33,13 @@ from harness.emulator.turns import (
     Step,
     Turns,
     detection,
+    usual_on,
 )
 from harness.emulator.voice import VoiceLostError
 from harness.text.locales import LOCALES
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE, Seconds
-from harness.wire.live import catalogue, codec, refusals
+from harness.wire.live import codec, refusals
 from harness.wire.live.messages import (
-    Content,
     ContextUpdate,
     GoAway,
     ServerContent,
@@ -136,7 +130,7 @@ class Conversation:
         self._ear = ear
         self._line = line
         self._manners = manners
-        self._handles = handles
+        self._resumption = Resumption(handles, server.route.platform, manners.assumed)
         self._voice = voice
         self._loop = asyncio.get_running_loop()
         self._context = Context(audio_rate=manners.audio_tokens_per_s)
@@ -146,7 +140,7 @@ class Conversation:
         self._turn = Turn()
         self._typed = ""
         self._seeding = False
-        self._activity_only = False
+        self._coverage: Coverage | None = None
         self._intake = Intake(take=self._take, hold=line.hold, failed=self._failed)
         self._backlog = Backlog(self._intake.wait)
         self._respondent: Respondent | None = None
@@ -182,6 +176,7 @@ class Conversation:
             return
         self._over = True
         self._life.lasted_s = max(self._life.lasted_s, self._limits.age_s)
+        self._life.ended_at_s = self._loop.time()
         self._limits.cancel()
         self._intake.stop()
         for worker in self._workers:
@@ -192,6 +187,8 @@ class Conversation:
     def _refuse(self, refused: Refused) -> None:
         if not self._over:
             self.gone()
+            if self._manners.assumed.error_frames == "before-close":
+                self._line.send(codec.encode_server(ServerMessage(error=refused.error)))
             self._line.close(refused.code, refused.reason)
 
     def _send(self, message: ServerMessage) -> None:
@@ -230,9 +227,8 @@ class Conversation:
         speaking = self._speaker(event)
         self._limits.set_up()
         self._resume(setup, event.model.id)
-        self._context.instructions = sum(
-            tokens for _, tokens in self._cost(setup.system_instruction)
-        )
+        self._context.begin(setup, self._manners.assumed)
+        self._coverage = Coverage(setup, event.model, self._manners.assumed)
         self._seeding = (
             setup.history_config is not None
             and setup.history_config.initial_history_in_client_content
@@ -271,13 +267,17 @@ class Conversation:
     def _listen(self, setup: Setup) -> Listening:
         """Begin to tell the user's turns apart, as the setup asks; return the ear that hears them."""
         config = setup.realtime_input_config
-        # The proto calls this the default, yet silence was seen to be billed (forum thread 92653): so who asks gets it.
-        coverage = config.turn_coverage if config else None
-        self._activity_only = coverage == "TURN_INCLUDES_ONLY_ACTIVITY" and not self._server.manual
         automatic = config.automatic_activity_detection if config else None
         self._turns = Turns(
             self._ear.appetite,
-            detection(automatic, silence_ms=self._manners.silence_ms),
+            detection(
+                automatic,
+                usual_on(
+                    self._server.route.platform,
+                    self._manners.assumed,
+                    silence_ms=self._manners.silence_ms,
+                ),
+            ),
             manual=self._server.manual,
         )
         hints = setup.input_audio_transcription
@@ -296,16 +296,10 @@ class Conversation:
 
     def _resume(self, setup: Setup, model: str) -> None:
         """Continue the session that the setup's handle names; Refused when there is none such."""
-        handle = setup.session_resumption.handle if setup.session_resumption else None
-        if not handle:
-            return
-        saved = self._handles.find(handle)
-        if saved is None or saved.valid_until < self._loop.time():
-            raise Refused(refusals.SESSION_NOT_FOUND)
-        if saved.model != model:
-            raise Refused(refusals.PRECONDITION)
-        self._context, self._life = saved.context, saved.life
-        self._limits.set_up(max(saved.age_s, saved.life.lasted_s))
+        saved = self._resumption.session(setup, model, self._loop.time())
+        if saved is not None:
+            self._context, self._life = saved.context, saved.life
+            self._limits.set_up(max(saved.age_s, saved.life.lasted_s))
 
     def _limit_session(self, setup: Setup) -> None:
         """Let the session last as long as one with its media may; one whose window slides has no end."""
@@ -317,7 +311,7 @@ class Conversation:
     def _hear(self, event: AudioReceived) -> Iterator[None]:
         """Take audio, with a yield behind each second."""
         turns = self._their_turns()
-        if not self._activity_only:
+        if self._their_coverage().silence:
             self._context.audio_s += len(event.pcm) / SAMPLE_BYTES / event.rate
         if event.rate != self._resampler.rate:
             self._follow(turns.audio(self._resampler.flush()))
@@ -330,7 +324,8 @@ class Conversation:
 
     def _look(self) -> None:
         """Take a picture, which nobody looks at, but which costs and shortens the session."""
-        self._context.add("VIDEO", self._picture_tokens())
+        if self._their_coverage().sees(within=self._their_turns().open):
+            self._context.add("VIDEO", self._context.picture)
         first, self._life.seen = not self._life.seen, True
         if first and self._server.setup is not None:
             self._limit_session(self._server.setup)
@@ -344,7 +339,7 @@ class Conversation:
                     if self._interruptible():
                         self._their_respondent().interrupt()
                 case Piece(pcm=pcm):
-                    if self._activity_only:
+                    if not self._their_coverage().silence:
                         self._context.audio_s += len(pcm) / SAMPLE_BYTES / SAMPLE_RATE
                     self._backlog.add(self._turn, step)
                 case Ended():
@@ -383,7 +378,7 @@ class Conversation:
         Those that seed the history come before the conversation, and are not answered.
         """
         for one in event.turns:
-            self._take_in(one)
+            self._context.take(one)
         if self._seeding:
             self._seeding = not event.complete
             return
@@ -397,7 +392,7 @@ class Conversation:
 
     def _update(self, update: ContextUpdate) -> None:
         """Take a new instruction, and new tools in place of those there were."""
-        self._take_in(update.system_instruction)
+        self._context.take(update.system_instruction)
         if update.tools is None:
             return
         try:
@@ -405,19 +400,6 @@ class Conversation:
         except ValueError as error:
             raise Refused(refusals.INVALID_ARGUMENT) from error
         self._their_respondent().equip(tools)
-
-    def _take_in(self, content: Content | None) -> None:
-        for modality, tokens in self._cost(content):
-            self._context.add(modality, tokens)
-
-    def _cost(self, content: Content | None) -> list[tuple[str, int]]:
-        return content_tokens(content, picture=self._picture_tokens()) if content else []
-
-    def _picture_tokens(self) -> int:
-        setup = self._server.setup
-        config = setup.generation_config if setup else None
-        low = config is not None and config.media_resolution == "MEDIA_RESOLUTION_LOW"
-        return catalogue.LOW_PICTURE_TOKENS if low else catalogue.VIDEO_TOKENS_PER_S
 
     def _interruptible(self) -> bool:
         config = self._server.setup.realtime_input_config if self._server.setup else None
@@ -451,20 +433,19 @@ class Conversation:
             return
         update = SessionResumptionUpdate()
         if now:
-            valid_s = catalogue.HANDLE_VALID_S[self._server.route.platform]
-            saved = Saved(
-                model=model.id,
-                context=self._context,
-                age_s=self._limits.age_s,
-                life=self._life,
-                valid_until=self._loop.time() + valid_s,
+            handle = self._resumption.handle(
+                model.id, self._context, self._limits.age_s, self._life
             )
-            update = SessionResumptionUpdate(new_handle=self._handles.issue(saved), resumable=True)
+            update = SessionResumptionUpdate(new_handle=handle, resumable=True)
         self._send(ServerMessage(session_resumption_update=update))
 
     def _their_turns(self) -> Turns:
         assert self._turns is not None  # noqa: S101 - the server machine lets nothing in before the setup
         return self._turns
+
+    def _their_coverage(self) -> Coverage:
+        assert self._coverage is not None  # noqa: S101 - as above
+        return self._coverage
 
     def _their_respondent(self) -> Respondent:
         assert self._respondent is not None  # noqa: S101 - as above

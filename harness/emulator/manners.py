@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from harness.emulator.answers import REPEAT, Answers
-from harness.emulator.turns import DEFAULT_SILENCE_MS
 from harness.units import Milliseconds, Seconds
 from harness.wire.live import catalogue
+from harness.wire.live.assumptions import USUAL, Assumptions
+
+_SILENCE_MS: Final = {"500ms": 500, "800ms": 800, "1s": 1000}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manners:
     """What an emulator's options decide."""
 
-    audio_tokens_per_s: int = catalogue.AUDIO_TOKENS_PER_S[0]
-    """25: what Vertex AI bills; 32: what the Developer API's pages say."""
+    assumed: Assumptions = USUAL
+    """What is taken to be so of what is not known for certain."""
+
+    audio_tokens: int | None = None
+    """Tokens of a second of audio; None: as assumed."""
 
     connection_s: Seconds = catalogue.CONNECTION_S
     """Life of a connection."""
@@ -32,8 +38,8 @@ class Manners:
     setup_s: Seconds = 30.0
     """Longest wait for `setup`."""
 
-    silence_ms: Milliseconds = DEFAULT_SILENCE_MS
-    """Silence that ends a turn under automatic detection, when the client does not say."""
+    pause_ms: Milliseconds | None = None
+    """Silence that ends a turn under automatic detection, when the client does not say; None: as assumed."""
 
     reply_after_s: Seconds = 0.05
     """From the end of what was heard to the reply."""
@@ -46,3 +52,13 @@ class Manners:
 
     answers: Answers = REPEAT
     """What is answered."""
+
+    @property
+    def audio_tokens_per_s(self) -> int:
+        """Tokens of a second of audio."""
+        return int(self.assumed.audio_tokens) if self.audio_tokens is None else self.audio_tokens
+
+    @property
+    def silence_ms(self) -> Milliseconds:
+        """Silence that ends a turn under automatic detection, when the client does not say."""
+        return _SILENCE_MS[self.assumed.silence] if self.pause_ms is None else self.pause_ms

@@ -124,9 +124,11 @@ class Respondent:
             turn.cut.set()
 
     def learn(self, responses: Iterable[FunctionResponse]) -> None:
-        """Take answers to calls; one to a call that nobody waits for is ignored."""
+        """Take answers to calls; one to a call that nobody waits for is ignored, or Refused where that is assumed."""
         for response in responses:
             pending = self._calls.answered(response)
+            if pending is None and self._manners.assumed.late_tool_response == "refused":
+                raise Refused(refusals.INVALID_ARGUMENT)
             if pending is not None:
                 self._context.add("TEXT", text_tokens(calls.text(response)))
                 self._follow_up(pending, response)

@@ -32,8 +32,10 @@ from harness.emulator.tokens import Tokens, failure
 from harness.errors import InputError
 from harness.version import __version__
 from harness.wire.fragments import Fragments
-from harness.wire.live import endpoint, refusals
+from harness.wire.live import codec, endpoint, refusals
+from harness.wire.live.assumptions import departures
 from harness.wire.live.credentials import authenticate, token_of
+from harness.wire.live.messages import ServerMessage
 from harness.wire.live.refusals import Refused
 from harness.wire.live.server import LiveServer
 
@@ -129,6 +131,7 @@ class Service:
         """Return the state that `GET /` shows."""
         return {
             "emulator": __version__,
+            "assumed": departures(self.manners.assumed),
             "ear": self.ear.name,
             "voice": self.voice and self.voice.name,
             "sessions": self.open_sessions,
@@ -281,31 +284,43 @@ class _Connection(asyncio.Protocol):
             self._respond(status, status.phrase)
             return
         headers = list(request.headers.raw_items())
-        refusal, grant = authenticate(route, query, headers), None
+        assumed = service.manners.assumed
+        refusal, grant = authenticate(route, query, headers, assumed), None
         if refusal is not None and refusal.at_upgrade:
             self._respond(HTTPStatus(refusal.code), refusal.text())
             return
         if refusal is None and route.constrained:
             try:
-                grant = service.tokens.grant(token_of(query, headers))
+                grant = service.tokens.grant(token_of(query, headers), assumed)
             except Refused as refused:
                 refusal = refused.refusal
         response = self._ws.accept(request)
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
             self._send_response(response)
         elif not service.admit():
-            self._respond(HTTPStatus.TOO_MANY_REQUESTS, refusals.TOO_MANY_REQUESTS.text())
+            self._turn_away(route, response)
         else:
             self._send_response(response)
             self._begin(route, refusal, grant)
 
+    def _turn_away(self, route: endpoint.Route, response: Response) -> None:
+        """Refuse a session for quota, whose upgrade would be answered with `response`."""
+        if self._service.manners.assumed.too_many_sessions == "by-close":
+            self._send_response(response)
+            self._begin(route, refusals.QUOTA, None)
+        else:
+            self._respond(HTTPStatus.TOO_MANY_REQUESTS, refusals.TOO_MANY_REQUESTS.text())
+
     def _begin(self, route: endpoint.Route, refusal: Refusal | None, grant: Grant | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        if refusal is not None:
-            self.close(refusal.code, refusals.close_reason(refusal.text()))
-            return
         service = self._service
+        if refusal is not None:
+            refused = Refused(refusal)
+            if service.manners.assumed.error_frames == "before-close":
+                self.send(codec.encode_server(ServerMessage(error=refused.error)))
+            self.close(refused.code, refused.reason)
+            return
         service.open_sessions += 1
         service.served += 1
         trouble = self._trouble
@@ -316,7 +331,7 @@ class _Connection(asyncio.Protocol):
             )
         lock, begun = (grant.setup, grant.begun) if grant else (None, lambda _: None)
         self._conversation = Conversation(
-            LiveServer(route, service.era, lock),
+            LiveServer(route, service.era, lock, service.manners.assumed),
             service.ear,
             self if trouble is None else trouble.between(self),
             service.manners,

@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from harness.wire.live import codec, refusals, tokens
+from harness.wire.live.assumptions import USUAL, Assumptions
 from harness.wire.live.credentials import authenticate
 from harness.wire.live.endpoint import GEMINI_VERSIONS, Route
 from harness.wire.live.messages import ClientMessage
@@ -52,17 +53,21 @@ class Grant:
     """Sessions that may still be opened; None: any number."""
 
     now: Callable[[], Seconds]
+    resuming_counts: bool = False
+    """True: resuming a session takes a use as well."""
 
     def setup(self, asked: Setup) -> Setup:
         """Return the setup of the session that a connection asks for; Refused when there may be no more."""
         setup = tokens.locked(asked, self.request)
         if _opens(setup) and (self.now() >= self.door_closes_s or self.left == 0):
             raise Refused(refusals.TOKEN_SPENT)
+        if self.resuming_counts and self.left == 0:
+            raise Refused(refusals.INTERNAL)
         return setup
 
     def begun(self, setup: Setup) -> None:
-        """Count the session that has begun with `setup`; resuming one takes no use."""
-        if _opens(setup) and self.left is not None:
+        """Count the session that has begun with `setup`."""
+        if self.left is not None and (_opens(setup) or self.resuming_counts):
             self.left -= 1
 
 
@@ -138,13 +143,14 @@ class Tokens:
             del self._grants[next(iter(self._grants))]
         return name
 
-    def grant(self, name: str) -> Grant:
+    def grant(self, name: str, assumed: Assumptions = USUAL) -> Grant:
         """Return what a token allows; Refused when it is none of ours or has run out."""
         found = self._grants.get(name)
         if found is None:
             raise Refused(refusals.BAD_KEY)
         if self.now() >= found.expires_s:
             raise Refused(refusals.TOKEN_EXPIRED)
+        found.resuming_counts = assumed.resumption_use == "counted"
         return found
 
 

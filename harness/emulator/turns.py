@@ -19,6 +19,8 @@ from harness.units import SAMPLE_BYTES, SAMPLE_RATE, Milliseconds, Seconds
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from harness.wire.live.assumptions import Assumptions
+    from harness.wire.live.catalogue import Platform
     from harness.wire.live.messages import AutomaticActivityDetection
 
 
@@ -71,8 +73,34 @@ class Detection:
     """Silence that ends it."""
 
 
-DEFAULT_SILENCE_MS: Final[Milliseconds] = 800
-"""Undocumented; a pause of about 1 s was seen to end a turn (google-gemini/gemini-live-api-examples#37)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usual:
+    """What holds where a client does not say."""
+
+    start: str = "HIGH"
+    """Start sensitivity, `HIGH` or `LOW`."""
+
+    end: str = "HIGH"
+    """End sensitivity, the same."""
+
+    silence_ms: Milliseconds = 800
+    longest_silence_ms: Milliseconds | None = None
+    """Silence that ends a turn whatever the client says; None: it is obeyed."""
+
+
+USUAL: Final = Usual()
+
+
+def usual_on(platform: Platform, assumed: Assumptions, *, silence_ms: Milliseconds) -> Usual:
+    """Return what holds on a platform; `silence_ms` is the silence that ends a turn."""
+    on_vertex = platform == "vertex"
+    return Usual(
+        start=assumed.vertex_start_sensitivity.upper() if on_vertex else "HIGH",
+        end=assumed.vertex_end_sensitivity.upper() if on_vertex else "HIGH",
+        silence_ms=silence_ms,
+        longest_silence_ms=2000 if assumed.longest_silence == "2s" else None,
+    )
+
 
 _START_MS: Final = {"HIGH": 40, "LOW": 120}
 _MARGIN_DB: Final = {"HIGH": 8.0, "LOW": 14.0}
@@ -80,26 +108,25 @@ _LOW_END_FACTOR: Final = 1.5
 """What the sensitivities mean is undocumented; that LOW takes more speech and more silence is what their names say."""
 
 
-def detection(
-    asked: AutomaticActivityDetection | None, *, silence_ms: Milliseconds = DEFAULT_SILENCE_MS
-) -> Detection:
-    """Return what a client's setup asks for; `silence_ms` is the emulator's own default for a turn's end."""
-    start = _sensitivity(asked.start_of_speech_sensitivity if asked else None)
-    end = _sensitivity(asked.end_of_speech_sensitivity if asked else None)
+def detection(asked: AutomaticActivityDetection | None, usual: Usual = USUAL) -> Detection:
+    """Return how a client's setup has turns detected."""
+    start = _sensitivity(asked.start_of_speech_sensitivity if asked else None) or usual.start
+    end = _sensitivity(asked.end_of_speech_sensitivity if asked else None) or usual.end
     prefix = asked.prefix_padding_ms if asked else None
     silence = asked.silence_duration_ms if asked else None
+    if silence is None:
+        silence = round(usual.silence_ms * (_LOW_END_FACTOR if end == "LOW" else 1))
     return Detection(
         margin_db=_MARGIN_DB[start],
         start_ms=_START_MS[start] if prefix is None else prefix,
-        silence_ms=silence_ms * (_LOW_END_FACTOR if end == "LOW" else 1)
-        if silence is None
-        else silence,
+        silence_ms=min(silence, usual.longest_silence_ms or silence),
     )
 
 
-def _sensitivity(name: str | None) -> str:
-    # The proto's default is HIGH.
-    return "LOW" if name is not None and name.endswith("_LOW") else "HIGH"
+def _sensitivity(name: str | None) -> str | None:
+    """Return the level that a sensitivity names, None where it names none."""
+    level = (name or "").rpartition("_")[2]
+    return level if level in _MARGIN_DB else None
 
 
 PAUSE_MS: Final[Milliseconds] = 500

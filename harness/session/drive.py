@@ -123,12 +123,10 @@ def _not_resumed(leg: Leg) -> bool:
     Handles go stale, and some are refused while the old socket is still open (aicc2025/sip-to-ai#14).
     """
     closed = leg.end
-    return (
-        not leg.admitted
-        and closed is not None
-        and closed.code is not None
-        and classify_close(closed.code, closed.reason) in ("stale_handle", "transient")
-    )
+    if leg.admitted or closed is None or closed.code is None:
+        return False
+    kind = leg.problem[0] if leg.problem else classify_close(closed.code, closed.reason)
+    return kind in ("stale_handle", "transient")
 
 
 def _continues(leg: Leg, start: Samples, end: Samples) -> bool:

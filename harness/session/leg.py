@@ -22,7 +22,7 @@ from harness.session.transport import Closed, Connect, Connection, Upgraded
 from harness.wire.live.client import LiveClient
 from harness.wire.live.codec import to_json
 from harness.wire.live.messages import ClientMessage, SessionResumptionConfig, Setup
-from harness.wire.live.refusals import classify_upgrade
+from harness.wire.live.refusals import classify_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -347,7 +347,7 @@ class Leg:
             self._todo.way.admitted()
         if message.error is not None:
             self._fail(
-                _kind(message.error),
+                classify_error(message.error),
                 f"error message: {message.error.get('message') or message.error}",
             )
         if message.go_away is not None and self._go_away is None:
@@ -381,12 +381,6 @@ class Leg:
             self._connection.close(1000)
         if not self._over.done():
             self._over.set_result(Closed(code=1000, reason=problem, by_us=True))
-
-
-def _kind(error: dict[str, Any]) -> FailureKind:
-    """Return what an error message means, by the HTTP status it states."""
-    code = error.get("code")
-    return classify_upgrade(code) if isinstance(code, int) and 400 <= code < 600 else "transient"
 
 
 def _set(future: asyncio.Future[None]) -> None:

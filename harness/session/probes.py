@@ -20,7 +20,6 @@ from harness.session.talk import HungUpError, SilenceError, Talk, talk
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE
 from harness.wire.live import catalogue, codec
 from harness.wire.live.messages import Setup
-from harness.wire.live.refusals import classify_close
 from harness.wire.live.rules import require_taken
 
 if TYPE_CHECKING:
@@ -93,6 +92,9 @@ class Probe:
     transcribes: bool = False
     """True: a dedicated transcription model can do it; all others need one that converses."""
 
+    doubted: bool = False
+    """True: whether every platform has it is not known, so that a refusal says that this one has not."""
+
 
 async def outcome(probe: Probe, place: Place) -> str:
     """Return what a probe found; NotOfferedError, NotShownError, SilenceError or HungUpError say why it found nothing."""
@@ -105,6 +107,10 @@ async def outcome(probe: Probe, place: Place) -> str:
             return redact(await probe.act(conversation, place), conversation.secrets)
         except NotShownError as error:
             raise NotShownError(redact(str(error), conversation.secrets)) from None
+        except HungUpError as error:
+            if probe.doubted and error.kind == "config":
+                raise NotOfferedError(f"the service refuses it: {error}") from None
+            raise
 
 
 def _modality(model: Model | None, *, speaks: bool) -> Fields:
@@ -345,7 +351,7 @@ PROBES: Final[tuple[Probe, ...]] = (
     Probe(capability="text: turns", act=_turn, fields={}),
     Probe(capability="text: incremental context", act=_context, fields={}),
     Probe(capability="text: history seeding", act=_history, fields={}),
-    Probe(capability="text: realtime text", act=_realtime_text, fields={}),
+    Probe(capability="text: realtime text", act=_realtime_text, fields={}, doubted=True),
     Probe(
         capability="audio in: manual activity",
         act=_marked,
@@ -453,8 +459,7 @@ async def refusal(place: Place) -> str:
         async with talk(place.connect, place.endpoint(place.route(setup)), setup):
             pass
     except HungUpError as error:
-        closed = error.closed
-        if closed.code and classify_close(closed.code, closed.reason) == "model_not_found":
+        if error.kind == "model_not_found":
             return _quoted(str(error))
         raise
     raise SilenceError("a model that does not exist was taken")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from harness.errors import HarnessError, RemoteProtocolError
 from harness.secret import Secret, redact
@@ -17,6 +17,7 @@ from harness.session.transport import Closed
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE
 from harness.wire.live.client import LiveClient
 from harness.wire.live.messages import Content, FunctionCall, FunctionResponse, Part
+from harness.wire.live.refusals import classify_close, classify_error, classify_upgrade
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -25,9 +26,13 @@ if TYPE_CHECKING:
     from harness.units import Seconds
     from harness.wire.live.endpoint import Endpoint
     from harness.wire.live.messages import ServerMessage, Setup, UsageMetadata
+    from harness.wire.live.refusals import FailureKind
 
 WAIT_S: Final[Seconds] = 30.0
 """Longest wait for anything."""
+
+HANDLE_S: Final[Seconds] = 3.0
+"""Wait for the handle that follows a turn; one that came before it may be good no more."""
 
 _CHUNK_S: Final[Seconds] = 0.1
 
@@ -37,13 +42,30 @@ class SilenceError(HarnessError):
 
 
 class HungUpError(HarnessError):
-    """The service closed the connection. `closed` says how."""
+    """The service refused, or ended, the conversation; the text says in which words."""
 
-    def __init__(self, closed: Closed, secrets: list[Secret]) -> None:
+    kind: FailureKind
+
+    @classmethod
+    def by_close(cls, closed: Closed, secrets: list[Secret]) -> HungUpError:
+        """Return what a close says."""
         said = redact(closed.reason, secrets)
         code = f"HTTP {closed.status}" if closed.status else f"closed {closed.code}"
-        super().__init__(f"{code}: {said}" if closed.status or closed.code else said)
-        self.closed = closed
+        error = cls(f"{code}: {said}" if closed.status or closed.code else said)
+        error.kind = (
+            classify_upgrade(closed.status)
+            if closed.status
+            else classify_close(closed.code or 1006, closed.reason)
+        )
+        return error
+
+    @classmethod
+    def by_message(cls, told: dict[str, Any], secrets: list[Secret]) -> HungUpError:
+        """Return what an error message says."""
+        words = redact(str(told.get("message") or told), secrets)
+        error = cls(f"error message {told.get('code', '')}: {words}")
+        error.kind = classify_error(told)
+        return error
 
 
 @dataclass(slots=True, kw_only=True)
@@ -161,14 +183,16 @@ class Talk:
         answer = FunctionResponse(id=call.id, name=call.name, response=response)
         self.send(self.client.tool_response([answer]))
 
-    async def until(self, wanted: Callable[[Heard], object], what: str) -> Heard:
+    async def until(
+        self, wanted: Callable[[Heard], object], what: str, wait_s: Seconds = WAIT_S
+    ) -> Heard:
         """Return what was heard once `wanted` is true of it; SilenceError says that `what` never came."""
         try:
-            async with asyncio.timeout(WAIT_S):
+            async with asyncio.timeout(wait_s):
                 while not wanted(self.heard):
                     await self._next()
         except TimeoutError:
-            raise SilenceError(f"no {what} within {WAIT_S:g} s") from None
+            raise SilenceError(f"no {what} within {wait_s:g} s") from None
         return self.heard
 
     async def turn(self) -> Heard:
@@ -178,7 +202,12 @@ class Talk:
         return heard
 
     async def handle(self) -> str:
-        """Return the newest handle for a resumption, waiting for the first."""
+        """Return the newest handle for a resumption: the next to come, if one does within a while."""
+        before = self.client.handle
+        with contextlib.suppress(SilenceError):
+            await self.until(
+                lambda _: self.client.handle not in (None, before), "newer handle", HANDLE_S
+            )
         await self.until(lambda _: self.client.handle, "resumption handle")
         return self.client.handle or ""
 
@@ -189,13 +218,16 @@ class Talk:
     async def _next(self) -> None:
         frame = await self._inbox.get()
         if isinstance(frame, Closed):
-            raise HungUpError(frame, self.secrets)
+            raise HungUpError.by_close(frame, self.secrets)
         try:
-            self.heard.add(self.client.receive(frame))
+            message = self.client.receive(frame)
         except RemoteProtocolError as error:
             raise SilenceError(
                 "the service sent what is no Live message", why=redact(str(error), self.secrets)
             ) from None
+        if message.error is not None:
+            raise HungUpError.by_message(message.error, self.secrets)
+        self.heard.add(message)
 
 
 @contextlib.asynccontextmanager

@@ -53,11 +53,12 @@ class Call:
         self.closed: tuple[int, str] | None = None
         self.closed_at: float | None = None
         self.holds: list[bool] = []
+        manners = manners or Manners()
         self.conversation = Conversation(
-            LiveServer(endpoint.route(path), era),
+            LiveServer(endpoint.route(path), era, assumed=manners.assumed),
             ear or script(" hello", " world"),
             self,
-            manners or Manners(),
+            manners,
             handles or Handles(),
             voice=voice,
         )

@@ -88,6 +88,8 @@ def test_a_port_in_use_is_named():
         (["--quirk", "late-transcrption=2s"], 2, "late-transcription"),
         (["--quirk", "late-transcription=2h"], 2, "ms, s, min"),
         (["--ear-language", "xx", "--ear", "scripted"], 2, "xx"),
+        (["--assume", "bare-model=refusd"], 2, "refused"),
+        (["--assume", "silence=1s", "--silence-ms", "700"], 2, "--silence-ms"),
         (["--port", "70000"], 2, "70000"),
         (["--era", "stone"], 2, "guide"),
     ],
@@ -110,6 +112,27 @@ def test_quirks_are_listed():
     assert all(f"\n{quirk.usage}\n" in f"\n{shown}" for quirk in REGISTRY.values())
     listed = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True).stdout
     assert list(REGISTRY) == [one["name"] for one in json.loads(listed)]
+
+
+def test_open_questions_are_listed():
+    """--list-assumptions shows every question with its choices and sources, and with --json as data."""
+    from harness.wire.live.assumptions import QUESTIONS
+
+    command = [sys.executable, "-m", "harness", "emulate", "--list-assumptions"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert all(f"\n{one.name}={one.default}\n" in f"\n{shown}" for one in QUESTIONS)
+    assert all(f"    {choice.name}: " in shown for one in QUESTIONS for choice in one.choices)
+    listed = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True).stdout
+    told = {one["name"]: (one["default"], len(one["choices"])) for one in json.loads(listed)}
+    assert {one.name: (one.default, len(one.choices)) for one in QUESTIONS} == told
+
+
+def test_what_is_assumed_is_told():
+    """What departs from the usual assumptions is in the emulator's state."""
+    with emulator("--ear", "scripted", "--assume", "audio-tokens=32") as (_, told):
+        host = told["url"].removeprefix("ws://")
+        with urllib.request.urlopen(f"http://{host}/") as answer:
+            assert {"audio-tokens": "32"} == json.load(answer)["assumed"]
 
 
 def test_weights_that_are_none_are_named(tmp_path):

@@ -499,7 +499,7 @@ def test_usage_counts_seconds_and_text():
     """Audio is seconds times the rate, text a token for four characters; the total is their sum."""
 
     async def scene():
-        call = Call(script(" hello world"), manners=Manners(audio_tokens_per_s=32))
+        call = Call(script(" hello world"), manners=Manners(audio_tokens=32))
         return await spoken(
             call, burst(2.5), systemInstruction={"parts": [{"text": "Repeat after me."}]}
         )

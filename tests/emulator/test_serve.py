@@ -172,6 +172,7 @@ async def test_it_tells_its_state():
     assert head.startswith(b"HTTP/1.1 200 ")
     assert {
         "emulator": __version__,
+        "assumed": {},
         "ear": "scripted",
         "voice": None,
         "sessions": 1,

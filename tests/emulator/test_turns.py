@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.emulator.activity import FRAME_BYTES, SpeechDetector
-from harness.emulator.turns import Appetite, Begun, Detection, Ended, Piece, Turns, detection
+from harness.emulator.turns import Appetite, Begun, Detection, Ended, Piece, Turns, Usual, detection
 from harness.wire.live.messages import AutomaticActivityDetection
 from tests.emulator.signals import burst, hush, seconds_of
 
@@ -199,9 +199,10 @@ def test_a_streaming_ear_hears_while_audio_comes():
 @pytest.mark.capability("audio in: sensitivities, padding, silence", side="emulator")
 def test_the_emulators_own_silence_is_used_when_the_client_says_none():
     """`silenceDurationMs` of the client beats the emulator's default, which is a parameter."""
-    assert Detection(margin_db=8.0, start_ms=40, silence_ms=500) == detection(None, silence_ms=500)
+    half = Usual(silence_ms=500)
+    assert Detection(margin_db=8.0, start_ms=40, silence_ms=500) == detection(None, half)
     asked = AutomaticActivityDetection(silence_duration_ms=100, prefix_padding_ms=0)
-    assert Detection(margin_db=8.0, start_ms=0, silence_ms=100) == detection(asked)
+    assert Detection(margin_db=8.0, start_ms=0, silence_ms=100) == detection(asked, half)
 
 
 def test_a_silent_window_after_a_turn_starts_afresh():

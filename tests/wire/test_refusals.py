@@ -14,6 +14,7 @@ from harness.wire.live.refusals import (
     FailureKind,
     Refused,
     classify_close,
+    classify_error,
     classify_upgrade,
     close_reason,
 )
@@ -161,3 +162,32 @@ def test_everything_has_a_kind(code, reason):
     """Whatever a peer closes with, there is a kind for it."""
     assert classify_close(code, reason) in get_args(FailureKind)
     assert classify_upgrade(code) in get_args(FailureKind)
+
+
+VARIES = (
+    "name",
+    "where",
+    "problem",
+    "voice",
+    "language",
+    "model",
+    "modalities",
+    "version",
+    "project",
+)
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda one: f"{one.name}-{one.code}")
+def test_an_error_message_means_what_a_close_means(refusal):
+    """Told in a message, a refusal is of the same kind as told by its close, whose words are the message's beginning."""
+    refused = Refused(refusal, refusal.text(**dict.fromkeys(VARIES, "x")))
+    assert classify_error(refused.error) == (refusal.kind if refusal.reason else "config")
+    assert refused.error["message"].startswith(refused.reason)
+    bare = {"code": refused.error["code"]}
+    assert classify_error(bare) == classify_upgrade(refused.error["code"])
+
+
+@pytest.mark.parametrize("error", [{}, {"code": "x"}, {"message": 7}, {"code": 7, "message": ""}])
+def test_an_error_message_that_tells_nothing_is_transient(error):
+    """Nothing is known of it, so another attempt may do better."""
+    assert "transient" == classify_error(error)

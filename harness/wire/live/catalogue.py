@@ -126,6 +126,15 @@ class Model:
         return self.id.startswith("gemini-3.8-")
 
     @property
+    def turn_coverage(self) -> str | None:
+        """What a turn includes unless the client says; None: not known for certain.
+
+        Of the later models, documented with `TurnCoverage` (SDK) and for 3.8.
+        """
+        later = self.kind == "native-audio" and self.id.startswith("gemini-3.")
+        return "TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO" if later else None
+
+    @property
     def function_behavior(self) -> Literal["BLOCKING", "NON_BLOCKING"]:
         """How a function behaves that does not say."""
         return "NON_BLOCKING" if self.id.startswith("gemini-3.8-") else "BLOCKING"
@@ -502,8 +511,8 @@ DEFAULT_AUDIO_TOKENS_PER_S = 32
 """Tokens of a second of audio, for estimates made before the service has counted. The higher of the two, so that a
 budget errs on the safe side."""
 
-VIDEO_TOKENS_PER_S = 258
-"""Tokens of a second of video at 1 frame a second. Source: Gemini API documentation, tokens."""
+PICTURE_TOKENS = 258
+"""Tokens of a picture, and of a second of video at 1 frame a second. Source: Gemini API documentation, tokens."""
 
 LOW_PICTURE_TOKENS = 66
 """Tokens of a picture at `MEDIA_RESOLUTION_LOW`. Source: Gemini API documentation, video understanding; the enum's own

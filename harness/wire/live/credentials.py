@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from harness.wire.live import refusals
+from harness.wire.live.assumptions import USUAL, Assumptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +32,12 @@ def token_of(query: str, headers: Iterable[tuple[str, str]]) -> str:
     return asked or token or given.get("x-goog-api-key", "")
 
 
-def authenticate(route: Route, query: str, headers: Iterable[tuple[str, str]]) -> Refusal | None:
+def authenticate(
+    route: Route,
+    query: str,
+    headers: Iterable[tuple[str, str]],
+    assumed: Assumptions = USUAL,
+) -> Refusal | None:
     """Return how the service would refuse these credentials, or None when it takes them.
 
     `query` is the request's query string, `headers` its headers in any case. A refusal with an HTTP status
@@ -44,9 +50,11 @@ def authenticate(route: Route, query: str, headers: Iterable[tuple[str, str]]) -
     key = given.get("x-goog-api-key") or asked.get("key", "")
     bearer = credential if scheme == "bearer" else ""
     if route.platform == "vertex":
-        # A key is express mode; without a known project both are checked at the upgrade.
-        taken = (bearer or key) not in ("", REFUSED_CREDENTIAL)
-        return None if taken else refusals.UNAUTHENTICATED
+        # A key is express mode; without a known project both are checked alike.
+        if (bearer or key) not in ("", REFUSED_CREDENTIAL):
+            return None
+        by_close = assumed.vertex_missing_auth == "by-close"
+        return refusals.UNAUTHENTICATED_LATE if by_close else refusals.UNAUTHENTICATED
     if route.constrained:
         if not (token := token_of(query, given.items()) or key):
             return refusals.UNREGISTERED

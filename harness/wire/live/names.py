@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.wire.live import refusals
+from harness.wire.live.assumptions import USUAL, Assumptions
 from harness.wire.live.codec import excerpt
 from harness.wire.live.messages import (
     AudioTranscriptionConfig,
@@ -123,7 +124,7 @@ _VERTEX_ONLY: frozenset[_Place] = frozenset(
 _V1ALPHA_ONLY: frozenset[_Place] = frozenset(
     {(Setup, "proactivity"), (GenerationConfig, "enable_affective_dialog")}
 )
-"""On the Developer API these need v1alpha (capabilities guide); that the others do not know the names is uncertain."""
+"""On the Developer API these need v1alpha (capabilities guide)."""
 
 _GEMINI_ONLY: frozenset[_Place] = frozenset(
     {
@@ -140,10 +141,14 @@ _CHANGELOG = "changelog of the SDK google-genai"
 _CAPABILITIES = "Live API capabilities guide, autumn 2025"
 
 
-def check_names(message: ClientMessage, route: Route, era: Era) -> None:
+def check_names(
+    message: ClientMessage, route: Route, era: Era, assumed: Assumptions = USUAL
+) -> None:
     """Raise Refused for the first name or enum value in `message` that this platform, version and era do not have."""
     for place, wire_name, value, path in _fields_set(message, ""):
         rule = _broken(place, wire_name, route, era)
+        if place in _V1ALPHA_ONLY and rule and assumed.v1alpha_fields == "invalid-argument":
+            raise Refused(refusals.INVALID_ARGUMENT, rule=rule)
         if rule is not None or place is None:
             where = f" at '{path}'" if path else ""
             text = refusals.UNKNOWN_NAME.text(name=excerpt(wire_name), where=where)

@@ -10,9 +10,12 @@ nobody has published the service's own words.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from harness.errors import ProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FailureKind = Literal[
     "auth",
@@ -95,15 +98,28 @@ class Refused(ProtocolError):  # noqa: N818 - the domain's word: the service ref
         """The close reason, cut to what a close frame holds."""
         return close_reason(self.text)
 
+    @property
+    def error(self) -> dict[str, object]:
+        """The same as an error message tells it: Google's HTTP code, the text whole, Google's name for the code."""
+        status = 401 if self.code == 401 else _STATUS[self.refusal.kind]
+        return {"code": status, "message": self.text, "status": _STATUS_NAMES[status]}
+
 
 # ── The table ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 UNAUTHENTICATED = Refusal(
-    name="unauthenticated",
+    name="http-unauthenticated",
     code=401,
     reason="Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential.",
     kind="auth",
     source="Google's common 401 text; that it comes at the upgrade is uncertain",
+)
+UNAUTHENTICATED_LATE = Refusal(
+    name="unauthenticated",
+    code=1008,
+    reason=UNAUTHENTICATED.reason,
+    kind="auth",
+    source="Google's common 401 text; that it comes as a close is uncertain",
 )
 NOT_FOUND = Refusal(
     name="not-found", code=404, reason="Not Found", kind="config", source="HTTP: unknown path"
@@ -420,10 +436,46 @@ def classify_close(code: int, reason: str) -> FailureKind:
     Everything that neither tells apart is `transient`: dropped connections (1006), restarts (1001, 1012, 1013), an end
     (1000) before the session was done.
     """
-    for prefix, kind in _PREFIXES:
-        if reason.startswith(prefix):
-            return kind
-    return _BY_CODE.get(code, "transient")
+    return _by_reason(reason) or _BY_CODE.get(code, "transient")
+
+
+def _by_reason(reason: str) -> FailureKind | None:
+    return next((kind for prefix, kind in _PREFIXES if reason.startswith(prefix)), None)
+
+
+_STATUS: dict[FailureKind, int] = {
+    "auth": 403,
+    "config": 400,
+    "model_not_found": 404,
+    "quota": 429,
+    "duration": 504,
+    "stale_handle": 404,
+    "transient": 503,
+    "client": 400,
+    "input": 400,
+}
+"""The HTTP status that stands for a kind of failure in error messages."""
+
+_STATUS_NAMES: dict[int, str] = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    429: "RESOURCE_EXHAUSTED",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+"""Google's names beside the HTTP codes (google/rpc/code.proto)."""
+
+
+def classify_error(error: Mapping[str, object]) -> FailureKind:
+    """Return what an error message means: by its text as a close's reason, else by the HTTP status it states."""
+    message, code = error.get("message"), error.get("code")
+    if isinstance(message, str) and (kind := _by_reason(message)) is not None:
+        return kind
+    if isinstance(code, int) and 400 <= code < 600:
+        return classify_upgrade(code)
+    return "transient"
 
 
 _BY_STATUS: dict[int, FailureKind] = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
@@ -18,6 +18,7 @@ import msgspec
 from harness.errors import UsageError
 from harness.text.locales import LOCALES
 from harness.wire.live import catalogue, refusals
+from harness.wire.live.assumptions import USUAL, Assumptions
 from harness.wire.live.codec import excerpt
 from harness.wire.live.messages import (
     AudioTranscriptionConfig,
@@ -51,19 +52,21 @@ _MODEL_NAME = {
         r"(?:(?:projects/[^/]+/locations/[^/]+/)?publishers/google/models/)?([^/]+)"
     ),
 }
-"""How `setup.model` names a model. Bare ids: the Vertex overview's sample sends one; on the Developer API uncertain."""
+"""How `setup.model` names a model."""
 
 
-def model_of(setup: Setup, route: Route, era: Era) -> Model:
+def model_of(setup: Setup, route: Route, era: Era, assumed: Assumptions = USUAL) -> Model:
     """Return the model a setup names; Refused when this platform, version and era do not serve it."""
     named = _MODEL_NAME[route.platform].fullmatch(setup.model)
+    if "/" not in setup.model and route.platform == "gemini" and assumed.bare_model == "refused":
+        named = None
     model = catalogue.find(named[1]) if named else None
     if (
         model is not None
         and route.platform in model.platforms
         and not (era == "guide" and model.era == "later")
     ):
-        return model
+        return replace(model, context_tokens=_context_tokens(model, route, assumed))
     rule = None if model is None else _served(model, era)
     if route.platform == "vertex":
         refusal = refusals.PUBLISHER_MODEL_NOT_FOUND
@@ -71,6 +74,16 @@ def model_of(setup: Setup, route: Route, era: Era) -> Model:
     refusal = refusals.MODEL_NOT_FOUND
     shown = excerpt(setup.model.removeprefix("models/"))
     raise Refused(refusal, refusal.text(model=shown, version=route.version), rule=rule)
+
+
+def _context_tokens(model: Model, route: Route, assumed: Assumptions) -> int | None:
+    if model.id == "gemini-live-2.5-flash-preview" and assumed.half_cascade_context == "1M":
+        return 2**20
+    if (route.platform, model.kind) == ("vertex", "native-audio") and (
+        assumed.vertex_native_context == "32k"
+    ):
+        return 2**15
+    return model.context_tokens
 
 
 def _served(model: Model, era: Era) -> Rule:
@@ -246,6 +259,16 @@ def _asks_more_than_presence(transcription: AudioTranscriptionConfig | None) -> 
     return transcription not in (None, AudioTranscriptionConfig())
 
 
+_EMPTY_TRANSCRIPTION: Final = _ModelRule(
+    says="takes inputAudioTranscription and outputAudioTranscription empty only",
+    source="DevEmperor/DictateKeyboard#292: only transcribe-live takes their fields",
+    can=lambda model: model.transcription_hints,
+    asked=lambda setup: (
+        _asks_more_than_presence(setup.input_audio_transcription)
+        or _asks_more_than_presence(setup.output_audio_transcription)
+    ),
+)
+
 ABILITIES: Final = (
     _ModelRule(
         says="takes no thinkingLevel",
@@ -293,15 +316,7 @@ ABILITIES: Final = (
         can=lambda model: model.kind == "translate",
         asked=lambda setup: _generation(setup).translation_config,
     ),
-    _ModelRule(
-        says="takes inputAudioTranscription and outputAudioTranscription empty only",
-        source="DevEmperor/DictateKeyboard#292: only transcribe-live takes their fields",
-        can=lambda model: model.transcription_hints,
-        asked=lambda setup: (
-            _asks_more_than_presence(setup.input_audio_transcription)
-            or _asks_more_than_presence(setup.output_audio_transcription)
-        ),
-    ),
+    _EMPTY_TRANSCRIPTION,
     _ModelRule(
         says="has no NON_BLOCKING functions",
         source="google-gemini/gemini-skills",
@@ -315,13 +330,15 @@ ABILITIES: Final = (
 )
 
 
-def _check_voice(setup: Setup, model: Model) -> None:
+def _check_voice(setup: Setup, model: Model, assumed: Assumptions) -> None:
     voice = _speech(setup).voice_config
     prebuilt = voice.prebuilt_voice_config if voice else None
     name = prebuilt.voice_name if prebuilt else None
     known = catalogue.voices(model.kind)
     if name and name.casefold() not in {one.casefold() for one in known}:
         rule = Rule(says=f"{model.id} has the voices {', '.join(known)}", source=_CAPABILITIES)
+        if assumed.unknown_voice == "invalid-argument":
+            raise Refused(INVALID_ARGUMENT, rule=rule)
         text = refusals.UNKNOWN_VOICE.text(voice=excerpt(name), model=f"models/{model.id}")
         raise Refused(refusals.UNKNOWN_VOICE, text, rule=rule)
 
@@ -353,19 +370,31 @@ def _spoken(model: Model, route: Route) -> list[str] | None:
 # ── All of them ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def check_setup(setup: Setup, route: Route, era: Era = "later") -> tuple[Model, Modality]:
+def check_setup(
+    setup: Setup, route: Route, era: Era = "later", assumed: Assumptions = USUAL
+) -> tuple[Model, Modality]:
     """Return the model and the modality of a setup; Refused when it breaks a rule of the service."""
-    check_names(ClientMessage(setup=setup), route, era)
-    model = model_of(setup, route, era)
+    check_names(ClientMessage(setup=setup), route, era, assumed)
+    model = model_of(setup, route, era, assumed)
     _check_every_model(setup, route)
     modality = modality_of(setup, model, route)
     for rule in ABILITIES:
-        if rule.asked(setup) and not rule.can(model):
+        if rule.asked(setup) and not rule.can(model) and not _overlooked(rule, assumed):
             told = Rule(says=f"{model.id} {rule.says}", source=rule.source)
             raise Refused(rule.refusal, rule=told)
-    _check_voice(setup, model)
+    _check_voice(setup, model, assumed)
     _check_language(setup, model, route)
     return model, modality
+
+
+def unanswered(setup: Setup, model: Model, assumed: Assumptions) -> bool:
+    """Return whether a setup that breaks no other rule is never answered: neither taken nor refused."""
+    rule = _EMPTY_TRANSCRIPTION
+    return _overlooked(rule, assumed) and bool(rule.asked(setup)) and not rule.can(model)
+
+
+def _overlooked(rule: Rule, assumed: Assumptions) -> bool:
+    return rule is _EMPTY_TRANSCRIPTION and assumed.transcription_fields == "unanswered"
 
 
 def _check_every_model(setup: Setup, route: Route) -> None:

@@ -17,6 +17,7 @@ import msgspec
 from harness.errors import LocalProtocolError
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE
 from harness.wire.live import codec, refusals, rules
+from harness.wire.live.assumptions import USUAL, Assumptions
 from harness.wire.live.messages import (
     Blob,
     ClientContent,
@@ -153,10 +154,14 @@ class LiveServer:
         route: Route,
         era: Era = "later",
         lock: Callable[[Setup], Setup] | None = None,
+        assumed: Assumptions = USUAL,
     ) -> None:
         """Begin at the upgrade; `lock` returns the setup that an ephemeral token makes of the connection's own."""
         self.route = route
         self._lock = lock
+        self.assumed = assumed
+        """What is taken to be so of what is not known for certain."""
+
         self.era: Era = era
         self.setup: Setup | None = None
         """The session's setup; None: it has not come."""
@@ -190,7 +195,7 @@ class LiveServer:
             at_value = error.detail.startswith(refusals.INVALID_VALUE.prefix)
             refusal = refusals.INVALID_VALUE if at_value else refusals.INVALID_PAYLOAD
             raise Refused(refusal, error.detail) from error
-        check_names(message, self.route, self.era)
+        check_names(message, self.route, self.era, self.assumed)
         keys = [name for name in _ENVELOPE if getattr(message, name) is not None]
         if len(keys) > 1:
             problem = (
@@ -206,7 +211,9 @@ class LiveServer:
             case ClientMessage(setup=Setup() as setup):
                 if self._lock is not None:
                     setup = self._lock(setup)
-                model, modality = rules.check_setup(setup, self.route, self.era)
+                model, modality = rules.check_setup(setup, self.route, self.era, self.assumed)
+                if rules.unanswered(setup, model, self.assumed):
+                    return
                 self.setup, self.model = setup, model
                 yield SetupReceived(setup=setup, model=model, modality=modality)
             case ClientMessage(realtime_input=RealtimeInput() as realtime):
@@ -233,13 +240,20 @@ class LiveServer:
         for name, blob in self._blobs(realtime):
             yield from self._media(name, blob)
         if realtime.text is not None:
+            if self._textless:
+                raise Refused(refusals.INVALID_ARGUMENT)
             yield TextReceived(text=realtime.text)
         if realtime.activity_end and self.in_activity:
             self.in_activity = False
             yield ActivityEnded()
-        # With manual activity the service has nothing to flush; that it only ignores the signal is uncertain.
         if realtime.audio_stream_end and not self.manual:
             yield StreamEnded()
+        elif realtime.audio_stream_end and self.assumed.manual_stream_end == "refused":
+            raise Refused(refusals.INVALID_ARGUMENT)
+
+    @property
+    def _textless(self) -> bool:
+        return self.route.platform == "vertex" and self.assumed.vertex_realtime_text == "refused"
 
     def _blobs(self, realtime: RealtimeInput) -> list[tuple[str, Blob]]:
         """Return the media with the names of their fields."""
