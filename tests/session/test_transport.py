@@ -6,15 +6,20 @@ import asyncio
 import http
 import socket
 from dataclasses import replace
+from itertools import islice
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from websockets.asyncio.server import serve
+from websockets.frames import Frame, Opcode
 
 from harness.run.attempt import send_lags_ms
 from harness.secret import Secret
 from harness.session.drive import Session
 from harness.session.pace import Pacer
-from harness.session.transport import connect
+from harness.session.transport import connect, masking_keys, text_frame
 from harness.wire.live import endpoint as live
 from tests.session.live_server import live_server, pretty
 from tests.session.memory import assignment
@@ -100,6 +105,25 @@ async def test_what_is_sent_arrives_in_order():
             connection.send(b"%d" % number)
         await ear.over
     assert [str(number) for number in range(1000)] == got
+
+
+@given(
+    st.sampled_from([0, 1, 125, 126, 65_535, 65_536]) | st.integers(0, 10_000),
+    st.binary(min_size=4, max_size=4),
+)
+def test_our_frames_are_the_librarys(size, key):
+    """A message is framed and masked to the very bytes that websockets makes of it with the same key."""
+    payload = bytes(range(256)) * (size // 256 + 1)
+    with patch("secrets.token_bytes", return_value=key):
+        theirs = Frame(Opcode.TEXT, payload[:size]).serialize(mask=True)
+    assert theirs == text_frame(payload[:size], key)
+
+
+def test_no_frame_has_the_key_of_another():
+    """Keys are four bytes, and the next cannot be told from those before: they do not come again."""
+    keys = list(islice(masking_keys(), 1000))
+    assert {4} == {len(key) for key in keys}
+    assert 990 < len(set(keys))
 
 
 async def test_a_full_connection_says_that_it_is_congested():
