@@ -254,10 +254,11 @@ class Leg:
         begins = self._pacer.start(todo.chunk_ms / 1000 / todo.pace) if todo.pace else now
         begins = max(begins, due_s if due_s is not None else now)
         self._rec.audio_starts(begins, self.span.position, due_s, len(todo.clip))
+        self._rec.audio_follows(self.span.position, self.span.size, self.span.limit)
         self.span.begin(begins)
         if self._client.manual:
             self._send(self._client.activity_start(), {"realtimeInput": {"activityStart": {}}})
-        self._pacer.add(self, self.span.message_due)
+        self._pacer.add(self, self.span.due)
 
     def _cut(self) -> None:
         """End the span where it is, since the service will go."""
@@ -266,21 +267,27 @@ class Leg:
 
     def send_due(self, now: Seconds) -> Seconds | None:
         """Send what is due and return when the next message is; the pacer calls it."""
-        span, paced = self.span, bool(self._todo.pace)
+        span, connection, horizon = self.span, self._connection, now + SAME_S
         try:
             for _ in range(BURST):
-                if self._over.done() or self._connection is None:
+                if self._over.done() or connection is None:
                     return None
+                if span.due > horizon:
+                    return span.due
                 if (message := span.message()) is None:
                     if span.starves:
                         return now + RETRY_S
+                    if span.tail():
+                        self._rec.audio_follows(span.cursor, span.size, span.limit, tail=True)
+                        continue
                     self._end_audio()
                     return None
-                if self._connection.congested:
+                if connection.congested:
                     return self._held_up(now)
-                if paced and (due := span.message_due) > now + SAME_S:
-                    return due
-                self._send_audio(message)
+                self._stalled = None
+                connection.send(message)
+                self._rec.audio(self._loop.time())
+                span.advance()
         except OSError as error:
             self._fail("client", f"the clip can no longer be read: {error}")
         return now
@@ -293,15 +300,6 @@ class Leg:
                 "transient", f"the service has read nothing for {self._todo.waits.stall_s:g} s"
             )
         return now + RETRY_S
-
-    def _send_audio(self, message: bytes) -> None:
-        assert self._connection is not None  # noqa: S101 - nothing is sent before it is there
-        self._stalled = None
-        self._connection.send(message)
-        span = self.span
-        samples = span.message_end - span.cursor
-        self._rec.audio(self._loop.time(), span.cursor, samples, tail=span.in_tail)
-        span.advance()
 
     def _end_audio(self) -> None:
         if self._client.manual:

@@ -1,4 +1,4 @@
-"""When to send: one heap of absolute deadlines for all sessions of a process.
+"""When to send: one schedule of absolute deadlines for all sessions of a process.
 
 A deadline is never moved by lateness, so nothing drifts. A stream that is late sends what is due, a few frames a round, in
 turn with the others; how late every frame left is read from its trace.
@@ -10,7 +10,6 @@ more than a frame. Nothing is late for it, since the grid is where they are due.
 from __future__ import annotations
 
 import heapq
-import itertools
 import math
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -23,8 +22,11 @@ if TYPE_CHECKING:
 GRID_S: Final = 0.005
 """Distance of the instants at which streams start, s: 200 streams of 100 ms a frame are served ten at a time."""
 
-SAME_S: Final = 1e-8
+SAME_S: Final = 1e-7
 """Deadlines closer than this are the same, s: they differ by the rounding of sums."""
+
+_TICKS: Final = round(1 / SAME_S)
+"""Instants a second."""
 
 
 class Stream(Protocol):
@@ -42,8 +44,8 @@ class Pacer:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._heap: list[tuple[Seconds, int, Stream]] = []
-        self._order = itertools.count()
+        self._instants: list[int] = []
+        self._waiting: dict[int, list[Stream]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._streams = 0
 
@@ -60,13 +62,21 @@ class Pacer:
 
     def add(self, stream: Stream, due: Seconds) -> None:
         """Serve `stream` from `due` on, until it has nothing more to send."""
-        heapq.heappush(self._heap, (due, next(self._order), stream))
+        self._put(stream, due)
         self._arm()
 
+    def _put(self, stream: Stream, due: Seconds) -> None:
+        """Have `stream` wait for its instant, with all that are due in the same."""
+        instant = round(due * _TICKS)
+        if (waiting := self._waiting.get(instant)) is None:
+            waiting = self._waiting[instant] = []
+            heapq.heappush(self._instants, instant)
+        waiting.append(stream)
+
     def _arm(self) -> None:
-        if not self._heap:
+        if not self._instants:
             return
-        due = self._heap[0][0]
+        due = self._instants[0] / _TICKS
         if self._timer is not None:
             if self._timer.when() <= due:
                 return
@@ -76,16 +86,17 @@ class Pacer:
     def _round(self) -> None:
         """Serve every stream that is due now, each once."""
         self._timer = None
+        now = self._loop.time()
+        horizon = round((now + SAME_S) * _TICKS)
         due_now: list[Stream] = []
-        horizon = self._loop.time() + SAME_S
-        while self._heap and self._heap[0][0] <= horizon:
-            due_now.append(heapq.heappop(self._heap)[2])
+        while self._instants and self._instants[0] <= horizon:
+            due_now += self._waiting.pop(heapq.heappop(self._instants))
         for stream in due_now:
             try:
-                after = stream.send_due(self._loop.time())
+                after = stream.send_due(now)
             except Exception as error:  # noqa: BLE001 - whatever one stream does, the others keep their times
                 stream.broke(error)
                 continue
             if after is not None:
-                heapq.heappush(self._heap, (after, next(self._order), stream))
+                self._put(stream, after)
         self._arm()

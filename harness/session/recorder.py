@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
@@ -36,6 +37,21 @@ _KEPT_HEADERS = (_EMULATOR, "server", "date", "x-goog-request-id")
 """Of the upgrade's answer; no other header is kept, since any may hold a cookie or a token."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """Messages of audio that follow one another without a gap."""
+
+    first: int
+    """How many messages of audio went before."""
+
+    offset: Samples
+    size: Samples
+    """Of each message; the last one goes to `end`."""
+
+    end: Samples
+    tail: bool
+
+
 class Recorder:
     """Collects a session's events by the loop's clock and turns them into its trace."""
 
@@ -52,9 +68,7 @@ class Recorder:
         """True: the service has been asked for a session."""
 
         self._audio_t = array("d")
-        self._audio_at = array("q")
-        self._audio_samples = array("i")
-        self._audio_tail = array("b")
+        self._runs: list[_Run] = []
         self._zero: Seconds = 0.0
         self._emulator: str | None = None
         self._samples: Samples | None = None
@@ -88,12 +102,19 @@ class Recorder:
         else:
             self._note(t, "!", {"seam": {"offset": offset, "pause_s": round(t - was_due, 6)}})
 
-    def audio(self, t: Seconds, offset: Samples, samples: Samples, *, tail: bool) -> None:
-        """Keep that audio was sent: of the clip, or of the silence behind it (`tail`). 21 bytes a message."""
+    def audio_follows(
+        self, offset: Samples, size: Samples, end: Samples, *, tail: bool = False
+    ) -> None:
+        """Note what the messages of audio from now on hold: `size` samples each, from `offset` to `end`.
+
+        They are the clip's, or of the silence behind it (`tail`).
+        """
+        first = len(self._audio_t)
+        self._runs.append(_Run(first=first, offset=offset, size=size, end=end, tail=tail))
+
+    def audio(self, t: Seconds) -> None:
+        """Keep that a message of audio was sent: 8 bytes, since all else of it is known."""
         self._audio_t.append(t)
-        self._audio_at.append(offset)
-        self._audio_samples.append(samples)
-        self._audio_tail.append(tail)
 
     def asked(self, t: Seconds) -> None:
         """Note that a written question has left: where nothing is spoken, that is the zero of the trace's times."""
@@ -151,16 +172,22 @@ class Recorder:
 
     def _in_order(self) -> Iterator[tuple[Seconds, Direction, Any]]:
         """Yield all events in the order they were noted."""
-        audio = zip(
-            self._audio_t, self._audio_at, self._audio_samples, self._audio_tail, strict=True
-        )
+        audio = self._audio()
         given = 0
         for t, direction, frame, before in self._events:
-            for at, offset, samples, behind in islice(audio, before - given):
-                where = {"silence" if behind else "offset": offset, "samples": samples}
-                yield at, ">", {"realtimeInput": {"audio": where}}
+            yield from islice(audio, before - given)
             given = before
             yield t, direction, frame
+
+    def _audio(self) -> Iterator[tuple[Seconds, Direction, Any]]:
+        """Yield the messages of audio that were sent."""
+        ends = [run.first for run in self._runs[1:]] + [len(self._audio_t)]
+        for run, end in zip(self._runs, ends, strict=True):
+            offset, name = run.offset, "silence" if run.tail else "offset"
+            for t in self._audio_t[run.first : end]:
+                where = {name: offset, "samples": min(run.size, run.end - offset)}
+                yield t, ">", {"realtimeInput": {"audio": where}}
+                offset += run.size
 
     def trace(self) -> tuple[SessionTrace, bytes]:
         """Return the trace, and the speech received (s16le; empty: none), which the trace refers to and leaves out.

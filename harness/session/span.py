@@ -37,29 +37,40 @@ class Span:
         self._start = start
         self._stop = stop
         self._tailed = tailed
-        self._limit = len(assignment.clip)
         self._zero: Seconds = 0.0
         self._block: Block = ()
+        self._dues: list[Seconds] = []
+        self._first: Samples = start
         self._place = 0
+        self._behind: Samples = start
         self._next_block: asyncio.Future[Block] | None = None
 
-        self.cursor: Samples = start
-        """Where the next message begins, counted on through the silence."""
+        self.limit: Samples = len(assignment.clip)
+        """Where the last message would end."""
+
+        self.size: Samples = assignment.frames.size
+        """Samples a message; the last one may have fewer."""
 
         self.in_tail = False
         """True: the clip's part has been sent, and silence follows."""
 
-        self.position: Samples = start
+        self.due: Seconds = 0.0
+        """When the next message is due, by the loop's clock; behind the last one: when that was."""
+
+    @property
+    def cursor(self) -> Samples:
+        """Where the next message begins, counted on through the silence."""
+        return min(self._first + self._place * self.size, self.limit)
+
+    @property
+    def position(self) -> Samples:
         """Where the next chunk of the clip begins: everything before it has been sent."""
+        return self._behind if self.in_tail else self.cursor
 
-        self.position_due: Seconds = 0.0
+    @property
+    def position_due(self) -> Seconds:
         """When the sample at `position` is due, by the loop's clock."""
-
-        self.message_end: Samples = start
-        """The index of the sample behind the next message."""
-
-        self.message_due: Seconds = 0.0
-        """When the next message is due, by the loop's clock."""
+        return self._zero + due(self.position, self._pace)
 
     def prepare(self) -> None:
         """Have the first messages made, if making them takes long."""
@@ -69,13 +80,13 @@ class Span:
     def begin(self, at: Seconds) -> None:
         """Make the first sample due `at` that time of the loop's clock."""
         self._zero = at - due(self._start, self._pace)
-        self.position_due = at
-        self._aim()
+        self._lay((), self._start)
 
     def cut(self) -> None:
         """End at the present message's boundary; a span that is in its tail ends where it would have."""
         if not self.in_tail:
-            self._stop = self.position
+            self._stop = self.cursor
+            self._block = self._block[: self._place]
 
     async def close(self) -> None:
         """Let go of what is being made."""
@@ -88,15 +99,12 @@ class Span:
 
         OSError when the clip can no longer be read.
         """
-        if not self.in_tail:
-            if self.cursor < self._stop:
-                if self._place == len(self._block):
-                    self._turn()
-                return self._block[self._place] if self._place < len(self._block) else None
-            if not self._tailed:
+        if self._place == len(self._block):
+            if self.starves:
+                self._turn()
+            if self._place == len(self._block):
                 return None
-            self._enter_tail()
-        return self._block[self._place] if self._place < len(self._block) else None
+        return self._block[self._place]
 
     @property
     def starves(self) -> bool:
@@ -105,33 +113,46 @@ class Span:
 
     def advance(self) -> None:
         """Go on to the message after the next: the next has been sent."""
-        self.cursor = self.message_end
         self._place += 1
-        if not self.in_tail:
-            self.position, self.position_due = self.cursor, self.message_due
-        self._aim()
+        self.due = self._dues[self._place]
 
-    def _aim(self) -> None:
-        """Work out where the message at the cursor ends, and so when it is due."""
-        self.message_end = min(self.cursor + self._frames.size, self._limit)
-        self.message_due = self._zero + due(self.message_end, self._pace)
+    def tail(self) -> bool:
+        """Go on to the silence behind the clip, and return whether there is any that has not begun yet."""
+        if self.in_tail or not self._tailed:
+            return False
+        samples = round(TAIL_S * SAMPLE_RATE)
+        self._behind = self._stop = self.cursor
+        self.limit = self._behind + samples
+        self.in_tail = True
+        self._lay(silence(samples, self._frames.chunk_ms), self._behind)
+        return True
 
     def _turn(self) -> None:
         """Go on to the block that begins at the cursor, if it is there."""
+        first = self.cursor
         if not self._frames.slow:
-            self._block, self._place = self._frames.block(self.cursor), 0
+            self._lay(self._frames.block(first), first)
         elif self._next_block is not None and self._next_block.done():
-            self._block, self._place = self._next_block.result(), 0
-            after = self.cursor + len(self._block) * self._frames.size
+            block = self._next_block.result()
+            after = first + len(block) * self.size
             self._next_block = self._coming(after) if after < self._stop else None
+            self._lay(block, first)
 
-    def _enter_tail(self) -> None:
-        """Go on to the silence behind the clip."""
-        samples = round(TAIL_S * SAMPLE_RATE)
-        self._block, self._place = silence(samples, self._frames.chunk_ms), 0
-        self._limit = self.cursor + samples
-        self.in_tail = True
-        self._aim()
+    def _lay(self, block: Block, first: Samples) -> None:
+        """Have what is wanted of `block` follow from sample `first` on, and work out when each message is due.
+
+        That is when its last sample is; behind the block stands when the message after it is due, or when the last one was.
+        """
+        end = self.limit
+        if not self.in_tail:
+            wanted = -(-(self._stop - first) // self.size)
+            if wanted <= len(block):
+                block = block[:wanted]
+                end = min(first + wanted * self.size, end)
+        self._block, self._first, self._place = block, first, 0
+        ends = (min(first + n * self.size, end) for n in range(1, len(block) + 2))
+        self._dues = [self._zero + due(one, self._pace) for one in ends]
+        self.due = self._dues[0]
 
     def _coming(self, start: Samples) -> asyncio.Future[Block]:
         """Return the block from `start` on, which is made beside the loop."""
