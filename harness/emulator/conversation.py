@@ -139,6 +139,7 @@ class Conversation:
         self._turns: Turns | None = None
         self._turn = Turn()
         self._typed = ""
+        self._taken = 0
         self._seeding = False
         self._coverage: Coverage | None = None
         self._intake = Intake(take=self._take, hold=line.hold, failed=self._failed)
@@ -154,6 +155,9 @@ class Conversation:
             go_away_lead_s=manners.go_away_lead_s,
             go_away=self._say_go_away,
             refuse=self._refuse,
+            cut_off=refusals.DEADLINE
+            if manners.assumed.ignored_go_away == "deadline"
+            else refusals.GO_AWAY_IGNORED,
         )
 
     # ── the connection ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -303,8 +307,10 @@ class Conversation:
 
     def _limit_session(self, setup: Setup) -> None:
         """Let the session last as long as one with its media may; one whose window slides has no end."""
-        if setup.context_window_compression is None:
-            manners = self._manners
+        manners, model = self._manners, self._server.model
+        if model is not None and model.session_s is not None:
+            self._limits.session(min(model.session_s, manners.session_s))
+        elif setup.context_window_compression is None:
             seen_s = manners.video_session_s if self._life.seen else manners.session_s
             self._limits.session(min(seen_s, manners.session_s))
 
@@ -360,6 +366,7 @@ class Conversation:
     def _end(self, turn: Turn) -> None:
         self._their_respondent().expect(turn)
         self._backlog.end(turn)
+        self._taken = self._server.received
 
     def _read(self, text: str) -> None:
         """Take realtime text: part of the turn the client has open, else a turn by itself."""
@@ -436,7 +443,13 @@ class Conversation:
             handle = self._resumption.handle(
                 model.id, self._context, self._limits.age_s, self._life
             )
-            update = SessionResumptionUpdate(new_handle=handle, resumable=True)
+            update = SessionResumptionUpdate(
+                new_handle=handle,
+                resumable=True,
+                last_consumed_client_message_index=self._taken
+                if setup.session_resumption.transparent
+                else None,
+            )
         self._send(ServerMessage(session_resumption_update=update))
 
     def _their_turns(self) -> Turns:

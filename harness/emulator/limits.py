@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.units import Seconds
+    from harness.wire.live.refusals import Refusal
 
 
 class Limits:
@@ -29,8 +30,9 @@ class Limits:
         go_away_lead_s: Seconds,
         go_away: Callable[[Seconds], None],
         refuse: Callable[[Refused], None],
+        cut_off: Refusal = refusals.GO_AWAY_IGNORED,
     ) -> None:
-        """Begin to count: `go_away` is told how long is left, `refuse` why it ends."""
+        """Begin to count: `go_away` is told how long is left, `refuse` why it ends; `cut_off` is for who stays."""
         self._loop = loop
         self._refuse = refuse
         self._began = loop.time()
@@ -39,7 +41,7 @@ class Limits:
         self._setup = loop.call_later(setup_s, refuse, Refused(refusals.DEADLINE))
         self._connection = (
             loop.call_later(connection_s - lead, go_away, lead),
-            loop.call_later(connection_s, refuse, Refused(refusals.GO_AWAY_IGNORED)),
+            loop.call_later(connection_s, refuse, Refused(cut_off)),
         )
         self._session: asyncio.TimerHandle | None = None
 

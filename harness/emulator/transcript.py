@@ -1,7 +1,8 @@
 """What the user said, as it is told: fragment by fragment, whole, or as hypotheses that replace each other.
 
 Conversational models give fragments as they are heard; a later one (3.1) a single record when the turn is over;
-dedicated transcription models tell what they take the turn for so far, anew each time, and give the whole in the end.
+dedicated transcription models tell what they take the turn for so far, anew each time, and give the whole in the end,
+word for word or, in the mode SMART, as it was meant.
 Knows texts and models; does not know sound.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.emulator.tidy import tidied
 from harness.wire.live.messages import ServerContent, Transcription
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ class Transcript:
     def __init__(self, setup: Setup, model: Model, send: Callable[[ServerContent], None]) -> None:
         self._told = setup.input_audio_transcription is not None or model.transcribes_always
         self._style = model.transcription
+        config = setup.input_audio_transcription
+        self._smart = config is not None and config.mode == "SMART"
         self._send = send
         self._heard = ""
         """Of the turn, not yet told for good."""
@@ -46,6 +50,8 @@ class Transcript:
         """Tell what the turn was, where that was not told already; `language` (ISO 639-1) is the one it was in."""
         heard, self._heard = self._heard, ""
         if heard and self._style != "fragments":
+            if self._smart:
+                heard = tidied(heard, language)
             # Only these models' transcriptions name a language (SDK).
             whole = Transcription(text=heard, language_code=language)
             self._send(ServerContent(input_transcription=whole))

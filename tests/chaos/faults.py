@@ -226,6 +226,8 @@ def _answers() -> Iterator[Fault]:
     yield survives("invented-text", text=f"{HEARD} Thanks for watching!")
     yield survives("wrong-script", text="शब्द शब्द.")
     yield survives("split-words=3")
+    yield survives("unpunctuated", text="guten morgen")
+    yield survives("verbatim-anyway")
     yield survives("spaced-characters", text="G u t e n M o r g e n .")
     yield survives("lost-start=1s")
     yield survives("deaf-below=5s", waits=("first_text_s",), **silence)

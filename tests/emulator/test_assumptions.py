@@ -144,6 +144,21 @@ async def error_frames(how):
     return [(one["code"], one["status"], one["message"][:12]) for one in errors], here.closed[0]
 
 
+async def unknown_fields(how):
+    """Return how a session ends that asks for transcription in the wrong place."""
+    config = {"responseModalities": ["TEXT"], "inputAudioTranscription": {}}
+    end = await closed(how, generationConfig=config)
+    return end and end[0]
+
+
+async def ignored_go_away(how):
+    """Return the close code of a connection whose life is over."""
+    here = Call(manners=Manners(assumed=how, connection_s=2, go_away_lead_s=1))
+    here.set_up()
+    await asyncio.sleep(3)
+    return here.closed[0]
+
+
 async def v1alpha_fields(how):
     """Return how the refusal of affective dialogue begins."""
     return (await closed(how, generationConfig={"enableAffectiveDialog": True}))[1][:30]
@@ -344,6 +359,8 @@ EFFECTS = {
         error_frames,
         {"never": ([], 1008), "before-close": ([(404, "NOT_FOUND", "models/nope ")], 1008)},
     ),
+    "unknown-fields": (unknown_fields, {"refused": 1007, "ignored": None}),
+    "ignored-go-away": (ignored_go_away, {"aborted": 1008, "deadline": 1011}),
     "v1alpha-fields": (
         v1alpha_fields,
         {

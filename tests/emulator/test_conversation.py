@@ -691,6 +691,62 @@ def test_a_handle_is_forgotten(after_s, closed):
     assert closed == (told(scene).closed or [None])[0]
 
 
+@pytest.mark.capability("long sessions: resumption", side="emulator")
+def test_a_transparent_session_tells_how_far_it_has_come():
+    """On Vertex AI, where asked, a handle says which of the client's messages, from the setup's 0 on, it stands for."""
+
+    async def scene():
+        model = "projects/p/locations/l/publishers/google/models/gemini-live-2.5-flash"
+        return await spoken(Call(path=VERTEX), model=model, sessionResumption={"transparent": True})
+
+    updates = [
+        m["sessionResumptionUpdate"] for _, m in told(scene).heard if "sessionResumptionUpdate" in m
+    ]
+    handed = [one for one in updates if one.get("resumable")]
+    assert ["0", "3"] == [str(one["lastConsumedClientMessageIndex"]) for one in handed]
+
+
+@pytest.mark.capability("long sessions: limits of sessions and connections", side="emulator")
+@pytest.mark.parametrize("window", [None, {"slidingWindow": {}}])
+def test_a_dedicated_model_hears_ten_minutes(window):
+    """A session of a dedicated transcription model ends after ten minutes, compressed or not."""
+
+    async def scene():
+        call = Call(manners=Manners(connection_s=2000))
+        call.set_up(model="models/gemini-3.5-transcribe-live", contextWindowCompression=window)
+        await asyncio.sleep(1000)
+        return call
+
+    call = told(scene)
+    assert (1011, 600) == (call.closed[0], round(call.closed_at))
+
+
+@pytest.mark.capability("audio in: turn coverage", side="emulator")
+@pytest.mark.parametrize(
+    "coverage, seen",
+    [("TURN_INCLUDES_ONLY_ACTIVITY", 1), ("TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO", 2)],
+)
+def test_pictures_between_turns_count_unless_they_are_left_out(coverage, seen):
+    """Of two pictures, one while the user speaks and one before, activity alone has one; silence is in neither."""
+    picture = {"realtimeInput": {"video": PICTURE}}
+
+    async def scene():
+        call = Call()
+        call.set_up(realtimeInputConfig={"turnCoverage": coverage})
+        call.say(picture)
+        await call.stream(hush(5.0) + burst(1.0))
+        call.say(picture)
+        await call.stream(hush(1.0))
+        await asyncio.sleep(1)
+        return call
+
+    details = {
+        one["modality"]: one["tokenCount"] for one in told(scene).usage[0]["promptTokensDetails"]
+    }
+    assert 258 * seen == details["VIDEO"]
+    assert details["AUDIO"] < 2.5 * 25
+
+
 @pytest.mark.capability("long sessions: goAway", side="emulator")
 def test_the_connection_ends_after_a_warning():
     """A goAway says how long is left; who does not go is cut off with the service's words."""

@@ -242,6 +242,11 @@ REFUSED = [
         INVALID,
     ),
     (
+        [setup(TRANSCRIBE, inputAudioTranscription={"mode": "SMART", "diarization": True})],
+        1007,
+        INVALID,
+    ),
+    (
         [setup(TRANSCRIBE, inputAudioTranscription={"customVocabulary": ["x"] * 1001})],
         1007,
         INVALID,

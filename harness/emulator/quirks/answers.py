@@ -169,6 +169,24 @@ def _spaced(message: Message, _: None, talk: Talk) -> Later:
     yield 0.0, message
 
 
+def _unpunctuated(message: Message, _: None, talk: Talk) -> Later:
+    heard = content(message).get(_HEARD)
+    if heard is not None:
+        plain = re.sub(r"[^\w\s']", "", heard["text"]).lower()
+        message = _with(message, inputTranscription=heard | {"text": plain})
+    yield 0.0, message
+
+
+def _verbatim_anyway(message: Message, _: None, talk: Talk) -> Message | None:
+    setup = field(message, "setup")
+    asked = field(setup, "inputAudioTranscription") if isinstance(setup, dict) else None
+    if not isinstance(setup, dict) or not isinstance(asked, dict) or asked.get("mode") != "SMART":
+        return message
+    others = {k: v for k, v in setup.items() if v is not asked}
+    verbatim = asked | {"mode": "VERBATIM"}
+    return {"setup": others | {"inputAudioTranscription": verbatim}}
+
+
 def _long_reply(message: Message, words: int, talk: Talk) -> Later:
     if "modelTurn" in content(message):
         parts = [{"text": "word " * words}]
@@ -333,6 +351,18 @@ QUIRKS: Final = (
         does="Fragments of transcription have at most VALUE characters, wherever words end.",
         source="google-gemini/cookbook#951",
         says=_split_words,
+    ),
+    Quirk(
+        name="unpunctuated",
+        does="The transcription has neither punctuation nor capitals.",
+        source="OpenWhispr/openwhispr#2062: languageCodes alone",
+        says=_unpunctuated,
+    ),
+    Quirk(
+        name="verbatim-anyway",
+        does="A dedicated model transcribes word for word although SMART was asked for.",
+        source="zachlatta/freeflow#305: beside languageCodes",
+        hears=_verbatim_anyway,
     ),
     Quirk(
         name="spaced-characters",

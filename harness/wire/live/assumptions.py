@@ -25,6 +25,7 @@ class Assumptions:
     vertex_missing_auth: Literal["at-upgrade", "by-close"] = "at-upgrade"
     too_many_sessions: Literal["at-upgrade", "by-close"] = "at-upgrade"
     error_frames: Literal["never", "before-close"] = "never"
+    unknown_fields: Literal["refused", "ignored"] = "refused"
     v1alpha_fields: Literal["unknown-name", "invalid-argument"] = "unknown-name"
     unknown_voice: Literal["named", "invalid-argument"] = "named"
     transcription_fields: Literal["refused", "unanswered"] = "refused"
@@ -36,6 +37,7 @@ class Assumptions:
     manual_stream_end: Literal["ignored", "refused"] = "ignored"
     vertex_realtime_text: Literal["taken", "refused"] = "taken"
     late_tool_response: Literal["ignored", "refused"] = "ignored"
+    ignored_go_away: Literal["aborted", "deadline"] = "aborted"
     vertex_handle_life: Literal["24h", "10min"] = "24h"
     older_handles: Literal["taken", "refused"] = "taken"
     unknown_handle: Literal["not-found", "invalid"] = "not-found"
@@ -119,6 +121,12 @@ QUESTIONS: Final = (
         ("before-close", "{“error”: {code, message, status}} comes first", "clients parse it"),
     ),
     _question(
+        "unknown-fields",
+        "What comes of a field that the service does not know, or not at this place?",
+        ("refused", "1007, “Unknown name …”", "googleapis/js-genai#478, #750"),
+        ("ignored", "nothing, as if it were not there", "googleapis/js-genai#454"),
+    ),
+    _question(
         "v1alpha-fields",
         "In which words are affective dialogue and proactive audio refused below v1alpha?",
         ("unknown-name", "1007, “Unknown name …”", "the words for any other field"),
@@ -184,6 +192,12 @@ QUESTIONS: Final = (
         "What comes of a toolResponse that nobody waits for, as to a cancelled call?",
         ("ignored", "nothing", _NOBODY),
         ("refused", "1007, invalid argument", _NOBODY),
+    ),
+    _question(
+        "ignored-go-away",
+        "How is a connection cut off that goAway has not ended?",
+        ("aborted", "1008, “Connection aborted …”", "sierra-research/tau2-bench#461"),
+        ("deadline", "1011, “Deadline expired …”", "kizuna-ai-lab/sokuji#179"),
     ),
     _question(
         "vertex-handle-life",

@@ -126,6 +126,11 @@ class Model:
         return self.id.startswith("gemini-3.8-")
 
     @property
+    def session_s(self) -> Seconds | None:
+        """Longest session, whatever becomes of its context; None: as others (Vertex AI's page of Gemini 3.5 Transcribe)."""
+        return 10 * 60 if self.kind == "transcribe" else None
+
+    @property
     def turn_coverage(self) -> str | None:
         """What a turn includes unless the client says; None: not known for certain.
 

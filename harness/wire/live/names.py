@@ -146,6 +146,8 @@ def check_names(
 ) -> None:
     """Raise Refused for the first name or enum value in `message` that this platform, version and era do not have."""
     for place, wire_name, value, path in _fields_set(message, ""):
+        if place is None and assumed.unknown_fields == "ignored":
+            continue
         rule = _broken(place, wire_name, route, era)
         if place in _V1ALPHA_ONLY and rule and assumed.v1alpha_fields == "invalid-argument":
             raise Refused(refusals.INVALID_ARGUMENT, rule=rule)

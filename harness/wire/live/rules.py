@@ -233,6 +233,15 @@ EVERY_MODEL: Final = (
         ),
     ),
     _SetupRule(
+        says="mode SMART goes without wordTimestamp and diarization",
+        source="google-genai 2.34, AudioTranscriptionConfig",
+        broken=lambda setup: (
+            (asked := setup.input_audio_transcription)
+            and asked.mode == "SMART"
+            and (asked.word_timestamp or asked.diarization)
+        ),
+    ),
+    _SetupRule(
         says="a function has a name",
         source=_PROTO,
         broken=lambda setup: any(

@@ -178,6 +178,9 @@ class LiveServer:
         self.dropped_frames = 0
         """Audio frames that came outside the window of manual activity and were dropped, as the service does."""
 
+        self.received = -1
+        """The number of the client's last message, from 0 on: the setup's."""
+
         self._realtime_seen = False
 
     @property
@@ -189,6 +192,7 @@ class LiveServer:
 
     def receive(self, frame: codec.Frame) -> list[ClientEvent]:
         """Return what a client's frame (text or binary) means, often one event; Refused when the service closes."""
+        self.received += 1
         try:
             message = codec.decode_client(frame)
         except codec.MalformedFrameError as error:

@@ -84,7 +84,7 @@ def transcription_setup(model: str, *, turns: Turns, transcript: Channel) -> Set
         if transcribes
         else Content(parts=[Part(text=INSTRUCTIONS[transcript])]),
         realtime_input_config=_MANUAL if turns == "manual" else None,
-        # The dedicated models tidy up what was said unless they are told not to.
+        # Their other mode leaves out hesitations and repetitions, which a reference may have (coval-ai/benchmarks#552).
         input_audio_transcription=AudioTranscriptionConfig(
             mode="VERBATIM" if transcribes else None
         ),
