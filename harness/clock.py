@@ -1,15 +1,17 @@
 """The event loop is the clock.
 
 All code inside a session asks its running loop for the time (`loop.time()`, seconds, monotonic) and for wake-ups.
-So a run on `VirtualTimeLoop` takes no longer than its own computing: when every task waits, time jumps to the next timer.
+So a run on `VirtualTimeLoop` takes no longer than its own computing: when every task waits, time jumps to the next timer;
+and in real time a timer is as punctual as the loop's selector.
 """
 
 from __future__ import annotations
 
 import asyncio
+import select
 import selectors
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from harness.units import Seconds
 
@@ -17,9 +19,43 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
 
+_T = TypeVar("_T")
+
+_EPOLL: Final = hasattr(select, "epoll")
+
+
 def utc_now() -> str:
     """Return the wall-clock time as ISO 8601 in UTC with milliseconds, for records that people read."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+_MOST_SELECTED: Final = 1024
+"""Number below which a file must be for `select` (FD_SETSIZE)."""
+
+
+class _FineSelector(selectors.DefaultSelector):
+    """A selector that wakes within microseconds of a timer: epoll alone rounds every wait up to a whole millisecond.
+
+    An epoll is itself a file that can be waited for, and `select` counts in microseconds.
+    """
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        if timeout is not None and timeout > 0 and self.fileno() < _MOST_SELECTED:
+            ready, _, _ = select.select((self.fileno(),), (), (), timeout)
+            if not ready:
+                return []
+            timeout = 0
+        return super().select(timeout)
+
+
+def run_punctual(main: Coroutine[Any, Any, _T]) -> _T:
+    """Return the result of `main`, run as `asyncio.run` does, on a loop whose timers are as fine as the system's.
+
+    kqueue (macOS) and Windows have the loop they always have.
+    """
+    factory = (lambda: asyncio.SelectorEventLoop(_FineSelector())) if _EPOLL else None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(main)
 
 
 class _JumpingSelector(selectors.DefaultSelector):
@@ -51,9 +87,6 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def time(self) -> Seconds:
         """Return the virtual time in seconds since the loop was made."""
         return self._jumping.now
-
-
-_T = TypeVar("_T")
 
 
 def run_virtual(main: Coroutine[Any, Any, _T]) -> _T:

@@ -153,6 +153,8 @@ def _clock() -> Finding:
     """Measure how late this machine wakes a sleeper: what every latency figure rests on."""
     import asyncio
 
+    from harness.clock import run_punctual
+
     async def lags() -> list[float]:
         loop = asyncio.get_running_loop()
         late: list[float] = []
@@ -162,7 +164,7 @@ def _clock() -> Finding:
             late.append((loop.time() - due) * 1000)
         return sorted(late)
 
-    measured = asyncio.run(lags())
+    measured = run_punctual(lags())
     found = f"timers late by {measured[49]:.2f} ms in the median, {measured[98]:.2f} ms at the 99th percentile"
     if measured[98] > 20:
         hint = (
@@ -224,11 +226,10 @@ def _credentials(service: Any, url: str | None) -> Finding:
 
 def _session(service: Any, url: str | None, model: str) -> Finding:
     """Stream the shortest English clip of the sample dataset through one session."""
-    import asyncio
-
+    from harness.clock import run_punctual
     from harness.session.config import endpoints
 
-    return asyncio.run(_one_session(endpoints(service, url, os.environ), model))
+    return run_punctual(_one_session(endpoints(service, url, os.environ), model))
 
 
 async def _one_session(given: Callable[[], Endpoint], model: str) -> Finding:

@@ -37,12 +37,12 @@ def sit(
     as_json: bool,
 ) -> int:
     """Stream what is unfinished, report, and return the exit code."""
-    import asyncio
     import contextlib
     import signal
 
     from harness.cli.companion import companion
     from harness.cli.tasks import emulated_answers
+    from harness.clock import run_punctual
     from harness.errors import BusyError, HarnessError
     from harness.run.access import access
     from harness.run.execute import INTERRUPTED, discard_untouched, execute, open_folder
@@ -97,7 +97,7 @@ def sit(
                 given.stopped.set()  # nobody waits for hours of audio to be converted
 
         try:
-            tally = asyncio.run(stream())
+            tally = run_punctual(stream())
         except KeyboardInterrupt:
             click.echo(
                 f"stopped. The same command continues; the run is in {_shown(folder)}", err=True

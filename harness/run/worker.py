@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.clock import run_punctual
 from harness.errors import InputError
 from harness.run import pipe
 from harness.run.access import access
@@ -146,4 +147,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    run_punctual(main())

@@ -21,6 +21,8 @@ import time
 from itertools import count
 from types import SimpleNamespace
 
+from harness.clock import run_punctual
+
 RATE = 16_000
 
 
@@ -281,8 +283,13 @@ def main() -> None:
         pace=float(pace),
         pcm=os.urandom(round(float(seconds) * RATE) * 2),
     )
-    tasks = {"ours": ours, "sdk": sdk, "timers": timers}
-    told = raw(todo) if kind == "raw" else asyncio.run(tasks[kind](todo))
+    tasks = {"sdk": sdk, "timers": timers}
+    if kind == "raw":
+        told = raw(todo)
+    elif kind == "ours":
+        told = run_punctual(ours(todo))
+    else:
+        told = asyncio.run(tasks[kind](todo))
     print(json.dumps(told))  # noqa: T201 - for the parent
 
 

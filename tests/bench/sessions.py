@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import resource
 import sys
@@ -12,6 +11,7 @@ import wave
 from pathlib import Path
 
 from harness.audio.load import load
+from harness.clock import run_punctual
 from harness.corpus.utterance import Dataset, Utterance
 from harness.run.execute import execute, open_folder
 from harness.run.plan import make_plan
@@ -65,7 +65,7 @@ def main(count: int, url: str) -> None:
         folder, _ = open_folder(plan, root / "run", root)
         load(items[0].audio)  # what the first conversion imports is not a session's cost
         before, began = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
-        tally = asyncio.run(
+        tally = run_punctual(
             execute(
                 plan,
                 folder,
