@@ -57,15 +57,20 @@ def edits(reference: Sequence[str], hypothesis: Sequence[str]) -> tuple[str, Edi
 
 def counted(reference: Sequence[str], hypothesis: Sequence[str]) -> EditCounts:
     """Return the counts that `edits` returns, and no alignment: sooner, for where only counts are wanted."""
-    steps = Levenshtein.editops(reference, hypothesis)
-    errors, longer = len(steps), len(reference) - len(hypothesis)
+    steps: Any = Levenshtein.editops(reference, hypothesis)  # the type stubs lack half of it
+    errors, said = len(steps), len(reference)
+    longer = said - len(hypothesis)
     # S + D + I is known, and so is D - I. What they leave to S is even or odd, so one left is one substitution.
     substitutions = errors - abs(longer)
     if substitutions > 1:
-        substitutions = [step[0] for step in steps.as_list()].count("replace")
+        # Runs, for there are fewer of them than of steps.
+        substitutions = 0
+        for tag, start, end, _, _ in steps.as_opcodes().as_list():
+            if tag == "replace":
+                substitutions += end - start
     deletions = (errors - substitutions + longer) // 2
     return EditCounts(
-        hits=len(reference) - substitutions - deletions,
+        hits=said - substitutions - deletions,
         substitutions=substitutions,
         deletions=deletions,
         insertions=errors - substitutions - deletions,

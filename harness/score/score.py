@@ -212,7 +212,7 @@ def counts_of(
     strict = strict_profile(profile)
     numbers = tolerates_numbers(profile)
     rewritten = numbers or metric == "WERc"
-    tokens, counted = tokens_of(metric, locale), align.counted
+    tokens = tokens_of(metric, locale)
     normal = Normaliser(locale, strict)
     found = []
     for reference, hypothesis in zip(references, hypotheses, strict=True):
@@ -220,11 +220,15 @@ def counts_of(
         if rewritten:
             digits = numbers and (has_digits(said) or has_digits(heard))
             heard = _written(said, heard, locale, strict, metric, numbers=digits)
-        if said == heard:
-            found.append(EditCounts(hits=len(tokens(said))))
-        else:
-            found.append(counted(tokens(said), tokens(heard)))
+        found.append(text_counts(said, heard, tokens))
     return found
+
+
+def text_counts(said: str, heard: str, tokens: Tokens) -> EditCounts:
+    """Return the counts of a minimal alignment of two normal texts, cut into `tokens`."""
+    if said == heard:
+        return EditCounts(hits=len(tokens(said)))
+    return align.counted(tokens(said), tokens(heard))
 
 
 def _written(
@@ -255,10 +259,8 @@ def _aligned(said: str, heard: str, tokens: Tokens, aligner: str) -> tuple[str, 
 
 def _counted(said: str, heard: str, tokens: Tokens, aligner: str) -> EditCounts:
     """Return the counts of `_aligned`."""
-    if said == heard:
-        return EditCounts(hits=len(tokens(said)))
     if aligner == "minimal":
-        return align.counted(tokens(said), tokens(heard))
+        return text_counts(said, heard, tokens)
     return ALIGNERS[aligner](tokens(said), tokens(heard))[1]
 
 

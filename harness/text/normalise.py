@@ -129,6 +129,9 @@ def _visible(text: str) -> str:
 
 
 def _spaced(text: str) -> str:
+    # No white space but U+0020 is printable, so most texts need not be cut and joined.
+    if text.isprintable() and "  " not in text and text[:1] != " " != text[-1:]:
+        return text
     # str.split knows every white space of Unicode but U+FEFF and U+200B, which are gone by now.
     return " ".join(text.split())
 
@@ -186,7 +189,15 @@ _NATIVE_DIGIT = regex.compile(r"(?![0-9])\p{Nd}")
 def _ascii_digits(text: str) -> str:
     if text.isascii():
         return text
-    return _NATIVE_DIGIT.sub(lambda found: str(unicodedata.decimal(found[0])), text)
+    return _NATIVE_DIGIT.sub(_ascii_digit, text)
+
+
+def _ascii_digit(found: regex.Match[str]) -> str:
+    # The pattern may follow a newer Unicode than Python's own table: digits of scripts that it lacks stay as they are.
+    return str(unicodedata.decimal(found[0], found[0]))
+
+
+_DIGIT = regex.compile("[0-9]")
 
 
 def _number_marks(groups: str, decimal: str) -> Step:
@@ -196,6 +207,8 @@ def _number_marks(groups: str, decimal: str) -> Step:
     marks = str.maketrans("", "", " .,'")
 
     def step(text: str) -> str:
+        if not _DIGIT.search(text):
+            return text
         text = group.sub(lambda found: found[0].translate(marks), text)
         return text if decimal == r"\." else point.sub(".", text)
 
@@ -223,13 +236,14 @@ _IN_WORD = r"(?<=[\p{L}\p{M}\p{N}])'(?=[\p{L}\p{M}\p{N}])"
 _FORMAT = regex.compile(r"\p{Cf}+")
 
 
-_ASCII_MARKS = {
-    code: " "
-    for code in range(128)
-    if unicodedata.category(chr(code))[0] in "PS" or unicodedata.category(chr(code)) == "Cc"
+_ASCII_MARKS = "".join(
+    " "
     if chr(code) not in ".'"
-}
-"""All but the two that `kept` may match."""
+    and (unicodedata.category(chr(code))[0] in "PS" or unicodedata.category(chr(code)) == "Cc")
+    else chr(code)
+    for code in range(128)
+)
+"""What becomes of each ASCII character, but for the two that `kept` may match: a text is a quicker table than a mapping."""
 
 
 def _punctuation(kept: str) -> Step:
@@ -239,7 +253,8 @@ def _punctuation(kept: str) -> Step:
 
     def step(text: str) -> str:
         if text.isascii():
-            return doubtful.sub(" ", text.translate(_ASCII_MARKS))
+            text = text.translate(_ASCII_MARKS)
+            return doubtful.sub(" ", text) if "." in text or "'" in text else text
         return every.sub(" ", _nfc(_FORMAT.sub("", text)))
 
     return step

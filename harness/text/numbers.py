@@ -20,6 +20,7 @@ from harness.text.numerals import written_forms
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_DIGIT = regex.compile("[0-9]")
 _NUMBER = regex.compile(r"[0-9]+(?:\.[0-9]+)?")
 _SUFFIXED = regex.compile(r"[0-9]+(?:st|nd|rd|th)\b")
 _WITHIN_WORDS = ("cmn", "ja", "ko", "th")
@@ -28,7 +29,7 @@ _WITHIN_WORDS = ("cmn", "ja", "ko", "th")
 
 def has_digits(text: str) -> bool:
     """Return whether a number is written in digits in a normalised text."""
-    return _NUMBER.search(text) is not None
+    return _DIGIT.search(text) is not None
 
 
 def tolerant(

@@ -69,18 +69,38 @@ def _jiwers(process: Callable, said: Texts, heard: Texts) -> object:
 
 def words(said: Texts, heard: Texts) -> object:
     """Count words."""
-    from harness.score.align import counted
-
-    counts = [counted(one.split(), other.split()) for one, other in zip(said, heard, strict=True)]
-    return lambda: _sums(counts)
+    return _counted("WER", said, heard)
 
 
 def characters(said: Texts, heard: Texts) -> object:
     """Count characters."""
-    from harness.score.align import counted
+    return _counted("CER", said, heard)
 
-    counts = list(map(counted, said, heard))
+
+def _counted(metric: str, said: Texts, heard: Texts) -> object:
+    from harness.score.score import TOKENS, text_counts
+
+    tokens = TOKENS[metric]
+    counts = [text_counts(one, other, tokens) for one, other in zip(said, heard, strict=True)]
     return lambda: _sums(counts)
+
+
+def floor_words(said: Texts, heard: Texts) -> object:
+    """Cut texts at spaces and let the engine align them, and count nothing: no scorer that uses it can take less."""
+    from rapidfuzz.distance.Levenshtein import editops
+
+    for one, other in zip(said, heard, strict=True):
+        editops(one.split(), other.split())
+    return list
+
+
+def floor_characters(said: Texts, heard: Texts) -> object:
+    """Let the engine align texts as they are, and count nothing."""
+    from rapidfuzz.distance.Levenshtein import editops
+
+    for one, other in zip(said, heard, strict=True):
+        editops(one, other)
+    return list
 
 
 def normalised_and_counted(said: Texts, heard: Texts) -> object:
@@ -88,6 +108,22 @@ def normalised_and_counted(said: Texts, heard: Texts) -> object:
     from harness.score.score import counts_of
 
     counts = counts_of(said, heard, "en-US", profile="norm-1")
+    return lambda: _sums(counts)
+
+
+def scored(said: Texts, heard: Texts) -> object:
+    """Normalise, count and pool, with 10,000 bootstrap replicates."""
+    from harness.score.score import counts_of
+    from harness.stats.intervals import rate_interval
+
+    counts = counts_of(said, heard, "en-US", profile="norm-1")
+    found = rate_interval([(one.errors, one.reference_tokens) for one in counts])
+    if (
+        not found.low
+        < sum(_sums(counts)) / sum(one.reference_tokens for one in counts)
+        < found.high
+    ):
+        raise ValueError("the rate is not in its interval")
     return lambda: _sums(counts)
 
 
@@ -120,7 +156,9 @@ def gather(table: list[tuple[int, int]]) -> object:
     return list
 
 
-ON_TEXTS = (jiwer_words, words, jiwer_characters, characters, normalised_and_counted)
+ON_TEXTS = (
+    jiwer_words, words, floor_words, jiwer_characters, characters, floor_characters, normalised_and_counted, scored,
+)  # fmt: skip
 ON_COUNTS = (interval, gather)
 
 

@@ -103,6 +103,20 @@ def test_any_text_at_all_is_normalised(text, locale):
         assert normal == " ".join(normal.split())
 
 
+@pytest.mark.parametrize("profile", ["norm-1", "compat-whisper-en", "compat-openasr-ml"])
+def test_every_digit_is_normalised(profile):
+    """Digits of all scripts are read, those of scripts that Python's Unicode lacks too: they stay as they are."""
+    digits = [chr(code) for code in range(0x110000) if regex.match(r"\p{Nd}", chr(code))]
+    assert len(digits) > 700
+    found = normalised(" ".join(digits), "en-US", profile)
+    assert "9" in found
+    if profile == "norm-1":
+        known = {digit for digit in digits if digit.isdecimal()}
+        assert {digit for digit in digits if digit in found.split()} - set("0123456789") == set(
+            digits
+        ) - known
+
+
 @pytest.mark.parametrize("row", EXAMPLES, ids=lambda row: f"{row['locale']}-{row['text'][:12]!a}")
 def test_examples_of_every_locale(row):
     """Each locale's worked examples hold under `norm-1`."""
