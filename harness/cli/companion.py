@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from harness.errors import InputError
 
@@ -26,14 +26,22 @@ STOP_S: Final = 10
 def companion(log: Path, *, answers: Path | None = None) -> Iterator[str]:
     """Give the URL of a fresh emulator and stop it in the end; what it has to say goes to `log`.
 
-    `answers` is the file of what it answers; without, it repeats what it hears or reads.
+    `answers` is the file of what it answers; without, it repeats what it hears or reads. InputError when it does not
+    start.
+    """
+    with started(log, *(() if answers is None else ("--answers", str(answers)))) as told:
+        yield told["url"]
+
+
+@contextlib.contextmanager
+def started(log: Path, *options: str) -> Iterator[dict[str, Any]]:
+    """Give the line of JSON that a fresh emulator says when it is ready, and stop the emulator in the end.
 
     It also ends when this process does, however that comes about: it watches the pipe that is its standard input.
     InputError when it does not start.
     """
     command = [sys.executable, "-P", "-m", "harness", "emulate", "--port", "0", "--exit-with-stdin"]
-    if answers is not None:
-        command += ["--answers", str(answers)]
+    command += options
     with log.open("ab") as said:
         process = subprocess.Popen(  # noqa: S603 - our own command
             command,
@@ -43,7 +51,7 @@ def companion(log: Path, *, answers: Path | None = None) -> Iterator[str]:
             start_new_session=True,  # Ctrl-C is for the run, which stops the emulator itself
         )
     try:
-        yield _url(process, log)
+        yield _told(process, log)
     finally:
         assert process.stdin is not None  # noqa: S101 - asked for above
         with contextlib.suppress(OSError):
@@ -58,8 +66,8 @@ def companion(log: Path, *, answers: Path | None = None) -> Iterator[str]:
                 process.stdout.close()
 
 
-def _url(process: subprocess.Popen[bytes], log: Path) -> str:
-    """Return the URL from the one line that the emulator prints when it is ready."""
+def _told(process: subprocess.Popen[bytes], log: Path) -> dict[str, Any]:
+    """Return the one line that the emulator prints when it is ready."""
     assert process.stdout is not None  # noqa: S101 - asked for above
     watchdog = threading.Timer(START_S, process.kill)
     watchdog.start()
@@ -68,11 +76,12 @@ def _url(process: subprocess.Popen[bytes], log: Path) -> str:
     finally:
         watchdog.cancel()
     try:
-        return str(json.loads(line)["url"])
-    except (ValueError, KeyError, TypeError):
+        told: dict[str, Any] = json.loads(line)
+    except ValueError:
         last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-4:]
         raise InputError(
             "the emulator did not start",
             why="; ".join(line.strip() for line in last) or f"it said nothing within {START_S} s",
             hint=f"harness emulate shows more; its words are in {log}",
         ) from None
+    return told

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -15,6 +15,7 @@ from harness.errors import HarnessError, InputError, RefusedError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from harness.cli.walk import Emulators
     from harness.wire.live.endpoint import Endpoint
 
 
@@ -34,9 +35,13 @@ if TYPE_CHECKING:
 def command(*, service: Any, url: str | None, model: str | None, quick: bool, as_json: bool) -> int:
     """Check this machine, the credentials, one Live session from end to end, and every capability of the Live API.
 
-    Each capability gets a short session, a sentence or one recording of a few seconds; what the model lacks is not
-    asked for (–), and where the model does something else, that is told (?). Without --model the emulator is asked for
-    three models between them.
+    Each capability of docs/protocol.md gets a line: what came of it, and how long it took. It gets a short session or
+    two, a sentence or one recording of a few seconds. What the model or the platform lacks is not asked for (–); where
+    the model does something else, that is told (?); what cannot be had on demand is named, with what would show it (…).
+    Without --model the emulator is asked for four models between them; without --url the doctor starts two emulators,
+    one of which lives in a hurry.
+
+    Nothing is waited for longer than 30 seconds, and 5 once two waits were in vain.
 
     Exit code 0: all is well, perhaps with warnings. 3: this machine is not ready. 4: the service refuses. 5: a
     capability does not work.
@@ -44,14 +49,23 @@ def command(*, service: Any, url: str | None, model: str | None, quick: bool, as
     import dataclasses
     import json
 
+    from harness.secret import redact
+    from harness.session.config import credentials
+    from harness.text.visible import visible
+
+    secrets = credentials(os.environ)
     findings: list[Finding] = []
-    for finding in _findings(service, url, model, quick=quick):
+    for one in _findings(service, url, model, quick=quick):
+        finding = dataclasses.replace(one, found=redact(one.found, secrets))
         findings.append(finding)
         if not as_json:
-            width = 49 if ":" in finding.check else 12
-            click.echo(f"{MARKS[finding.verdict]}  {finding.check:{width}} {finding.found}")
+            width = _WIDTH if ":" in finding.check else 12
+            took = f"{finding.took_s:5.1f} s"
+            click.echo(
+                f"{MARKS[finding.verdict]} {took}  {finding.check:{width}} {visible(finding.found)}"
+            )
             if finding.hint:
-                click.echo(f"                   try: {finding.hint}")
+                click.echo(f"                           try: {finding.hint}")
     if as_json:
         click.echo(
             json.dumps([dataclasses.asdict(finding) for finding in findings], ensure_ascii=False)
@@ -62,6 +76,10 @@ def command(*, service: Any, url: str | None, model: str | None, quick: bool, as
             "harness doctor without --url starts one that has them"
         )
     return min((one.exit_code for one in findings if one.exit_code), default=0)
+
+
+_WIDTH: Final = 58
+"""Of the longest capability's name."""
 
 
 def _findings(
@@ -86,11 +104,14 @@ def _findings(
             yield found
         if not ready:
             return
-        try:
-            place = stack.enter_context(_emulator()) if own else url
-        except HarnessError as error:
-            yield _failed("emulator", error)
-            return
+        started = None
+        if own:
+            try:
+                started = stack.enter_context(_emulators())
+            except HarnessError as error:
+                yield _failed("emulator", error)
+                return
+        place = started.url if started else url
         named = model or usual_model("transcribe", service)
         for name, check in (
             *(() if own else (("credentials", lambda: _credentials(service, place)),)),
@@ -101,29 +122,46 @@ def _findings(
             if found.verdict == "failed":
                 return
         if not quick:
-            yield from walk(service, place, model)
+            yield from walk(service, place, model, own=started)
 
 
 @contextlib.contextmanager
-def _emulator() -> Iterator[str]:
-    """Give the URL of an emulator that answers what the walk asks."""
+def _emulators() -> Iterator[Emulators]:
+    """Give the emulators that the walk asks: they answer its questions, and one lives in a hurry."""
+    import importlib.util
     import tempfile
 
-    from harness.cli.companion import companion
-    from harness.cli.walk import write_answers
+    from harness.cli.companion import started
+    from harness.cli.walk import HURRIED, Emulators, write_answers
+    from harness.session.probes.probe import Tls
 
+    encrypted = ("--tls",) if importlib.util.find_spec("trustme") else ()
     with tempfile.TemporaryDirectory(prefix="harness-doctor-") as folder:
-        answers = Path(folder) / "answers.jsonl"
+        place = Path(folder)
+        answers = place / "answers.jsonl"
         write_answers(answers)
-        with companion(Path(folder) / "emulator.log", answers=answers) as url:
-            yield url
+        usual = ("--answers", str(answers), "--sessions", "8")
+        with (
+            started(place / "emulator.log", *usual, *encrypted) as told,
+            started(place / "hurried.log", *usual, *HURRIED) as hurried,
+        ):
+            yield Emulators(
+                url=told["url"],
+                hurried=hurried["url"],
+                tls=Tls(url=told["tls_url"], ca_file=told["ca_file"]) if encrypted else None,
+            )
 
 
 def _checked(name: str, check: Callable[[], Finding]) -> Finding:
+    import dataclasses
+    import time
+
+    began = time.monotonic()
     try:
-        return check()
+        found = check()
     except HarnessError as error:
-        return _failed(name, error)
+        found = _failed(name, error)
+    return dataclasses.replace(found, took_s=time.monotonic() - began)
 
 
 def _failed(name: str, error: HarnessError) -> Finding:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-Verdict: TypeAlias = Literal["ok", "warning", "failed", "not offered", "not shown"]
+if TYPE_CHECKING:
+    from harness.units import Seconds
+
+Verdict: TypeAlias = Literal["ok", "warning", "failed", "not offered", "not shown", "not walked"]
 
 MARKS: dict[Verdict, str] = {
     "ok": "ok  ",
@@ -13,8 +16,10 @@ MARKS: dict[Verdict, str] = {
     "failed": "FAIL",
     "not offered": "–   ",
     "not shown": "?   ",
+    "not walked": "…   ",
 }
-"""How each is shown. `not offered`: the model or the platform lacks it; `not shown`: the model did something else."""
+"""How each is shown. `not offered`: the model or the platform lacks it; `not shown`: the model did something else;
+`not walked`: it cannot be had on demand, and what was found says where it can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +31,9 @@ class Finding:
 
     verdict: Verdict
     found: str
+    took_s: Seconds = 0.0
+    """How long the check took."""
+
     hint: str | None = None
     exit_code: int = 0
     """That of the command when nothing worse is found."""

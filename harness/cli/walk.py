@@ -1,21 +1,23 @@
-"""The doctor's walk: every capability of the Live API in a live session each."""
+"""The doctor's walk: every capability of the Live API in live sessions, one after the other."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.cli.finding import Finding
-from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from harness.secret import Secret
-    from harness.session.probes import Place, Probe
+    from harness.session.probes.probe import Outcome, Place, Probe, Tls
+    from harness.units import Seconds
     from harness.wire.live.endpoint import Endpoint, Route
     from harness.wire.live.messages import Setup
 
@@ -23,50 +25,86 @@ EMULATED: Final = (
     "gemini-live-2.5-flash-preview",
     "gemini-2.5-flash-native-audio-preview-09-2025",
     "gemini-3.5-transcribe-live",
+    "gemini-3.1-flash-live-preview",
 )
 """Models that the emulator is asked for between them: the first that has the capability."""
+
+HURRIED: Final = (
+    *("--ear", "scripted"),
+    *("--connection-life", "5", "--go-away-lead", "3"),
+    *("--session-life", "2", "--video-session-life", "1"),
+    *("--quirk", "unknown-fields", "--quirk", "missing-usage"),
+)
+"""Options of a second emulator: whose minutes are seconds, and which shows what no service shows on demand."""
 
 FAILED: Final = 5
 """Exit code when a capability that is offered does not work."""
 
+PATIENCE: Final = 2
+"""How often something is waited for in vain before nothing is waited for long any more."""
+
+BRIEF_WAIT_S: Final[Seconds] = 5.0
+"""Longest wait for anything then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emulators:
+    """What the doctor started for itself."""
+
+    url: str
+    hurried: str
+    tls: Tls | None
+
 
 def write_answers(path: Path) -> None:
     """Write what an emulator must answer to the probes' questions."""
-    from harness.session import probes
+    from harness.session.probes import probe
 
     numbers = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
     answers: list[dict[str, Any]] = [
         {
-            "when": {"text": "^What is the temperature in"},
+            "when": {"text": f"^{probe.TEMPERATURE[:27]}"},
             "call": {"name": "get_temperature", "args": {"city": "Gdynia"}},
             "after": "It is {celsius} degrees.",
         },
         {
-            "when": {"text": "^Search the web"},
+            "when": {"text": f"^{probe.NEWS[:14]}"},
             "say": "All is quiet.",
             "grounding": {"webSearchQueries": ["news today"]},
         },
-        {"when": {"text": probes.RIDDLE[:20]}, "think": "They double.", "say": "Sixteen."},
-        {"when": {"text": probes.COUNT[:12]}, "say": numbers},
-        {"when": {"text": probes.PRIVATE[:20]}, "silent": True},
-        {"when": {"text": "^What is my name"}, "say": "Ada."},
-        {"when": {"text": "^What colour"}, "say": "Grey."},
+        {"when": {"text": f"^{probe.RIDDLE[:20]}"}, "think": "They double.", "say": "Sixteen."},
+        {"when": {"text": f"^{probe.COUNT[:12]}"}, "say": numbers},
+        {"when": {"text": f"^{probe.PRIVATE[:20]}"}, "silent": True},
+        {"when": {"text": f"^{probe.NAME[:15]}"}, "say": "Ada."},
+        {"when": {"text": f"^{probe.COLOUR[:11]}"}, "say": "Grey."},
+        {"when": {"text": f"^{probe.NOTES[:12]}"}, "say": "Noted."},
         {"when": {"text": "^Please say: (.*)"}, "say": "{1}"},
     ]
     path.write_text("\n".join(map(json.dumps, answers)), encoding="utf-8")
 
 
-def walk(service: Any, url: str | None, model: str | None) -> Iterator[Finding]:
-    """Yield what each capability was found to be; the service is known to answer."""
-    from harness.session.probes import PROBES, refusal
+def walk(
+    service: Any, url: str | None, model: str | None, *, own: Emulators | None = None
+) -> Iterator[Finding]:
+    """Yield what each capability was found to be; the service is known to answer. `own`: what was started for it."""
+    from harness.session.probes import PROBES
 
     models = list(EMULATED) if service == "emulator" and model is None else [_named(service, model)]
-    places = [_place(service, url, one) for one in models]
-    yield _found("connection: an unknown model is refused", [lambda: refusal(places[0])])
-    yield _found("connection: ephemeral tokens", [lambda: _token(service, url, places[0])])
+    first = _place(service, url, models[0], os.environ, own)
+    places = [first, *(replace(first, model=one) for one in models[1:])]
+    in_vain = 0
     for probe in PROBES:
-        yield _found(
-            probe.capability, [_asking(probe, place, several=len(places) > 1) for place in places]
+        if in_vain == PATIENCE:
+            places = [replace(one, wait_s=BRIEF_WAIT_S) for one in places]
+        began = time.monotonic()
+        found = _found(probe, places)
+        in_vain += found.silent
+        yield Finding(
+            check=probe.capability,
+            verdict=found.verdict,
+            found=found.told,
+            took_s=time.monotonic() - began,
+            exit_code=FAILED if found.verdict == "failed" else 0,
         )
 
 
@@ -76,53 +114,49 @@ def _named(service: Any, model: str | None) -> str:
     return model or usual_model("transcribe", service)
 
 
-def _asking(probe: Probe, place: Place, *, several: bool) -> Callable[[], Coroutine[Any, Any, str]]:
-    """Return what asks one model; the model is named where there are several."""
-    from harness.session.probes import outcome
+def _found(probe: Probe, places: list[Place]) -> Outcome:
+    """Return what the first model says that is offered the capability, or why the first one is not."""
+    from harness.session.probes.probe import outcome
 
-    async def found() -> str:
-        told = await outcome(probe, place)
-        return f"{place.model}: {told}" if several else told
-
-    return found
-
-
-def _found(capability: str, asked: list[Callable[[], Coroutine[Any, Any, str]]]) -> Finding:
-    """Return what the first says that is offered the capability."""
-    from harness.session.probes import NotOfferedError, NotShownError
-
-    why = ""
-    for ask in asked:
-        try:
-            return Finding(check=capability, verdict="ok", found=asyncio.run(ask()))
-        except NotOfferedError as error:
-            why = why or str(error)
-        except NotShownError as error:
-            return Finding(check=capability, verdict="not shown", found=str(error))
-        except HarnessError as error:
-            said = f"{error.what}: {error.why}" if error.why else error.what
-            return Finding(check=capability, verdict="failed", found=said, exit_code=FAILED)
-    return Finding(check=capability, verdict="not offered", found=why)
+    first = None
+    for place in places:
+        found = asyncio.run(outcome(probe, place))
+        if found.verdict != "not offered":
+            another = place is not places[0] and found.verdict == "ok"
+            return replace(found, told=f"{place.model}: {found.told}") if another else found
+        first = first or found
+    assert first is not None  # noqa: S101 - there is always a place
+    return first
 
 
-def _place(service: Any, url: str | None, model: str) -> Place:
-    from harness.session.config import endpoints, route
-    from harness.session.probes import Place
+def _place(
+    service: Any, url: str | None, model: str, environment: Mapping[str, str], own: Emulators | None
+) -> Place:
+    from harness.secret import Secret
+    from harness.session.config import api_key, credentials, endpoints, route
+    from harness.session.probes.probe import Place
     from harness.session.transport import connect
 
     def endpoint(wanted: Route) -> Endpoint:
-        return endpoints(service, url, os.environ, version=wanted.version)()
+        return endpoints(service, url, environment, version=wanted.version)()
 
     def needed(setup: Setup) -> Route:
-        return route(service, None, [setup], os.environ)
+        return route(service, None, [setup], environment)
 
+    key: Secret | None = Secret("doctor") if service == "emulator" else api_key(environment)
     return Place(
         connect=connect,
         endpoint=endpoint,
         route=needed,
+        service=service,
+        url=url,
+        key=key,
         model=model,
         speech=_recording(),
         pause_s=0.0 if service == "emulator" else 0.1,
+        hurried=own.hurried if own else None,
+        tls=own.tls if own else None,
+        secrets=credentials(environment),
     )
 
 
@@ -136,22 +170,3 @@ def _recording() -> bytes:
     assert shortest.audio is not None  # noqa: S101 - of the bundled recordings
     clip = load(shortest.audio, offset_s=shortest.offset_s, duration_s=shortest.duration_s)
     return clip.read(0, len(clip))
-
-
-async def _token(service: Any, url: str | None, place: Place) -> str:
-    """Return what came of minting a token and opening a session with it."""
-    from harness.secret import Secret
-    from harness.session.config import api_key
-    from harness.session.minting import mint
-    from harness.session.probes import NotOfferedError, opened
-    from harness.wire.live.endpoint import gemini_token
-    from harness.wire.live.tokens import TokenRequest
-
-    if service == "vertex":
-        raise NotOfferedError("tokens are the Gemini Developer API's")
-    key: Secret | None = Secret("any") if service == "emulator" else api_key(os.environ)
-    if key is None:
-        raise NotOfferedError("there is no API key to mint one with")
-    token = await asyncio.to_thread(mint, key, TokenRequest(uses=1), url=url)
-    await opened(place, gemini_token(token, url=url))
-    return "minted, and a session opened with it"

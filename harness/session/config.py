@@ -89,6 +89,17 @@ def api_key(environment: Mapping[str, str]) -> Secret | None:
     return Secret(key) if key else None
 
 
+def credentials(environment: Mapping[str, str]) -> list[Secret]:
+    """Return every credential that the environment has, whichever of them is used."""
+    names = (
+        "GEMINI_EPHEMERAL_TOKEN",
+        "GEMINI_API_KEY",
+        "GOOGLE_API_KEY",
+        "CLOUDSDK_AUTH_ACCESS_TOKEN",
+    )
+    return [Secret(value) for name in names if (value := _told(environment, name))]
+
+
 def _told(environment: Mapping[str, str], name: str) -> str:
     """Return a variable without the blanks and the end of line that a file or a pipe leaves around it; "" when unset."""
     return environment.get(name, "").strip()

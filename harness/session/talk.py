@@ -15,6 +15,7 @@ from harness.errors import HarnessError, RemoteProtocolError
 from harness.secret import Secret, redact
 from harness.session.transport import Closed
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE
+from harness.wire.live import codec
 from harness.wire.live.client import LiveClient
 from harness.wire.live.messages import Content, FunctionCall, FunctionResponse, Part
 from harness.wire.live.refusals import classify_close, classify_error, classify_upgrade
@@ -39,6 +40,10 @@ _CHUNK_S: Final[Seconds] = 0.1
 
 class SilenceError(HarnessError):
     """What was waited for did not come."""
+
+
+class FaultError(HarnessError):
+    """What came is no Live message, or is not as it must be."""
 
 
 class HungUpError(HarnessError):
@@ -96,6 +101,12 @@ class Heard:
     turns: int = 0
     """Turns that were said to be complete."""
 
+    guesses: int = 0
+    """Hypotheses of what was said to the service that replace each other."""
+
+    strange: set[str] = field(default_factory=set)
+    """Names of fields that nobody knows."""
+
     @property
     def answer(self) -> str:
         """The answer in words."""
@@ -103,6 +114,7 @@ class Heard:
 
     def add(self, message: ServerMessage) -> None:
         """Take in one message."""
+        self.strange |= message.unknown.keys()
         if message.usage_metadata is not None:
             self.usage.append(message.usage_metadata)
         if message.tool_call is not None:
@@ -118,6 +130,7 @@ class Heard:
             self.transcript += content.input_transcription.text
         if content.output_transcription is not None:
             self.spoken += content.output_transcription.text
+        self.guesses += content.interim_input_transcription is not None
         self.grounded = self.grounded or content.grounding_metadata is not None
         self.interrupted = self.interrupted or content.interrupted
         self.turns += content.turn_complete
@@ -135,10 +148,11 @@ class Heard:
 class Talk:
     """One connection; it is its own `Listener`. Open it with `talk`."""
 
-    def __init__(self, setup: Setup, secrets: list[Secret]) -> None:
+    def __init__(self, setup: Setup, secrets: list[Secret], wait_s: Seconds) -> None:
         self.client = LiveClient(setup)
         self.heard = Heard()
-        self.secrets = secrets
+        self._secrets = secrets
+        self._wait_s = wait_s
         self._inbox: asyncio.Queue[bytes | str | Closed] = asyncio.Queue()
         self.connection: Connection | None = None
 
@@ -171,11 +185,11 @@ class Talk:
         turns = [Content(role=role, parts=[Part(text=text)]) for text in texts]
         self.send(self.client.content(turns, complete))
 
-    async def speak(self, pcm: bytes, pause_s: Seconds) -> None:
-        """Say something in speech (s16le, 16 kHz), 100 ms a frame with a pause after each."""
-        size = round(_CHUNK_S * SAMPLE_RATE) * SAMPLE_BYTES
+    async def speak(self, pcm: bytes, pause_s: Seconds, *, rate: int = SAMPLE_RATE) -> None:
+        """Say something in speech (s16le mono), 100 ms a frame with a pause after each; `rate` is declared with each."""
+        size = round(_CHUNK_S * rate) * SAMPLE_BYTES
         for offset in range(0, len(pcm), size):
-            self.send(self.client.audio(pcm[offset : offset + size]))
+            self.send(codec.audio_frame(pcm[offset : offset + size], rate))
             await asyncio.sleep(pause_s)
 
     def respond(self, call: FunctionCall, response: dict[str, object]) -> None:
@@ -184,21 +198,29 @@ class Talk:
         self.send(self.client.tool_response([answer]))
 
     async def until(
-        self, wanted: Callable[[Heard], object], what: str, wait_s: Seconds = WAIT_S
+        self, wanted: Callable[[Heard], object], what: str, wait_s: Seconds | None = None
     ) -> Heard:
-        """Return what was heard once `wanted` is true of it; SilenceError says that `what` never came."""
+        """Return what was heard once `wanted` is true of it; SilenceError says that `what` never came.
+
+        `wait_s` is for a wait that is shorter than all others.
+        """
+        longest_s = self._wait_s if wait_s is None else min(wait_s, self._wait_s)
         try:
-            async with asyncio.timeout(wait_s):
+            async with asyncio.timeout(longest_s):
                 while not wanted(self.heard):
                     await self._next()
         except TimeoutError:
-            raise SilenceError(f"no {what} within {wait_s:g} s") from None
+            raise SilenceError(f"no {what} within {longest_s:g} s") from None
         return self.heard
+
+    def forget(self) -> None:
+        """Begin to hear anew."""
+        self.heard = Heard()
 
     async def turn(self) -> Heard:
         """Return what was heard up to the end of a turn, and begin to hear anew."""
         heard = await self.until(lambda one: one.turns, "end of a turn")
-        self.heard = Heard()
+        self.forget()
         return heard
 
     async def handle(self) -> str:
@@ -215,30 +237,50 @@ class Talk:
         """Wait for the service to take the setup."""
         await self.until(lambda _: self.client.ready, "setupComplete")
 
+    async def end(self) -> HungUpError:
+        """Return how the service closes the connection; SilenceError when it does not."""
+        try:
+            await self.until(lambda _: False, "end of the connection")
+        except HungUpError as error:
+            return error
+        raise AssertionError("nothing else ends the wait")
+
+    def hang_up(self) -> None:
+        """Close the connection; nothing is heard of it after that."""
+        if self.connection is not None:
+            self.connection.close()
+
     async def _next(self) -> None:
         frame = await self._inbox.get()
         if isinstance(frame, Closed):
-            raise HungUpError.by_close(frame, self.secrets)
+            raise HungUpError.by_close(frame, self._secrets)
         try:
             message = self.client.receive(frame)
         except RemoteProtocolError as error:
-            raise SilenceError(
-                "the service sent what is no Live message", why=redact(str(error), self.secrets)
+            raise FaultError(
+                "the service sent what is no Live message", why=redact(str(error), self._secrets)
             ) from None
         if message.error is not None:
-            raise HungUpError.by_message(message.error, self.secrets)
+            raise HungUpError.by_message(message.error, self._secrets)
         self.heard.add(message)
 
 
 @contextlib.asynccontextmanager
-async def talk(connect: Connect, endpoint: Endpoint, setup: Setup) -> AsyncIterator[Talk]:
+async def talk(
+    connect: Connect, endpoint: Endpoint, setup: Setup, *, wait_s: Seconds = WAIT_S
+) -> AsyncIterator[Talk]:
     """Give a conversation whose setup the service has taken, and close it in the end.
 
-    SilenceError: the service does not answer; HungUpError: it closes.
+    Nothing is waited for longer than `wait_s`. SilenceError: the service does not answer; FaultError: not with a Live
+    message; HungUpError: it closes.
     """
     secrets = [value for _, value in endpoint.headers if isinstance(value, Secret)]
-    conversation = Talk(setup, secrets)
-    conversation.connection = await connect(endpoint, conversation)
+    conversation = Talk(setup, secrets, wait_s)
+    try:
+        async with asyncio.timeout(wait_s):
+            conversation.connection = await connect(endpoint, conversation)
+    except TimeoutError:
+        raise SilenceError(f"no connection within {wait_s:g} s") from None
     try:
         await conversation.ready()
         yield conversation

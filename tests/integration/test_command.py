@@ -17,7 +17,6 @@ import soundfile
 import harness as package
 from harness.report.verify import differences
 from harness.run.folder import read_journal, read_plan, unfinished
-from tests.capabilities import CAPABILITIES
 
 pytestmark = [pytest.mark.wall, pytest.mark.timeout(240)]
 
@@ -401,24 +400,6 @@ def test_a_port_in_use_is_named(harness, emulator_url):
     assert port in ran.stderr
 
 
-def test_the_doctor_walks_through(harness, emulator_url):
-    """`harness doctor --quick` checks everything with one session and exits with 0; a refused key is exit 4."""
-    ran = harness("doctor", "--quick", "--url", emulator_url)
-    assert 0 == ran.returncode, ran.stdout + ran.stderr
-    assert "EMULATED" in ran.stdout
-    refused = harness(
-        "doctor",
-        "--service",
-        "gemini",
-        "--model",
-        "gemini-live-2.5-flash-preview",
-        "--url",
-        emulator_url,
-        env={"GEMINI_API_KEY": "invalid"},
-    )
-    assert 4 == refused.returncode, refused.stdout + refused.stderr
-
-
 @pytest.mark.capability("setup: rules, checked before connecting", side="client")
 @pytest.mark.parametrize(
     "options, words",
@@ -447,47 +428,3 @@ def test_a_setup_that_breaks_a_rule_opens_nothing(harness, tmp_path, options, wo
     assert 2 == ran.returncode, ran.stderr
     assert all(word in ran.stderr for word in words), ran.stderr
     assert [] == list(tmp_path.iterdir())
-
-
-@pytest.mark.capability("text: incremental context")
-@pytest.mark.capability("text: history seeding")
-@pytest.mark.capability("text: realtime text")
-@pytest.mark.capability("audio in: sensitivities, padding, silence")
-@pytest.mark.capability("audio out: voices")
-@pytest.mark.capability("audio out: language code")
-@pytest.mark.capability("audio out: interruption")
-@pytest.mark.capability("video in: media resolution")
-@pytest.mark.capability("native audio: affective dialogue")
-@pytest.mark.capability("native audio: proactive audio")
-@pytest.mark.capability("native audio: thinking")
-@pytest.mark.capability("tools: declarations, calls, responses")
-@pytest.mark.capability("tools: blocking and not")
-@pytest.mark.capability("tools: cancellation")
-@pytest.mark.capability("tools: search grounding")
-@pytest.mark.capability("long sessions: context-window compression")
-@pytest.mark.capability("long sessions: resumption")
-def test_the_doctor_walks_through_every_capability(harness):
-    """`harness doctor` starts an emulator and finds each area of the Live API at work, in live sessions."""
-    ran = harness("doctor", "--json", env={"HARNESS_EMULATE_EAR": "scripted"})
-    found = json.loads(ran.stdout)
-    assert 0 == ran.returncode, ran.stdout
-    capabilities = [one for one in found if ":" in one["check"]]
-    assert {"ok"} == {one["verdict"] for one in capabilities}, capabilities
-    areas = {one["check"].partition(":")[0] for one in capabilities}
-    assert set(CAPABILITIES) == areas
-
-
-def test_the_doctor_tells_what_a_model_lacks(harness, emulator_url):
-    """With one model the doctor asks for what that model has, and names the rule by which the rest is not offered."""
-    ran = harness(
-        "doctor", "--json", "--url", emulator_url, "--model", "gemini-3.5-transcribe-live"
-    )
-    found = {one["check"]: one for one in json.loads(ran.stdout)}
-    assert 0 == ran.returncode, ran.stdout
-    assert "ok" == found["audio in: audioStreamEnd"]["verdict"]
-    assert "ok" == found["later models: language hints, verbatim"]["verdict"]
-    lacking = found["tools: calls and responses"]
-    assert ("not offered", "gemini-3.5-transcribe-live does nothing but transcribe") == (
-        lacking["verdict"],
-        lacking["found"],
-    )

@@ -1,25 +1,21 @@
-"""Probes: what is there is found, what is not is told apart from what is broken."""
+"""Probes: what is there is found, what is not is told apart from what is broken, and no secret is told with it."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
+from urllib.parse import quote
 
 import pytest
 
 from harness.clock import run_virtual
 from harness.secret import Secret
-from harness.session.probes import (
-    PROBES,
-    NotOfferedError,
-    NotShownError,
-    Place,
-    opened,
-    outcome,
-    refusal,
-)
-from harness.session.talk import HungUpError, SilenceError
+from harness.session.probes import PROBES
+from harness.session.probes.probe import LONGEST_S, Outcome, Place, Probe, outcome
+from harness.session.talk import WAIT_S
 from harness.wire.live import endpoint as live
 from harness.wire.live.endpoint import Route
+from tests.capabilities import CAPABILITIES
 from tests.session.memory import Service
 
 KEY = "a-key-nobody-may-see"
@@ -27,16 +23,20 @@ HALF = "gemini-live-2.5-flash-preview"
 BY_NAME = {probe.capability: probe for probe in PROBES}
 
 
-def place(answer, model=HALF, version="v1beta"):
+def place(answer, model=HALF, version="v1beta", **more):
     """Return a place in memory whose service answers frames as `answer` says."""
-    return Place(
-        connect=Service(answer).connect,
-        endpoint=lambda _: live.gemini(Secret(KEY), url="ws://127.0.0.1:1"),
-        route=lambda _: Route(platform="gemini", version=version),
-        model=model,
-        speech=bytes(6400),
-        pause_s=0.1,
-    )
+    usual = {
+        "connect": Service(answer).connect,
+        "endpoint": lambda _: live.gemini(Secret(KEY), url="ws://127.0.0.1:1"),
+        "route": lambda _: Route(platform="gemini", version=version),
+        "service": "gemini",
+        "url": None,
+        "key": None,
+        "model": model,
+        "speech": bytes(6400),
+        "pause_s": 0.1,
+    }
+    return Place(**usual | more)
 
 
 def service(**replies):
@@ -57,41 +57,179 @@ def found(name, answer, **options):
     return run_virtual(outcome(BY_NAME[name], place(answer, **options)))
 
 
+def failed(told, *, silent=False):
+    """Return the outcome of a capability that does not work."""
+    return Outcome(verdict="failed", told=told, silent=silent)
+
+
 TURN = [
     {"serverContent": {"modelTurn": {"parts": [{"text": "Good morning."}]}}},
     {"serverContent": {"turnComplete": True}, "usageMetadata": {"totalTokenCount": 5}},
 ]
 
 
+def test_every_capability_is_walked():
+    """The doctor has a line for each row of docs/protocol.md, in its order, and no other."""
+    rows = [f"{area}: {detail}" for area, details in CAPABILITIES.items() for detail in details]
+    assert rows == [probe.capability for probe in PROBES]
+
+
 def test_an_answer_is_found():
     """A probe returns what came, in a few words."""
-    assert "“Good morning.”" == found("text: turns", service(clientContent=TURN))
-    assert "5 in all" in found("usage: a bill for each turn", service(clientContent=TURN))
+    assert Outcome(verdict="ok", told="“Good morning.”") == found(
+        "text: turns", service(clientContent=TURN)
+    )
 
 
 def test_an_empty_turn_is_no_answer():
     """A turn that ends without a word is a capability that does not work."""
-    with pytest.raises(SilenceError, match="without an answer"):
-        found("text: turns", service(clientContent=TURN[1:]))
+    assert failed("the turn ended without an answer", silent=True) == found(
+        "text: turns", service(clientContent=TURN[1:])
+    )
 
 
 def test_silence_is_waited_for_and_told():
-    """What never comes is told after half a minute, not waited for."""
-    with pytest.raises(SilenceError, match="no end of a turn within 30 s"):
-        found("text: turns", service())
-    with pytest.raises(SilenceError, match="no setupComplete"):
-        found("text: turns", lambda *_: None)
+    """What never comes is told after half a minute, or what the place allows, and is not waited for longer."""
+    assert failed("no end of a turn within 30 s", silent=True) == found("text: turns", service())
+    assert failed("no setupComplete within 30 s", silent=True) == found(
+        "text: turns", lambda *_: None
+    )
+    assert failed("no setupComplete within 2 s", silent=True) == found(
+        "text: turns", lambda *_: None, wait_s=2.0
+    )
 
 
-def test_a_close_is_told_with_its_words_and_no_secret():
-    """A service that hangs up is quoted; a key that it echoes is not."""
+def test_a_connection_that_never_comes_is_given_up():
+    """A host that swallows the attempt to connect is waited for as long as anything else."""
 
-    def answer(line, frame):
-        line.hang_up(1011, f"Internal error with {KEY}")
+    async def never(endpoint, listener):
+        await asyncio.Event().wait()
 
-    with pytest.raises(HungUpError) as hung_up:
-        found("text: turns", answer)
-    assert "closed 1011: Internal error with [secret]" == str(hung_up.value)
+    assert failed("no connection within 30 s", silent=True) == found(
+        "text: turns", service(), connect=never
+    )
+
+
+def test_a_probe_ends_whatever_comes():
+    """A service that always says something, and never what is waited for, is left after some minutes."""
+
+    async def for_ever(_):
+        await asyncio.Event().wait()
+
+    probe = Probe(capability="text: turns", walk=for_ever)
+
+    async def scene():
+        began = asyncio.get_running_loop().time()
+        return await outcome(probe, place(service())), asyncio.get_running_loop().time() - began
+
+    told, seconds = run_virtual(scene())
+    assert failed(f"not done within {LONGEST_S:g} s", silent=True) == told
+    assert LONGEST_S == pytest.approx(seconds)
+
+
+def test_a_flood_does_not_hold_a_probe():
+    """Messages without an answer in them do not lengthen the wait for one."""
+
+    def flood(line, frame):
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+            for number in range(1000):
+                line.say({"serverContent": {"waitingForInput": True}}, after=number / 20)
+
+    async def scene():
+        began = asyncio.get_running_loop().time()
+        told = await outcome(BY_NAME["text: turns"], place(flood))
+        return told, asyncio.get_running_loop().time() - began
+
+    told, seconds = run_virtual(scene())
+    assert failed("no end of a turn within 30 s", silent=True) == told
+    assert seconds == pytest.approx(WAIT_S, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "frame, words",
+    [
+        (b"{", "no Live message"),
+        (b'{"serverContent": 1}', "no Live message"),
+        (b'{"error": {"code": 503, "message": "Overloaded"}}', "error message 503: Overloaded"),
+    ],
+)
+def test_what_is_no_answer_is_told_at_once(frame, words):
+    """Garbage and error messages fail a probe when they come, not when its patience is over."""
+
+    def answer(line, said):
+        if "setup" in said:
+            line.say({"setupComplete": {}})
+        else:
+            line.say_raw(frame)
+
+    told = found("text: turns", answer)
+    assert ("failed", False) == (told.verdict, told.silent)
+    assert words in told.told
+
+
+ECHOES = [
+    KEY,
+    quote(f"x-goog-api-key={KEY}&more"),
+    base64.b64encode(f"key {KEY} end".encode()).decode(),
+    f"…{KEY[:12]}",
+]
+
+
+@pytest.mark.parametrize("name", sorted(BY_NAME))
+def test_no_probe_tells_a_secret(name):
+    """Whatever a service echoes, in answers, closes, errors and fields, no probe tells of a key or a token."""
+    echo = " ".join(ECHOES)
+    says = [
+        {"serverContent": {"modelTurn": {"parts": [{"text": f"Ada morning {echo}"}]}}},
+        {"serverContent": {"modelTurn": {"parts": [{"text": echo, "thought": True}]}}},
+        {"serverContent": {"outputTranscription": {"text": echo}}},
+        {"serverContent": {"inputTranscription": {"text": echo}}},
+        {"serverContent": {"interimInputTranscription": {"text": echo}}},
+        {"toolCall": {"functionCalls": [{"id": echo, "name": echo, "args": {echo: echo}}]}},
+        {"toolCallCancellation": {"ids": [echo]}},
+        {"goAway": {"timeLeft": "5s"}},
+        {"sessionResumptionUpdate": {"newHandle": "handle-of-a-session", "resumable": True}},
+        {"serverContent": {"groundingMetadata": {"a": echo}}},
+        {
+            "serverContent": {"turnComplete": True, "interrupted": True},
+            "usageMetadata": {
+                "promptTokenCount": 5,
+                "responseTokenCount": 1,
+                "thoughtsTokenCount": 1,
+                "promptTokensDetails": [{"modality": echo, "tokenCount": 5}],
+            },
+        },
+    ]
+    pcm = base64.b64encode(bytes(480)).decode()
+    audio = {"inlineData": {"mimeType": f"audio/{echo}", "data": pcm}}
+
+    def talkative(line, frame):
+        if "setup" in frame:
+            line.say({"setupComplete": {}, echo: echo})
+        for message in (*says[:-1], {"serverContent": {"modelTurn": {"parts": [audio]}}}, says[-1]):
+            line.say(message)
+
+    def closing(line, frame):
+        line.hang_up(1007, f"API key not valid: {echo}")
+
+    def refusing(line, frame):
+        line.hang_up(None, f"{echo} is no key", status=401)
+
+    def garbled(line, frame):
+        line.say_raw(f'{{"setupComplete": "{echo}"}}'.encode())
+
+    def erring(line, frame):
+        line.say({"setupComplete": {}})
+        line.say({"error": {"code": 401, "message": echo}})
+
+    for answer in (talkative, closing, refusing, garbled, erring):
+        more = {"hurried": "ws://127.0.0.1:1", "url": "ws://127.0.0.1:1", "service": "emulator"}
+        here = place(answer, version="v1alpha", wait_s=1.0, **more)
+        here.secrets.append(Secret(KEY))
+        told = run_virtual(outcome(BY_NAME[name], here)).told
+        assert not any(KEY[at : at + 8] in told for at in range(len(KEY) - 7)), told
+        assert not any(one in told for one in ECHOES), told
 
 
 @pytest.mark.parametrize(
@@ -99,7 +237,7 @@ def test_a_close_is_told_with_its_words_and_no_secret():
     [
         ("native audio: affective dialogue", {}, "v1alpha"),
         ("native audio: affective dialogue", {"version": "v1alpha"}, "no affective dialogue"),
-        ("native audio: thinking budget, summaries", {}, "thinkingConfig"),
+        ("native audio: thinking", {}, "thinkingConfig"),
         ("text: turns", {"model": "gemini-3.5-transcribe-live"}, "nothing but transcribe"),
         (
             "audio out: interruption",
@@ -114,24 +252,66 @@ def test_what_a_model_lacks_is_not_asked_for(name, options, words):
     def answer(line, frame):
         raise AssertionError("nothing may be sent")
 
-    with pytest.raises(NotOfferedError, match=words):
-        found(name, answer, **options)
+    told = found(name, answer, **options)
+    assert "not offered" == told.verdict
+    assert words in told.told
 
 
-@pytest.mark.parametrize("name", ["tools: calls and responses", "tools: search grounding"])
+@pytest.mark.parametrize(
+    "name", ["tools: declarations, calls, responses", "tools: search grounding"]
+)
 def test_a_model_that_does_otherwise_is_told(name):
     """A model that answers without calling or searching is neither a success nor a failure."""
-    with pytest.raises(NotShownError, match="answered"):
-        found(name, service(clientContent=TURN))
+    told = found(name, service(clientContent=TURN))
+    assert "not shown" == told.verdict
+    assert "answered" in told.told
 
 
 @pytest.mark.parametrize("name", ["text: incremental context", "text: history seeding"])
 def test_what_was_told_must_be_told_again(name):
     """A model that answers and has forgotten shows no memory; one that remembers does."""
-    with pytest.raises(NotShownError, match="Good morning"):
-        found(name, service(clientContent=TURN))
+    forgot = found(name, service(clientContent=TURN))
+    assert "not shown" == forgot.verdict
+    assert "Good morning" in forgot.told
     knows = [{"serverContent": {"modelTurn": {"parts": [{"text": "You are Ada."}]}}}, TURN[1]]
-    assert "“You are Ada.”" == found(name, service(clientContent=knows))
+    told = found(name, service(clientContent=knows))
+    assert Outcome(verdict="ok", told="“You are Ada.”") == told
+
+
+@pytest.mark.parametrize("name", sorted(BY_NAME))
+def test_what_cannot_be_had_on_demand_is_named(name):
+    """Where nothing can be hurried, what takes minutes or a quirk says what would show it, and is not asked for."""
+    rare = {
+        "setup: unknown fields are kept": "--quirk unknown-fields",
+        "usage: absent is unknown": "--quirk missing-usage",
+        "long sessions: goAway": "--connection-life",
+        "long sessions: limits of sessions and connections": "--session-life",
+        "long sessions: replay and seams": "--connection-life",
+        "connection: another URL": "--url",
+        "connection: TLS": "not encrypted",
+    }
+    told = found(name, service(), wait_s=0.1)
+    assert (name in rare) == (told.verdict == "not walked")
+    assert rare.get(name, "") in told.told
+
+
+def test_a_model_whose_turns_are_history_is_asked_otherwise():
+    """A model that takes turns as its history alone is asked in realtime text, and is not asked for turns."""
+    asked = []
+
+    def answer(line, frame):
+        asked.append(frame)
+        service(realtimeInput=TURN)(line, frame)
+
+    later = "gemini-3.1-flash-live-preview"
+    assert "not offered" == found("text: turns", answer, model=later).verdict
+    told = found("text: history seeding", answer, model=later)
+    assert "not shown" == told.verdict
+    assert {"initialHistoryInClientContent": True} == asked[-4]["setup"]["historyConfig"]
+    assert [False, True] == [
+        frame["clientContent"].get("turnComplete", False) for frame in asked[-3:-1]
+    ]
+    assert "text" in asked[-1]["realtimeInput"]
 
 
 def test_a_stranger_is_asked_for_everything():
@@ -154,18 +334,87 @@ def test_a_refusal_is_what_is_looked_for():
     def close(code, reason):
         return lambda line, _: line.hang_up(code, reason)
 
-    assert words[:40] in run_virtual(refusal(place(close(1008, words))))
-    with pytest.raises(HungUpError):
-        run_virtual(refusal(place(close(1011, "Internal error encountered."))))
-    with pytest.raises(SilenceError, match="was taken"):
-        run_virtual(refusal(place(service())))
+    name = "setup: close codes and reasons"
+    assert words[:40] in found(name, close(1008, words)).told
+    other = found(name, close(1011, "Internal error encountered."))
+    assert failed("closed 1011: Internal error encountered.") == other
+    assert failed("it was taken", silent=True) == found(name, service())
+
+
+def test_what_not_every_platform_has_may_be_refused():
+    """A refusal of what is doubted says that this platform has it not; of anything else it is a fault."""
+
+    def answer(line, frame):
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+        else:
+            line.hang_up(1007, "Request contains an invalid argument.")
+
+    doubted = found("text: realtime text", answer)
+    assert "not offered" == doubted.verdict
+    assert "refuses it: closed 1007" in doubted.told
+    assert "failed" == found("text: turns", answer).verdict
 
 
 @pytest.mark.capability("connection: ephemeral tokens", side="client")
 def test_a_session_by_token_is_opened_and_closed():
     """A session that another credential opens is tried with the same setup."""
     here = place(service())
-    run_virtual(opened(here, live.gemini_token(Secret("auth_tokens/x"), url="ws://127.0.0.1:1")))
+    token = Secret("auth_tokens/x-of-some-length")
+    run_virtual(here.opened(live.gemini_token(token, url="ws://127.0.0.1:1")))
+    assert [Secret("Token auth_tokens/x-of-some-length")] == here.secrets
+
+
+def test_a_rate_is_declared_and_kept():
+    """Audio of another rate is resampled, and each frame says so."""
+    heard = []
+
+    def answer(line, frame):
+        heard.append(frame.get("realtimeInput", {}))
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+        if "activityEnd" in heard[-1]:
+            line.say({"serverContent": {"inputTranscription": {"text": " Hello"}}})
+
+    told = found("audio in: 16 kHz sent, 4 to 96 kHz taken", answer)
+    assert "8 kHz “Hello”, 48 kHz “Hello”" == told.told
+    audio = [one["audio"] for one in heard if "audio" in one]
+    rates = [one["mimeType"] for one in audio]
+    assert ["audio/pcm;rate=8000"] * 2 + ["audio/pcm;rate=48000"] * 2 == rates
+    sizes = [len(base64.b64decode(one["data"])) for one in audio]
+    assert [3200, 19200] == [sum(sizes[:2]), sum(sizes[2:])]
+
+
+@pytest.mark.parametrize("coverage, verdict", [((10, 20), "ok"), ((20, 20), "not shown")])
+def test_turn_coverage_shows_in_the_bill(coverage, verdict):
+    """What is covered costs: silence that costs as much when it is left out shows nothing."""
+    prompts = iter(coverage)
+
+    def answer(line, frame):
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+        if frame.get("realtimeInput", {}).get("audioStreamEnd"):
+            usage = {"promptTokenCount": next(prompts)}
+            line.say({"serverContent": {"turnComplete": True}, "usageMetadata": usage})
+
+    assert verdict == found("audio in: turn coverage", answer).verdict
+
+
+@pytest.mark.parametrize(
+    "prompts, verdict", [((3000, 6000, 3000), "ok"), ((3000, 6000, 9000), "not shown")]
+)
+def test_compression_shows_in_the_bill(prompts, verdict):
+    """A context that still holds all that was said was not compressed."""
+    left = iter(prompts)
+
+    def answer(line, frame):
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+        else:
+            usage = {"promptTokenCount": next(left)}
+            line.say({"serverContent": {"turnComplete": True}, "usageMetadata": usage})
+
+    assert verdict == found("long sessions: context-window compression", answer).verdict
 
 
 def test_recordings_are_sent_whole():
@@ -185,7 +434,7 @@ def test_recordings_are_sent_whole():
         return told, asyncio.get_running_loop().time() - began
 
     told, seconds = run_virtual(scene())
-    assert "“Hello”" == told
+    assert Outcome(verdict="ok", told="“Hello”") == told
     kinds = [next(iter(frame.get("realtimeInput", {"setup": 1}))) for frame in heard]
     assert ["setup", "activityStart", "audio", "audio", "activityEnd"] == kinds
     assert seconds == pytest.approx(0.2, abs=0.01)

@@ -1,0 +1,92 @@
+"""Probes of usage: what a turn's record says, under which names, and what none says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from harness.secret import Secret
+from harness.session.probes.connections import as_vertex, on_vertex
+from harness.session.probes.minds import THOUGHTFUL
+from harness.session.probes.probe import (
+    QUESTION,
+    RIDDLE,
+    NotShownError,
+    Probe,
+    asking,
+    bill,
+    by_modality,
+)
+
+if TYPE_CHECKING:
+    from harness.session.probes.probe import Place
+    from harness.session.talk import Talk
+    from harness.wire.live.messages import UsageMetadata
+
+
+def _spelling(usage: UsageMetadata) -> str:
+    if usage.response_token_count is not None:
+        return "responseTokenCount"
+    return "none" if usage.candidates_token_count is None else "candidatesTokenCount"
+
+
+async def _spellings(place: Place) -> str:
+    told = []
+    async with place.session() as conversation:
+        place.ask(conversation, QUESTION)
+        told.append(_spelling(await bill(conversation)))
+    if place.service == "emulator":
+        vertex = as_vertex(place)
+        async with vertex.session(at=on_vertex(place, Secret("ya29.any"))) as conversation:
+            vertex.ask(conversation, QUESTION)
+            told.append(_spelling(await bill(conversation)))
+    if "none" in told:
+        raise NotShownError("the record does not say what the answer cost")
+    return ", ".join(told)
+
+
+async def _itemised(conversation: Talk, place: Place) -> str:
+    """Take two turns: each has a record of its own, and the second one's prompt holds the first."""
+    records = []
+    for _ in range(2):
+        place.ask(conversation, QUESTION)
+        records.append(await bill(conversation))
+    first, second = records
+    told = [
+        f"{one.prompt_token_count} in ({by_modality(one)}), {one.response_tokens} out"
+        for one in records
+    ]
+    total = sum(one.total_token_count or 0 for one in records)
+    if not (first.prompt_token_count or 0) < (second.prompt_token_count or 0):
+        raise NotShownError(f"the second turn's prompt is no longer: {'; '.join(told)}")
+    return f"{'; '.join(told)}; {total} in all"
+
+
+async def _thought(conversation: Talk, place: Place) -> str:
+    place.ask(conversation, RIDDLE)
+    usage = await bill(conversation)
+    if usage.thoughts_token_count is None:
+        raise NotShownError("the record tells of no thoughts")
+    cached = usage.cached_content_token_count
+    return f"{usage.thoughts_token_count} of thoughts, " + (
+        "nothing of a cache" if cached is None else f"{cached} from a cache"
+    )
+
+
+async def _absent(place: Place) -> str:
+    hurried = place.require_hurried(
+        "no service leaves records out on demand; an emulator with --quirk missing-usage does"
+    )
+    async with place.session(at=place.at(hurried)) as conversation:
+        place.ask(conversation, QUESTION)
+        heard = await conversation.turn()
+    if heard.usage:
+        raise NotShownError("a record came")
+    return "no record came, so what the turn cost is unknown, and not 0"
+
+
+PROBES: Final = (
+    Probe(capability="usage: both spellings", walk=_spellings),
+    Probe(capability="usage: per modality, turn and session", walk=asking(_itemised)),
+    Probe(capability="usage: thoughts and cache", walk=asking(_thought, THOUGHTFUL)),
+    Probe(capability="usage: absent is unknown", walk=_absent),
+)

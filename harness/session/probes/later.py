@@ -1,0 +1,62 @@
+"""Probes of what came after the guides: transcription models, and fields that only later models take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from harness.session.probes.listening import marked, stream_end
+from harness.session.probes.probe import (
+    FUNCTION,
+    MANUAL,
+    TRANSCRIBED,
+    NotShownError,
+    Probe,
+    asking,
+)
+from harness.session.probes.texts import SEEDED, recalled, seed
+from harness.session.probes.tools import call
+from harness.wire.live import codec
+from harness.wire.live.messages import ClientMessage, ContextUpdate
+
+if TYPE_CHECKING:
+    from harness.session.probes.probe import Fields, Place
+
+HINTED: Final[Fields] = {
+    "inputAudioTranscription": {
+        "languageCodes": ["en-US"],
+        "customVocabulary": ["Gdynia"],
+        "mode": "VERBATIM",
+    }
+}
+
+
+async def _guessed(place: Place) -> str:
+    place.require(lambda one: one.transcription == "interim", "tells no guesses")
+    async with place.session(MANUAL | TRANSCRIBED) as conversation:
+        told = await marked(conversation, place)
+        guesses = conversation.heard.guesses
+    if not guesses:
+        raise NotShownError(f"{told} came without a guess before it")
+    return f"{guesses} before {told}"
+
+
+async def _later(place: Place) -> str:
+    """Give a history in the first content, and a function in the midst of the session."""
+    place.require(lambda one: one.era == "later", "came with the guides")
+    async with place.session(SEEDED) as conversation:
+        seed(conversation, complete=True)
+        told = await recalled(conversation, place)
+        tools = {"tools": [{"functionDeclarations": [FUNCTION]}]}
+        conversation.send(codec.encode(ClientMessage(context_update=ContextUpdate(tools=tools))))
+        return f"historyConfig: {told}; contextUpdate: {await call(conversation, place)}"
+
+
+PROBES: Final = (
+    Probe(capability="later models: interim hypotheses", walk=_guessed, transcribes=True),
+    Probe(
+        capability="later models: language hints, vocabulary, verbatim mode",
+        walk=asking(stream_end, HINTED),
+        transcribes=True,
+    ),
+    Probe(capability="later models: fields and eras", walk=_later),
+)

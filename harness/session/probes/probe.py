@@ -1,0 +1,329 @@
+"""What a probe is, where it asks, and what came of it.
+
+Knows how a session is opened, how long anything is waited for, and that nothing secret leaves it. What is asked for, and
+what shows that it is there, is the other modules' business, an area of the Live API each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
+
+import msgspec
+
+from harness.errors import HarnessError, UsageError
+from harness.secret import Secret, redact
+from harness.session.talk import WAIT_S, HungUpError, SilenceError, Talk, talk
+from harness.wire.live import catalogue, codec
+from harness.wire.live import endpoint as live
+from harness.wire.live.messages import Setup
+from harness.wire.live.rules import require_taken
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from harness.session.config import Service
+    from harness.session.transport import Connect
+    from harness.units import Seconds
+    from harness.wire.live.catalogue import Model
+    from harness.wire.live.endpoint import Endpoint, Route
+    from harness.wire.live.messages import UsageMetadata
+    from harness.wire.live.refusals import FailureKind
+
+Fields: TypeAlias = dict[str, Any]
+"""A setup's JSON."""
+
+LONGEST_S: Final[Seconds] = 150.0
+"""Longest probe, whatever comes."""
+
+
+Verdict: TypeAlias = Literal["ok", "failed", "not offered", "not shown", "not walked"]
+
+
+class NotFoundError(Exception):
+    """A capability is not there to be found, which is no fault: one of those below."""
+
+    verdict: ClassVar[Verdict]
+
+
+class NotOfferedError(NotFoundError):
+    """The model or the platform does not have it; the text says which rule says so."""
+
+    verdict = "not offered"
+
+
+class NotShownError(NotFoundError):
+    """The model could have, and did otherwise; the text says what."""
+
+    verdict = "not shown"
+
+
+class NotWalkedError(NotFoundError):
+    """It cannot be asked for here; the text says why, and what would."""
+
+    verdict = "not walked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """Where an emulator of ours listens with TLS."""
+
+    url: str
+    ca_file: str
+    """The authority to trust."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where to probe, and with what."""
+
+    connect: Connect
+    endpoint: Callable[[Route], Endpoint]
+    """Gives the endpoint for a method, with credentials."""
+
+    route: Callable[[Setup], Route]
+    """Gives the method that a setup needs."""
+
+    service: Service
+    url: str | None
+    """Another endpoint than the service's own."""
+
+    key: Secret | None
+    """An API key; None: there is none."""
+
+    model: str
+    speech: bytes
+    """A short recording: s16le mono 16 kHz."""
+
+    pause_s: Seconds
+    """Between its 100 ms frames: 0.1 is real time."""
+
+    hurried: str | None = None
+    """URL of an emulator whose connections and sessions last seconds, with quirks; None: there is none."""
+
+    tls: Tls | None = None
+    wait_s: Seconds = WAIT_S
+    """Longest wait for anything."""
+
+    secrets: list[Secret] = field(default_factory=list)
+    """All credentials that were used; none of them may be told."""
+
+    def named(self, fields: Fields, endpoint: Endpoint | None = None) -> tuple[Setup, Endpoint]:
+        """Return the setup with the model's name, and where it goes; NotOfferedError when a rule forbids it."""
+        setup = codec.message_from(fields, Setup)
+        route = self.route(setup)
+        try:
+            require_taken(setup, self.model, route)
+        except UsageError as error:
+            raise NotOfferedError(error.what.partition(": ")[2]) from None
+        endpoint = endpoint or self.endpoint(route)
+        return msgspec.structs.replace(setup, model=endpoint.model_name(self.model)), endpoint
+
+    @contextlib.asynccontextmanager
+    async def talk(self, setup: Setup, endpoint: Endpoint) -> AsyncIterator[Talk]:
+        """Give a conversation as `session.talk.talk` does, and remember its credentials."""
+        self.secrets.extend(one for _, one in endpoint.headers if isinstance(one, Secret))
+        async with talk(self.connect, endpoint, setup, wait_s=self.wait_s) as conversation:
+            yield conversation
+
+    @contextlib.asynccontextmanager
+    async def session(
+        self, fields: Fields | None = None, *, speaks: bool = False, at: Endpoint | None = None
+    ) -> AsyncIterator[Talk]:
+        """Give a session of the model with these fields; NotOfferedError when a rule forbids them.
+
+        `speaks`: it must answer in speech; `at`: another endpoint than the place's own.
+        """
+        setup, endpoint = self.named(merged(self.modality(speaks=speaks), fields or {}), at)
+        async with self.talk(setup, endpoint) as conversation:
+            yield conversation
+
+    async def opened(self, endpoint: Endpoint) -> None:
+        """Open a session at `endpoint` and close it; SilenceError or HungUpError say why there is none."""
+        setup = codec.message_from(self.modality(speaks=False), Setup)
+        named = msgspec.structs.replace(setup, model=endpoint.model_name(self.model))
+        async with self.talk(named, endpoint):
+            pass
+
+    async def refusal(self, setup: Setup, endpoint: Endpoint, kind: FailureKind) -> str:
+        """Return the words in which the service refuses `setup`; SilenceError when it does not.
+
+        HungUpError: it refuses, and not as `kind`.
+        """
+        try:
+            async with self.talk(setup, endpoint):
+                pass
+        except HungUpError as error:
+            if error.kind == kind:
+                return quoted(str(error))
+            raise
+        raise SilenceError("it was taken")
+
+    def at(self, url: str) -> Endpoint:
+        """Return the endpoint of an emulator of ours."""
+        return live.gemini(Secret("doctor"), url=url)
+
+    def modality(self, *, speaks: bool) -> Fields:
+        """Return the part of a setup that asks for answers in words, written where the model can."""
+        model = catalogue.find(self.model)
+        if not speaks and model is not None and "TEXT" in model.modalities:
+            return {"generationConfig": {"responseModalities": ["TEXT"]}}
+        generation: Fields = {"responseModalities": ["AUDIO"]}
+        if model is not None and model.least_thinking is not None:
+            generation["thinkingConfig"] = {"thinkingLevel": model.least_thinking}
+        return {"generationConfig": generation, "outputAudioTranscription": {}}
+
+    def ask(self, conversation: Talk, words: str) -> None:
+        """Say something in writing that is answered: as a turn, or as realtime text where turns are history alone."""
+        model = catalogue.find(self.model)
+        if model is None or model.content_any_time:
+            conversation.say(words)
+        else:
+            conversation.send(conversation.client.text(words))
+
+    def require(self, able: Callable[[Model], bool], lack: str) -> None:
+        """Raise NotOfferedError, the model's id and `lack`, when it is known not to be able."""
+        model = catalogue.find(self.model)
+        if model is not None and not able(model):
+            raise NotOfferedError(f"{model.id} {lack}")
+
+    def require_hurried(self, why: str) -> str:
+        """Return the URL of the hurried emulator; NotWalkedError, with `why`, where there is none."""
+        if self.hurried is None:
+            raise NotWalkedError(why)
+        return self.hurried
+
+
+Walk: TypeAlias = Callable[[Place], Awaitable[str]]
+"""Asks, and returns what came; NotFoundError and HarnessError say why nothing did."""
+
+Act: TypeAlias = Callable[[Talk, Place], Awaitable[str]]
+"""The same in a session that is open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """One capability."""
+
+    capability: str
+    """`area: what`, as in docs/protocol.md."""
+
+    walk: Walk
+    transcribes: bool = False
+    """True: a dedicated transcription model can do it; all others need one that converses."""
+
+    doubted: bool = False
+    """True: whether every platform has it is not known, so that a refusal says that this one has not."""
+
+
+def asking(act: Act, fields: Fields | None = None, *, speaks: bool = False) -> Walk:
+    """Return the walk that opens one session with these fields and acts in it."""
+
+    async def walk(place: Place) -> str:
+        async with place.session(fields, speaks=speaks) as conversation:
+            return await act(conversation, place)
+
+    return walk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a probe found."""
+
+    verdict: Verdict
+    told: str
+    """In a few words, without a secret."""
+
+    silent: bool = False
+    """True: something was waited for in vain."""
+
+
+async def outcome(probe: Probe, place: Place) -> Outcome:
+    """Return what a probe found, after `LONGEST_S` at the latest."""
+    found = await _outcome(probe, place)
+    return Outcome(
+        verdict=found.verdict, told=redact(found.told, place.secrets), silent=found.silent
+    )
+
+
+async def _outcome(probe: Probe, place: Place) -> Outcome:
+    try:
+        if not probe.transcribes:
+            place.require(lambda one: one.kind != "transcribe", "does nothing but transcribe")
+        async with asyncio.timeout(LONGEST_S):
+            return Outcome(verdict="ok", told=await probe.walk(place))
+    except NotFoundError as error:
+        return Outcome(verdict=error.verdict, told=str(error))
+    except TimeoutError:
+        return Outcome(verdict="failed", told=f"not done within {LONGEST_S:g} s", silent=True)
+    except HarnessError as error:
+        if probe.doubted and isinstance(error, HungUpError) and error.kind == "config":
+            return Outcome(verdict="not offered", told=f"the service refuses it: {error}")
+        told = f"{error.what}: {error.why}" if error.why else error.what
+        return Outcome(verdict="failed", told=told, silent=isinstance(error, SilenceError))
+
+
+def merged(one: Fields, other: Fields) -> Fields:
+    """Return the fields of both, those of `other` where both have them."""
+    inner = one.get("generationConfig", {}) | other.get("generationConfig", {})
+    return one | other | {"generationConfig": inner}
+
+
+def quoted(text: str) -> str:
+    """Return `text` in quotation marks, cut where it is long."""
+    return f"“{text if len(text) < 60 else f'{text[:57]}…'}”"
+
+
+async def answered(conversation: Talk) -> str:
+    """Return the answer of the turn that comes next, quoted; SilenceError when it has none."""
+    heard = await conversation.turn()
+    if not heard.answer:
+        raise SilenceError("the turn ended without an answer")
+    return quoted(heard.answer)
+
+
+async def transcribed(conversation: Talk) -> str:
+    """Return the transcript of what was said to the service, quoted."""
+    heard = await conversation.until(lambda one: one.transcript.strip(), "transcript")
+    return quoted(heard.transcript.strip())
+
+
+async def bill(conversation: Talk) -> UsageMetadata:
+    """Return the record of usage that comes with the end of a turn."""
+    heard = await conversation.until(lambda one: one.turns and one.usage, "usage record")
+    conversation.forget()
+    return heard.usage[-1]
+
+
+def by_modality(usage: UsageMetadata) -> str:
+    """Return the prompt's tokens by modality, in words."""
+    return ", ".join(f"{one.modality} {one.token_count}" for one in usage.prompt_tokens_details)
+
+
+# ── What is asked ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+QUESTION: Final = "Please say: good morning."
+TEMPERATURE: Final = "What is the temperature in Gdynia? Use the function."
+NEWS: Final = "Search the web: what is the news today?"
+RIDDLE: Final = "Think about it first: which number follows 2, 4, 8?"
+COUNT: Final = "Count slowly from one to forty, in words."
+TEN: Final = "Count slowly from one to ten, in words."
+PRIVATE: Final = "I am talking to somebody else, so do not answer this."
+NAME: Final = "What is my name?"
+COLOUR: Final = "What colour is the picture?"
+NOTES: Final = "Take note of the following and answer with one word. "
+
+MANUAL: Final[Fields] = {"realtimeInputConfig": {"automaticActivityDetection": {"disabled": True}}}
+TRANSCRIBED: Final[Fields] = {"inputAudioTranscription": {}}
+FUNCTION: Final[Fields] = {
+    "name": "get_temperature",
+    "description": "The temperature in a city, in degrees Celsius.",
+    "parameters": {
+        "type": "OBJECT",
+        "properties": {"city": {"type": "STRING"}},
+        "required": ["city"],
+    },
+}

@@ -1,0 +1,84 @@
+"""Probes of audio that comes out: its form, its voice and language, its words, and its interruption."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from harness.session.probes.probe import COUNT, QUESTION, Probe, asking, quoted
+from harness.session.talk import SilenceError
+from harness.units import SAMPLE_BYTES, SPEECH_RATE
+
+if TYPE_CHECKING:
+    from harness.session.probes.probe import Fields, Place
+    from harness.session.talk import Heard, Talk
+
+FORM: Final = f"audio/pcm;rate={SPEECH_RATE}"
+
+GERMAN: Final = "Please say: guten Morgen."
+
+
+def _speech(**config: object) -> Fields:
+    return {"generationConfig": {"speechConfig": config}}
+
+
+def _voice(name: str) -> Fields:
+    return _speech(voiceConfig={"prebuiltVoiceConfig": {"voiceName": name}})
+
+
+async def _said(conversation: Talk, place: Place, words: str = QUESTION) -> Heard:
+    """Return an answer in speech; SilenceError when there is none, or in another form."""
+    place.ask(conversation, words)
+    heard = await conversation.turn()
+    if not heard.pcm:
+        raise SilenceError("the turn ended without speech")
+    if heard.mime_types != {FORM}:
+        raise SilenceError(f"the speech is {', '.join(sorted(heard.mime_types))}")
+    return heard
+
+
+def _length(heard: Heard) -> str:
+    return f"{len(heard.pcm) / SAMPLE_BYTES / SPEECH_RATE:.1f} s"
+
+
+async def _pcm(conversation: Talk, place: Place) -> str:
+    return f"{_length(await _said(conversation, place))} of {FORM}"
+
+
+async def _voices(place: Place) -> str:
+    told = []
+    for name in ("Puck", "Kore"):
+        async with place.session(_voice(name), speaks=True) as conversation:
+            told.append(f"{name} spoke for {_length(await _said(conversation, place))}")
+    return ", ".join(told)
+
+
+async def _german(conversation: Talk, place: Place) -> str:
+    heard = await _said(conversation, place, GERMAN)
+    return f"de-DE: {_length(heard)}, {quoted(heard.answer)}"
+
+
+async def _transcribed(conversation: Talk, place: Place) -> str:
+    heard = await _said(conversation, place)
+    if not heard.spoken.strip():
+        raise SilenceError("the speech came without its transcription")
+    return quoted(heard.spoken.strip())
+
+
+async def _interruption(conversation: Talk, place: Place) -> str:
+    place.ask(conversation, COUNT)
+    await conversation.until(lambda one: one.pcm, "speech")
+    place.ask(conversation, "Stop.")
+    heard = await conversation.until(lambda one: one.interrupted, "interruption")
+    return f"interrupted after {_length(heard)} of speech, which is kept"
+
+
+PROBES: Final = (
+    Probe(capability="audio out: 24 kHz PCM", walk=asking(_pcm, speaks=True)),
+    Probe(capability="audio out: voices", walk=_voices),
+    Probe(
+        capability="audio out: language code",
+        walk=asking(_german, _speech(languageCode="de-DE"), speaks=True),
+    ),
+    Probe(capability="audio out: output transcription", walk=asking(_transcribed, speaks=True)),
+    Probe(capability="audio out: interruption", walk=asking(_interruption, speaks=True)),
+)

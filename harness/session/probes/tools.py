@@ -1,0 +1,77 @@
+"""Probes of tools: functions that are called, answered and taken back, and the search."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from harness.session.probes.probe import (
+    FUNCTION,
+    NEWS,
+    QUESTION,
+    TEMPERATURE,
+    NotShownError,
+    Probe,
+    asking,
+    quoted,
+)
+from harness.wire.live.codec import excerpt
+
+if TYPE_CHECKING:
+    from harness.session.probes.probe import Fields, Place
+    from harness.session.talk import Talk
+    from harness.wire.live.messages import FunctionCall
+
+EQUIPPED: Final[Fields] = {"tools": [{"functionDeclarations": [FUNCTION]}]}
+
+
+async def called(conversation: Talk, place: Place) -> FunctionCall:
+    """Return the call that the model makes; NotShownError when it answers instead."""
+    place.ask(conversation, TEMPERATURE)
+    heard = await conversation.until(lambda one: one.calls or one.turns, "function call")
+    if not heard.calls:
+        raise NotShownError("the model answered instead of calling")
+    return heard.calls[0]
+
+
+async def call(conversation: Talk, place: Place) -> str:
+    """Have a function called, answer it, and return both."""
+    made = await called(conversation, place)
+    conversation.respond(made, {"celsius": 11})
+    heard = await conversation.until(lambda one: one.answer and one.turns, "answer")
+    return f"{made.name}({excerpt(str(made.args))}), then {quoted(heard.answer)}"
+
+
+async def _cancelled(conversation: Talk, place: Place) -> str:
+    """Interrupt while a call is open: it is taken back, and an answer that comes too late harms nothing."""
+    made = await called(conversation, place)
+    place.ask(conversation, "Never mind.")
+    heard = await conversation.until(lambda one: one.cancelled, "cancellation")
+    conversation.respond(made, {"celsius": 11})
+    place.ask(conversation, QUESTION)
+    await conversation.until(lambda one: "morning" in one.answer.casefold(), "answer after it")
+    return f"{len(heard.cancelled)} call taken back; its late answer was dropped"
+
+
+async def _grounded(conversation: Talk, place: Place) -> str:
+    place.ask(conversation, NEWS)
+    heard = await conversation.until(lambda one: one.grounded or one.turns, "answer")
+    if not heard.grounded:
+        raise NotShownError("the model answered without a search")
+    return "grounding metadata came"
+
+
+PROBES: Final = (
+    Probe(capability="tools: declarations, calls, responses", walk=asking(call, EQUIPPED)),
+    Probe(
+        capability="tools: blocking and not",
+        walk=asking(
+            call,
+            {"tools": [{"functionDeclarations": [FUNCTION | {"behavior": "NON_BLOCKING"}]}]},
+        ),
+    ),
+    Probe(capability="tools: cancellation", walk=asking(_cancelled, EQUIPPED)),
+    Probe(
+        capability="tools: search grounding",
+        walk=asking(_grounded, {"tools": [{"googleSearch": {}}]}),
+    ),
+)
