@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import numpy as np
 import pytest
 
 from harness.clock import run_virtual
@@ -15,6 +16,7 @@ from harness.emulator.scripted import Line, Scripted
 from harness.emulator.turns import Appetite
 from harness.session.frames import Frames
 from harness.wire.live import codec
+from tests.audio.test_stream import pcm, tone
 from tests.emulator.memory import MANUAL, VERTEX, Call, Drone, kind, script, turn
 from tests.emulator.signals import burst, hush
 from tests.integration.joined import Emulator
@@ -239,6 +241,43 @@ def test_any_declared_rate_is_heard(rate):
     call = told(scene)
     assert " 2.0 seconds of audio" == "".join(call.texts("input"))
     assert 50 == call.usage[0]["promptTokenCount"]
+
+
+@pytest.mark.capability("audio in: 16 kHz sent, 4 to 96 kHz taken", side="emulator")
+def test_the_ear_hears_the_same_tone_at_every_rate():
+    """Within one turn the declared rate may change, and the ear gets 16 kHz throughout: the tone keeps its pitch."""
+    heard = bytearray()
+
+    class Tuner(Scripted):
+        def listen(self, languages=(), vocabulary=()):
+            listening = super().listen(languages, vocabulary)
+            hear = listening.hear
+
+            async def kept(pcm, *, last):
+                heard.extend(pcm)
+                async for fragment in hear(pcm, last=last):
+                    yield fragment
+
+            listening.hear = kept
+            return listening
+
+    async def scene():
+        call = Call(Tuner())
+        call.set_up(**MANUAL)
+        call.signal("activityStart")
+        for rate in (8_000, 48_000, 16_000, 44_100, 24_000):
+            await call.stream(pcm(tone(rate)), rate=rate)
+        call.signal("activityEnd")
+        await asyncio.sleep(1)
+
+    told(scene)
+    samples = np.frombuffer(bytes(heard), "<i2")
+    assert 5 * 16_000 == pytest.approx(len(samples), abs=5)
+    for second in range(5):
+        inner = samples[second * 16_000 + 1600 : (second + 1) * 16_000 - 1600]
+        spectrum = np.abs(np.fft.rfft(inner * np.hanning(len(inner))))
+        assert 440 == pytest.approx(np.argmax(spectrum) * 16_000 / len(inner), abs=2)
+        assert 0.5 * 32767 == pytest.approx(np.abs(inner).max(), rel=0.01)
 
 
 @pytest.mark.capability("later models: fields and eras", side="emulator")

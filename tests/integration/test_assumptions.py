@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from types import SimpleNamespace
 
@@ -21,7 +20,8 @@ from harness.errors import HarnessError
 from harness.run.bill import bill_usd
 from harness.run.folder import read_journal
 from harness.secret import Secret
-from harness.session.probes import PROBES, NotOfferedError, NotShownError, Place, outcome, refusal
+from harness.session.probes import PROBES
+from harness.session.probes.probe import Place, outcome
 from harness.session.transport import connect
 from harness.trace import read_trace
 from harness.wire.live import endpoint as live
@@ -264,55 +264,51 @@ def place(where, model, version):
         connect=connect,
         endpoint=lambda _: where(),
         route=lambda _: Route(platform=where().platform, version=version),
+        service="emulator",
+        url=URL,
+        key=None,
         model=model,
         speech=burst(1.0),
         pause_s=0.1,
     )
 
 
-async def probed(emulator, act):
-    """Return what `act` finds at `emulator`."""
-    async with served(emulator):
-        return await act()
+def probed(emulator, *probes, where=at_gemini, model=HALF, version="v1beta"):
+    """Return what probes find at `emulator`, by their names."""
+
+    async def all_of_them():
+        here = place(where, model, version)
+        async with served(emulator):
+            return {one.capability: await outcome(one, here) for one in probes}
+
+    return run_socketless(all_of_them())
 
 
-REALTIME = next(one for one in PROBES if one.capability == "text: realtime text")
+BY_NAME = {one.capability: one for one in PROBES}
+AT_VERTEX = {"where": at_vertex, "model": VERTEX, "version": "v1beta1"}
 
 
 @pytest.mark.parametrize("errors", ["never", "before-close"])
-def test_the_doctor_tells_whether_realtime_text_is_taken(errors):
+@pytest.mark.parametrize("choice, verdict", [("taken", "ok"), ("refused", "not offered")])
+def test_the_doctor_tells_whether_realtime_text_is_taken(errors, choice, verdict):
     """Realtime text that Vertex AI refuses is a capability it does not offer, and no fault."""
-    here = place(at_vertex, VERTEX, "v1beta1")
-    taken = service(f"error-frames={errors}")
-    assert "“Please say" in run_socketless(probed(taken, lambda: outcome(REALTIME, here)))
-    refused = service(f"error-frames={errors}", "vertex-realtime-text=refused")
-    with pytest.raises(NotOfferedError, match="the service refuses it"):
-        run_socketless(probed(refused, lambda: outcome(REALTIME, here)))
+    emulator = service(f"error-frames={errors}", f"vertex-realtime-text={choice}")
+    [found] = probed(emulator, BY_NAME["text: realtime text"], **AT_VERTEX).values()
+    assert (verdict, verdict != "ok") == (found.verdict, "the service refuses it" in found.told)
+
+
+CLOSES = "setup: close codes and reasons"
+WALKED = [one for one in PROBES if not one.capability.startswith(("connection", CLOSES))]
+"""All that need no sockets of their own."""
 
 
 @pytest.mark.parametrize("choice", CHOICES)
-def test_whatever_is_so_the_doctor_knows_a_refusal(choice):
-    """A model that does not exist is refused as such with every choice."""
-    here = place(at_gemini, HALF, "v1beta")
-    assert "no-such-model" in run_socketless(probed(service(choice), lambda: refusal(here)))
-
-
-@pytest.mark.parametrize("choice", CHOICES)
-def test_whatever_is_so_every_capability_works(choice):
-    """With every choice no probe of the doctor's finds a fault on either platform."""
-    for where, model, version in ((at_gemini, HALF, "v1beta"), (at_vertex, VERTEX, "v1beta1")):
-        here = place(where, model, version)
-
-        async def all_probes(here=here):
-            for probe in PROBES:
-                try:
-                    await outcome(probe, here)
-                except NotOfferedError:
-                    pass
-                except NotShownError:
-                    pass  # nobody has told this emulator what to answer
-                except HarnessError as error:
-                    raise AssertionError(probe.capability) from error
-                await asyncio.sleep(1)
-
-        run_socketless(probed(service(choice), all_probes))
+def test_whatever_is_so_the_doctor_finds_no_fault(choice):
+    """With every choice no probe fails on either platform, and a refusal is known for what it is."""
+    for where in ({}, AT_VERTEX):
+        found = probed(service(choice), *WALKED, **where)
+        failed = {name: one.told for name, one in found.items() if one.verdict == "failed"}
+        # Nobody has told this emulator what to answer.
+        assert {} == {name: told for name, told in failed.items() if "answer" not in told}
+    [refused] = probed(service(choice), BY_NAME[CLOSES]).values()
+    assert ("ok", True) == (refused.verdict, "no-such-model" in refused.told)

@@ -365,24 +365,44 @@ def test_a_session_by_token_is_opened_and_closed():
     assert [Secret("Token auth_tokens/x-of-some-length")] == here.secrets
 
 
-def test_a_rate_is_declared_and_kept():
-    """Audio of another rate is resampled, and each frame says so."""
-    heard = []
+RATES = "audio in: 16 kHz sent, 4 to 96 kHz taken"
+
+
+def hears(kept, **by_rate):
+    """Return a service that hears “Hello”, or at a rate what is said of it, and keeps what it is sent."""
 
     def answer(line, frame):
-        heard.append(frame.get("realtimeInput", {}))
+        realtime = frame.get("realtimeInput", {})
         if "setup" in frame:
             line.say({"setupComplete": {}})
-        if "activityEnd" in heard[-1]:
-            line.say({"serverContent": {"inputTranscription": {"text": " Hello"}}})
+        if "audio" in realtime:
+            kept.append(realtime["audio"])
+        if "activityEnd" in realtime:
+            rate = kept[-1]["mimeType"].partition("=")[2]
+            text = by_rate.get(f"at_{rate}", "Hello")
+            line.say({"serverContent": {"inputTranscription": {"text": text}}})
 
-    told = found("audio in: 16 kHz sent, 4 to 96 kHz taken", answer)
-    assert "8 kHz “Hello”, 48 kHz “Hello”" == told.told
-    audio = [one["audio"] for one in heard if "audio" in one]
-    rates = [one["mimeType"] for one in audio]
-    assert ["audio/pcm;rate=8000"] * 2 + ["audio/pcm;rate=48000"] * 2 == rates
-    sizes = [len(base64.b64decode(one["data"])) for one in audio]
-    assert [3200, 19200] == [sum(sizes[:2]), sum(sizes[2:])]
+    return answer
+
+
+def test_a_rate_is_declared_and_kept():
+    """Audio of another rate is resampled, as long as it was, and each frame says so."""
+    audio = []
+    told = found(RATES, hears(audio))
+    assert "“Hello”, and much the same at 8, 24, 44.1, 48 kHz" == told.told
+    sizes = {}
+    for one in audio:
+        rate = int(one["mimeType"].removeprefix("audio/pcm;rate="))
+        sizes[rate] = sizes.get(rate, 0) + len(base64.b64decode(one["data"]))
+    assert [16_000, 8_000, 24_000, 44_100, 48_000] == list(sizes)
+    assert all(size == pytest.approx(0.4 * rate, abs=2) for rate, size in sizes.items())
+
+
+def test_a_rate_that_is_not_obeyed_is_told():
+    """Speech that is heard as something else at one rate is a capability that is not shown."""
+    told = found(RATES, hears([], at_44100="put it in"))
+    assert "not shown" == told.verdict
+    assert "at 44.1 kHz it heard “put it in”, and not “Hello”" == told.told
 
 
 @pytest.mark.parametrize("coverage, verdict", [((10, 20), "ok"), ((20, 20), "not shown")])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Final
 
 from harness.audio.stream import StreamResampler
@@ -13,8 +15,10 @@ from harness.session.probes.probe import (
     Probe,
     asking,
     bill,
+    quoted,
     transcribed,
 )
+from harness.session.talk import SilenceError
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -23,8 +27,14 @@ if TYPE_CHECKING:
     from harness.units import Seconds
     from harness.wire.live.messages import UsageMetadata
 
-RATES: Final = (8_000, 48_000)
-"""What is declared beside the usual 16 kHz: a telephone's, and a browser's."""
+RATES: Final = (8_000, 24_000, 44_100, 48_000)
+"""What is declared beside the usual 16 kHz: a telephone's, this API's own speech, a disc's, and a browser's."""
+
+ALIKE: Final = 0.6
+"""Least likeness of two transcripts of the same recording, 0 to 1; at a wrong speed nothing like it is heard."""
+
+_END_S: Final[Seconds] = 3.0
+"""Wait for the end of a turn after the first of its transcript: not every service tells it."""
 
 _LONG_S: Final[Seconds] = 3.0
 """Silence that ends a turn wherever nobody says how much does."""
@@ -67,11 +77,24 @@ async def stream_end(conversation: Talk, place: Place) -> str:
 
 
 async def _rates(place: Place) -> str:
-    told = []
+    """Say the recording at each rate; NotShownError when one is heard as something else than the usual one."""
+    usual = await _heard_at(SAMPLE_RATE, place)
     for rate in RATES:
-        async with place.session(MANUAL | TRANSCRIBED) as conversation:
-            told.append(f"{rate // 1000} kHz {await marked(conversation, place, rate=rate)}")
-    return ", ".join(told)
+        heard = await _heard_at(rate, place)
+        if SequenceMatcher(None, heard.casefold(), usual.casefold()).ratio() < ALIKE:
+            raise NotShownError(
+                f"at {rate / 1000:g} kHz it heard {quoted(heard)}, and not {quoted(usual)}"
+            )
+    rates = ", ".join(f"{rate / 1000:g}" for rate in RATES)
+    return f"{quoted(usual)}, and much the same at {rates} kHz"
+
+
+async def _heard_at(rate: int, place: Place) -> str:
+    async with place.session(MANUAL | TRANSCRIBED) as conversation:
+        await marked(conversation, place, rate=rate)
+        with suppress(SilenceError):
+            await conversation.until(lambda one: one.turns, "end of a turn", _END_S)
+        return conversation.heard.transcript.strip()
 
 
 async def _detected(conversation: Talk, place: Place) -> str:
@@ -148,6 +171,7 @@ PROBES: Final = (
             {"realtimeInputConfig": {"activityHandling": "NO_INTERRUPTION"}},
             speaks=True,
         ),
+        doubted=True,
     ),
     Probe(
         capability="audio in: transcription",

@@ -68,6 +68,6 @@ async def _resolution(place: Place) -> str:
 
 
 PROBES: Final = (
-    Probe(capability="video in: pictures", walk=_frames),
-    Probe(capability="video in: media resolution", walk=_resolution),
+    Probe(capability="video in: pictures", walk=_frames, doubted=True),
+    Probe(capability="video in: media resolution", walk=_resolution, doubted=True),
 )

@@ -216,7 +216,7 @@ class Probe:
     """True: a dedicated transcription model can do it; all others need one that converses."""
 
     doubted: bool = False
-    """True: whether every platform has it is not known, so that a refusal says that this one has not."""
+    """True: it, or the realtime text it asks with, may be lacking on a platform, so that a refusal says that it is."""
 
 
 def asking(act: Act, fields: Fields | None = None, *, speaks: bool = False) -> Walk:
