@@ -85,7 +85,7 @@ class TimedEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     t: Seconds
     dir: Direction
-    frame: Any
+    frame: dict[str, Any]
     """The message as JSON. Audio is not repeated: what we sent is `{"offset", "samples"}` of the clip, what we
     received `{"wav", "offset", "samples"}` of a file beside the trace. A note (`!`) is `{"connect": …}`,
     `{"upgraded": …}`, `{"closed": {"code", "reason"}}`, `{"stood_still": {"s"}}`,
@@ -203,6 +203,27 @@ def hypothesis(trace: SessionTrace, channel: Channel) -> Hypothesis:
         final_text_t=final if seen else None,
         seams=tuple(min(seam, len(seen)) for seam in seams),
     )
+
+
+def behind_turn_s(trace: SessionTrace, channel: Channel) -> Seconds | None:
+    """Return the longest wait without a message, behind the end of the last turn, that text on `channel` has ended, s.
+
+    None: all text came before. Text that comes later than a session listens is not in its trace: this says how near it was.
+    """
+    texts = {fragment.t for fragment in _fragments(trace, channel) if fragment.text.strip()}
+    asked = max((event.t for event in trace.events if event.dir == ">"), default=float("inf"))
+    over = False
+    last: Seconds = asked
+    longest: Seconds | None = None
+    for event in trace.events:
+        content = event.frame.get("serverContent") if event.dir == "<" else None
+        if content is None or event.t < asked:
+            continue
+        if over and event.t in texts:
+            longest = max(longest or 0.0, round(event.t - last, 6))
+        over = over or bool(content.get("turnComplete"))
+        last = event.t
+    return longest
 
 
 def _fragments(trace: SessionTrace, channel: Channel) -> Iterator[Fragment]:

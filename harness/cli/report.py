@@ -67,7 +67,8 @@ def command(
 ) -> int:
     """Score RUN (a run folder) again from its journal and traces, and write every report into it.
 
-    No session is opened. The same folder, profile and version give the same bytes.
+    No session is opened. The same folder, profile and version give the same bytes. Every record of the journal is worked
+    out again from its trace; when one is something else, the reports say so and the exit code is 5.
 
     Example: harness report reports/20261121-140312-1f0c9a7e --profile norm-1
     """
@@ -95,9 +96,15 @@ def command(
         click.echo(summary_text(table.summary))
     names = f"{PAGE}, {SUMMARY_MD}, {SUMMARY_CSV}, {UTTERANCES}"
     click.echo(f"written into {click.format_filename(run)}: {names}", err=True)
+    told = table.summary.retold
+    if told and told.read:
+        few = "" if told.read == told.traces else f" of {told.traces:,}, evenly spread"
+        found = f"{told.contradicted:,} are something else" if told.contradicted else "all agree"
+        records = "record was" if told.read == 1 else "records were"
+        click.echo(f"{told.read:,} {records} worked out again from traces{few}: {found}", err=True)
     if rules and not passes(rules, table, profile=profile, metric=metric, to_stderr=as_json):
         return 6
-    return 0
+    return 5 if told and told.contradicted else 0
 
 
 def _verified(run: Path) -> int:

@@ -95,6 +95,14 @@ if TYPE_CHECKING:
     help="manual: activity signals around the clip; auto: the service detects speech.",
 )
 @click.option(
+    "--quiet",
+    type=click.FloatRange(0, 60),
+    default=2.0,
+    show_default=True,
+    metavar="S",
+    help="How long a session listens for more text after its turn is said to be over. Text that comes later is lost.",
+)
+@click.option(
     "--transcript",
     type=click.Choice(["input", "reply", "output"]),
     help="The text that is scored: of what was heard, the reply, or of the speech output. "
@@ -170,6 +178,7 @@ def command(
     pace: float,
     chunk_ms: int,
     turns: Any,
+    quiet: float,
     transcript: Any,
     interrupt_after: float | None,
     repeat: int,
@@ -262,6 +271,7 @@ def command(
         notes=notes,
         task=task,
         interrupt_after_s=interrupt_after,
+        quiet_s=quiet,
     )
     if rules:
         require_baseline(rules, plan)

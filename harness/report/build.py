@@ -15,6 +15,7 @@ from harness.report.digest import summary_markdown
 from harness.report.document import Basis, DatasetFacts, Profile, Summary
 from harness.report.exhibits import Exhibits
 from harness.report.render import page
+from harness.report.retelling import retelling, told_again
 from harness.report.rows import rows
 from harness.report.streaming import settling, streamed_sessions, streaming, watched
 from harness.report.summary import basis
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.report.kinship import Block
+    from harness.report.retelling import Retelling
     from harness.report.rows import Row
     from harness.run.record import Plan
     from harness.stats.intervals import Interval
@@ -76,7 +78,8 @@ def settled_table(
     folder: Path, plan: Plan, speech: SpeechBook, exhibits: Exhibits, *, profile: str, metric: str
 ) -> RunTable:
     """Return the run in `folder` as a table, with how its transcripts grew where it was paced in real time."""
-    table = run_table(folder, plan, speech, profile=profile, metric=metric)
+    heard = retelling(folder, plan, read_journal(folder))
+    table = run_table(folder, plan, speech, profile=profile, metric=metric, heard=heard)
     if plan.pace != 1.0:
         return table
     sessions = watched(table.rows, exhibits, profile=profile)
@@ -87,9 +90,18 @@ def settled_table(
 
 
 def run_table(
-    folder: Path, plan: Plan, speech: SpeechBook, *, profile: str, metric: str
+    folder: Path,
+    plan: Plan,
+    speech: SpeechBook,
+    *,
+    profile: str,
+    metric: str,
+    heard: Retelling | None = None,
 ) -> RunTable:
-    """Return the run in `folder` as a table; nothing is written."""
+    """Return the run in `folder` as a table; nothing is written.
+
+    `heard` is what its traces said when they were asked again; None: they were not.
+    """
     records = read_journal(folder)
     scored = list(rows(plan, records, speech, profile=profile, metric=metric))
     if not scored:
@@ -107,6 +119,7 @@ def run_table(
             foreign=foreign,
             refused=refused,
             lost=losses(folder, records),
+            heard=heard,
             profile=profile,
             metric=metric,
         ),
@@ -121,6 +134,7 @@ def _summary(
     foreign: int,
     refused: int,
     lost: Sequence[str],
+    heard: Retelling | None,
     profile: str,
     metric: str,
 ) -> Summary:
@@ -165,13 +179,14 @@ def _summary(
         labels=findings.labels(scored),
         verdict=findings.verdict(plan, scored, standings, cost),
         warnings=findings.warnings(
-            plan, scored, cells, datasets, spots, foreign=foreign, lost=lost
+            plan, scored, cells, datasets, spots, foreign=foreign, lost=lost, heard=heard
         ),
         deaf_spots=spots,
         sessions=len(scored),
         scored=sum(row.judged for row in scored),
         failed=sum(row.must_rerun for row in scored),
         attempts=sum(row.attempts for row in scored) - refused,
+        retold=told_again(heard),
         audio_s=summary.audio(scored) or 0.0,
         cost_usd=cost,
         certificate=summary.certificate(scored, read_certificates(folder)),

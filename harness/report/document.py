@@ -442,6 +442,19 @@ class Caution(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class Retold(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the records of the journal are what their traces give, as far as these were read again."""
+
+    traces: int
+    """Of the journal's records that are in the folder."""
+
+    read: int
+    """So many were read again, evenly spread."""
+
+    contradicted: int
+    """Records that are not what their traces give."""
+
+
 class DatasetFacts(msgspec.Struct, frozen=True, kw_only=True):
     """A dataset as the run used it."""
 
@@ -519,6 +532,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     attempts: int
     """Sessions that were begun; refusals for quota are none."""
+
+    retold: Retold | None = None
+    """None: the traces were not asked."""
 
     audio_s: Seconds
     cost_usd: Usd | None

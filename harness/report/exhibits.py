@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from harness.errors import InputError
+from harness.run.folder import trace_path
 from harness.trace import read_trace
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ class Exhibits:
         """Return the trace of a row's last attempt; None: there was none, or it is gone, torn, or not in the folder."""
         if row.record is None or row.record.trace is None:
             return None
-        path = (self._folder / row.record.trace).resolve()
-        if not path.is_relative_to(self._folder):
+        path = trace_path(self._folder, row.record.trace)
+        if path is None or not path.resolve().is_relative_to(self._folder):
             return None
         try:
             return read_trace(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from harness.report.document import NOT_ATTEMPTED, Caution, DeafSpot, Label
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from harness.report.document import Cell, DatasetFacts, Standing
+    from harness.report.retelling import Retelling
     from harness.report.rows import Row
     from harness.run.record import Plan
 
@@ -82,17 +83,21 @@ def warnings(
     *,
     foreign: int,
     lost: Sequence[str],
+    heard: Retelling | None = None,
 ) -> list[Caution]:
     """Return what the reader must know, the serious first.
 
-    `foreign` counts records that the plan does not know, `lost` is what the run's folder lacks.
+    `foreign` counts records that the plan does not know, `lost` is what the run's folder lacks, `heard` is what its traces
+    said when they were asked again.
     """
     found = [
         *_read_answers(plan, rows),
         *map(_serious, lost),
+        *_contradictions(heard),
         *_failures(rows, cells),
         *_violations(rows),
         *_seams(rows),
+        *_late_text(plan, rows),
         *_lateness(plan, rows),
         *_ears(spots),
         *_money(rows),
@@ -112,6 +117,12 @@ def warnings(
         )
     return sorted(found, key=lambda warning: warning.level != "serious")
 
+
+_MOST_TOLD: Final = 5
+"""Contradictions that a caution names; `--verify` names all."""
+
+_FEW: Final = 20
+"""One in so many is worth a serious word."""
 
 _RERUN = {
     NOT_ATTEMPTED: "never attempted",
@@ -135,6 +146,22 @@ def _read_answers(plan: Plan, rows: Sequence[Row]) -> Iterable[Caution]:
         yield _serious(
             f"No model answered: the emulator read its answers from a file that it was given ({', '.join(files)}). "
             "What passed shows that the harness works, and says nothing about any model."
+        )
+
+
+def _contradictions(heard: Retelling | None) -> Iterable[Caution]:
+    if heard is None:
+        return
+    if told := heard.contradictions:
+        more = f"; and {len(told) - _MOST_TOLD:,} more" if len(told) > _MOST_TOLD else ""
+        yield _serious(
+            f"The journal is not what its traces give in {_plural(heard.attempts, 'record')}: one or the other was changed. "
+            f"The figures are the journal's. {'; '.join(told[:_MOST_TOLD])}{more}."
+        )
+    if heard.heard < heard.traces:
+        yield _note(
+            f"{heard.heard:,} of {heard.traces:,} records, evenly spread, were worked out again from their traces; "
+            "harness report --verify takes all."
         )
 
 
@@ -187,6 +214,27 @@ def _seams(rows: Sequence[Row]) -> Iterable[Caution]:
         f"{errors.deletions:,} tokens were lost and {errors.insertions:,} doubled or made up."
     )
     yield _serious(told) if errors.deletions or errors.insertions else _note(told)
+
+
+def _late_text(plan: Plan, rows: Sequence[Row]) -> Iterable[Caution]:
+    listens = (
+        f"A session listens {plan.quiet_s:g} s after its turn is said to be over, and text that comes later is lost: "
+        "--quiet listens longer."
+    )
+    waits = [
+        row.record.behind_turn_s
+        for row in rows
+        if row.record and row.record.behind_turn_s is not None
+    ]
+    if waits and max(waits) > plan.quiet_s / 2:
+        yield _serious(
+            f"In {_sessions(len(waits))} text came after the turn was said to be over, at the latest after "
+            f"{max(waits):.1f} s of silence. {listens}"
+        )
+    if ended := sum("lost_end" in row.faults and row.outcome == "ok" for row in rows):
+        told = f"{_plural(ended, 'transcript')} of sessions that ended well lack the end of what was said. {listens}"
+        judged = sum(row.judged for row in rows)
+        yield _serious(told) if ended * _FEW >= judged else _note(told)
 
 
 def _lateness(plan: Plan, rows: Sequence[Row]) -> Iterable[Caution]:

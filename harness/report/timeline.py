@@ -72,9 +72,8 @@ def _sent(stretch: list[TimedEvent]) -> Moment:
 
 def _moments(event: TimedEvent) -> list[Moment]:
     """Return one moment for each message in a frame: a frame may say several things at once."""
-    frame = event.frame if isinstance(event.frame, dict) else {"": event.frame}
     found = []
-    for name, value in frame.items():
+    for name, value in event.frame.items():
         if name in ("serverContent", "realtimeInput") and isinstance(value, dict) and value:
             found += [(f"{name}.{inner}", content) for inner, content in value.items()]
         else:

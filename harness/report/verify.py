@@ -6,7 +6,7 @@ The page is left out: it is drawn from the same rows, and which clips are in it 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -15,19 +15,17 @@ from harness.report.bounds import SpeechBook
 from harness.report.build import derived_files, settled_table
 from harness.report.comparable import reported_profile
 from harness.report.exhibits import Exhibits
+from harness.report.retelling import contradictions, written_twice
 from harness.report.table import UTTERANCES
 from harness.report.write import BOM, PARQUET, SUMMARY_JSON
-from harness.run import attempt
-from harness.run.folder import UNREADABLE, iter_journal, read_plan, slot
-from harness.trace import read_trace
+from harness.run.folder import UNREADABLE, read_journal, read_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from harness.report.document import Summary
-    from harness.run.folder import Slot
-    from harness.run.record import Plan, UtteranceRecord
+    from harness.run.record import Plan
 
 
 def differences(folder: Path) -> Iterator[str]:
@@ -36,35 +34,11 @@ def differences(folder: Path) -> Iterator[str]:
     InputError says what cannot be read at all: the plan, the journal, or a summary that no version of ours wrote.
     """
     plan = read_plan(folder)
-    written: set[tuple[Slot, int]] = set()
-    for record in iter_journal(folder):
-        attempt_of = (slot(record), record.attempt)
-        if attempt_of in written:
-            yield f"{record.utterance}, attempt {record.attempt}: is written twice in the journal"
-        written.add(attempt_of)
-        yield from _of_trace(folder, plan, record)
+    records = read_journal(folder)
+    yield from written_twice(records)
+    for record in records:
+        yield from contradictions(folder, plan, record)
     yield from _of_tables(folder, plan)
-
-
-def _of_trace(folder: Path, plan: Plan, kept: UtteranceRecord) -> Iterator[str]:
-    """Yield what the journal says otherwise than the trace of an attempt."""
-    if kept.trace is None:
-        return
-    who = f"{kept.utterance}, attempt {kept.attempt}"
-    try:
-        trace = read_trace(folder / kept.trace)
-    except InputError as error:
-        yield f"{who}: {error.what}"
-        return
-    told = attempt.record(trace, plan.transcript, path=kept.trace, final=kept.final, task=plan.task)
-    if told.reason is None and (kept.reason or "").startswith(attempt.OF_THE_AUDIO):
-        told = msgspec.structs.replace(
-            told, reason=kept.reason
-        )  # the clip's faults are not in its trace
-    for name in told.__struct_fields__:
-        here, there = getattr(kept, name), getattr(told, name)
-        if here != there:
-            yield f"{who}: {name} is {_short(here)} in the journal and {_short(there)} by the trace"
 
 
 def _of_tables(folder: Path, plan: Plan) -> Iterator[str]:
@@ -108,8 +82,3 @@ class _KeptProfile(msgspec.Struct):
 
 class _Kept(msgspec.Struct):
     profile: _KeptProfile
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -123,9 +123,7 @@ def losses(folder: Path, records: Iterable[UtteranceRecord]) -> list[str]:
     except OSError as error:
         raise InputError(f"{folder / JOURNAL}: cannot be read", why=str(error)) from error
     traces = [record.trace for record in records if record.final and record.trace]
-    there: set[str] = set()
-    with contextlib.suppress(OSError):
-        there.update(f"{TRACES}/{path.name}" for path in (folder / TRACES).iterdir())
+    there = traces_there(folder)
     gone = sum(trace not in there for trace in traces)
     if gone:
         found.append(
@@ -133,6 +131,21 @@ def losses(folder: Path, records: Iterable[UtteranceRecord]) -> list[str]:
             "by time after speech."
         )
     return found
+
+
+def trace_path(folder: Path, told: str) -> Path | None:
+    """Return where the trace that a record names lies; None: what it names is not in the folder of traces."""
+    parts = PurePosixPath(told).parts
+    inside = len(parts) > 1 and parts[0] == TRACES and ".." not in parts and "\0" not in told
+    return folder / told if inside else None
+
+
+def traces_there(folder: Path) -> frozenset[str]:
+    """Return the traces in `folder`, as records name them; empty when their folder is gone."""
+    try:
+        return frozenset(f"{TRACES}/{path.name}" for path in (folder / TRACES).iterdir())
+    except OSError:
+        return frozenset()
 
 
 def iter_journal(folder: Path) -> Iterator[UtteranceRecord]:

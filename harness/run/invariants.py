@@ -121,8 +121,6 @@ def _received(seen: _Session, event: TimedEvent) -> Iterator[str]:
     line = seen.line
     if not line.open or line.closed:
         yield f"something came at {event.t:g} s, when there was no connection"
-    if not isinstance(event.frame, dict):
-        return
     if "setupComplete" in event.frame:
         if line.ready:
             yield "setupComplete came twice on one connection"

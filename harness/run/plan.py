@@ -24,6 +24,7 @@ from harness.errors import InputError
 from harness.run import errands
 from harness.run.bill import estimate_usd
 from harness.run.record import Plan, PlannedDataset, PlannedUtterance
+from harness.session.waits import QUIET_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -96,6 +97,7 @@ def make_plan(
     notes: Sequence[str] = (),
     task: Task = "transcribe",
     interrupt_after_s: Seconds | None = None,
+    quiet_s: Seconds = QUIET_S,
 ) -> Plan:
     """Return the plan; reads every audio file once for its hash.
 
@@ -119,6 +121,8 @@ def make_plan(
     }
     if interrupt_after_s is not None:
         asked["interrupt_after_s"] = interrupt_after_s
+    if quiet_s != QUIET_S:
+        asked["quiet_s"] = quiet_s  # it is not asked of the service, but shapes what is heard of it
     if api_version is not None:
         asked["api_version"] = api_version
     used = {u.dataset for u in planned}
@@ -133,6 +137,7 @@ def make_plan(
         transcript=transcript,
         interrupt_after_s=interrupt_after_s,
         pace=pace,
+        quiet_s=quiet_s,
         chunk_ms=chunk_ms,
         turns=turns,
         repeats=repeats,
@@ -262,8 +267,9 @@ def estimate(plan: Plan, concurrency: int) -> Estimate:
     wall = None
     if plan.pace:
         longest = max((length for length in lengths if length is not None), default=0.0)
-        busy = rounds * (audio_s / plan.pace + len(lengths) * PER_SESSION_S)
-        wall = max(busy / concurrency, longest / plan.pace + PER_SESSION_S)
+        each_s = PER_SESSION_S - QUIET_S + plan.quiet_s
+        busy = rounds * (audio_s / plan.pace + len(lengths) * each_s)
+        wall = max(busy / concurrency, longest / plan.pace + each_s)
     once = _sum(costs)
     return Estimate(
         sessions=sessions,

@@ -79,6 +79,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """How long after its beginning an answer is interrupted; None: it is not."""
 
     pace: float
+    quiet_s: Seconds = 2.0
+    """How long a session listens on after its turn was said to be over."""
+
     chunk_ms: Milliseconds
     turns: str
     repeats: int
@@ -211,6 +214,9 @@ class UtteranceRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     final_text_t: Seconds | None = None
     """Last change of the text, s from the due time of the clip's first sample; None as above."""
+
+    behind_turn_s: Seconds | None = None
+    """Longest wait without a message, behind the end of the turn, that text has ended; None: no text came there."""
 
     seams: int = 0
     """How often another connection went on with the clip."""

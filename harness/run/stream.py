@@ -106,7 +106,7 @@ class Streamer:
         self._connect = connect
         self._load = load
         self._client = client
-        self._waits = waits or Waits()
+        self._waits = waits or Waits.listening(plan.quiet_s)
         self._offload = offload
         self._coming: dict[tuple[str, str], asyncio.Future[Prepared]] = {}
         self._clips: WeakValueDictionary[tuple[str, str], Prepared] = WeakValueDictionary()

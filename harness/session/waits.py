@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
     from harness.units import Seconds
+
+
+QUIET_S: Final = 2.0
+"""What is listened for more text after a turn is said to be over, unless told otherwise, s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +30,7 @@ class Waits:
     stall_s: Seconds = 20.0
     """While the peer reads nothing of what we send."""
 
-    quiet_s: Seconds = 2.0
+    quiet_s: Seconds = QUIET_S
     """Without a message, when the turn is complete and there is text."""
 
     late_text_s: Seconds = 3.0
@@ -46,3 +50,15 @@ class Waits:
 
     close_s: Seconds = 2.0
     """From our close to the peer's."""
+
+    @classmethod
+    def listening(cls, quiet_s: Seconds) -> Self:
+        """Return the usual waits, but for the one after a complete turn; the waits for more than that are no shorter."""
+        usual = cls()
+        return replace(
+            usual,
+            quiet_s=quiet_s,
+            late_text_s=max(usual.late_text_s, quiet_s),
+            more_text_s=max(usual.more_text_s, quiet_s),
+            first_text_s=max(usual.first_text_s, quiet_s),
+        )

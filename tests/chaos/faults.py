@@ -73,6 +73,9 @@ class Fault:
     extra_s: float = 0.0
     """What the quirk itself takes."""
 
+    quiet_s: float = WAITS.quiet_s
+    """What a session listens for more, once its turn is over."""
+
     turns: str = "manual"
     resumption: bool = False
     manners: dict[str, Any] = field(default_factory=dict)
@@ -85,13 +88,14 @@ class Fault:
     @property
     def name(self) -> str:
         """The quirks as they are asked for."""
-        return " ".join(self.quirks)
+        quirks = " ".join(self.quirks)
+        return quirks if self.quiet_s == WAITS.quiet_s else f"{quirks} --quiet {self.quiet_s:g}"
 
     def most_s(self, attempt: UtteranceRecord) -> float:
         """Return the longest that an attempt may take."""
         waited = sum(getattr(WAITS, name) for name in self.waits)
         if attempt.failure is None:
-            waited = max(waited, WAITS.quiet_s)
+            waited = max(waited, self.quiet_s)
         return self.clip_s + waited + self.extra_s + SLACK_S
 
 
@@ -218,6 +222,7 @@ def _answers() -> Iterator[Fault]:
     yield survives("late-transcription=2s", waits=("quiet_s", "late_text_s"))
     yield survives("late-tail=1500ms", waits=("quiet_s",), extra_s=1.5)
     yield survives("late-tail=4s", text="Guten")
+    yield survives("late-tail=4s", quiet_s=6.0, extra_s=4.0)
     yield survives("shuffled=1s", extra_s=1.0)
     silence = {"outcome": "ok_empty", "once": "ok_empty", "text": ""}
     yield survives("missing-transcription", waits=("late_text_s",), **silence)
@@ -367,7 +372,9 @@ def meet(fault: Fault, *, once: bool) -> Seen:
     if fault.resumption:
         setup = msgspec.structs.replace(setup, session_resumption=SessionResumptionConfig())
     lengths = (1.0, fault.clip_s, 1.0)
-    made = plan([utterance(n, s) for n, s in enumerate(lengths)], turns=fault.turns)
+    made = plan(
+        [utterance(n, s) for n, s in enumerate(lengths)], turns=fault.turns, quiet_s=fault.quiet_s
+    )
 
     async def whole(folder: Path) -> tuple[str | None, float]:
         error = None

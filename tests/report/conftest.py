@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from harness.run.attempt import record
 from harness.run.folder import JOURNAL, TRACES, write_plan
 from harness.run.record import Plan, PlannedDataset, PlannedUtterance, Usage, UtteranceRecord
 from harness.trace import SessionTrace, TimedEvent, TraceHeader, write_trace
@@ -169,29 +170,9 @@ def _records(folder: Path, plan: Plan, one: Said) -> list[UtteranceRecord]:
         pace=plan.pace,
         turns="manual",
     )
-    events = _events(one, fragments)
-    write_trace(folder / trace, SessionTrace(header=header, events=events))
-    paced = plan.pace == 1.0
-    last = _record(
-        plan,
-        one,
-        attempt=attempt,
-        final=one.final,
-        outcome=one.outcome,
-        failure=one.failure,
-        reason=one.reason,
-        trace=trace,
-        hypothesis=one.hypothesis,
-        first_text_t=fragments[0][0] if fragments and paced else None,
-        final_text_t=fragments[-1][0] if fragments and paced else None,
-        setup_s=0.021,
-        send_lag_p50_ms=0.4 if paced else None,
-        send_lag_p99_ms=(31.0 if one.late else 2.5) if paced else None,
-        late=one.late,
-        usage=usage() if one.usage is None else one.usage,
-        wall_s=5.0,
-    )
-    return [*refused, last]
+    told = SessionTrace(header=header, events=_events(one, fragments))
+    write_trace(folder / trace, told)
+    return [*refused, record(told, "input", path=trace, final=one.final)]
 
 
 def _record(plan: Plan, one: Said, **values: Any) -> UtteranceRecord:
@@ -212,39 +193,59 @@ def _record(plan: Plan, one: Said, **values: Any) -> UtteranceRecord:
 def _events(one: Said, fragments: list[tuple[float, str]]) -> list[TimedEvent]:
     """Return a session with manual activity: set up before the first sample is due, paced, one frame for each fact."""
     frames = int(one.audio_s * 10)
+    lags_ms = [0.4] * (frames - 1) + [31.0 if one.late else 2.5]
     sent = [
         TimedEvent(
-            t=n / 10 + 0.1003,
+            t=round((n + 1) / 10 + lag_ms / 1000, 6),
             dir=">",
             frame={"realtimeInput": {"audio": {"offset": n * 1600, "samples": 1600}}},
         )
-        for n in range(frames)
+        for n, lag_ms in enumerate(lags_ms)
     ]
     heard = [
         TimedEvent(t=t, dir="<", frame={"serverContent": {"inputTranscription": {"text": text}}})
         for t, text in fragments
     ]
     end = max([frames / 10 + 0.11, *(t for t, _ in fragments)])
+    ended = {"outcome": one.outcome, "failure": one.failure, "reason": one.reason}
     events = [
-        TimedEvent(t=-0.04, dir="!", frame={"connect": one.endpoint}),
-        TimedEvent(t=-0.02, dir=">", frame={"setup": {"model": one.model}}),
-        TimedEvent(t=-0.01, dir="<", frame={"setupComplete": {}}),
+        TimedEvent(t=-0.035, dir="!", frame={"connect": one.endpoint}),
+        TimedEvent(t=-0.035, dir="!", frame={"upgraded": {}}),
+        TimedEvent(t=-0.035, dir=">", frame={"setup": {"model": one.model}}),
+        TimedEvent(t=-0.014, dir="<", frame={"setupComplete": {}}),
         TimedEvent(t=0.0, dir=">", frame={"realtimeInput": {"activityStart": {}}}),
         *sent,
-        TimedEvent(t=frames / 10 + 0.101, dir=">", frame={"realtimeInput": {"activityEnd": {}}}),
+        TimedEvent(t=frames / 10 + 0.105, dir=">", frame={"realtimeInput": {"activityEnd": {}}}),
         *heard,
-        TimedEvent(
-            t=end,
-            dir="<",
-            frame={
-                "serverContent": {"turnComplete": True},
-                "usageMetadata": {"totalTokenCount": 137},
-            },
-        ),
+        TimedEvent(t=end, dir="<", frame={"serverContent": {"turnComplete": True}, **_bill(one)}),
         TimedEvent(t=end + 0.5, dir="!", frame={"closed": {"code": 1000, "by_us": True}}),
-        TimedEvent(t=end + 0.5, dir="!", frame={"ended": {"outcome": one.outcome}}),
+        TimedEvent(
+            t=end + 0.5,
+            dir="!",
+            frame={"ended": {name: value for name, value in ended.items() if value is not None}},
+        ),
     ]
     return sorted(events, key=lambda event: event.t)
+
+
+def _bill(one: Said) -> dict[str, Any]:
+    """Return the usage record of the last message; nothing where there was none."""
+    bill = usage() if one.usage is None else one.usage
+    if not bill.records:
+        return {}
+    said = {
+        "promptTokenCount": bill.prompt_tokens,
+        "responseTokenCount": bill.response_tokens,
+        "totalTokenCount": bill.total_tokens,
+        "thoughtsTokenCount": bill.thoughts_tokens,
+        "promptTokensDetails": _details(bill.prompt_by_modality),
+        "responseTokensDetails": _details(bill.response_by_modality),
+    }
+    return {"usageMetadata": {name: value for name, value in said.items() if value is not None}}
+
+
+def _details(counts: dict[str, int]) -> list[dict[str, Any]]:
+    return [{"modality": name, "tokenCount": count} for name, count in counts.items()]
 
 
 def _fragments(one: Said) -> list[tuple[float, str]]:

@@ -7,13 +7,22 @@ import pytest
 
 from harness.cli import main
 from harness.clock import run_virtual
+from harness.report import findings
 from harness.report.build import build_reports
+from harness.report.retelling import contradictions, retelling
 from harness.report.verify import differences
-from harness.run.folder import JOURNAL, iter_journal, read_journal
-from harness.trace import read_trace, write_trace
+from harness.run.folder import JOURNAL, iter_journal, read_journal, read_plan
+from harness.trace import TimedEvent, read_trace, write_trace
 from tests.run.crash import Fates, load
 from tests.run.runs import plan, run, utterance
 from tests.session.memory import MODEL
+
+
+def asked(*arguments):
+    """Return the exit code of `harness` with these arguments."""
+    with pytest.raises(SystemExit) as ended:
+        main([*map(str, arguments)])
+    return ended.value.code
 
 
 @pytest.fixture
@@ -72,6 +81,62 @@ def test_a_record_that_its_trace_does_not_give_is_named(folder, change):
     assert [True] == [f": {name} is {change[name]!r} in the journal" in one for one in told]
 
 
+@pytest.mark.parametrize("change", [{"hypothesis": "what nobody said"}, {"late": True}])
+def test_a_report_names_what_its_traces_do_not_give(folder, capsys, change):
+    """`harness report` itself asks the traces: a record changed by hand is in its warnings, on stderr, and exit 5."""
+    assert 0 == asked("report", folder)
+    assert "worked out again from traces: all agree" in capsys.readouterr().err
+    changed = tampered(folder, change)
+    assert 5 == asked("report", folder)
+    assert "1 are something else" in capsys.readouterr().err
+    summary = msgspec.json.decode((folder / "summary.json").read_bytes())
+    first = summary["warnings"][0]
+    assert "serious" == first["level"]
+    assert (
+        f"{changed.utterance}, attempt {changed.attempt}: {next(iter(change))} is" in first["text"]
+    )
+    assert first["text"] in (folder / "summary.md").read_text()
+    assert 1 == summary["retold"]["contradicted"]
+
+
+def test_a_trace_elsewhere_is_not_read(folder):
+    """A record whose trace is said to lie outside of the folder, or under no name at all, is named and nothing is read."""
+    lies = ["/etc/passwd", "traces/../../x", "traces/" + "x" * 5000, "traces/\0", "traces", ""]
+    for lie in lies:
+        changed = tampered(folder, {"trace": lie})
+        (told,) = contradictions(folder, read_plan(folder), changed)
+        assert told.startswith(f"{changed.utterance}, attempt")
+        assert any(words in told for words in ("lie outside", "not a readable trace"))
+    build_reports(folder)
+
+
+SHAPES = [{"ended": 1}, {"seam": []}, {"realtimeInput": {"audio": {"offset": "x"}}}, 7, None]
+
+
+def test_a_trace_of_another_shape_is_named(folder):
+    """A trace whose events are not those of a session is named, and the report is written all the same."""
+    good = [record for record in iter_journal(folder) if record.outcome == "ok"]
+    shapes = [(direction, frame) for direction in "<>!" for frame in SHAPES]
+    traces = [read_trace(folder / record.trace) for record in good]
+    for n, (direction, frame) in enumerate(shapes):
+        record, trace = good[n % len(good)], traces[n % len(good)]
+        event = TimedEvent(t=trace.events[-1].t, dir=direction, frame=frame)
+        changed = msgspec.structs.replace(trace, events=[*trace.events, event])
+        write_trace(folder / record.trace, changed)
+        assert [] != list(contradictions(folder, read_plan(folder), record))
+    build_reports(folder)
+
+
+def test_many_traces_are_asked_evenly_spread(folder):
+    """Where a run has more traces than a report reads, it reads them evenly spread and says how many; verifying reads all."""
+    records = read_journal(folder)
+    heard = retelling(folder, read_plan(folder), records, most=10)
+    assert heard.traces == sum(record.trace is not None for record in records)
+    assert 10 == heard.heard < heard.traces
+    (told,) = findings._contradictions(heard)
+    assert f"{heard.heard} of {heard.traces} records" in told.text
+
+
 def test_a_table_that_the_journal_does_not_give_is_named(folder, capsys):
     """A cell that was changed by hand is found, the file named, and the command exits with 3."""
     path = folder / "utterances.csv"
@@ -90,8 +155,9 @@ def test_a_trace_that_is_gone_or_torn_is_named(folder):
     torn = folder / second.trace
     torn.write_bytes(torn.read_bytes()[:50])
     told = list(differences(folder))
-    assert [first.utterance, second.utterance] == [one.partition(",")[0] for one in told]
-    assert all("not a readable trace" in one for one in told)
+    assert [first.utterance, second.utterance] == [one.partition(",")[0] for one in told[:2]]
+    assert all("not a readable trace" in one for one in told[:2])
+    assert all("is not what the journal gives" in one for one in told[2:])
 
 
 def test_a_trace_that_says_otherwise_is_named(folder):

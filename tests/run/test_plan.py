@@ -78,6 +78,7 @@ def made(folder: Path, **changes):
         {"repeats": 2},
         {"seed": 1},
         {"url": "wss://proxy.example/"},
+        {"quiet_s": 5.0},
     ],
 )
 def test_what_is_asked_of_the_service_is_the_identity(tmp_path, change):

@@ -1,0 +1,114 @@
+"""Whether the journal says what its traces say: every record is worked out again from what the network said.
+
+Knows records and traces. Does not know scores or tables.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from harness.errors import InputError, RemoteProtocolError
+from harness.report.document import Retold
+from harness.run import attempt
+from harness.run.folder import TRACES, slot, trace_path, traces_there
+from harness.trace import read_trace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from harness.run.record import Plan, UtteranceRecord
+
+MOST_HEARD: Final = 20_000
+"""Traces that a report reads again, evenly spread where there are more: some fifteen seconds. Verifying takes all."""
+
+NO_TRACE: Final = (AttributeError, KeyError, IndexError, TypeError, ValueError)
+"""What comes of deriving a record from JSON of any other shape than a session's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retelling:
+    """What a run's traces said when they were asked again."""
+
+    traces: int
+    """Of the records that have one in the folder."""
+
+    heard: int
+    """So many of them were read."""
+
+    contradictions: tuple[str, ...]
+    """Where the journal says otherwise, in words: one for each field."""
+
+    attempts: int
+    """How many attempts these are about."""
+
+
+def retelling(
+    folder: Path, plan: Plan, records: Sequence[UtteranceRecord], *, most: int = MOST_HEARD
+) -> Retelling:
+    """Return what the traces of `records` say, at most `most` of them; one that is gone says nothing."""
+    files = traces_there(folder)
+    there = [record for record in records if record.trace in files]
+    asked = min(most, len(there))
+    heard = [there[n * len(there) // asked] for n in range(asked)]
+    told = [list(contradictions(folder, plan, record)) for record in heard]
+    told += [[one] for one in written_twice(records)]
+    told = [one for one in told if one]
+    return Retelling(
+        traces=len(there),
+        heard=len(heard),
+        contradictions=tuple(what for one in told for what in one),
+        attempts=len(told),
+    )
+
+
+def told_again(heard: Retelling | None) -> Retold | None:
+    """Return what a report tells of it."""
+    if heard is None:
+        return None
+    return Retold(traces=heard.traces, read=heard.heard, contradicted=heard.attempts)
+
+
+def written_twice(records: Sequence[UtteranceRecord]) -> Iterator[str]:
+    """Yield in words which attempts are more than once in the journal: they would count twice."""
+    times = Counter((slot(record), record.attempt) for record in records)
+    for (wanted, number), count in times.items():
+        if count > 1:
+            yield f"{wanted[1]}, attempt {number}: is written {'twice' if count == 2 else f'{count} times'} in the journal"
+
+
+def contradictions(folder: Path, plan: Plan, kept: UtteranceRecord) -> Iterator[str]:
+    """Yield what the journal says otherwise than the trace of an attempt, or why that trace says nothing."""
+    if kept.trace is None:
+        return
+    who = f"{kept.utterance}, attempt {kept.attempt}"
+    if (path := trace_path(folder, kept.trace)) is None:
+        yield f"{who}: its trace is said to lie outside of {folder / TRACES}"
+        return
+    try:
+        trace = read_trace(path)
+        told = attempt.record(
+            trace, plan.transcript, path=kept.trace, final=kept.final, task=plan.task
+        )
+    except InputError as error:
+        yield f"{who}: {error.what}"
+        return
+    except (RemoteProtocolError, *NO_TRACE) as error:
+        yield f"{who}: {kept.trace} is no trace of a session: {type(error).__name__}: {error}"
+        return
+    if told.reason is None and (kept.reason or "").startswith(attempt.OF_THE_AUDIO):
+        # The clip's faults are not in its trace.
+        told = msgspec.structs.replace(told, reason=kept.reason)
+    for name in told.__struct_fields__:
+        here, there = getattr(kept, name), getattr(told, name)
+        if here != there:
+            yield f"{who}: {name} is {_short(here)} in the journal and {_short(there)} by the trace"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"
