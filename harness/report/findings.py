@@ -232,7 +232,12 @@ def _late_text(plan: Plan, rows: Sequence[Row]) -> Iterable[Caution]:
             f"{max(waits):.1f} s of silence. {listens}"
         )
     if ended := sum("lost_end" in row.faults and row.outcome == "ok" for row in rows):
-        told = f"{_plural(ended, 'transcript')} of sessions that ended well lack the end of what was said. {listens}"
+        whose = (
+            "of a session that ended well lacks"
+            if ended == 1
+            else "of sessions that ended well lack"
+        )
+        told = f"{_plural(ended, 'transcript')} {whose} the end of what was said. {listens}"
         judged = sum(row.judged for row in rows)
         yield _serious(told) if ended * _FEW >= judged else _note(told)
 

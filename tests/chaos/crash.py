@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import random
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from unittest import mock
 
 from harness.errors import InputError
-from tests.chaos.section import Options, Section, table
+from tests.chaos.section import Options, Section, spread, table
 from tests.integration.sittings import finished, killed, manifest
 from tests.run.crash import death, planned, points, sitting, tables, undisturbed
 from tests.run.disk import Disk
+from tests.session import memory
 
 TEXT = """A run of {utterances} utterances of every fate (answered, broken off once, broken off always, half answered, answered in
 speech, unreadable) goes through {steps} writes, syncs, renames and new folders. It died at each of them, with nothing,
@@ -51,57 +55,80 @@ def section(options: Options) -> Section:
 
 def _deaths(folder: Path, steps: list[str], whole, options: Options) -> dict[str, str | None]:
     """Return what went wrong, None where nothing did, by where the run died."""
-    found = {}
-    for n, (dies_at, torn) in enumerate(points(options.crashes, len(steps), options.seed)):
-        where = f"{n}: {steps[dies_at[0]]}"
-        try:
-            death(folder / "run", dies_at, torn=torn, whole=whole)
-            found[where] = None
-        except Exception as error:  # noqa: BLE001 - whatever it is, it goes into the table
-            found[where] = f"{where}: {type(error).__name__}: {error}"
-        shutil.rmtree(folder / "run", ignore_errors=True)
-    return found
+    where = [
+        (f"{n}: {steps[dies_at[0]]}", dies_at, torn)
+        for n, (dies_at, torn) in enumerate(points(options.crashes, len(steps), options.seed))
+    ]
+    return dict(spread(partial(_died, folder, whole), where))
+
+
+def _died(folder: Path, whole, point: tuple[str, list[int], float]) -> tuple[str, str | None]:
+    """Return where a run died, and what went wrong when it went on."""
+    where, dies_at, torn = point
+    out = folder / f"died-{os.getpid()}"
+    try:
+        # What is sent is held against the published protocol by every build.
+        with mock.patch.object(memory, "assert_published"):
+            death(out, dies_at, torn=torn, whole=whole)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it goes into the table
+        return where, f"{where}: {type(error).__name__}: {error}"
+    finally:
+        shutil.rmtree(out, ignore_errors=True)
+    return where, None
 
 
 def _full(folder: Path, steps: list[str], whole) -> dict[str, str | None]:
     """Return what went wrong by where the disk was full."""
-    found = {}
-    for full_at, step in enumerate(steps):
-        if not step.startswith(("write", "mkdir")):
-            continue  # it needs no room
-        for torn in (0.0, 0.5):
-            where = f"{full_at}, {torn:g}: {step}"
-            with Disk(folder / "run", full_at=full_at, torn=torn).watched():
-                try:
-                    sitting(planned(1), folder / "run", 3)
-                    found[where] = f"{where}: nobody noticed"
-                except InputError as error:
-                    found[where] = None if "No space left" in str(error) else f"{where}: {error}"
-            sitting(planned(1), folder / "run", 3)
-            if tables(folder / "run") != whole:
-                found[where] = f"{where}: other tables"
-            shutil.rmtree(folder / "run")
-    return found
+    where = [
+        (f"{full_at}, {torn:g}: {step}", full_at, torn)
+        for full_at, step in enumerate(steps)
+        if step.startswith(("write", "mkdir"))  # the others need no room
+        for torn in (0.0, 0.5)
+    ]
+    return dict(spread(partial(_filled, folder, whole), where))
+
+
+def _filled(folder: Path, whole, point: tuple[str, int, float]) -> tuple[str, str | None]:
+    """Return where the disk was full, and what went wrong then or when there was room again."""
+    where, full_at, torn = point
+    out = folder / f"full-{os.getpid()}"
+    wrong: str | None = f"{where}: nobody noticed"
+    try:
+        with Disk(out, full_at=full_at, torn=torn).watched():
+            sitting(planned(1), out, 3)
+    except InputError as error:
+        wrong = None if "No space left" in str(error) else f"{where}: {error}"
+    sitting(planned(1), out, 3)
+    if tables(out) != whole:
+        wrong = f"{where}: other tables"
+    shutil.rmtree(out)
+    return where, wrong
 
 
 def _kills(folder: Path, options: Options) -> dict[str, str | None]:
     """Return what went wrong by run that was killed once."""
     rng = random.Random(options.seed)  # noqa: S311 - repeatable instants
-    found: dict[str, str | None] = {}
-    with _emulator() as url:
+    instants = [(n, rng.uniform(0.3, 5.0)) for n in range(options.kills)]
+    with _emulator() as url, ThreadPoolExecutor(os.cpu_count()) as threads:
+        given = ("--url", url, "--pace", "0")
         clips = manifest(folder)
-        whole = finished(clips, folder / "quiet", "--url", url, "--pace", "0")
-        hits: Counter[bool] = Counter()
-        for n in range(options.kills):
-            out = folder / f"killed-{n}"
-            given = ("--url", url, "--pace", "0")
-            hits[killed(clips, out, *given, after_s=rng.uniform(0.3, 5.0))] += 1
+        whole = finished(clips, folder / "quiet", *given)
+
+        def gone_on(one: tuple[int, float]) -> tuple[bool, bool]:
+            """Return whether a run was still at work when it was killed, and whether it ended as one that was not."""
+            out = folder / f"killed-{one[0]}"
+            hit = killed(clips, out, *given, after_s=one[1])
             try:
-                same = finished(clips, out, *given).equals(whole)
+                return hit, finished(clips, out, *given).equals(whole)
             except AssertionError as error:
-                same = "this run is finished" in str(error)  # it had ended before the kill
-            found[str(n)] = None if same else f"run {n} ended with another table"
-    if not hits[True]:
+                return hit, "this run is finished" in str(error)  # it had ended before the kill
+
+        came = list(threads.map(gone_on, instants))
+    found = {
+        str(n): None if same else f"run {n} ended with another table"
+        for n, (_, same) in enumerate(came)
+    }
+    if not any(hit for hit, _ in came):
         found["all"] = "every run had ended before it was killed"
     return found
 

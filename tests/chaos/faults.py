@@ -27,7 +27,7 @@ from harness.run.folder import read_journal
 from harness.session.transport import connect
 from harness.session.waits import Waits
 from harness.wire.live.messages import SessionResumptionConfig
-from tests.chaos.section import Section, table
+from tests.chaos.section import Section, spread, table
 from tests.emulator.signals import burst
 from tests.integration.socketless import run_socketless, served
 from tests.run.runs import clip, plan, run, utterance
@@ -460,11 +460,15 @@ def storm(fault: Fault, count: int) -> tuple[list[UtteranceRecord], Service]:
         return read_journal(folder), service
 
 
+def _met(number: int) -> tuple[Seen, Seen]:
+    """Return what comes of runs that meet a fault of the list, at every connection and at the first alone."""
+    return meet(FAULTS[number], once=False), meet(FAULTS[number], once=True)
+
+
 def section(options: Options) -> Section:
     """Return the table of all faults."""
     rows, broken = [], []
-    for fault in FAULTS:
-        lasting, once = meet(fault, once=False), meet(fault, once=True)
+    for fault, (lasting, once) in zip(FAULTS, spread(_met, range(len(FAULTS))), strict=True):
         for seen, only in ((lasting, False), (once, True)):
             broken += [f"{fault.name}: {what}" for what in verdict(fault, seen, once=only)]
         last = lasting.records[-1]

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +42,12 @@ class Section:
 
     broken: list[str] = field(default_factory=list)
     """What did not hold, a sentence each; the command then fails."""
+
+
+def spread(work: Callable[[Any], Any], over: Iterable[Any], *, at_once: int = 4) -> list[Any]:
+    """Return what `work` gives for each of `over`, in order, done by as many processes as there are cores, `at_once` a time."""
+    with ProcessPoolExecutor(os.cpu_count()) as processes:
+        return list(processes.map(work, over, chunksize=at_once))
 
 
 def table(head: list[str], rows: list[list[object]]) -> str:
