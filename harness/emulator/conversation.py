@@ -286,7 +286,9 @@ class Conversation:
         )
         hints = setup.input_audio_transcription
         return self._ear.listen(
-            tuple(_language(code) for code in hints.language_codes) if hints else (),
+            tuple(_language(code) for code in (*hints.language_codes, *hints.language_hints))
+            if hints
+            else (),
             (*hints.custom_vocabulary, *hints.adaptation_phrases) if hints else (),
         )
 
