@@ -121,5 +121,7 @@ def _verified(run: Path) -> int:
             f"{run}: {len(found)} things are not what the traces and the journal give",
             hint=f"harness report {run} writes the tables again; a trace that was changed stays changed",
         )
-    click.echo("every record is what its trace gives, and every table what the journal gives")
+    click.echo(
+        "every record is what its trace gives, and every table and the page what the journal gives"
+    )
     return 0

@@ -11,9 +11,11 @@ from harness.errors import InputError
 from harness.report import findings, mistakes, spread, summary
 from harness.report.bounds import SPEECH, SpeechBook
 from harness.report.clips import Embed
+from harness.report.delays import AWAITED
 from harness.report.digest import summary_markdown
 from harness.report.document import Basis, DatasetFacts, Profile, Summary
 from harness.report.exhibits import Exhibits
+from harness.report.ranking import ranked
 from harness.report.render import page
 from harness.report.retelling import retelling, told_again
 from harness.report.rows import rows
@@ -139,8 +141,19 @@ def _summary(
     metric: str,
 ) -> Summary:
     block = profile_block(profile, metric=metric)
-    cells = summary.cells(scored, profile=block["id"], interval=_interval, detectable=_detectable)
-    standings = summary.standings(scored, cells, interval=_macro_interval)
+    awaited = AWAITED[plan.task]
+    cells = summary.cells(
+        scored,
+        profile=block["id"],
+        awaited=awaited[0],
+        interval=_interval,
+        detectable=_detectable,
+    )
+    standings = ranked(
+        summary.standings(scored, cells, awaited=awaited[0], interval=_macro_interval),
+        cells,
+        scored,
+    )
     datasets = _datasets(plan)
     spots = findings.deaf_spots(scored)
     cost = summary.cost(scored)
@@ -193,7 +206,7 @@ def _summary(
         standings=standings,
         cells=cells,
         troubles=summary.troubles(scored),
-        latencies=spread.latencies(scored),
+        latencies=spread.latencies(scored, awaited),
         buckets=spread.buckets(scored),
         mistakes=mistakes.mistakes(scored),
         breakdowns=mistakes.breakdowns(scored),

@@ -1,6 +1,7 @@
 """The clips that a page plays and draws: the worst are in it, others are played from their files beside it.
 
-Each utterance has one clip, whatever models and repeats heard it.
+An utterance that was spoken has one clip, whatever models and repeats heard it; of a text that was to be spoken, the clip
+is what a model said.
 """
 
 from __future__ import annotations
@@ -13,6 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from harness.report.packing import embedded, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -53,12 +58,12 @@ class Embed:
 
 
 class Clips:
-    """The clips of the drawn rows: one for each utterance, whatever models and repeats heard it."""
+    """The clips of the drawn rows."""
 
     def __init__(self, rows: Sequence[Row], exhibits: Exhibits) -> None:
         self._rows = rows
         self._exhibits = exhibits
-        self._places: dict[tuple[str, str], int] = {}
+        self._places: dict[tuple[object, ...], int] = {}
         self._room = 0.0
         self.found: list[dict[str, Any]] = []
         self.audio: list[str] = []
@@ -81,7 +86,7 @@ class Clips:
                 continue
             drawn, data = found
             row = self._rows[place]
-            self._places[row.dataset, row.utterance_id] = len(self.found)
+            self._places[self._key(row)] = len(self.found)
             self.found.append({"outline": drawn, "audio": len(self.audio)})
             self.audio.append(data)
             self.embedded_rows.append(place)
@@ -113,10 +118,18 @@ class Clips:
         seen = set()
         for place in order:
             row = self._rows[place]
-            key = (row.dataset, row.utterance_id)
-            if key not in seen and (row.audio_s or 0.0) * _CHARACTERS_A_SECOND <= self._room:
+            key = self._key(row)
+            if (
+                key not in seen
+                and (row.audio_s or row.speech_s or 0.0) * _CHARACTERS_A_SECOND <= self._room
+            ):
                 seen.add(key)
                 yield place
+
+    def _key(self, row: Row) -> tuple[object, ...]:
+        """Return whose clip a row's is: the utterance's, or what one model said once."""
+        whose = (row.dataset, row.utterance_id)
+        return (*whose, row.model, row.repeat) if self._exhibits.received(row) else whose
 
     def _encode(self, row: Row) -> tuple[str, str] | None:
         from harness.audio.encode import mp3
@@ -126,9 +139,10 @@ class Clips:
             return None
         return _outline_text(clip), base64.b64encode(mp3(clip)).decode()
 
-    def place(self, row: Row) -> int | None:
-        """Return which of the clips found is a row's; None: there is none to show or to play."""
-        key = (row.dataset, row.utterance_id)
+    def of(self, place: int) -> int | None:
+        """Return which of the clips found is that of a row; None: there is none to show or to play."""
+        row = self._rows[place]
+        key = self._key(row)
         if key not in self._places:
             clip = self._exhibits.clip(row)
             link = self._exhibits.link(row)
@@ -142,6 +156,47 @@ class Clips:
             self._places[key] = len(self.found)
             self.found.append(facts)
         return self._places[key]
+
+
+class KeptClips:
+    """The clips that lie in a page: who verifies it may have neither their files nor the encoder that it was made with."""
+
+    def __init__(self, page: str) -> None:
+        """ValueError when `page` has no sessions as they are written."""
+        parts = unpacked(page, "sessions")
+        try:
+            kept = msgspec.convert(parts, _KeptSessions, strict=False)
+            self._clips = {
+                place: session.clip for place, session in zip(kept.rows, kept.sessions, strict=True)
+            }
+            self.embedded_rows = [
+                place
+                for place, clip in self._clips.items()
+                if clip is not None and "audio" in kept.clips[clip]
+            ]
+        except (msgspec.ValidationError, IndexError) as error:
+            raise ValueError(str(error)) from error
+        self.found = kept.clips
+        self.audio = embedded(page, r"audio-\d+")
+
+    @property
+    def linked(self) -> int:
+        """How many clips are played from files."""
+        return sum("link" in clip for clip in self.found)
+
+    def of(self, place: int) -> int | None:
+        """Return which of the clips is that of a row; None: none, or its session is not in the page."""
+        return self._clips.get(place)
+
+
+class _KeptSession(msgspec.Struct):
+    clip: int | None = None
+
+
+class _KeptSessions(msgspec.Struct):
+    rows: list[int]
+    sessions: list[_KeptSession]
+    clips: list[dict[str, Any]]
 
 
 def _outline_text(clip: AudioClip) -> str:

@@ -358,7 +358,12 @@ SUMMARY_COLUMNS: tuple[Column, ...] = (
     _column("response_tokens", "whole", "Sum of the rows'.", unit="tokens", missing=_PARTLY_USAGE),
     _column("total_tokens", "whole", "Sum of the rows'.", unit="tokens", missing=_PARTLY_USAGE),
     _column("cost_usd", "real", "Sum of the rows'.", unit="USD", missing=_PARTLY_USAGE),
-    _column("profile", "text", "Id of the text profile that `rate` was counted under."),
+    _column(
+        "profile",
+        "text",
+        "Id of the text profile that `rate` was counted under: `glt-` and its name, then what was absent; rates compare only "
+        "where it is the same.",
+    ),
     _column(
         "first_audio_p50_s",
         "real",

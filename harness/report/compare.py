@@ -8,7 +8,6 @@ one claim and stands by itself.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
@@ -26,20 +25,21 @@ from harness.report.contrast import (
     RateDifference,
     Side,
 )
+from harness.report.delays import AWAITED
 from harness.report.difference import UNPOOLED, difference, errors, ratio_blocks, timed
 from harness.report.pairing import by_test_set, model_pairs, overlap, paired
 from harness.report.plan_changes import plan_changes
 from harness.report.verdict import LEVEL, judged, macro_difference, rate_difference, silence
-from harness.run.record import Task
 from harness.score.score import profile_block
 from harness.stats.intervals import percentile_interval
 from harness.stats.significance import benjamini_hochberg, holm, mapsswe, segments
 from harness.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from harness.report.comparable import Runs
+    from harness.report.delays import Awaited
     from harness.report.pairing import Key, ModelPair, Pair
     from harness.report.rows import Piece, Row
     from harness.report.table import RunTable
@@ -47,13 +47,6 @@ if TYPE_CHECKING:
 
 Place = tuple[str, str]
 """Dataset and locale."""
-
-DELAYS: Final[Mapping[Task, str]] = {
-    "transcribe": "final_text",
-    "speak": "first_audio",
-    "ask": "first_reply",
-}
-"""What a task's latency is to."""
 
 MOST_MOVED: Final = 50
 """Utterances that the document shows in full."""
@@ -92,7 +85,7 @@ def _contrast(
     moved: list[Moved] = []
     for pair_of_models in pairs_of_models:
         by_cell = _by_cell(paired(keys, runs.base.rows, new.rows, pair_of_models))
-        own = _cells(by_cell.values(), margin, delay_to=DELAYS[plan.task])
+        own = _cells(by_cell.values(), margin, delay_to=AWAITED[plan.task][0])
         cells += own
         macros += _macros(by_cell, own, margin)
         moved += [one for pairs in by_cell.values() for one in _moved(pairs)]
@@ -118,7 +111,10 @@ def _by_cell(pairs: Iterable[Pair]) -> dict[Place, list[Pair]]:
 
 
 def _cells(
-    groups: Iterable[Sequence[Pair]], margin: float | None, *, delay_to: str = "final_text"
+    groups: Iterable[Sequence[Pair]],
+    margin: float | None,
+    *,
+    delay_to: Awaited = AWAITED["transcribe"][0],
 ) -> list[CellDifference]:
     """Return a row per cell of one pair of models, verdicts holding for all of them together."""
     found = [(group, _cell_difference(group, margin)) for group in groups]
@@ -157,7 +153,7 @@ def _cell_difference(pairs: Sequence[Pair], margin: float | None) -> RateDiffere
     return silence(len(blocks), why, base=found.base_rate, new=found.new_rate, better=better)
 
 
-def _cell(pairs: Sequence[Pair], found: RateDifference, *, delay_to: str) -> CellDifference:
+def _cell(pairs: Sequence[Pair], found: RateDifference, *, delay_to: Awaited) -> CellDifference:
     first = pairs[0]
     both = [
         (base, new)
@@ -217,15 +213,15 @@ def operations(diff: Iterable[Piece]) -> str:
     return "".join(f"{op}{len(said.split()) if op == '=' and said else 1}" for op, said, _ in diff)
 
 
-def _delay(pairs: Sequence[Pair], to: str) -> Delay | None:
-    p50 = difference(pairs, f"{to}_p50_s", tested=False)
-    p95 = difference(pairs, f"{to}_p95_s", tested=False)
+def _delay(pairs: Sequence[Pair], to: Awaited) -> Delay | None:
+    p50 = difference(pairs, f"{to.name}_p50_s", tested=False)
+    p95 = difference(pairs, f"{to.name}_p95_s", tested=False)
     if p50 is None:
         return None
-    shifts = [median(new) - median(base) for _, base, new in timed(pairs, f"{to}_s")]
+    shifts = [median(new) - median(base) for _, base, new in timed(pairs, to.column)]
     ends = percentile_interval(shifts, 0.5)
     return Delay(
-        of=to.replace("_", " "),
+        of=to.words,
         n=p50.n,
         base_p50_s=p50.base,
         new_p50_s=p50.new,

@@ -199,11 +199,13 @@ def _code(text: str) -> str:
 # ── A terminal ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def cell_tables(summary: Summary) -> list[tuple[str, list[tuple[str, ...]]]]:
-    """Return a title and a table, its heads first, for every dataset and model: narrow enough for 80 columns."""
+def cell_tables(
+    summary: Summary, *, narrow: bool = True
+) -> list[tuple[str, list[tuple[str, ...]]]]:
+    """Return a title and a table, its heads first, for every dataset and model: `narrow` enough for 80 columns."""
     synthetic = {dataset.name for dataset in summary.datasets if dataset.synthetic}
     figures = _FIGURES[summary.task]
-    heads = [figure.short or figure.head for figure in figures]
+    heads = [(figure.short if narrow else None) or figure.head for figure in figures]
     groups: dict[tuple[str, str], list[tuple[str, ...]]] = {}
     for cell in sorted(summary.cells, key=lambda cell: cell.locale):
         table = groups.setdefault((cell.dataset, cell.model), [("locale", *heads)])

@@ -12,8 +12,10 @@ import msgspec
 
 from harness.report.breakdown import Breakdown
 from harness.report.confusions import Confusion
+from harness.report.contrast import RateDifference
 from harness.report.utterance_rates import Share, Silence, UtteranceRates
 from harness.run.certificate import Certificate as ProcessCertificate
+from harness.run.record import Task
 from harness.units import Milliseconds, Seconds, Usd
 
 SUMMARY_SCHEMA = 1
@@ -101,13 +103,16 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """Speakers that the interval is over; None: the dataset does not say."""
 
     timed: int
-    """Rows in the latency percentiles."""
+    """Rows in the percentiles of what the task waits for first of all (`harness.report.delays`)."""
 
     outcomes: dict[str, int]
     """Rows by outcome; `not attempted` for those without one."""
 
     rate_if_failed_deleted: float | None
     """The rate had every failed row been heard as nothing: the worst case of an incomplete cell; None: it is complete."""
+
+    passing: Share | None = None
+    """`passed` of the answers that were judged, with its interval; None: none was."""
 
     rate_answered: float | None
     """The rate of the rows that answered, without `failed_server` and `blocked`; None: there are none of those."""
@@ -206,6 +211,13 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     first_audio_p95_s: Seconds | None = None
     first_reply_p50_s: Seconds | None = None
     first_reply_p95_s: Seconds | None = None
+    passed: Share | None = None
+    """Answers that are what was expected, of those that were judged; None: none was."""
+
+    behind: RateDifference | None = None
+    """From the dataset's first model, `base`, to this one, `new`: paired over what both were asked, of the macro CERns or
+    the share passed, `p_holm` over the dataset's models. None: this is the first, or no locale is complete in both."""
+
     timed: int
     late_sessions: int
     audio_s: Seconds | None
@@ -290,9 +302,11 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     locale: str | None
     """None: over all locales."""
 
-    first_text: Spread | None
-    final_text: Spread | None
-    """None: no session has one."""
+    first_text: Spread | None = None
+    final_text: Spread | None = None
+    first_audio: Spread | None = None
+    first_reply: Spread | None = None
+    """None: no session has one, or the task waits for something else (`harness.report.delays`)."""
 
 
 class Bucket(msgspec.Struct, frozen=True, kw_only=True):
@@ -501,7 +515,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     service: str
     endpoints: list[str]
-    task: str
+    task: Task
     transcript: str
     pace: float
     chunk_ms: Milliseconds

@@ -23,7 +23,7 @@ class EarLimit:
 def _measured(fitness: Literal["weak", "unusable"], rate: str) -> EarLimit:
     return EarLimit(
         fitness=fitness,
-        why=f"CER {rate} when told the language",
+        why=f"CER {rate} even when it is told the language",
         source="measured on two UDHR sentences per locale, in a synthetic voice",
     )
 
@@ -31,7 +31,7 @@ def _measured(fitness: Literal["weak", "unusable"], rate: str) -> EarLimit:
 def _mistaken(fitness: Literal["weak", "unusable"], rate: str) -> EarLimit:
     return EarLimit(
         fitness=fitness,
-        why=f"CER {rate}, since it takes it for another language",
+        why=f"CER {rate} where it must find the language by itself: it takes it for another",
         source="measured on the bundled synthetic sentence",
     )
 

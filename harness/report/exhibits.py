@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from harness.errors import InputError
-from harness.run.folder import trace_path
+from harness.run.folder import AUDIO, trace_path
 from harness.trace import read_trace
 
 if TYPE_CHECKING:
@@ -52,20 +52,38 @@ class Exhibits:
             return None
 
     def clip(self, row: Row) -> AudioClip | None:
-        """Return what was said, as it was sent; None: the file is gone or unreadable, or the clip is too long to show."""
+        """Return what was said, as it was sent, or what the model said of a text.
+
+        None: the file is gone or unreadable, or the clip is too long to show.
+        """
         from harness.audio.load import load
 
+        path = self._file(row)
         utterance = self._utterances[row.dataset, row.utterance_id]
-        if utterance.audio is None or (row.audio_s or utterance.duration_s or 0.0) > _LONGEST_S:
+        length = row.speech_s if self.received(row) else row.audio_s or utterance.duration_s
+        if path is None or (length or 0.0) > _LONGEST_S:
             return None
         try:
-            return load(
-                Path(utterance.audio),
-                offset_s=utterance.offset_s,
-                duration_s=utterance.duration_s,
-            )
+            return load(path, offset_s=utterance.offset_s, duration_s=utterance.duration_s)
         except InputError:
             return None
+
+    def received(self, row: Row) -> bool:
+        """Return whether the row's clip is what the model said: nobody spoke to it."""
+        return self._utterances[row.dataset, row.utterance_id].audio is None
+
+    def _file(self, row: Row) -> Path | None:
+        """Return the file of the row's clip; None: there is none."""
+        audio = self._utterances[row.dataset, row.utterance_id].audio
+        if audio is not None:
+            return Path(audio)
+        if row.record is None or row.record.trace is None or not row.speech_s:
+            return None
+        trace = trace_path(self._folder, row.record.trace)
+        if trace is None:
+            return None
+        path = self._folder / AUDIO / f"{trace.name.removesuffix('.jsonl.gz')}.wav"
+        return path if path.resolve().is_relative_to(self._folder) else None
 
     def bounds(self, row: Row) -> Bounds | None:
         """Return where in the clip somebody speaks; None: nothing is known of the clip."""
@@ -82,10 +100,10 @@ class Exhibits:
         That is so for files that browsers do not play, that are gone, and that lie neither in the run's folder nor
         below the one that holds the folder of runs: a longer way up would tell of the machine.
         """
-        audio = self._utterances[row.dataset, row.utterance_id].audio
-        if audio is None:
+        file = self._file(row)
+        if file is None:
             return None
-        path = Path(audio).resolve()
+        path = file.resolve()
         reach = self._folder.parent.parent
         near = path.is_relative_to(self._folder) or (
             path.is_relative_to(reach) and reach != Path(reach.anchor)

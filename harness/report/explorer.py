@@ -10,20 +10,22 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from harness.report.clips import Clips
+from harness.report.clips import Clips, KeptClips
+from harness.report.delays import AWAITED
 from harness.report.document import NOT_ATTEMPTED
 from harness.report.packing import Pack
+from harness.report.page import script
 from harness.report.rows import ANSWERS, SPACED
 from harness.report.timeline import moments
-from harness.text.locales import LOCALES
 from harness.trace import hypothesis
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from harness.report.clips import Embed
     from harness.report.exhibits import Exhibits
     from harness.report.rows import Row
+    from harness.run.record import Task
 
 MOST_ROWS: Final = 200_000
 """Rows that the explorer holds; of a larger run, those with the most errors. The tables hold all."""
@@ -55,19 +57,20 @@ class Explorer:
     """Clips that are played from files beside the page."""
 
 
-def explorer(rows: Sequence[Row], exhibits: Exhibits, embed: Embed) -> Explorer:
-    """Return the explorer of `rows`, which are in plan order."""
+def explorer(
+    rows: Sequence[Row], exhibits: Exhibits, sound: Embed | KeptClips, *, task: Task
+) -> Explorer:
+    """Return the explorer of `rows`, which are in plan order; `sound`: which clips are in the page, or what was in it."""
     order = worst_first(rows)
     if len(rows) > MOST_ROWS:
         kept = sorted(order[:MOST_ROWS])
         rows = [rows[place] for place in kept]
         order = worst_first(rows)
-    columns = _columns(rows)
+    columns = _columns(rows, task)
     packed_texts, texts = _texts(rows, order, PACKED_CHARACTERS - len(columns))
-    clips = Clips(rows, exhibits)
-    clips.embed((place for place in _in_turn(rows, order) if rows[place].outcome), embed)
+    clips = sound if isinstance(sound, KeptClips) else _chosen(rows, order, exhibits, sound)
     drawn = sorted({*order[:SESSIONS], *clips.embedded_rows})
-    sessions = [_session(rows[place], exhibits, clips) for place in drawn]
+    sessions = [_session(rows[place], clips.of(place), exhibits) for place in drawn]
     return Explorer(
         packs={
             "rows": columns,
@@ -82,12 +85,22 @@ def explorer(rows: Sequence[Row], exhibits: Exhibits, embed: Embed) -> Explorer:
     )
 
 
+def _chosen(rows: Sequence[Row], order: Sequence[int], exhibits: Exhibits, wanted: Embed) -> Clips:
+    clips = Clips(rows, exhibits)
+    clips.embed((place for place in _in_turn(rows, order) if rows[place].outcome), wanted)
+    return clips
+
+
 def worst_first(rows: Sequence[Row]) -> list[int]:
-    """Return the rows' places: the highest rate first, then what must be run again, then what has no rate."""
+    """Return the rows' places: the highest rate first, then what must be run again, then what has no rate.
+
+    An answer that did not pass is as bad as a rate of 1.
+    """
 
     def badness(place: int) -> tuple[bool, bool, float]:
         row = rows[place]
-        return (row.rate is None, not row.must_rerun, -(row.rate or 0.0))
+        rate = row.rate if row.passed is None else float(not row.passed)
+        return (rate is None, not row.must_rerun, -(rate or 0.0))
 
     return sorted(range(len(rows)), key=badness)
 
@@ -111,16 +124,26 @@ _WORDS: Final = (
     "dataset", "locale", "model", "outcome", "metric", "speech_bounds_source", "reason",
 )  # fmt: skip
 
-_NUMBERS: Final = {
-    "repeat": 1, "errors": 1, "substitutions": 1, "deletions": 1, "insertions": 1, "reference_tokens": 1,
-    "rate": 100_000, "audio_s": 1000, "first_text_s": 1000, "final_text_s": 1000, "send_lag_p99_ms": 100,
-    "late": 1, "attempts": 1, "total_tokens": 1, "cost_usd": 10_000_000,
+_ALWAYS: Final = {
+    "repeat": 1, "audio_s": 1000, "send_lag_p99_ms": 100, "late": 1, "attempts": 1, "total_tokens": 1,
+    "cost_usd": 10_000_000,
 }  # fmt: skip
 """Columns of numbers, and into how many parts the page divides one."""
 
+_COUNTED: Final = {
+    "errors": 1, "substitutions": 1, "deletions": 1, "insertions": 1, "reference_tokens": 1, "rate": 100_000,
+}  # fmt: skip
+_OF_TASK: Final[Mapping[Task, dict[str, int]]] = {
+    "transcribe": _COUNTED,
+    "speak": _COUNTED | {"speech_s": 1000, "speech_chars_per_s": 100},
+    "ask": {"passed": 1, "tool_call_s": 1000, "fell_silent_s": 1000, "speech_s": 1000},
+}
+"""Those that only the rows of a task have, beside what it waits for."""
 
-def _columns(rows: Sequence[Row]) -> str:
+
+def _columns(rows: Sequence[Row], task: Task) -> str:
     pack = Pack()
+    awaited = AWAITED[task]
     locales = dict.fromkeys(row.locale for row in rows)
     pack.json(
         "facts",
@@ -128,25 +151,19 @@ def _columns(rows: Sequence[Row]) -> str:
             "spaced": sorted(SPACED),
             "final": sorted(ANSWERS),
             "none": NOT_ATTEMPTED,
-            "locales": {code: _script(code) for code in locales},
+            "task": task,
+            "awaited": [[one.words, one.column] for one in awaited],
+            "locales": {code: script(code) for code in locales},
         },
     )
     pack.texts("utterance_id", [row.utterance_id for row in rows])
-    for name in _WORDS:
+    for name in (*_WORDS, *(["expectation"] if task == "ask" else [])):
         pack.words(name, [getattr(row, name) for row in rows])
     pack.words("faults", ["\n".join(fault_name(fault) for fault in row.faults) for row in rows])
-    for name, per in _NUMBERS.items():
+    numbers = _ALWAYS | _OF_TASK[task] | {one.column: 1000 for one in awaited}
+    for name, per in numbers.items():
         pack.numbers(name, (getattr(row, name) for row in rows), per=per)
     return pack.base64()
-
-
-def _script(code: str) -> dict[str, Any]:
-    """Return how a browser is told of a locale's writing."""
-    known = LOCALES.get(code)
-    return {
-        "lang": known.iso639_1 if known else code,
-        "rtl": bool(known and known.direction == "rtl"),
-    }
 
 
 def fault_name(fault: str) -> str:
@@ -206,10 +223,15 @@ def _plain(text: str | None) -> str:
 # ── Sessions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _session(row: Row, exhibits: Exhibits, clips: Clips) -> dict[str, Any]:
+def _session(row: Row, clip: int | None, exhibits: Exhibits) -> dict[str, Any]:
     """Return what a row's timeline is drawn from; times in s, rounded to the millisecond."""
-    bounds = exhibits.bounds(row)
-    found: dict[str, Any] = {"clip": clips.place(row)}
+    bounds = None if exhibits.received(row) else exhibits.bounds(row)
+    found: dict[str, Any] = {"clip": clip}
+    if exhibits.received(row) and row.record and row.record.exchange:
+        # What the model said stands where it began to come, and is speech from its beginning to its end.
+        found["at"] = row.record.exchange.first_audio_t
+        found["length"] = row.speech_s
+        found["speech"] = [0.0, row.speech_s]
     if bounds:
         found["speech"] = [round(bounds.start_s, 3), round(bounds.end_s, 3)]
     trace = exhibits.trace(row)
@@ -231,7 +253,9 @@ def _session(row: Row, exhibits: Exhibits, clips: Clips) -> dict[str, Any]:
     return found
 
 
-def _sessions(places: Sequence[int], sessions: Sequence[dict[str, Any]], clips: Clips) -> str:
+def _sessions(
+    places: Sequence[int], sessions: Sequence[dict[str, Any]], clips: Clips | KeptClips
+) -> str:
     pack = Pack()
     pack.numbers("rows", places)
     pack.json("sessions", sessions)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness.report.delays import AWAITED
 from harness.report.plot import (
     SERIES,
     Axis,
@@ -17,11 +18,13 @@ from harness.report.plot import (
 from harness.report.spread import SHARES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from markupsafe import Markup
 
-    from harness.report.document import Latency, Spread, Summary
+    from harness.report.document import Latency, Spread, Standing, Summary
+    from harness.report.plot import Point
+    from harness.units import Seconds
 
 _LEVELS = (0.5, 0.95)
 
@@ -76,6 +79,10 @@ def _names(summary: Summary) -> dict[tuple[str, str], str]:
     }
 
 
+def _legend(names: dict[tuple[str, str], str]) -> list[tuple[Markup, str]]:
+    return [(key(number), name) for number, name in enumerate(names.values())]
+
+
 def _left_out(summary: Summary) -> str:
     more = len(summary.standings) - SERIES
     return f"{more} more in the table." if more > 0 else ""
@@ -85,24 +92,20 @@ def _left_out(summary: Summary) -> str:
 
 
 def _latency(summary: Summary, names: dict[tuple[str, str], str]) -> Figure | None:
-    own = {
-        (one.dataset, one.model): one
-        for one in summary.latencies
-        if one.locale is None and (one.dataset, one.model) in names
-    }
+    own = {(one.dataset, one.model): one for one in summary.latencies if one.locale is None}
     panels = []
-    for title, spreads in (
-        ("First text, after the onset of speech", {k: own[k].first_text for k in names if k in own}),
-        ("Final text, after the end of speech", {k: own[k].final_text for k in names if k in own}),
-    ):  # fmt: skip
-        drawn = [(number, spreads.get(name)) for number, name in enumerate(names)]
-        known = [(number, one) for number, one in drawn if one]
-        if known:
-            panels.append(Panel(title=title, svg=_curves(title, known)))
+    for awaited in AWAITED[summary.task]:
+        drawn = [
+            (number, spread)
+            for number, name in enumerate(names)
+            if name in own and (spread := getattr(own[name], awaited.name)) is not None
+        ]
+        if drawn:
+            title = f"{awaited.words.capitalize()}, {awaited.after}"
+            panels.append(Panel(title=title, svg=_curves(title, drawn)))
     if not panels:
         return None
-    legend = [(key(number), name) for number, name in enumerate(names.values())]
-    return Figure(panels=panels, legend=legend, note=_left_out(summary))
+    return Figure(panels=panels, legend=_legend(names), note=_left_out(summary))
 
 
 def _curves(title: str, spreads: Sequence[tuple[int, Spread]]) -> Markup:
@@ -132,24 +135,29 @@ def _told(spread: Spread) -> str:
 
 
 def _by_locale(summary: Summary) -> Figure | None:
-    """Return a small plot for each dataset × locale: final text, and first text dashed, of every model."""
+    """Return a small plot for each dataset × locale and every model: what is awaited first of all, all else dotted."""
+    headline, *others = AWAITED[summary.task]
     models = {model: number for number, model in enumerate(summary.models[: SERIES // 2])}
     groups: dict[tuple[str, str], list[Latency]] = {}
     for one in summary.latencies:
-        enough = one.final_text and one.final_text.n >= _FEWEST
+        spread = getattr(one, headline.name)
+        enough = spread is not None and spread.n >= _FEWEST
         if one.locale is not None and one.model in models and enough:
             groups.setdefault((one.dataset, one.locale), []).append(one)
     if not groups:
         return None
-    values = [
-        value
+    spreads = [
+        spread
         for group in groups.values()
         for one in group
-        for spread in (one.first_text, one.final_text)
-        if spread
-        for value in (spread.quantiles[0], spread.quantiles[-1])
+        for awaited in (headline, *others)
+        if (spread := getattr(one, awaited.name)) is not None
     ]
-    x = seconds_axis(values, "", least=0.05)
+    x = seconds_axis(
+        [value for spread in spreads for value in (spread.quantiles[0], spread.quantiles[-1])],
+        "",
+        least=0.05,
+    )
     x = Axis(low=x.low, high=x.high, ticks=[x.ticks[0], x.ticks[-1]], log=True)
     y = Axis(low=0.0, high=1.0, ticks=[(0.5, "50 %")])
     many = len(summary.datasets) > 1
@@ -159,99 +167,122 @@ def _by_locale(summary: Summary) -> Figure | None:
         said = []
         for one in group:
             number = models[one.model]
-            for spread, kind in ((one.first_text, "line first"), (one.final_text, "line")):
-                if spread:
+            for awaited in (*others, headline):
+                if (spread := getattr(one, awaited.name)) is not None:
                     points = list(zip(spread.quantiles[::2], SHARES[::2], strict=True))
+                    kind = "line" if awaited is headline else "line dotted"
                     plot.line(points, number, kind=kind)
-            if one.final_text and (middle := one.final_text.p50.value) is not None:
+            if (middle := getattr(one, headline.name).p50.value) is not None:
                 plot.mark((middle, 0.5), number)
-                said.append(f"{one.model} final text median {middle:.2f} s")
+                said.append(f"{one.model} {headline.words} median {middle:.2f} s")
         title = f"{locale} · {dataset}" if many else locale
         panels.append(
             Panel(title=title, svg=plot.svg(f"Latency in {locale} on {dataset}: {'; '.join(said)}"))
         )
-    legend = [(key(number), model) for model, number in models.items()] if len(models) > 1 else []
+    told = [f"Solid: {headline.words} {headline.after}"]
+    told += [f"dotted: {awaited.words} {awaited.after}" for awaited in others]
     return Figure(
         panels=panels,
-        legend=legend,
-        note="Solid: final text after the end of speech; dotted: first text after its onset. "
-        f"Locales with at least {_FEWEST} sessions.",
+        legend=[(key(number), model) for model, number in models.items()]
+        if len(models) > 1
+        else [],
+        note=f"{'; '.join(told)}. Locales with at least {_FEWEST} sessions.",
     )
 
 
 # ── Errors against latency, and by length ────────────────────────────────────────────────────────────────────────────
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Traded:
+    """A point of error against latency."""
+
+    dataset: str
+    model: str
+    name: str
+    t: Seconds
+    rate: float
+    low: float | None = None
+    high: float | None = None
+
+
 def _trade(summary: Summary, names: dict[tuple[str, str], str]) -> Figure | None:
     """Return error against latency: models with the front nobody beats on both, or one model's locales."""
-    known = [
-        (names[one.dataset, one.model], one, one.final_text_p50_s, one.macro_cerns)
-        for one in summary.standings
-        if (one.dataset, one.model) in names
-    ]
-    rated = [
-        (name, one, t, rate)
-        for name, one, t, rate in known
-        if t is not None and rate is not None
-    ]  # fmt: skip
     if len(summary.models) < 2:
         return _trade_of_locales(summary)
-    if len(rated) < 2:
+    awaited = AWAITED[summary.task][0]
+    shown = [
+        _Traded(dataset=one.dataset, model=one.model, name=one.model, t=t, rate=rate, low=low, high=high)
+        for one in summary.standings
+        if (one.dataset, one.model) in names
+        and (t := getattr(one, f"{awaited.name}_p50_s")) is not None
+        and (rates := _standing_rates(one)) is not None
+        for rate, low, high in (rates,)
+    ]  # fmt: skip
+    if len(shown) < 2:
         return None
-    x = seconds_axis([t for _, _, t, _ in rated], "final text, median", least=0.05)
-    y = percent_axis([one.macro_cerns_high or rate for _, one, _, rate in rated], "macro CERns")
+    what = "answers that did not pass" if summary.task == "ask" else "macro CERns"
+    x = seconds_axis([one.t for one in shown], f"{awaited.words}, median", least=0.05)
+    y = percent_axis([one.high or one.rate for one in shown], what)
+    places = {name: number for number, name in enumerate(names)}
     panels = []
-    places = {name: number for number, name in enumerate(names.values())}
     for dataset in summary.datasets:
-        own = [item for item in rated if item[1].dataset == dataset.name]
+        own = [one for one in shown if one.dataset == dataset.name]
         if not own:
             continue
         plot = Plot(x, y)
-        best = front([(t, rate) for _, _, t, rate in own])
+        best = front([(one.t, one.rate) for one in own])
         plot.stair([(best[0][0], y.high), *best, (x.high, best[-1][1])], 0)
-        for name, one, t, rate in own:
-            if one.macro_cerns_low is not None and one.macro_cerns_high is not None:
-                plot.whisker(t, one.macro_cerns_low, one.macro_cerns_high, places[name])
-            plot.mark((t, rate), places[name], name=one.model)
-        said = "; ".join(f"{one.model} {t:.2f} s, {rate:.1%}" for _, one, t, rate in own)
-        panels.append(
-            Panel(
-                title=f"{dataset.name}: macro CERns against final text",
-                svg=plot.svg(f"Error against latency on {dataset.name}: {said}."),
-            )
-        )
+        for one in own:
+            number = places[one.dataset, one.model]
+            if one.low is not None and one.high is not None:
+                plot.whisker(one.t, one.low, one.high, number)
+            plot.mark((one.t, one.rate), number, name=one.name)
+        title = f"{dataset.name}: {what} against {awaited.words}"
+        panels.append(Panel(title=title, svg=plot.svg(f"{title}: {_listed(own)}.")))
     return Figure(
         panels=panels,
         note="Lower left is better. Nothing lies below and left of the dashed line (Pareto front).",
     )
 
 
+def _standing_rates(one: Standing) -> tuple[float, float | None, float | None] | None:
+    """Return a model's share of errors, or of answers that did not pass, with its interval; None: it has none."""
+    if one.passed is not None:
+        return 1 - one.passed.share, 1 - one.passed.high, 1 - one.passed.low
+    if one.macro_cerns is None:
+        return None
+    return one.macro_cerns, one.macro_cerns_low, one.macro_cerns_high
+
+
 def _trade_of_locales(summary: Summary) -> Figure | None:
+    awaited = AWAITED[summary.task][0]
+    asked = summary.task == "ask"
     shown = [
-        (cell, t, rate)
+        _Traded(dataset=cell.dataset, model=cell.model, name=cell.locale, t=t, rate=1 - rate if asked else rate)
         for cell in summary.cells
-        if (t := cell.final_text_p50_s) is not None and (rate := cell.rate) is not None
-    ]
+        if (t := getattr(cell, f"{awaited.name}_p50_s")) is not None
+        and (rate := cell.pass_rate if asked else cell.rate) is not None
+    ]  # fmt: skip
     if len(shown) < 2:
         return None
-    x = seconds_axis([t for _, t, _ in shown], "final text, median", least=0.05)
+    what = "answers that did not pass" if asked else "error rate by the locale's own metric"
+    x = seconds_axis([one.t for one in shown], f"{awaited.words}, median", least=0.05)
     panels = []
     for number, dataset in enumerate(summary.datasets[:SERIES]):
-        own = [item for item in shown if item[0].dataset == dataset.name]
+        own = [one for one in shown if one.dataset == dataset.name]
         if not own:
             continue
-        y = percent_axis([min(rate, 1.0) for _, _, rate in own], "")
-        plot = Plot(x, y)
-        for cell, t, rate in own:
-            plot.mark((t, rate), number, name=cell.locale)
-        said = "; ".join(f"{cell.locale} {t:.2f} s, {rate:.1%}" for cell, t, rate in own)
-        panels.append(
-            Panel(
-                title=f"{dataset.name}: error rate of each locale, by its own metric, against final text",
-                svg=plot.svg(f"Error against latency on {dataset.name}, by locale: {said}."),
-            )
-        )
+        plot = Plot(x, percent_axis([min(one.rate, 1.0) for one in own], ""))
+        for one in own:
+            plot.mark((one.t, one.rate), number, name=one.name)
+        title = f"{dataset.name}: {what} against {awaited.words}"
+        panels.append(Panel(title=title, svg=plot.svg(f"{title}: {_listed(own)}.")))
     return Figure(panels=panels, note="Lower left is better.")
+
+
+def _listed(points: Sequence[_Traded]) -> str:
+    return "; ".join(f"{one.name} {one.t:.2f} s, {one.rate:.1%}" for one in points)
 
 
 def front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -265,42 +296,25 @@ def front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 def _duration(summary: Summary, names: dict[tuple[str, str], str]) -> Figure | None:
     own = [one for one in summary.buckets if (one.dataset, one.model) in names]
-    starts = sorted({one.from_s for one in own})
+    starts = {one.from_s: one.to_s for one in sorted(own, key=lambda one: one.from_s)}
     if len(starts) < 2:
         return None
-    ends = {one.from_s: one.to_s for one in own}
-    places = {start: place for place, start in enumerate(starts)}
-    x = Axis(
-        low=-0.5,
-        high=len(starts) - 0.5,
-        ticks=[(place, _length(start, ends[start])) for start, place in places.items()],
-        label="length of the clip",
-    )
+    x = _steps([_length(start, end) for start, end in starts.items()], "length of the clip")
+    places = {start: float(place) for place, start in enumerate(starts)}
     panels = []
     for metric in dict.fromkeys(one.metric for one in own):
-        shown = [one for one in own if one.metric == metric]
-        y = percent_axis([min(one.rate, 1.5) for one in shown if one.rate is not None], metric)
-        plot = Plot(x, y)
-        for number, name in enumerate(names):
-            points = [
-                (float(places[one.from_s]), one.rate)
-                for one in shown
+        rated = [one for one in own if one.metric == metric and one.rate is not None]
+        lines = {
+            name: [
+                (places[one.from_s], one.rate)
+                for one in rated
                 if (one.dataset, one.model) == name and one.rate is not None
             ]
-            if points:
-                plot.line(points, number)
-                for point in points:
-                    plot.mark(point, number)
-        panels.append(
-            Panel(
-                title=f"{metric} by length of the clip, mean over locales",
-                svg=plot.svg(
-                    f"{metric} by length of the clip; the figures are in the table below."
-                ),
-            )
-        )
-    legend = [(key(number), name) for number, name in enumerate(names.values())]
-    return Figure(panels=panels, legend=legend, note=_left_out(summary))
+            for name in names
+        }
+        title = f"{metric} by length of the clip, mean over locales"
+        panels.append(_rates(title, x, lines, label=metric))
+    return Figure(panels=panels, legend=_legend(names), note=_left_out(summary))
 
 
 def _settling(summary: Summary, names: dict[tuple[str, str], str]) -> Figure | None:
@@ -308,34 +322,45 @@ def _settling(summary: Summary, names: dict[tuple[str, str], str]) -> Figure | N
     if not own:
         return None
     afters = list(dict.fromkeys(one.after_s for one in own))
-    places = {after: place for place, after in enumerate(afters)}
-    x = Axis(
-        low=-0.3,
-        high=len(afters) - 0.7,
-        ticks=[(place, "final" if after is None else f"{after:g} s") for after, place in places.items()],
-        label="after the end of speech",
-    )  # fmt: skip
+    ticks = ["final" if after is None else f"{after:g} s" for after in afters]
+    x = _steps(ticks, "after the end of speech")
+    places = {after: float(place) for place, after in enumerate(afters)}
     panels = []
     for metric in dict.fromkeys(one.metric for one in own):
-        shown = [one for one in own if one.metric == metric]
-        y = percent_axis([one.rate for one in shown if one.rate is not None], "")
-        plot = Plot(x, y)
-        for number, name in enumerate(names):
-            points = [
-                (float(places[one.after_s]), one.rate)
-                for one in shown
-                if (one.dataset, one.model) == name and one.rate is not None
+        lines = {
+            name: [
+                (places[one.after_s], one.rate)
+                for one in own
+                if (one.dataset, one.model, one.metric) == (*name, metric) and one.rate is not None
             ]
-            if points:
-                plot.line(points, number)
-                for point in points:
-                    plot.mark(point, number)
+            for name in names
+        }
         title = f"{metric} of what was on the screen, mean over locales"
-        panels.append(
-            Panel(title=title, svg=plot.svg(f"{title}; the figures are in the table below."))
-        )
-    legend = [(key(number), name) for number, name in enumerate(names.values())]
-    return Figure(panels=panels, legend=legend, note=_left_out(summary))
+        panels.append(_rates(title, x, lines))
+    return Figure(panels=panels, legend=_legend(names), note=_left_out(summary))
+
+
+def _steps(ticks: Sequence[str], label: str) -> Axis:
+    """Return an axis of steps, each as wide as the next."""
+    return Axis(low=-0.4, high=len(ticks) - 0.6, ticks=list(enumerate(ticks)), label=label)
+
+
+_MOST_RATE = 1.5
+"""Where the axis of error rates ends: few who loop would press all others flat."""
+
+
+def _rates(
+    title: str, x: Axis, lines: Mapping[tuple[str, str], Sequence[Point]], *, label: str = ""
+) -> Panel:
+    """Return error rates over steps, a line with marks for each series."""
+    most = [min(rate, _MOST_RATE) for points in lines.values() for _, rate in points]
+    plot = Plot(x, percent_axis(most, label))
+    for number, points in enumerate(lines.values()):
+        if points:
+            plot.line(points, number)
+            for point in points:
+                plot.mark(point, number)
+    return Panel(title=title, svg=plot.svg(f"{title}; the figures are in the table below."))
 
 
 def _certificate(summary: Summary) -> Figure | None:

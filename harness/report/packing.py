@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
 import struct
+import zlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,6 +24,10 @@ _MOST = 2**31 - 1
 
 _LEVEL = 7
 """Of gzip: a level more costs twice the time for one part in a hundred."""
+
+
+_MOST_BYTES = 2**31
+"""Of an unpacked part: a page is somebody's file."""
 
 
 class Pack:
@@ -69,3 +75,37 @@ class Pack:
         index = json.dumps(self._index, separators=(",", ":")).encode()
         whole = struct.pack("<I", len(index)) + index + self._body
         return base64.b64encode(gzip.compress(whole, compresslevel=_LEVEL, mtime=0)).decode()
+
+
+def embedded(page: str, pattern: str) -> list[str]:
+    """Return what a page's data elements hold whose id fits the regular expression, in their order."""
+    return re.findall(rf'<script type="text/plain" id="(?:{pattern})">([^<]*)</script>', page)
+
+
+def unpacked(page: str, name: str) -> dict[str, Any]:
+    """Return the parts of a page's pack by name, as its script sees them; ValueError when there is no such pack."""
+    try:
+        (text,) = embedded(page, f"pack-{name}")
+        press = zlib.decompressobj(wbits=31)
+        whole = press.decompress(base64.b64decode(text, validate=True), _MOST_BYTES)
+        start = 4 + struct.unpack_from("<I", whole)[0]
+        index = json.loads(whole[4:start])
+        return {part: _part(whole[start:], *place) for part, place in index.items()}
+    except (zlib.error, struct.error, TypeError, AttributeError, IndexError) as error:
+        raise ValueError(f"no pack of ours: {error}") from error
+
+
+def _part(body: bytes, kind: str, offset: int, length: int, *more: int) -> Any:
+    import numpy as np
+
+    data = body[offset : offset + length]
+    match kind:
+        case "numbers":
+            count, per = more
+            planes = np.frombuffer(data, np.uint8).reshape(4, count)
+            values = np.ascontiguousarray(planes.T).view("<i4").ravel().tolist()
+            return [None if value == _LEAST else value / per for value in values]
+        case "texts":
+            return data.decode().split("\0") if more[0] else []
+        case _:
+            return json.loads(data)

@@ -125,8 +125,8 @@ class Plot:
         self._left, self._right = left, width - 14
         self._top, self._bottom = 12, height - (40 if x.label else 22)
         self._marks: list[Markup] = []
-        self._named: list[tuple[float, float, float, float]] = []
-        """Left, top, right, bottom of every name drawn."""
+        self._named: list[tuple[float, float, str]] = []
+        """Where the marks with names are."""
 
     def line(self, points: Sequence[Point], series: int, *, kind: str = "line") -> None:
         """Draw straight lines from point to point."""
@@ -149,25 +149,28 @@ class Plot:
                 series, x, y, _MARKS[series % SERIES], title
             )
         )
-        if name and (at := self._room(x, y, len(name) * _LETTER)):
-            self._marks.append(
-                Markup('<text class="name" x="{}" y="{}">{}</text>').format(*at, name)
-            )
+        if name:
+            self._named.append((x, y, name))
 
-    def _room(self, x: float, y: float, wide: float) -> tuple[float, float] | None:
-        """Return where a name begins, within the frame and clear of the others; None: nowhere beside its mark."""
-        for dx, dy in ((8, -5), (-8 - wide, -5), (8, 13), (-8 - wide, 13)):
-            left, base = x + dx, y + dy
-            box = (left, base - 11, left + wide, base + 2)
-            inside = left >= self._left and box[2] <= self._width and 0 <= box[1] <= self._bottom
-            if (
-                inside
-                and base <= self._bottom
-                and not any(_overlap(box, one) for one in self._named)
-            ):
-                self._named.append(box)
-                return round(left, 1), round(base, 1)
-        return None
+    def _names(self) -> Markup:
+        """Return the names of marks: within the frame, and clear of all marks and of each other."""
+        taken = [(x - 5, y - 5, x + 5, y + 5) for x, y, _ in self._named]
+        drawn = []
+        for x, y, name in self._named:
+            wide = len(name) * _LETTER
+            for dx, dy in ((8, 4), (8, -5), (8, 13), (-8 - wide, 4), (-8 - wide, -5), (-8 - wide, 13), (-wide / 2, -9), (-wide / 2, 17)):  # fmt: skip
+                left, base = x + dx, y + dy
+                box = (left, base - 9, left + wide, base + 2)
+                inside = self._left <= left and box[2] <= self._width and box[1] >= 0 and base <= self._bottom  # fmt: skip
+                if inside and not any(_overlap(box, one) for one in taken):
+                    taken.append(box)
+                    drawn.append(
+                        Markup('<text class="name" x="{}" y="{}">{}</text>').format(
+                            round(left, 1), round(base, 1), name
+                        )
+                    )
+                    break
+        return Markup("").join(drawn)
 
     def whisker(self, x: float, low: float, high: float, series: int) -> None:
         """Draw an interval upright at `x`."""
@@ -191,8 +194,15 @@ class Plot:
     def svg(self, label: str) -> Markup:
         """Return the plot as an element with a name for those who cannot see it."""
         return Markup(
-            '<svg class="plot" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>'
-        ).format(self._width, self._height, label, self._axes(), Markup("").join(self._marks))
+            '<svg class="plot" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}{}</svg>'
+        ).format(
+            self._width,
+            self._height,
+            label,
+            self._axes(),
+            Markup("").join(self._marks),
+            self._names(),
+        )
 
     def _place(self, point: Point) -> tuple[float, float]:
         x = self._left + self._x.share(point[0]) * (self._right - self._left)
@@ -207,9 +217,10 @@ class Plot:
         ]
         for value, text in self._x.ticks:
             at = self._place((value, self._y.low))[0]
+            middle = min(at, self._width - len(text) * _LETTER / 2)
             drawn.append(
                 Markup('<path class="grid" d="M{} {}V{}"/><text class="tick" x="{}" y="{}" text-anchor="middle">{}</text>').format(
-                    at, self._top, self._bottom, at, self._bottom + 15, text
+                    at, self._top, self._bottom, round(middle, 1), self._bottom + 15, text
                 )
             )  # fmt: skip
         for value, text in self._y.ticks:

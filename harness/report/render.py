@@ -7,79 +7,89 @@ somebody's: Jinja2 escapes it in the page, and the script shows the data by `tex
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jinja2
 import msgspec
 from markupsafe import Markup
 
+from harness.report.delays import AWAITED
 from harness.report.digest import cell_tables
 from harness.report.divisions import divisions
 from harness.report.explorer import MOST_ROWS, explorer, fault_name
 from harness.report.figures import figures
-from harness.report.findings import percent
+from harness.report.page import environment, policy, script, source, source_hash
 from harness.report.rows import SPACED
-from harness.text.locales import LOCALES
 from harness.units import Seconds, duration_text, usd_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from harness.report.clips import Embed
+    import jinja2
+
+    from harness.report.clips import Embed, KeptClips
     from harness.report.document import Cell, Summary
     from harness.report.exhibits import Exhibits
+    from harness.report.explorer import Explorer
     from harness.report.rows import Row
     from harness.report.table import RunTable
 
-_TEMPLATES = Path(__file__).with_name("templates")
-_SCRIPTS = ("report.js", "explorer.js", "utterance.js")
+_SCRIPTS = ("report.js", "explorer.js", "spectrogram.js", "utterance.js")
 _MOST_ANSWERS = 500
 """Rows of the table of answers."""
 
 _HEATS = 9
 """Steps of the matrix' tint."""
 
+_SERVICES = {"gemini": "Gemini Developer API", "vertex": "Vertex AI"}
+"""What services are called that do not go by their option's value."""
 
-def page(table: RunTable, exhibits: Exhibits, embed: Embed) -> bytes:
+
+def page(table: RunTable, exhibits: Exhibits, sound: Embed | KeptClips) -> bytes:
     """Return `report.html`; `exhibits` is asked for traces and clips of the worst rows only."""
-    style = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
-    script = "".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in _SCRIPTS)
-    shown = explorer(table.rows, exhibits, embed)
+    style, scripts = source("report.css"), source(*_SCRIPTS)
+    run = table.summary
+    shown = explorer(table.rows, exhibits, sound, task=run.task)
+    awaited = AWAITED[run.task]
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
-            run=table.summary,
+            run=run,
             style=Markup(style),  # noqa: S704 - our own file
-            script=Markup(script),  # noqa: S704 - our own files
-            policy=_policy(style, script, embedded=bool(shown.audio), linked=bool(shown.linked)),
+            script=Markup(scripts),  # noqa: S704 - our own files
+            policy=policy(style, script_src=source_hash(scripts), media_src=_media(shown)),
+            service=_SERVICES.get(run.service, run.service),
+            by_dataset=len(run.datasets) > 1,
+            by_model=len(run.models) > 1,
             explorer=shown,
-            replies=cell_tables(table.summary) if table.summary.task != "transcribe" else [],
+            replies=cell_tables(run, narrow=False) if run.task != "transcribe" else [],
             answers=_answers(table.rows),
             expected=sum(row.expectation is not None for row in table.rows),
-            figures=figures(table.summary),
-            found=divisions(table.summary),
-            cells=_ordered(table.summary),
-            mistakes=_mistakes(table.summary),
-            matrices=[_matrix(table.summary, dataset.name) for dataset in table.summary.datasets],
-            first_axis=_latency_axis(
-                time
-                for cell in table.summary.cells
-                for time in (cell.first_text_p50_s, cell.first_text_p95_s)
-            ),
-            final_axis=_latency_axis(
-                time
-                for cell in table.summary.cells
-                for time in (cell.final_text_p50_s, cell.final_text_p95_s)
-            ),
+            figures=figures(run),
+            found=divisions(run),
+            cells=_ordered(run),
+            mistakes=_mistakes(run),
+            matrices=[_matrix(run, dataset.name) for dataset in run.datasets],
+            awaited=awaited,
+            axes={
+                one.name: _latency_axis(
+                    getattr(cell, f"{one.name}_{at}_s")
+                    for cell in run.cells
+                    for at in ("p50", "p95")
+                )
+                for one in awaited
+            },
             over=max(0, len(table.rows) - MOST_ROWS),
         )
         .encode(errors="replace")
     )
+
+
+def _media(shown: Explorer) -> str:
+    """Return where the page may take audio from: from within, and from files where it points to some."""
+    sources = (("data:", bool(shown.audio)), ("'self'", bool(shown.linked)))
+    return " ".join(one for one, there in sources if there)
 
 
 def _answers(rows: Sequence[Row]) -> list[Row]:
@@ -88,49 +98,22 @@ def _answers(rows: Sequence[Row]) -> list[Row]:
     return sorted(asked, key=lambda row: row.passed is True)[:_MOST_ANSWERS]
 
 
-def _policy(style: str, script: str, *, embedded: bool, linked: bool) -> str:
-    """Return the content-security policy: nothing but what is in the page, by hash, and audio where there is some."""
-    media = [source for source, there in (("data:", embedded), ("'self'", linked)) if there]
-    rules = {
-        "default-src": "'none'",
-        "style-src": f"'{_source_hash(style)}'",
-        "script-src": f"'{_source_hash(script)}'",
-        "base-uri": "'none'",
-        "form-action": "'none'",
-    }
-    if media:
-        rules["media-src"] = " ".join(media)
-    return "; ".join(f"{name} {value}" for name, value in rules.items())
-
-
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    return environment(
+        {
+            "seconds": _seconds,
+            "tail": _tail,
+            "milliseconds": lambda value: "–" if value is None else f"{value:.1f} ms",
+            "whole": lambda value: "–" if value is None else f"{value:,}",
+            "usd": lambda value: "–" if value is None else usd_text(value),
+            "duration": lambda value: "–" if value is None else duration_text(value),
+            "moment": _moment,
+            "json": lambda value: json.dumps(
+                msgspec.to_builtins(value), ensure_ascii=False, indent=1
+            ),
+            "fault": fault_name,
+        }
     )
-    filters: dict[str, Any] = {
-        "percent": percent,
-        "seconds": _seconds,
-        "tail": _tail,
-        "milliseconds": lambda value: "–" if value is None else f"{value:.1f} ms",
-        "whole": lambda value: "–" if value is None else f"{value:,}",
-        "usd": lambda value: "–" if value is None else usd_text(value),
-        "duration": lambda value: "–" if value is None else duration_text(value),
-        "moment": _moment,
-        "json": lambda value: json.dumps(msgspec.to_builtins(value), ensure_ascii=False, indent=1),
-        "locale": _locale_name,
-        "fault": fault_name,
-    }
-    environment.filters |= filters
-    return environment
-
-
-def _source_hash(text: str) -> str:
-    """Return the source expression of an inline element in a content-security policy (CSP Level 3, 2.3.1)."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _seconds(value: Seconds | None) -> str:
@@ -145,10 +128,6 @@ def _tail(value: Seconds | None, median: Seconds | None) -> str:
 def _moment(iso: str | None) -> str:
     """Return an ISO 8601 time in UTC as people read it."""
     return "–" if not iso else f"{iso[:10]} {iso[11:16]} UTC"
-
-
-def _locale_name(code: str) -> str:
-    return LOCALES[code].english if code in LOCALES else ""
 
 
 def _ordered(summary: Summary) -> list[Cell]:
@@ -226,8 +205,8 @@ def _mistakes(summary: Summary) -> list[dict[str, Any]]:
             "dataset": cell.dataset,
             "locale": cell.locale,
             "model": cell.model,
-            "rtl": cell.locale in LOCALES and LOCALES[cell.locale].direction == "rtl",
-            "lang": LOCALES[cell.locale].iso639_1 if cell.locale in LOCALES else cell.locale,
+            "rtl": script(cell.locale)["dir"] == "rtl",
+            "lang": script(cell.locale)["lang"],
             "lists": [[one for one in cell.commonest if one.op == op] for op in "SDI"],
         }
         for cell in sorted(summary.mistakes, key=lambda cell: (cell.dataset, cell.locale))

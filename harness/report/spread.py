@@ -17,6 +17,7 @@ from harness.stats.percentiles import percentile, quantile
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from harness.report.delays import Awaited
     from harness.report.rows import Row
     from harness.units import Seconds
 
@@ -29,16 +30,18 @@ _EDGES_S: Final = (0.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, inf)
 """Of the duration buckets: a command, a sentence, two, a paragraph, minutes."""
 
 
-def latencies(rows: Sequence[Row]) -> list[Latency]:
-    """Return the latencies of every dataset × model, then of every dataset × model × locale."""
+def latencies(rows: Sequence[Row], awaited: Sequence[Awaited]) -> list[Latency]:
+    """Return the latencies to what is awaited of every dataset × model, then of every dataset × model × locale."""
     return [
-        *_latencies(rows, lambda row: (row.dataset, row.model, None)),
-        *_latencies(rows, lambda row: (row.dataset, row.model, row.locale)),
+        *_latencies(rows, awaited, lambda row: (row.dataset, row.model, None)),
+        *_latencies(rows, awaited, lambda row: (row.dataset, row.model, row.locale)),
     ]
 
 
 def _latencies(
-    rows: Iterable[Row], key: Callable[[Row], tuple[str, str, str | None]]
+    rows: Iterable[Row],
+    awaited: Sequence[Awaited],
+    key: Callable[[Row], tuple[str, str, str | None]],
 ) -> list[Latency]:
     groups: dict[tuple[str, str, str | None], list[Row]] = {}
     for row in rows:
@@ -49,8 +52,7 @@ def _latencies(
             dataset=dataset,
             model=model,
             locale=locale,
-            first_text=spread(row.first_text_s for row in group),
-            final_text=spread(row.final_text_s for row in group),
+            **{one.name: spread(getattr(row, one.column) for row in group) for one in awaited},
         )
         for (dataset, model, locale), group in groups.items()
     ]

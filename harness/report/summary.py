@@ -28,8 +28,10 @@ from harness.stats.percentiles import percentile
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
+    from harness.report.delays import Awaited
     from harness.report.kinship import Block
     from harness.report.rows import Row
+    from harness.report.utterance_rates import Share
     from harness.run.certificate import Certificate as ProcessCertificate
     from harness.score.edits import EditCounts
     from harness.stats.intervals import Interval
@@ -42,16 +44,17 @@ def cells(
     rows: Iterable[Row],
     *,
     profile: str,
+    awaited: Awaited,
     interval: Callable[[Sequence[Row]], tuple[Interval | None, Basis] | None],
     detectable: Callable[[Sequence[Row]], float | None] = lambda _: None,
 ) -> list[Cell]:
     """Return a cell per dataset × model × locale, in the order they are first met.
 
-    `interval` gives the 95 % interval of the scored rows' pooled rate, if there is one, and what it rests on, or None;
+    `awaited` is what the rows waited for first of all; `interval` gives the 95 % interval of the scored rows' pooled rate, if there is one, and what it rests on, or None;
     `detectable` the smallest difference of rates that they can show, or None.
     """
     return [
-        _cell(group, profile=profile, interval=interval, detectable=detectable)
+        _cell(group, profile=profile, awaited=awaited, interval=interval, detectable=detectable)
         for group in _grouped(rows, lambda row: (row.dataset, row.model, row.locale))
     ]
 
@@ -60,6 +63,7 @@ def _cell(
     rows: Sequence[Row],
     *,
     profile: str,
+    awaited: Awaited,
     interval: Callable[[Sequence[Row]], tuple[Interval | None, Basis] | None],
     detectable: Callable[[Sequence[Row]], float | None],
 ) -> Cell:
@@ -122,9 +126,10 @@ def _cell(
         insertions=counts.insertions,
         reference_tokens=counts.reference_tokens,
         speakers=len(speakers) if speakers and None not in speakers else None,
-        timed=len(final),
+        timed=len(timed(getattr(row, awaited.column) for row in _punctual(rows))),
         outcomes=dict(Counter(row.outcome or NOT_ATTEMPTED for row in rows)),
         rate_if_failed_deleted=_worst_case(rows, metric),
+        passing=_passing(rows),
         rate_answered=_answered(scored, metric),
         detectable=detectable(scored) if scored else None,
         basis=rests_on,
@@ -188,11 +193,13 @@ def standings(
     rows: Sequence[Row],
     cells: Sequence[Cell],
     *,
+    awaited: Awaited,
     interval: Callable[[Sequence[Sequence[Row]]], tuple[float, float] | None],
 ) -> list[Standing]:
-    """Return a standing per dataset × model: the lowest macro CERns of a dataset first, incomplete ones last.
+    """Return a standing per dataset × model: the lowest macro CERns of a dataset first, or the largest share passed.
 
-    `interval` gives the ends of the 95 % interval of the macro CERns of some test sets' scored rows, or None.
+    Incomplete ones are last. `awaited` is what the rows waited for first of all; `interval` gives the ends of the 95 %
+    interval of the macro CERns of some test sets' scored rows, or None.
     """
     ranks = _mean_ranks(cells)
     found = []
@@ -227,6 +234,7 @@ def standings(
                     default=(None, None),
                 )[1],
                 macro_wer=_mean(_by_test_set(words)),
+                passed=_passing(group),
                 utterances=len(group),
                 scored=sum(row.judged for row in group),
                 failed=sum(row.must_rerun for row in group),
@@ -238,7 +246,7 @@ def standings(
                 first_audio_p95_s=percentile(audible, 95),
                 first_reply_p50_s=percentile(replied, 50),
                 first_reply_p95_s=percentile(replied, 95),
-                timed=len(final),
+                timed=len(timed(getattr(row, awaited.column) for row in _punctual(group))),
                 late_sessions=sum(row.late is True for row in group),
                 audio_s=audio(group),
                 prompt_tokens=_billed(group, lambda row: row.prompt_tokens),
@@ -254,8 +262,10 @@ def standings(
         found,
         key=lambda standing: (
             order[standing.dataset],
-            standing.macro_cerns is None or standing.ranked_locales < standing.locales,
-            standing.macro_cerns or 0.0,
+            standing.failed > 0
+            if standing.passed
+            else standing.macro_cerns is None or standing.ranked_locales < standing.locales,
+            -standing.passed.share if standing.passed else standing.macro_cerns or 0.0,
         ),
     )
 
@@ -266,6 +276,11 @@ def _strata(rows: Iterable[Row], locales: set[str]) -> list[list[Row]]:
         (row for row in rows if row.locale in locales and row.counts is not None),
         lambda row: (row.test_set,),
     )
+
+
+def _passing(rows: Iterable[Row]) -> Share | None:
+    held = [row.passed for row in rows if row.passed is not None]
+    return share(sum(held), len(held))
 
 
 def _by_test_set(rates: Iterable[tuple[str, float | None]]) -> list[float | None]:

@@ -1,6 +1,6 @@
 """Whether what lies in a run folder is what its traces and its journal say: everything is worked out again and compared.
 
-The page is left out: it is drawn from the same rows, and which clips are in it is a matter of taste.
+Of the page the clips alone are taken as they lie in it: their files may be gone, and encoders have their own ways.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import msgspec
 from harness.errors import InputError
 from harness.report.bounds import SpeechBook
 from harness.report.build import derived_files, settled_table
+from harness.report.clips import Embed, KeptClips
 from harness.report.comparable import reported_profile
 from harness.report.exhibits import Exhibits
+from harness.report.render import page
 from harness.report.retelling import contradictions, written_twice
 from harness.report.table import UTTERANCES
-from harness.report.write import BOM, PARQUET, SUMMARY_JSON
+from harness.report.write import BOM, PAGE, PARQUET, SUMMARY_JSON
 from harness.run.folder import UNREADABLE, read_journal, read_plan
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.report.document import Summary
+    from harness.report.table import RunTable
     from harness.run.record import Plan
 
 
@@ -38,10 +41,10 @@ def differences(folder: Path) -> Iterator[str]:
     yield from written_twice(records)
     for record in records:
         yield from contradictions(folder, plan, record)
-    yield from _of_tables(folder, plan)
+    yield from _of_reports(folder, plan)
 
 
-def _of_tables(folder: Path, plan: Plan) -> Iterator[str]:
+def _of_reports(folder: Path, plan: Plan) -> Iterator[str]:
     """Yield the files of the report that are not what the journal gives under their own profile and metric."""
     if (written := reported_profile(folder)) is None:
         raise InputError(
@@ -57,13 +60,28 @@ def _of_tables(folder: Path, plan: Plan) -> Iterator[str]:
     for name, data in derived_files(table, excel=excel).items():
         if name == PARQUET and not (folder / name).exists():
             continue  # written where pyarrow was not installed
-        try:
-            same = (folder / name).read_bytes() == data
-        except OSError as error:
-            yield f"{name}: {error.strerror}"
-        else:
-            if not same:
-                yield f"{name} is not what the journal gives"
+        yield from _unlike(folder, name, data)
+    yield from _unlike(folder, PAGE, _page_again(folder, table, exhibits))
+
+
+def _unlike(folder: Path, name: str, wanted: bytes) -> Iterator[str]:
+    """Yield in words that a file is not what is wanted."""
+    try:
+        same = (folder / name).read_bytes() == wanted
+    except OSError as error:
+        yield f"{name}: {error.strerror}"
+    else:
+        if not same:
+            yield f"{name} is not what the journal gives"
+
+
+def _page_again(folder: Path, table: RunTable, exhibits: Exhibits) -> bytes:
+    """Return the page, with the clips of the one that lies in `folder`; with none where that is no page of ours."""
+    try:
+        sound: KeptClips | Embed = KeptClips((folder / PAGE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        sound = Embed(clips=0)
+    return page(table, exhibits, sound)
 
 
 def _as_written(folder: Path, summary: Summary) -> Summary:

@@ -126,5 +126,8 @@ class Behind:
     def bounds(self, row):
         return None
 
+    def received(self, row):
+        return False
+
     def link(self, row):
         return None

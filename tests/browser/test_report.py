@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
+from harness.clock import run_virtual
+from harness.corpus.scenario import Expectation
 from harness.report.build import build_reports
 from harness.report.clips import Embed
+from tests.run.runs import plan, run
+from tests.run.test_ask import put, says, written
+from tests.run.test_speak import text as to_say
+from tests.session.memory import MODEL, Service
+from tests.session.speaker import speaking, speaks
 
 pytestmark = pytest.mark.wall
 
@@ -192,6 +202,76 @@ def test_a_session_is_drawn(opened, page):
         "closed",
     ):
         assert words in events
+
+
+def test_a_clip_is_drawn_by_its_frequencies(opened, tmp_path, said):
+    """The spectrogram of a tone is dark in its frequency's line and blank far from it, where and while it sounds."""
+    seconds = np.arange(3 * 16_000) / 16_000
+    tone = 0.3 * np.sin(2 * np.pi * 1000 * seconds) * (seconds > 1.5)
+    soundfile.write(tmp_path / "tone.wav", tone, 16_000)
+    rows = [said.Said(id="tone", hypothesis="x", audio=str(tmp_path / "tone.wav"), audio_s=3.0)]
+    folder = said.make_run(tmp_path / "run", rows)
+    build_reports(folder)
+    report = opened(folder / "report.html")
+    report.page.wait_for_selector("canvas.frequencies:not([hidden])")
+    shades = report.page.evaluate(
+        """() => {
+          const canvas = document.querySelector("canvas.frequencies");
+          const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          return Array.from({ length: height }, (_, line) => Array.from({ length: width }, (_, column) => data[4 * (line * width + column) + 3]));
+        }"""
+    )
+    lines = np.array(shades, dtype=float)
+    middle = lines.shape[1] // 2
+    loud = lines[:, middle + 20 :].mean(axis=1)
+    assert abs(len(lines) * (1 - 1000 / 4000) - int(loud.argmax())) <= 2
+    assert loud.max() > 200
+    assert loud[: len(lines) // 3].max() < 20
+    assert lines[:, : middle - 20].max() < 60
+    assert [] == report.complaints
+    assert [] == report.requests
+
+
+@pytest.fixture(scope="module")
+def answering(tmp_path_factory):
+    """The pages of a run that speaks, and of one that asks two questions, one of which is answered rightly."""
+    folder = tmp_path_factory.mktemp("answering")
+
+    def answer() -> None:
+        made = plan([to_say(1), to_say(2)], task="speak", transcript="output")
+        service = Service(speaks(pieces=5, first=0.3))
+        run_virtual(run(made, folder / "speak", service, setups={MODEL: speaking(MODEL)}))
+        asked = (written(1), written(2, expect=Expectation(number=12)))
+        put(folder / "ask", Service(says("It is eleven degrees.")), *asked)
+
+    with ThreadPoolExecutor(1) as pool:  # the browser's own loop runs in this thread
+        pool.submit(answer).result()
+    return {task: build_reports(folder / task).folder / "report.html" for task in ("speak", "ask")}
+
+
+@pytest.mark.parametrize("task", ["speak", "ask"])
+def test_pages_of_other_tasks_are_explored(opened, answering, task, axe):
+    """They open without complaint, filter by what they wait for, and axe-core finds nothing in either scheme."""
+    for scheme in ("light", "dark"):
+        report = opened(answering[task], color_scheme=scheme)
+        report.page.evaluate(
+            "document.querySelectorAll('main details').forEach((one) => one.open = true)"
+        )
+        assert 0 == report.page.get_by_text("inal text").count()
+        report.page.fill("#f-slow", "100")
+        assert "0 of 2 rows" == report.count()
+        report.page.get_by_role("button", name="Clear").click()
+        report.page.evaluate(axe)
+        found = report.page.evaluate("axe.run().then((result) => result.violations)")
+        assert [] == [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in found]
+        assert [] == report.complaints
+    if task == "ask":
+        assert "u0002" == report.chosen()
+        report.page.select_option("#f-passed", label="yes")
+        assert ("1 of 2 rows", "u0001") == (report.count(), report.chosen())
+    else:
+        report.page.keyboard.press("p")
+        until(report.page, "document.querySelector('#detail audio').currentTime > 0.2")
 
 
 def test_the_same_utterance_is_found_elsewhere(opened, said, tmp_path):

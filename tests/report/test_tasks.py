@@ -12,6 +12,7 @@ from harness.clock import run_virtual
 from harness.corpus.scenario import Expectation
 from harness.errors import UsageError
 from harness.report.build import build_reports
+from harness.report.clips import Embed
 from harness.report.comparable import open_runs
 from harness.report.compare import comparison
 from harness.report.compare_digest import comparison_markdown, comparison_text
@@ -20,6 +21,7 @@ from harness.report.digest import summary_text
 from harness.report.gate import check_gate
 from harness.report.rules import read_gate
 from harness.run.folder import JOURNAL, read_journal
+from harness.wire.live.setups import asking_setup
 from tests.run.runs import plan, run
 from tests.run.test_ask import put, says, written
 from tests.run.test_speak import text
@@ -49,7 +51,13 @@ def test_speech_is_scored_by_what_is_heard_of_it(tmp_path):
     page = (tmp_path / "report.html").read_text()
     assert "<dt>First audio" in page
     assert "First audio p50" in page
-    assert "Final text" not in page[: page.index('id="cost"')]
+    assert "Final text" not in page
+    assert "First audio, after the text had left: share of sessions by time" in page
+    assert (2, 0.3) == (
+        table.summary.latencies[0].first_audio.n,
+        table.summary.latencies[0].first_audio.p50.value,
+    )
+    assert None is table.summary.latencies[0].final_text
 
 
 def test_answers_are_counted_and_not_scored(tmp_path):
@@ -73,8 +81,57 @@ def test_answers_are_counted_and_not_scored(tmp_path):
     assert "<dt>First reply" in page
     assert "0.40 s" in page[page.index("<dt>First reply") :][:300]
     assert "First reply p50" in page
-    assert "Final text" not in page[: page.index('id="cost"')]
+    assert "Final text" not in page
+    assert "First reply, after the end of what was asked: share of sessions by time" in page
     assert page.index("u0002") < page.index("u0001"), "what did not pass comes first"
+
+
+def test_models_that_answer_are_ranked_by_what_passed(tmp_path):
+    """The model of which more answers passed is first, with Wilson's interval, and the other behind it by that share."""
+    good, bad = "model-good", "model-bad"
+
+    def answer(line, frame):
+        says("It is eleven." if good in line.heard[0]["setup"]["model"] else "No idea.")(
+            line, frame
+        )
+
+    asks = [written(n, words=f"How warm is it in room {n}?") for n in range(12)]
+    made = plan(asks, models=(bad, good), task="ask", transcript="reply")
+    setup = asking_setup(MODEL, turns="manual", transcript="reply")
+    setups = {
+        model: msgspec.structs.replace(setup, model=f"models/{model}") for model in (bad, good)
+    }
+    run_virtual(run(made, tmp_path, Service(answer), setups=setups))
+    first, last = build_reports(tmp_path).summary.standings
+    assert (good, 12, bad, 0) == (first.model, first.passed.count, last.model, last.passed.count)
+    assert 1 / (1 + 1.959964**2 / 12) == pytest.approx(first.passed.low)  # Wilson 1927, all of n
+    assert (-1.0, "worse") == (last.behind.difference, last.behind.verdict)
+    page = (tmp_path / "report.html").read_text()
+    assert "Behind the first, points" in page
+    assert "answers that did not pass against first reply" in page
+
+
+def test_speech_is_played_and_drawn(tmp_path, said):
+    """What the model said of a text is the row's clip: in the page, drawn from when it began to come, one for each row."""
+    made = plan([text(1), text(2)], task="speak", transcript="output", repeats=2)
+    run_virtual(run(made, tmp_path, Service(speaks(pieces=5, first=0.3)), setups={MODEL: speaking(MODEL)}))  # fmt: skip
+    build_reports(tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    packed = said.unpacked(page, "sessions")
+    assert [{"audio": n} for n in range(4)] == [
+        {name: value for name, value in clip.items() if name != "outline"}
+        for clip in packed["clips"]
+    ]
+    assert {0, 1, 2, 3} == {session["clip"] for session in packed["sessions"]}
+    assert [(0.3, 1.0, [0.0, 1.0])] * 4 == [
+        (pytest.approx(session["at"]), session["length"], session["speech"])
+        for session in packed["sessions"]
+    ]
+    build_reports(tmp_path, embed=Embed(clips=0))
+    page = (tmp_path / "report.html").read_text()
+    links = {clip["link"] for clip in said.unpacked(page, "sessions")["clips"]}
+    assert 4 == len(links)
+    assert all((tmp_path / link).is_file() for link in links)
 
 
 # ── Compared ─────────────────────────────────────────────────────────────────────────────────────────────────────────

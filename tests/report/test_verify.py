@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
+
 import msgspec
+import numpy as np
 import pytest
+import soundfile
 
 from harness.cli import main
 from harness.clock import run_virtual
 from harness.report import findings
 from harness.report.build import build_reports
+from harness.report.clips import Embed
 from harness.report.retelling import contradictions, retelling
 from harness.report.verify import differences
 from harness.run.folder import JOURNAL, iter_journal, read_journal, read_plan
+from harness.score.score import profile_block
 from harness.trace import TimedEvent, read_trace, write_trace
 from tests.run.crash import Fates, load
 from tests.run.runs import plan, run, utterance
@@ -178,14 +184,57 @@ def test_a_run_without_a_report_is_told_to_write_one(folder, capsys):
     assert f"harness report {folder}" in capsys.readouterr().err
 
 
-def test_what_no_journal_knows_is_no_difference(folder):
+def test_what_no_journal_knows_is_no_difference(folder, monkeypatch):
     """Neither a Parquet file that was never written nor the libraries' versions then are called a fault."""
+    block = profile_block("norm-1n")
+    with monkeypatch.context() as then:
+        then.setattr(
+            "harness.report.build.profile_block",
+            lambda *_, **__: {**block, "versions": {"jiwer": "0.1"}},
+        )
+        build_reports(folder)
     (folder / "utterances.parquet").unlink(missing_ok=True)
-    path = folder / "summary.json"
-    document = msgspec.json.decode(path.read_bytes())
-    document["profile"]["versions"] = {}
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")
     assert [] == list(differences(folder))
+
+
+def test_a_page_that_the_journal_does_not_give_is_named(folder):
+    """A figure, a script or a packed text of the page that was changed is found; so is a page that is gone or none."""
+    path = folder / "report.html"
+    whole = path.read_bytes()
+    pack = whole.index(b'id="pack-texts">') + 40
+    for changed in (
+        whole.replace(b"Sessions scored", b"Sessions stored", 1),
+        whole.replace(b"const HEIGHT = 52", b"const HEIGHT = 53", 1),
+        whole[:pack] + b"AAAA" + whole[pack + 4 :],
+        whole.replace(b'id="pack-sessions">', b'id="pack-sessions">AAAA', 1),
+        whole.replace(b"</body>", b"<script>alert(1)</script></body>", 1),
+        b"\xff no page",
+    ):
+        assert changed != whole
+        path.write_bytes(changed)
+        assert ["report.html is not what the journal gives"] == list(differences(folder))
+    path.unlink()
+    assert ["report.html: No such file or directory"] == list(differences(folder))
+
+
+def test_a_page_is_verified_without_the_clips_files(said, tmp_path):
+    """Sound that is in the page, or beside it, is taken as it lies there: its files may be gone since."""
+    sound = np.random.default_rng(0).normal(0, 0.1, 32_000)
+    (tmp_path / "datasets").mkdir()
+    rows = []
+    for name in ("a", "b"):
+        clip = tmp_path / "datasets" / f"{name}.wav"
+        soundfile.write(clip, sound, 16_000)
+        rows.append(said.Said(id=name, audio=str(clip), audio_s=2.0, hypothesis="the quick"))
+    folder = said.make_run(tmp_path / "reports" / "run", rows)
+    build_reports(folder, embed=Embed(clips=1, characters=None))
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert ["audio", "link"] == [
+        next(name for name in ("audio", "link") if name in clip)
+        for clip in said.unpacked(page, "sessions")["clips"]
+    ]
+    shutil.rmtree(tmp_path / "datasets")
+    assert not [one for one in differences(folder) if "report.html" in one]
 
 
 def test_an_attempt_written_twice_is_named(run):

@@ -58,13 +58,15 @@ const ORDERS = {
   rate: ["rate", true],
   plain: ["rate", false],
   errors: ["errors", true],
-  final: ["final_text_s", true],
-  first: ["first_text_s", true],
+  failed: ["passed", false],
   long: ["audio_s", true],
   short: ["audio_s", false],
+  speech: ["speech_s", true],
   plan: [null, false],
-};
+}; // by the value of the choice; others are latencies, the slowest first
 
+const offered = [...byId("f-order").options].map((option) => option.value); // the first is how the list begins
+const orderOf = (name) => ORDERS[name] ?? [name, true];
 const orders = {}; // of all rows, by name, kept once made
 
 // Returns all rows in order of a column, ties in plan order, those without a value last: a radix sort of the int32 values.
@@ -93,8 +95,8 @@ function inOrder([name, descending]) {
 function workAhead(row = 0) {
   const later = self.requestIdleCallback || ((work) => setTimeout(() => work({ timeRemaining: () => 8 }), 30));
   later((idle) => {
-    const name = Object.keys(ORDERS).find((one) => !orders[one]);
-    if (name) orders[name] = inOrder(ORDERS[name]);
+    const name = offered.find((one) => !orders[one]);
+    if (name) orders[name] = inOrder(orderOf(name));
     let next = row;
     while (!name && next < total && idle.timeRemaining() > 2) {
       for (const end = Math.min(total, next + 200); next < end; next += 1) haystack(next);
@@ -110,10 +112,11 @@ function workAhead(row = 0) {
 
 const CHOICES = ["dataset", "locale", "model", "outcome"];
 const RANGES = [
-  ["least", "rate", 1 / 100, (value, bound) => value >= bound],
-  ["most", "rate", 1 / 100, (value, bound) => value <= bound],
-  ["slow", "final_text_s", 1, (value, bound) => value >= bound],
-];
+  ["least", () => "rate", 1 / 100, (value, bound) => value >= bound],
+  ["most", () => "rate", 1 / 100, (value, bound) => value <= bound],
+  ["slow", () => rows.facts.awaited[0][1], 1, (value, bound) => value >= bound],
+  ["passed", () => "passed", 1, (value, bound) => value === bound],
+].filter(([id]) => byId(`f-${id}`)); // those that the task has
 
 function tests() {
   const found = [];
@@ -132,7 +135,7 @@ function tests() {
   for (const [id, name, unit, fits] of RANGES) {
     const bound = byId(`f-${id}`).value;
     if (bound === "") continue;
-    const { values, per } = rows[name];
+    const { values, per } = rows[name()];
     const whole = Math.round(Number(bound) * unit * per); // compared as it is stored, without fractions
     found.push((row) => values[row] !== MISSING && fits(values[row], whole));
   }
@@ -147,7 +150,7 @@ function tests() {
 function refilter(keep) {
   const wanted = tests();
   const name = byId("f-order").value;
-  const order = (orders[name] ??= inOrder(ORDERS[name]));
+  const order = (orders[name] ??= inOrder(orderOf(name)));
   shown = wanted.reduce((left, fits) => left.filter(fits), order);
   byId("count").textContent = `${whole(shown.length)} of ${whole(total)} rows`;
   byId("rows").style.height = `${shown.length * HEIGHT}px`;
@@ -179,30 +182,40 @@ function drawList() {
 
 function item(place) {
   const row = shown[place];
-  const rate = number("rate", row);
   const outcome = ended(row);
+  const judged = number(rows.facts.task === "ask" ? "passed" : "rate", row) !== null;
   const made = element(
     "div",
     {
       role: "option", id: `item-${place}`, class: "item", "data-place": place,
       "aria-selected": place === chosen ? "true" : "false", "aria-setsize": shown.length, "aria-posinset": place + 1,
     },
-    rate === null
-      ? element("b", { class: "word" }, outcome === "ok" ? "no rate" : outcome)
-      : element("b", {}, percent(rate)),
+    headline(row),
     inScript("span", row, textOf(row, REFERENCE) || textOf(row, HYPOTHESIS) || "–", "text"),
     element("span", { class: "tail" }, word("locale", row)),
     element("span", { class: "id" }, element("bdi", {}, utterance(row))),
-    element("span", { class: "tail" }, rate !== null && outcome !== "ok" ? outcome : seconds(number("final_text_s", row))),
+    element("span", { class: "tail" }, judged && outcome !== "ok" ? outcome : seconds(number(rows.facts.awaited[0][1], row))),
   );
   made.style.top = `${place * HEIGHT}px`;
   return made;
 }
 
+// Returns what a row comes to: its rate, whether its answer passed, or how it ended.
+function headline(row) {
+  const outcome = ended(row);
+  if (rows.facts.task === "ask") {
+    const passed = number("passed", row);
+    if (passed !== null) return element("b", { class: passed ? "word well" : "word" }, passed ? "passed" : "failed");
+    return element("b", { class: "word" }, outcome === "ok" ? "not judged" : outcome);
+  }
+  const rate = number("rate", row);
+  if (rate !== null) return element("b", {}, percent(rate));
+  return element("b", { class: "word" }, outcome === "ok" ? "no rate" : outcome);
+}
+
 // Text in the row's own language and direction, isolated from what stands around it.
 function inScript(tag, row, content, kind) {
-  const { lang, rtl } = rows.facts.locales[word("locale", row)];
-  return element(tag, { class: kind, lang, dir: rtl ? "rtl" : "ltr" }, element("bdi", {}, content));
+  return element(tag, { class: kind, ...rows.facts.locales[word("locale", row)] }, element("bdi", {}, content));
 }
 
 // ── What is being looked at, in the address ─────────────────────────────────────────────────────────────────────────
@@ -222,7 +235,7 @@ function rememberNow() {
     const { value } = byId(`f-${name}`);
     if (value !== "") state.set(name, CHOICES.includes(name) ? rows[`${name}.words`][value] ?? "" : value);
   }
-  if (byId("f-order").value !== "rate") state.set("order", byId("f-order").value);
+  if (byId("f-order").value !== offered[0]) state.set("order", byId("f-order").value);
   if (shown.length && (chosen || state.size)) state.set("row", shown[chosen]);
   const wanted = state.size ? `#?${state}` : "";
   if (wanted || location.hash.startsWith("#?")) history.replaceState(null, "", wanted || "#explorer");
@@ -236,7 +249,7 @@ function recall() {
     if (value === null) byId(`f-${name}`).value = "";
     else byId(`f-${name}`).value = CHOICES.includes(name) ? rows[`${name}.words`].findIndex((one) => (one ?? "") === value) : value;
   }
-  if (state.get("order") in ORDERS) byId("f-order").value = state.get("order");
+  if (offered.includes(state.get("order"))) byId("f-order").value = state.get("order");
   refilter(Number(state.get("row") ?? NaN));
   byId("explorer").scrollIntoView();
   return true;
@@ -257,7 +270,7 @@ function follow({ dataset, locale, model, id, fault }) {
   for (const [name, value] of Object.entries({ dataset, locale, model })) {
     if (value !== undefined) byId(`f-${name}`).value = String(rows[`${name}.words`].indexOf(value));
   }
-  byId("f-order").value = "rate";
+  byId("f-order").value = offered[0];
   if (fault !== undefined) byId("f-fault").value = fault;
   refilter();
   if (id !== undefined) choose(Math.max(0, shown.findIndex((row) => utterance(row) === id)));

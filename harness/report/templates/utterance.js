@@ -3,7 +3,7 @@
 
 let sessions = new Map(); // by row
 let clips = [];
-let player = null; // {audio, from, speech, length} of what is shown
+let player = null; // {audio, from, speech} of what is shown, seconds of the clip
 let errors = []; // the pieces of the diff that are errors
 let at = -1; // which of them was stepped to
 
@@ -22,8 +22,7 @@ const onCircle = (letters) => (/^\p{M}/u.test(letters) ? `◌${letters}` : lette
 // Draws the stored operations: pieces parted by U+001E, the sides of a substitution by U+001F.
 function diff(row, stored) {
   const spaced = rows.facts.spaced.includes(word("metric", row));
-  const { lang, rtl } = rows.facts.locales[word("locale", row)];
-  const block = element("div", { class: "diff", lang, dir: rtl ? "rtl" : "ltr" });
+  const block = element("div", { class: "diff", ...rows.facts.locales[word("locale", row)] });
   const pieces = stored.split("\x1e").map((text) => [text[0], ...text.slice(1).split("\x1f")]);
   const letters = pieces.reduce((sum, [op, said]) => sum + (op === "I" ? 0 : said.length), 0);
   let before = 0;
@@ -87,11 +86,12 @@ function drawDetail(row) {
     clip ? sound(clip, session) : null,
     session && (clip || session.fragments) ? timeline(row, session, clip) : null,
     measures(row),
+    expected(row),
     ...(textPlace[row] < 0
       ? [element("p", { class: "sub" }, "Its texts are not in this page: utterances.csv holds them.")]
       : [
-          element("h4", {}, "Reference as written"), inScript("p", row, textOf(row, REFERENCE) || "–", "raw"),
-          element("h4", {}, "Hypothesis as received"), inScript("p", row, textOf(row, HYPOTHESIS) || "–", "raw"),
+          element("h4", {}, TITLES[rows.facts.task][0]), inScript("p", row, textOf(row, REFERENCE) || "–", "raw"),
+          element("h4", {}, TITLES[rows.facts.task][1]), inScript("p", row, textOf(row, HYPOTHESIS) || "–", "raw"),
         ]),
     session?.fragments?.length ? fragments(row, session) : null,
     session?.moments ? wire(session) : null,
@@ -101,23 +101,50 @@ function drawDetail(row) {
   errors = [...detail.querySelectorAll(".piece")];
 }
 
-function measures(row) {
-  const lag = number("send_lag_p99_ms", row);
+// Returns whether an answer passed, or what a transcript's errors are.
+function judgement(row) {
+  if (rows.facts.task === "ask") {
+    const passed = number("passed", row);
+    return [["passed", passed === null ? "–" : passed ? "yes" : "no"]];
+  }
   const counted = number("errors", row) !== null;
-  const cost = number("cost_usd", row);
-  const pairs = [
+  return [
     [word("metric", row) || "rate", percent(number("rate", row))],
     ["errors", counted ? `${whole(number("errors", row))} of ${whole(number("reference_tokens", row))}` : "–"],
     ["S / D / I", counted ? ["substitutions", "deletions", "insertions"].map((name) => number(name, row)).join(" / ") : "–"],
-    ["first text", seconds(number("first_text_s", row))],
-    ["final text", seconds(number("final_text_s", row))],
-    ["audio", seconds(number("audio_s", row))],
-    ["speech from", word("speech_bounds_source", row) || "–"],
-    ["send lag p99", lag === null ? "–" : `${lag.toFixed(1)} ms${number("late", row) ? ", late" : ""}`],
+  ];
+}
+
+// What a row's two texts are in each task.
+const TITLES = {
+  transcribe: ["Reference as written", "Hypothesis as received"],
+  speak: ["Text to be spoken", "What was heard of the speech"],
+  ask: ["Question", "Answer"],
+};
+
+function expected(row) {
+  const what = rows.facts.task === "ask" && word("expectation", row);
+  return what ? element("div", {}, element("h4", {}, "Expected"), element("p", { class: "raw" }, element("bdi", {}, what))) : null;
+}
+
+function measures(row) {
+  const pairs = [...judgement(row), ...rows.facts.awaited.map(([name, column]) => [name, seconds(number(column, row))])];
+  const add = (name, column, told = seconds) => {
+    if (rows[column] && number(column, row) !== null) pairs.push([name, told(number(column, row))]);
+  };
+  add("function call", "tool_call_s");
+  add("fell silent", "fell_silent_s");
+  add("speech", "speech_s");
+  add("characters a second", "speech_chars_per_s", (value) => value.toFixed(1));
+  add("audio", "audio_s");
+  if (number("audio_s", row) !== null) pairs.push(["speech from", word("speech_bounds_source", row) || "–"]);
+  add("send lag p99", "send_lag_p99_ms", (value) => `${value.toFixed(1)} ms${number("late", row) ? ", late" : ""}`);
+  const cost = number("cost_usd", row);
+  pairs.push(
     ["attempts", whole(number("attempts", row))],
     ["tokens", whole(number("total_tokens", row))],
     ["cost", cost === null ? "–" : `$${cost.toFixed(6)}`],
-  ];
+  );
   return element("dl", { class: "measures" },
     ...pairs.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
 }
@@ -131,7 +158,7 @@ function elsewhere(row) {
   if (!found.length) return null;
   const open = (other) => {
     const button = element("button", { type: "button", class: "plain" },
-      element("bdi", {}, word("model", other)), ` ${percent(number("rate", other))}`,
+      element("bdi", {}, word("model", other)), " ", headline(other),
       number("repeat", other) > 1 ? ` repeat ${number("repeat", other)}` : null);
     button.addEventListener("click", () => {
       const place = shown.indexOf(other);
@@ -207,15 +234,16 @@ const LANES = [
 
 function timeline(row, session, clip) {
   const moments = session.moments || [];
-  const length = number("audio_s", row) || session.speech?.[1] || 1;
-  const last = moments.filter(([, dir]) => dir !== "!").reduce((most, [t, , , , until]) => Math.max(most, until ?? t), length);
+  const length = session.length || number("audio_s", row) || session.speech?.[1] || 1;
+  const start = session.at || 0; // of the clip, on the session's clock
+  const last = moments.filter(([, dir]) => dir !== "!").reduce((most, [t, , , , until]) => Math.max(most, until ?? t), start + length);
   const x = (t) => Math.round((60 + (Math.max(0, t) / last) * (WIDE - 70)) * 10) / 10;
   const parts = [];
   if (session.speech) {
-    const [from, to] = session.speech;
+    const [from, to] = session.speech.map((t) => start + t);
     parts.push(drawing("rect", { class: "speech", x: x(from), y: 0, width: x(to) - x(from), height: WAVE }));
   }
-  if (clip?.outline) parts.push(drawing("path", { class: "wave", d: wave(clip.outline, x(0), x(length) - x(0)) }));
+  if (clip?.outline) parts.push(drawing("path", { class: "wave", d: wave(clip.outline, x(start), x(start + length) - x(start)) }));
   const lanes = LANES.map(([name, fits]) => [name, moments.filter(fits)]).filter(([, own]) => own.length);
   parts.push(drawing("text", { class: "lane", x: 0, y: WAVE / 2 + 4 }, "clip"));
   lanes.forEach(([name, own], place) => {
@@ -240,16 +268,32 @@ function timeline(row, session, clip) {
     svg.classList.add("playable");
     svg.addEventListener("click", (event) => {
       const box = svg.getBoundingClientRect();
-      const t = (((event.clientX - box.left) / box.width) * WIDE - 60) / (WIDE - 70) * last;
+      const t = (((event.clientX - box.left) / box.width) * WIDE - 60) / (WIDE - 70) * last - start;
       if (t >= 0 && t <= length) playFrom(t);
     });
     const { audio, from } = player;
     audio.addEventListener("timeupdate", () => {
       head.setAttribute("visibility", "visible");
-      head.setAttribute("transform", `translate(${x(audio.currentTime - from)} 0)`);
+      head.setAttribute("transform", `translate(${x(start + audio.currentTime - from)} 0)`);
     });
   }
-  return element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Timeline, scrollable" }, svg);
+  return element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Timeline, scrollable" },
+    element("div", { class: "courses" }, spectrogram(clip, x(start), x(start + length)), svg));
+}
+
+// Returns where a clip that is in the page is drawn by its frequencies, above the waveform between two places of it.
+function spectrogram(clip, left, right) {
+  if (!player || clip?.audio === undefined) return null;
+  const canvas = element("canvas", { class: "frequencies", width: Math.round(right - left), height: 96, hidden: true,
+    role: "img", title: `0 to ${TOP_HZ / 1000} kHz`, "aria-label": `The clip's spectrogram, from 0 to ${TOP_HZ / 1000} kHz` });
+  canvas.style.marginInlineStart = `${(left / WIDE) * 100}%`;
+  canvas.style.width = `${((right - left) / WIDE) * 100}%`;
+  canvas.addEventListener("click", (event) => {
+    const box = canvas.getBoundingClientRect();
+    playFrom(((event.clientX - box.left) / box.width) * player.audio.duration - player.from);
+  });
+  requestAnimationFrame(() => drawSpectrogram(canvas, player.audio.src));
+  return canvas;
 }
 
 // A letter for the least and one for the most of each column, U+0040 being silence and 31 full scale.
@@ -263,21 +307,23 @@ function wave(outline, left, width) {
   return path;
 }
 
-const BEFORE = 2; // s before a fragment came, from where it is played: recognisers run about so far behind
+const BEHIND = 2; // s that recognisers run behind, about: a fragment is played from so long before it came
 
 function fragments(row, session) {
+  const said = session.at !== undefined; // by the model: its transcription comes with it
+  const before = said ? 0 : BEHIND;
   const line = ([t, text, interim]) => {
     let when = seconds(t);
     if (player) {
-      when = element("button", { type: "button", class: "plain", "aria-label": `Play from before ${seconds(t)}` }, `▶ ${seconds(t)}`);
-      const length = number("audio_s", row) || t;
-      when.addEventListener("click", () => playFrom(Math.min(t, length) - BEFORE));
+      when = element("button", { type: "button", class: "plain", "aria-label": `Play from about ${seconds(t)}` }, `▶ ${seconds(t)}`);
+      const length = session.length || number("audio_s", row) || t;
+      when.addEventListener("click", () => playFrom(Math.min(t - (session.at || 0), length) - before));
     }
     return element("tr", {}, element("td", {}, when),
       element("td", { class: interim ? "interim" : null }, inScript("span", row, text.trim() || "␣")));
   };
   return element("div", {},
-    element("h4", {}, `As it came, seconds from the clip's first sample${player ? `; played from ${BEFORE} s before` : ""}`),
+    element("h4", {}, `As it came, seconds from ${said ? "the end of the text" : "the clip's first sample"}${player && before ? `; played from ${before} s before` : ""}`),
     element("table", { class: "times" }, element("tbody", {}, ...session.fragments.map(line))));
 }
 
