@@ -181,13 +181,19 @@ class Respondent:
         response = self._tokens(reply)
         self._send(
             ServerMessage(
-                server_content=ServerContent(turn_complete=True),
+                server_content=ServerContent(turn_complete=True, interaction_status=self._status()),
                 usage_metadata=self._context.usage(response, text_tokens(reply.thoughts)),
             )
         )
         self._context.close(response)
         self._compress()
         self._resumable(not self._calls.waiting)
+
+    def _status(self) -> str | None:
+        """Return whether more follows a turn, where the model tells it: it does while a function is awaited."""
+        if not self._model.tells_status:
+            return None
+        return "IN_PROGRESS" if self._calls.waiting else "IDLE"
 
     def _answer_to(self, turn: Turn) -> Answer:
         """Return the answer to a turn; nothing is said where none converses."""

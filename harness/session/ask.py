@@ -132,7 +132,7 @@ class Ask:
         self._speech_s += speech_s(message)
         self._replied = self._replied or _replies(message)
         if (content := message.server_content) is not None:
-            self._turn_over = self._turn_over or content.turn_complete
+            self._turn_over = self._turn_over or content.ends_turn
             self._fell_silent = self._fell_silent or content.interrupted
         if message.tool_call is not None:
             self._pending |= {_key(call) for call in message.tool_call.function_calls}

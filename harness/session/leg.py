@@ -364,7 +364,7 @@ class Leg:
             return
         if content.turn_complete_reason and content.turn_complete_reason != "NEED_MORE_INPUT":
             self.blocked = content.turn_complete_reason
-        if self._sent_all.done() and content.turn_complete:
+        if self._sent_all.done() and content.ends_turn:
             self.turn_over = True
 
     def broke(self, error: Exception) -> None:

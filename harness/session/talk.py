@@ -133,7 +133,7 @@ class Heard:
         self.guesses += content.interim_input_transcription is not None
         self.grounded = self.grounded or content.grounding_metadata is not None
         self.interrupted = self.interrupted or content.interrupted
-        self.turns += content.turn_complete
+        self.turns += content.ends_turn
 
     def _add_part(self, part: Part) -> None:
         if part.thought:

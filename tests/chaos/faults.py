@@ -253,6 +253,7 @@ def _answers() -> Iterator[Fault]:
     yield survives("missing-usage")
     yield survives("late-usage=1s")
     yield survives("other-usage-names")
+    yield survives("usage-gap=40")
     yield survives("growing-delay=100ms", extra_s=0.5)
     yield survives("slow-setup=5s", extra_s=5.0)
     yield breaks("slow-setup=12s", waits=("setup_s",))
@@ -282,6 +283,7 @@ def _long_sessions() -> Iterator[Fault]:
     yield survives("go-away=8s", "unresumable", resumption=True, **gone)
     longer = gone | {"clip_s": 24.0, "extra_s": 20.0}
     yield survives("go-away=20s", "dead-after-resume", resumption=True, **longer)
+    yield survives("go-away=8s", "replayed-after-resume", resumption=True, **gone)
     yield breaks("go-away=0s", failure="duration", waits=())
     yield breaks("early-go-away=2s", failure="duration", waits=())
     cut_off = {"connection_s": 6.0, "go_away_lead_s": 3.0}

@@ -364,3 +364,26 @@ def test_affective_dialogue_is_for_some(path, model, taken):
     call = run_virtual(scene())
     assert taken is (call.closed is None)
     assert taken or call.closed[0] == 1007
+
+
+@pytest.mark.capability("later models: fields and eras", side="emulator")
+def test_a_model_that_tells_its_status_says_whether_more_follows():
+    """While a function that does not block is awaited the turn ends IN_PROGRESS; the one that speaks of it ends IDLE."""
+
+    async def scene():
+        call = await asked(
+            ASK,
+            model="models/gemini-3.8-live-extended-thinking",
+            generationConfig={
+                "responseModalities": ["AUDIO"],
+                "thinkingConfig": {"thinkingLevel": "LOW"},
+            },
+            tools=LATER,
+        )
+        call.say(respond("function-call-1"))
+        await asyncio.sleep(10)
+        return call
+
+    ends = [m["serverContent"] for _, m in run_virtual(scene()).heard if "usageMetadata" in m]
+    assert ["IN_PROGRESS", "IDLE"] == [one["interactionStatus"] for one in ends]
+    assert all(one["turnComplete"] for one in ends)

@@ -586,6 +586,7 @@ def test_vertex_names_its_own():
 
     (usage,) = told(scene).usage
     assert {"candidatesTokenCount", "candidatesTokensDetails"} < usage.keys()
+    assert "ON_DEMAND" == usage["trafficType"]
     assert not any(name.startswith("response") for name in usage)
 
 

@@ -130,6 +130,24 @@ def late_text(line, frame):
         line.say({"serverContent": {"inputTranscription": {"text": " late"}}}, 2.0)
 
 
+@pytest.mark.capability("later models: fields and eras", side="client")
+@pytest.mark.parametrize("status, heard", [("IN_PROGRESS", "First, then more"), ("IDLE", "First")])
+def test_a_turn_that_is_in_progress_is_not_over(status, heard):
+    """A completed turn after which more may follow is waited for like one that is open; one that is idle is over."""
+
+    def answer(line, frame):
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+        elif "activityEnd" in frame.get("realtimeInput", {}):
+            over = {"turnComplete": True, "interactionStatus": status}
+            line.say({"serverContent": {"inputTranscription": {"text": " First"}}})
+            line.say({"serverContent": over})
+            line.say({"serverContent": {"inputTranscription": {"text": ", then more"}}}, 4.0)
+
+    ending, trace = run_virtual(drive(Service(answer), assignment(0.3)))
+    assert ("ok", heard) == (ending.outcome, hypothesis(trace, "input").text)
+
+
 def no_turn_end(line, frame):
     """Transcribe, and never end the turn."""
     if "setup" in frame:

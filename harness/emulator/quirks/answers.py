@@ -263,6 +263,25 @@ def _dead_after_resume(message: Message, _: None, talk: Talk) -> Later:
     yield from _only(message)
 
 
+def _replayed(message: Message, _: None, talk: Talk) -> Later:
+    heard = content(message).get(_HEARD)
+    if heard is not None:
+        talk.shared["replayed-after-resume"] = heard["text"]
+    yield 0.0, message
+    if "setupComplete" in message and talk.resumed and "replayed-after-resume" in talk.shared:
+        yield 0.0, _heard(talk.shared["replayed-after-resume"])
+
+
+def _usage_gap(message: Message, tokens: int, talk: Talk) -> Later:
+    bill = message.get("usageMetadata")
+    if bill is not None:
+        counts = ("promptTokenCount", "totalTokenCount")
+        message = message | {
+            "usageMetadata": bill | {name: bill.get(name, 0) + tokens for name in counts}
+        }
+    yield 0.0, message
+
+
 def _error_message(message: Message, status: int, talk: Talk) -> Later:
     if not content(message):
         yield 0.0, message
@@ -477,6 +496,13 @@ QUIRKS: Final = (
         says=_other_usage_names,
     ),
     Quirk(
+        name="usage-gap",
+        takes=_count("40"),
+        does="A bill's prompt has VALUE tokens more than its modalities have together.",
+        source="the developers' forum, thread 188765",
+        says=_usage_gap,
+    ),
+    Quirk(
         name="growing-delay",
         takes=_duration("100ms"),
         does="Everything comes VALUE later for every second that the session has lasted.",
@@ -488,6 +514,12 @@ QUIRKS: Final = (
         does="In a resumed session transcription lives on, and no turn is ever answered or ended.",
         source="yagudaev/voiceclaw#255",
         says=_dead_after_resume,
+    ),
+    Quirk(
+        name="replayed-after-resume",
+        does="A resumed session begins with the last of the transcription once more.",
+        source="yagudaev/voiceclaw#164",
+        says=_replayed,
     ),
     Quirk(
         name="slow-setup",

@@ -126,6 +126,11 @@ class Model:
         return self.id.startswith("gemini-3.8-")
 
     @property
+    def tells_status(self) -> bool:
+        """True: with the end of each turn it tells whether more follows, `interactionStatus` (SDK 2.18)."""
+        return self.id == "gemini-3.8-live-extended-thinking"
+
+    @property
     def session_s(self) -> Seconds | None:
         """Longest session, whatever becomes of its context; None: as others (Vertex AI's page of Gemini 3.5 Transcribe)."""
         return 10 * 60 if self.kind == "transcribe" else None

@@ -410,6 +410,11 @@ class ServerContent(Message, frozen=True):
     grounding_metadata: dict[str, Any] | None = None
     url_context_metadata: dict[str, Any] | None = None
 
+    @property
+    def ends_turn(self) -> bool:
+        """True: the turn is complete, and nothing more is being thought of that would follow it."""
+        return self.turn_complete and self.interaction_status != "IN_PROGRESS"
+
 
 class ToolCall(Message, frozen=True):
     """Functions to call."""

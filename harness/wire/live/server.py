@@ -337,11 +337,12 @@ _ENVELOPE = tuple(name for name in ClientMessage.__struct_fields__ if name != "u
 
 
 def _vertex_names(usage: UsageMetadata) -> UsageMetadata:
-    """Return `usage` with the response's tokens under Vertex AI's names, `candidates…`."""
+    """Return `usage` as Vertex AI has it: the response's tokens are `candidates…`, and nobody has reserved a throughput."""
     return msgspec.structs.replace(
         usage,
         response_token_count=None,
         candidates_token_count=usage.response_tokens,
         response_tokens_details=[],
         candidates_tokens_details=usage.response_details,
+        traffic_type="ON_DEMAND",
     )
