@@ -185,11 +185,16 @@ def _origin(error: click.ClickException) -> str | None:
 
 
 def _log_bug(error: BaseException) -> Path:
-    """Write the trace of `error` to a new file and return where; without frames' values, which may hold secrets."""
+    """Write the trace of `error` to a new file and return where: without frames' values and without the environment's secrets."""
+    import re
     import tempfile
     import traceback
 
+    from harness.secret import Secret, redact
+
+    named = re.compile("KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL")
+    secrets = [Secret(value) for name, value in os.environ.items() if named.search(name.upper())]
     handle, name = tempfile.mkstemp(prefix="harness-bug-", suffix=".log")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write("".join(traceback.format_exception(error)))
+        file.write(redact("".join(traceback.format_exception(error)), secrets))
     return Path(name)

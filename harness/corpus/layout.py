@@ -24,6 +24,9 @@ USUAL_PLACE: Final[dict[Layout, str]] = {
 }
 """The file, or the folder, that a layout's reader starts from when nothing else is said."""
 
+ARCHIVES: Final = frozenset({".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip", ".zst"})
+"""Suffixes of what is never unpacked: what an archive holds, and how much, nobody knows before."""
+
 AUDIO: Final = frozenset(
     {
         ".wav",
@@ -117,7 +120,11 @@ def _of_file(path: Path) -> Layout:
         raise InputError(
             f"{path} {what}",
             why="a manifest is named .jsonl, .json, .csv or .tsv",
-            hint="name the folder it is in" if path.suffix.lower() in AUDIO else None,
+            hint="name the folder it is in"
+            if path.suffix.lower() in AUDIO
+            else "unpack it yourself and name the folder: no archive is opened here"
+            if path.suffix.lower() in ARCHIVES
+            else None,
         )
     return _of_tsv(path) if layout == "tsv" else layout
 

@@ -16,6 +16,9 @@ from harness.corpus.utterance import Fault
 LONGEST_LINE: Final = 1 << 20
 """Bytes. Longer lines are a fault: a file without line ends must not become memory."""
 
+LONGEST_SKIPPED: Final = 1 << 28
+"""Bytes. A line that goes on for longer is the end of what is read: nobody waits for a gigabyte of nothing."""
+
 
 class Line(NamedTuple):
     """A line without its end."""
@@ -58,9 +61,14 @@ def lines(path: Path, where: str) -> Iterator[Line | Fault]:
         while line := file.readline(LONGEST_LINE + 1):
             number += 1
             if len(line) > LONGEST_LINE and not line.endswith(b"\n"):
-                yield Fault(where=where, line=number, what="longer than 1 MiB: skipped")
+                begun = file.tell() - len(line)
                 while line and not line.endswith(b"\n"):
                     line = file.readline(LONGEST_LINE)
+                    if file.tell() - begun > LONGEST_SKIPPED:
+                        what = "longer than 256 MiB: neither it nor what comes after is read"
+                        yield Fault(where=where, line=number, what=what)
+                        return
+                yield Fault(where=where, line=number, what="longer than 1 MiB: skipped")
                 continue
             try:
                 text = line.decode("utf-8")

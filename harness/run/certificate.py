@@ -212,9 +212,22 @@ async def watched(
 
 
 def write_certificates(folder: Path, certificates: list[Certificate]) -> None:
-    """Add a sitting's certificates to the run's; OSError when the folder cannot be written."""
-    with (folder / CERTIFICATE).open("ab") as file:
-        file.write(b"".join(msgspec.json.encode(one) + b"\n" for one in certificates))
+    """Add a sitting's certificates to the run's, whole or not at all; InputError when the folder cannot be written."""
+    path = folder / CERTIFICATE
+    unfinished = path.with_name(path.name + ".part")
+    lines = b"".join(msgspec.json.encode(one) + b"\n" for one in certificates)
+    try:
+        before = path.read_bytes() if path.exists() else b""
+        unfinished.write_bytes(before + lines)
+        unfinished.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise InputError(
+            f"{path}: cannot be written: {error.strerror}",
+            why="what was finished before is kept",
+            hint="make room, then give the same command again: it continues",
+        ) from error
 
 
 def read_certificates(folder: Path) -> list[Certificate]:

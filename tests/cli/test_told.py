@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +43,48 @@ def test_a_bug_in_a_run_says_what_is_kept(monkeypatch, capsys, command, kept):
     told = capsys.readouterr().err
     assert "please report it" in told
     assert kept == ("the same command continues it" in told)
+
+
+def test_a_bug_tells_no_secret(monkeypatch, capsys):
+    """Neither what is printed of a bug nor its trace in the file shows a key or token of the environment."""
+    secrets = {
+        "GEMINI_API_KEY": "AIzaSyD-0123456789abcdef",
+        "GEMINI_EPHEMERAL_TOKEN": "auth_tokens/fedcba9876543210",
+        "CLOUDSDK_AUTH_ACCESS_TOKEN": "ya29.qwertyuiopasdfgh",
+    }
+
+    def broken(**_):
+        try:
+            {}[" and ".join(secrets.values())]
+        except KeyError as error:
+            raise ValueError(secrets["GEMINI_API_KEY"]) from error
+
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(root, "main", broken)
+    assert 1 == ended("run")
+    told = capsys.readouterr().err
+    (log,) = [line.rpartition(" ")[2] for line in told.splitlines() if "the trace is in" in line]
+    written = Path(log).read_text(encoding="utf-8")
+    Path(log).unlink()
+    assert "ValueError: [secret]" in written
+    for value in secrets.values():
+        assert value.removeprefix("auth_tokens/") not in told + written
+
+
+def _options(command):
+    """Yield the options of a command and of those below it."""
+    yield from command.params
+    for name in getattr(command, "list_commands", lambda _: ())(None):
+        yield from _options(command.get_command(None, name))
+
+
+def test_no_secret_can_be_typed():
+    """No command has an option for a key, a token or a password: what is typed is in every list of processes."""
+    typed = [name for option in _options(root) for name in option.opts]
+    assert len(typed) > 100
+    assert [] == [name for name in typed if re.search("key|secret|password|credential|auth", name)]
+    assert {"--token", "-t"}.isdisjoint(typed)
 
 
 def test_a_spent_budget_asks_for_a_larger_one(capsys):

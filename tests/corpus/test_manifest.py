@@ -137,6 +137,17 @@ def test_a_long_line_costs_no_memory(tmp_path):
     assert peak < 4 * LONGEST_LINE
 
 
+def test_a_line_of_ten_gigabytes_takes_no_time(tmp_path):
+    """What goes on for ever is given up after 256 MiB, in words; what came before it is kept."""
+    path = tmp_path / "f"
+    with path.open("wb") as file:
+        file.write(b"first\n")
+        file.truncate(10 * 2**30)  # of nothing: it takes no room on the disk
+    first, fault = lines(path, "f")
+    assert Line(1, "first") == first
+    assert (2, True) == (fault.line, fault.what.startswith("longer than 256 MiB"))
+
+
 def test_a_manifest_is_never_overwritten(tmp_path):
     """Writing to a file that exists is an InputError, and the file stays."""
     path = tmp_path / "manifest.jsonl"

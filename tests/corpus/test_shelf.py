@@ -1,7 +1,10 @@
 """Names and paths of datasets: what is found, in which order, and what is said when nothing is."""
 
+import io
 import json
 import os
+import tarfile
+import zipfile
 
 import pytest
 
@@ -52,6 +55,27 @@ def test_a_broken_recipe_is_told_and_hides_no_other(place):
     [fault] = found.faults
     assert fault.where.endswith("datasets/a/recipe.toml")
     assert "bogus" in fault.what
+
+
+def test_an_archive_is_named_and_never_opened(tmp_path, monkeypatch):
+    """A tar file with members that lead out, and a bomb, are refused with what to do; nothing is unpacked."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    row = b'{"audio_filepath": "a.wav", "text": "hi", "locale": "en-US"}'
+    with tarfile.open("folder/evil.tar.gz", "w:gz") as archive:
+        for name in ("../../out.jsonl", str(tmp_path / "absolute.jsonl"), "manifest.jsonl"):
+            member = tarfile.TarInfo(name)
+            member.size = len(row)
+            archive.addfile(member, io.BytesIO(row))
+    with zipfile.ZipFile("folder/bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("manifest.jsonl", bytes(50_000_000))
+    for name in ("evil.tar.gz", "bomb.zip"):
+        with pytest.raises(InputError, match=r"is not a manifest(?s:.*)no archive is opened"):
+            open_dataset(f"folder/{name}")
+    with pytest.raises(InputError, match="no dataset is recognised"):
+        open_dataset("folder")
+    found = [path.name for path in tmp_path.rglob("*") if path.is_file()]
+    assert ["bomb.zip", "evil.tar.gz"] == sorted(found)
 
 
 def test_a_recipe_s_facts_are_the_dataset_s(place):

@@ -14,11 +14,28 @@ from harness.report.bounds import SpeechBook
 from harness.report.build import run_table
 from harness.report.table import UTTERANCES
 from harness.report.write import PAGE, SUMMARY_CSV, table_files, write_files
+from harness.run.certificate import Certificate, write_certificates
 from harness.run.execute import open_folder
 from harness.run.folder import read_journal, read_plan, slots, unfinished
 from tests.run.disk import Disk, Killed
 from tests.run.runs import plan, run, utterance
 from tests.session.memory import Service, polite
+
+CERTIFICATE = Certificate(
+    started_at="2026-01-02T03:04:05.000Z",
+    wall_s=1.0,
+    cpu_s=0.1,
+    floor_p50_ms=0.1,
+    floor_p99_ms=0.2,
+    lag_p50_ms=None,
+    lag_p99_ms=None,
+    lag_max_ms=None,
+    gc_pauses=0,
+    gc_total_ms=0.0,
+    gc_max_ms=0.0,
+    open_max=1,
+    samples=[],
+)
 
 UTTERANCES_A_RUN = 14
 """Two of every fate."""
@@ -74,6 +91,7 @@ def sitting(made, folder: Path, concurrency: int) -> None:
     open_folder(made, folder, folder.parent)
     if unfinished(made, read_journal(folder)):
         run_virtual(run(made, folder, Fates(folder), concurrency=concurrency, load=load))
+        write_certificates(folder, [CERTIFICATE])
     table = run_table(
         folder, read_plan(folder), SpeechBook(folder), profile="norm-1n", metric="auto"
     )

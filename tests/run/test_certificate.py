@@ -22,6 +22,8 @@ from harness.run.certificate import (
     watched,
     write_certificates,
 )
+from tests.run.crash import CERTIFICATE as SITTING
+from tests.run.disk import Disk
 
 
 def test_a_clock_that_is_never_late_has_no_floor_and_no_lag():
@@ -111,6 +113,18 @@ def test_no_look_is_lost_when_samples_are_joined():
     assert [9] * 4 == [
         run_virtual(main(peak)) for peak in (0, MOST_SAMPLES - 1, MOST_SAMPLES, MOST_SAMPLES + 1)
     ]
+
+
+def test_a_full_disk_is_named_and_tears_no_line(tmp_path):
+    """Where there is no room for a sitting's certificate that is said, and those of other sittings stay as they were."""
+    write_certificates(tmp_path, [SITTING])
+    with (
+        Disk(tmp_path, full_at=0, torn=0.5).watched(),
+        pytest.raises(InputError, match="No space left"),
+    ):
+        write_certificates(tmp_path, [SITTING])
+    assert [SITTING] == read_certificates(tmp_path)
+    assert [CERTIFICATE] == [path.name for path in tmp_path.iterdir()]
 
 
 def test_each_sitting_adds_its_lines(tmp_path):

@@ -9,6 +9,7 @@ import os
 import signal
 import wave
 from collections import Counter
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -77,15 +78,15 @@ def recorded(folder, count: int, seconds: float = 0.2):
     return plan(planned, pace=0.0)
 
 
-async def farmed(made, folder, live: Live, *, processes=2, **how):
+async def farmed(made, folder, live: Live, *, processes=2, service="emulator", **how):
     """Return the tally of `made`, run in processes against `live`."""
     open_folder(made, folder, folder.parent)
     async with serve(live.answer, "127.0.0.1", 0, compression=None) as server:
         url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        given = access(made, service="emulator", url=url, version=None, environment=os.environ)
+        given = access(made, service=service, url=url, version=None, environment=os.environ)
         orders = Orders(
             folder=str(folder),
-            service="emulator",
+            service=service,
             url=url,
             version=None,
             client="test",
@@ -126,6 +127,22 @@ def test_processes_share_a_run(tmp_path):
     told = read_certificates(folder)
     assert [(1, 2), (2, 2)] == sorted((one.process, one.processes) for one in told)
     assert all(one.open_max > 0 for one in told), "both had sessions"
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="no list of processes")
+def test_no_process_is_started_with_a_secret(tmp_path, monkeypatch):
+    """While a run streams with a key, no process of the machine has that key among its arguments."""
+    key = "a-key-that-no-list-of-processes-shows"
+    monkeypatch.setenv("GEMINI_API_KEY", key)
+    made = recorded(tmp_path, 4)
+    live, lists = Live(), []
+    live.meddle = lambda: lists.append(
+        [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    )
+    tally = asyncio.run(farmed(made, tmp_path / "run", live, service="gemini"))
+    assert (4, 0) == (tally.done, tally.failed)
+    assert any(b"harness.run.worker" in one for one in lists[0])
+    assert not any(key.encode() in one for processes in lists for one in processes)
 
 
 def test_a_quota_holds_over_all_processes(tmp_path):
