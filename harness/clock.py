@@ -40,12 +40,12 @@ class _FineSelector(selectors.DefaultSelector):
     """
 
     def select(self, timeout: float | None = None) -> list[Any]:
-        if timeout is not None and timeout > 0 and self.fileno() < _MOST_SELECTED:
-            ready, _, _ = select.select((self.fileno(),), (), (), timeout)
-            if not ready:
-                return []
-            timeout = 0
-        return super().select(timeout)
+        if timeout is None or timeout <= 0 or self.fileno() >= _MOST_SELECTED:
+            return super().select(timeout)
+        if not (ready := super().select(0)):
+            readable, _, _ = select.select((self.fileno(),), (), (), timeout)
+            ready = super().select(0) if readable else ready
+        return ready
 
 
 def run_punctual(main: Coroutine[Any, Any, _T]) -> _T:

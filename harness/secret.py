@@ -155,7 +155,9 @@ class _Runs:
             return
         words = np.ndarray(count, np.uint64, np.ascontiguousarray(codes), strides=(1,))
         maybe = np.flatnonzero(self.sieve.take(_spread(words)))
-        runs = maybe[np.isin(words[maybe], self.words)] if len(maybe) else maybe
+        found = words[maybe]
+        places = self.words.searchsorted(found)
+        runs = maybe[self.words.take(places, mode="clip") == found]
         if not len(runs):
             return
         begins, ends = firsts[runs], lasts[runs + SHORTEST - 1] + 1
@@ -215,10 +217,11 @@ def _spans(text: str | bytes, secrets: tuple[Secret, ...]) -> Iterator[tuple[int
         return
 
     begin = end = -1
-    at, before, told = 0, _seen(_codes("")), 0
+    at, before, told = 0, None, 0
     while at < len(text):
         stop = _block_end(text, at)
-        seen = _joined(before, _seen(_codes(text[at:stop]), at))
+        seen = _seen(_codes(text[at:stop]), at)
+        seen = seen if before is None else _joined(before, seen)
         for first, last in runs.within(_unquoted(seen)):
             if first > end:
                 if end >= 0:
@@ -265,9 +268,11 @@ def _seen(codes: _Array, at: int = 0) -> _Seen:
 
     visible = _is_visible(codes)
     slashes = np.flatnonzero(codes == ord("\\"))
-    if len(slashes):
-        letters = slashes[slashes + 1 < len(codes)] + 1
-        visible[letters[np.isin(codes[letters], list(b"nrtbf"))]] = False
+    if not len(slashes):
+        places = np.flatnonzero(visible) + at
+        return codes[visible], places, places
+    letters = slashes[slashes + 1 < len(codes)] + 1
+    visible[letters[np.isin(codes[letters], list(b"nrtbf"))]] = False
     coded = slashes[slashes + _ESCAPE <= len(codes)]
     for place, sign in enumerate(b"u00", 1):
         coded = coded[codes[coded + place] == sign]
@@ -285,6 +290,15 @@ def _seen(codes: _Array, at: int = 0) -> _Seen:
 
 
 def _is_visible(codes: _Array) -> _Array:
+    return _visible().take(codes)
+
+
+@lru_cache(maxsize=1)
+def _visible() -> _Array:
+    """Return of each code whether it is that of a visible character; a backslash is none."""
+    import numpy as np
+
+    codes = np.arange(256)
     return (codes > ord(" ")) & (codes < _DELETE) & (codes != ord("\\"))
 
 

@@ -84,7 +84,7 @@ class Recorder:
 
     def upgraded(self, t: Seconds, headers: Mapping[str, str]) -> None:
         """Note that the WebSocket is open, and whether an emulator opened it."""
-        kept = {k: redact(headers[k], self._secrets) for k in _KEPT_HEADERS if k in headers}
+        kept = {k: headers[k] for k in _KEPT_HEADERS if k in headers}
         self._emulator = kept.get(_EMULATOR)
         self._note(t, "!", {"upgraded": kept})
 
@@ -203,8 +203,9 @@ class Recorder:
             events.append(TimedEvent(t=round(last - self._zero, 6), dir=direction, frame=kept))
         _mask_within(events, self._secrets)
         _mask_across(events, self._secrets)
+        emulator = redact(self._emulator, self._secrets) if self._emulator is not None else None
         header = msgspec.structs.replace(
-            self._header, emulator=self._emulator, audio_samples=self._samples
+            self._header, emulator=emulator, audio_samples=self._samples
         )
         spoken = redact_bytes(bytes(self._heard), self._secrets)
         return SessionTrace(header=header, events=events), spoken
