@@ -65,4 +65,4 @@ def test_what_arrives_ends_the_wait(waits, monkeypatch, most):
         return said
 
     assert b"hello" == run_punctual(main())
-    assert bool(most) == bool(waits)
+    assert most or not waits
