@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from harness.emulator.answers import Answers
     from harness.emulator.ears import Ear
-    from harness.emulator.manners import Manners
     from harness.emulator.voice import Voice
 
 SCRIPTED_SESSIONS: Final = 1000
@@ -51,7 +50,6 @@ SCRIPTED_SESSIONS: Final = 1000
 )
 @click.option(
     "--ear-language",
-    "languages",
     multiple=True,
     metavar="CODE",
     help="Let the ear hear this language (ISO 639-1) instead of detecting it; repeat for several.",
@@ -76,19 +74,16 @@ SCRIPTED_SESSIONS: Final = 1000
 )
 @click.option(
     "--audio-tokens",
-    "audio_tokens",
     type=click.IntRange(min=1),
     help="Tokens of a second of audio in the usage it reports.  [default: 25, or as --assume audio-tokens]",
 )
 @click.option(
     "--silence-ms",
-    "pause_ms",
     type=click.IntRange(min=20),
     help="Silence that ends a turn when the client does not say.  [default: 800, or as --assume silence]",
 )
 @click.option(
     "--assume",
-    "assumptions",
     multiple=True,
     metavar="NAME=CHOICE",
     help="Settle what is not known of the service; repeat for several. --list-assumptions shows all.",
@@ -96,7 +91,6 @@ SCRIPTED_SESSIONS: Final = 1000
 @click.option("--list-assumptions", is_flag=True, help="Show all open questions and stop.")
 @click.option(
     "--connection-life",
-    "connection_s",
     type=click.FloatRange(min=0, min_open=True),
     default=catalogue.CONNECTION_S,
     show_default=True,
@@ -105,7 +99,6 @@ SCRIPTED_SESSIONS: Final = 1000
 )
 @click.option(
     "--go-away-lead",
-    "go_away_lead_s",
     type=click.FloatRange(min=0),
     default=catalogue.GO_AWAY_LEAD_S,
     show_default=True,
@@ -114,7 +107,6 @@ SCRIPTED_SESSIONS: Final = 1000
 )
 @click.option(
     "--quirk",
-    "quirks",
     multiple=True,
     metavar="NAME[=VALUE]",
     help="Misbehave; repeat for several. --list-quirks shows all.",
@@ -126,7 +118,6 @@ SCRIPTED_SESSIONS: Final = 1000
 @click.option("--json", "as_json", is_flag=True, help="Show them as JSON.")
 @click.option(
     "--session-life",
-    "session_s",
     type=click.FloatRange(min=0, min_open=True),
     default=catalogue.SESSION_AUDIO_S,
     show_default=True,
@@ -135,7 +126,6 @@ SCRIPTED_SESSIONS: Final = 1000
 )
 @click.option(
     "--video-session-life",
-    "video_session_s",
     type=click.FloatRange(min=0, min_open=True),
     default=catalogue.SESSION_VIDEO_S,
     show_default=True,
@@ -196,14 +186,19 @@ async def _serve(
     port: int,
     tls: bool,
     ear: str,
-    languages: tuple[str, ...],
+    ear_language: tuple[str, ...],
     answers: Path | None,
     sessions: int | None,
     era: catalogue.Era,
-    quirks: tuple[str, ...],
+    quirk: tuple[str, ...],
     seed: int,
-    assumptions: tuple[str, ...],
-    **manners: Any,
+    assume: tuple[str, ...],
+    audio_tokens: int | None,
+    silence_ms: int | None,
+    connection_life: float,
+    go_away_lead: float,
+    session_life: float,
+    video_session_life: float,
 ) -> None:
     """Serve until cancelled: the ear first, then the sockets, then the line that says so."""
     import json
@@ -214,13 +209,22 @@ async def _serve(
     from harness.emulator.serve import Service, listen, stop
     from harness.wire.live.assumptions import assumed
 
-    behaviour = Manners(answers=_answers(answers), assumed=assumed(assumptions), **manners)
-    _require_one_word(assumptions, behaviour)
-    misbehaving = parsed(quirks)
+    _require_one_word(assume, {"audio-tokens": audio_tokens, "silence": silence_ms})
+    behaviour = Manners(
+        assumed=assumed(assume),
+        audio_tokens=audio_tokens,
+        pause_ms=silence_ms,
+        connection_s=connection_life,
+        go_away_lead_s=go_away_lead,
+        session_s=session_life,
+        video_session_s=video_session_life,
+        answers=_answers(answers),
+    )
+    misbehaving = parsed(quirk)
     require_effect(misbehaving, tls=tls, bounded=sessions is not None)
     mischief = Mischief(misbehaving, seed=seed)
     async with AsyncExitStack() as stack:
-        heard_by, capacity = await _ear(stack, ear, _languages(languages))
+        heard_by, capacity = await _ear(stack, ear, _languages(ear_language))
         service = Service(
             ear=heard_by,
             voice=await _voice(stack),
@@ -286,16 +290,13 @@ def _answers(path: Path | None) -> Answers:
     return Answers.from_file(path) if path else REPEAT
 
 
-def _require_one_word(assumptions: tuple[str, ...], behaviour: Manners) -> None:
-    """Raise UsageError when an assumption and an option of its own both say how it is."""
-    options = {
-        "audio-tokens": ("--audio-tokens", behaviour.audio_tokens),
-        "silence": ("--silence-ms", behaviour.pause_ms),
-    }
-    for name in (text.partition("=")[0] for text in assumptions):
-        option, given = options.get(name, ("", None))
-        if given is not None:
-            raise UsageError(f"--assume {name} and {option} say the same thing", hint="take one")
+def _require_one_word(assume: tuple[str, ...], given: dict[str, int | None]) -> None:
+    """Raise UsageError when a question is answered by --assume and by an option of its own, `given` by its name."""
+    for name in (text.partition("=")[0] for text in assume):
+        if given.get(name) is not None:
+            raise UsageError(
+                f"--assume {name} and the option of that name say the same thing", hint="take one"
+            )
 
 
 def _list_assumptions(*, as_json: bool) -> None:

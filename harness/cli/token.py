@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--life",
-    "life_s",
     type=click.IntRange(1, 20 * 3600 - 1),
     default=1800,
     show_default=True,
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--door",
-    "door_s",
     type=click.IntRange(1, 20 * 3600 - 1),
     default=60,
     show_default=True,
@@ -67,8 +65,8 @@ def command(
     *,
     url: str | None,
     uses: int,
-    life_s: int,
-    door_s: int,
+    life: int,
+    door: int,
     model: str | None,
     set: list[tuple[str, str]],  # noqa: A002 - the option's name is also its variable's and its key's
     only: bool,
@@ -104,8 +102,8 @@ def command(
     mask = [*mask_of(setup), *lock] if only else []
     request = TokenRequest(
         uses=uses,
-        expire_time=_ahead(life_s),
-        new_session_expire_time=_ahead(door_s),
+        expire_time=_ahead(life),
+        new_session_expire_time=_ahead(door),
         bidi_generate_content_setup=setup if setup != Setup() or mask else None,
         field_mask=",".join(mask),
     )

@@ -147,3 +147,32 @@ def test_flag_beats_environment_beats_file_beats_default(tmp_path, monkeypatch):
     assert 5 * 2 == sessions("--config", str(config), "run", "voices", "--repeat", "5")
     monkeypatch.setenv("HARNESS_RUN_LANGUAGE", "de-DE ru-RU pl-PL")
     assert 5 * 3 == sessions("--config", str(config), "run", "voices", "--repeat", "5")
+
+
+def _options(command, context):
+    """Return the options of a command and of those below it."""
+    import click
+
+    below = command.list_commands(context) if isinstance(command, click.Group) else []
+    own = [one for one in command.params if isinstance(one, click.Option)]
+    return own + [
+        one for name in below for one in _options(command.get_command(context, name), context)
+    ]
+
+
+def test_a_variable_and_a_key_are_named_as_their_option():
+    """What `--some-option` sets, HARNESS_<COMMAND>_SOME_OPTION and the key some-option set as well."""
+    import click
+
+    from harness.cli import root
+
+    shortened = {
+        "as_json",
+        "chosen",
+    }  # named after what they are, since `json` and `set` are Python's
+    odd = {
+        one.name: one.opts
+        for one in _options(root, click.Context(root))
+        if f"--{one.name.replace('_', '-')}" not in one.opts
+    }
+    assert shortened == odd.keys()

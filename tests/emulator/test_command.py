@@ -89,7 +89,7 @@ def test_a_port_in_use_is_named():
         (["--quirk", "late-transcription=2h"], 2, "ms, s, min"),
         (["--ear-language", "xx", "--ear", "scripted"], 2, "xx"),
         (["--assume", "bare-model=refusd"], 2, "refused"),
-        (["--assume", "silence=1s", "--silence-ms", "700"], 2, "--silence-ms"),
+        (["--assume", "silence=1s", "--silence-ms", "700"], 2, "the option"),
         (["--port", "70000"], 2, "70000"),
         (["--era", "stone"], 2, "guide"),
     ],
