@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,11 +19,7 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
     from harness.emulator.answers import Answers
-    from harness.emulator.ears import Ear
     from harness.emulator.voice import Voice
-
-SCRIPTED_SESSIONS: Final = 1000
-"""How many sessions are admitted when nothing is recognised."""
 
 
 @click.command("emulate")
@@ -204,6 +200,7 @@ async def _serve(
     import json
     from contextlib import AsyncExitStack
 
+    from harness.cli.ear import opened_ear
     from harness.emulator.manners import Manners
     from harness.emulator.quirks.mischief import Mischief, parsed, require_effect
     from harness.emulator.serve import Service, listen, stop
@@ -224,7 +221,7 @@ async def _serve(
     require_effect(misbehaving, tls=tls, bounded=sessions is not None)
     mischief = Mischief(misbehaving, seed=seed)
     async with AsyncExitStack() as stack:
-        heard_by, capacity = await _ear(stack, ear, _languages(ear_language))
+        heard_by, capacity = await opened_ear(stack, ear, _languages(ear_language))
         service = Service(
             ear=heard_by,
             voice=await _voice(stack),
@@ -253,22 +250,6 @@ async def _serve(
         told |= {"ear": heard_by.name, "voice": spoken_by, "sessions": service.sessions}
         click.echo(json.dumps(told))
         await servers[0].serve_forever()
-
-
-async def _ear(stack: AsyncExitStack, text: str, languages: tuple[str, ...]) -> tuple[Ear, int]:
-    """Return the ear that `--ear` names, ready to hear, and how many sessions it bears."""
-    from harness.emulator import ears
-    from harness.emulator.remote import RemoteEar
-    from harness.emulator.scripted import Scripted
-
-    chosen = ears.chosen(text)
-    kind, _, detail = chosen.partition(":")
-    if kind == "scripted":
-        return (Scripted.from_file(Path(detail)) if detail else Scripted()), SCRIPTED_SESSIONS
-    ear = RemoteEar(chosen, languages)
-    stack.push_async_callback(ear.stop)
-    await ear.start()
-    return ear, ears.capacity(ear.real_time_factor)
 
 
 async def _voice(stack: AsyncExitStack) -> Voice | None:

@@ -49,6 +49,12 @@ def _clips(context: click.Context, option: click.Parameter, value: str | None) -
     help="Rules that the run must pass; exit code 6 when one fails. Writes junit.xml.",
 )
 @click.option(
+    "--heard-by",
+    "ear",
+    metavar="EAR",
+    help="Let a recogniser of this machine hear the speech that a --task speak run kept, first: as harness emulate --ear.",
+)
+@click.option(
     "--verify",
     is_flag=True,
     help="Write nothing: work everything out again from the traces and say where the folder differs.",
@@ -62,6 +68,7 @@ def command(
     excel: bool,
     embed_audio: str | int | None,
     gate: Path | None,
+    ear: str | None,
     verify: bool,
     as_json: bool,
 ) -> int:
@@ -70,10 +77,13 @@ def command(
     No session is opened. The same folder, profile and version give the same bytes. Every record of the journal is worked
     out again from its trace; when one is something else, the reports say so and the exit code is 5.
 
+    What --heard-by hears is kept in the folder, and scored beside the service's own transcription from then on.
+
     Example: harness report reports/20261121-140312-1f0c9a7e --profile norm-1
     """
     if verify:
         return _verified(run)
+    unheard = _unheard(run, ear) if ear else 0
     from harness.cli.gating import open_gate, passes
     from harness.report.build import build_reports
     from harness.report.clips import Embed
@@ -104,7 +114,15 @@ def command(
         click.echo(f"{told.read:,} {records} worked out again from traces{few}: {found}", err=True)
     if rules and not passes(rules, table, profile=profile, metric=metric, to_stderr=as_json):
         return 6
-    return 5 if told and told.contradicted else 0
+    return 5 if unheard or (told and told.contradicted) else 0
+
+
+def _unheard(run: Path, ear: str) -> int:
+    """Let an ear hear the speech of `run`, and return how much of it could not be heard."""
+    from harness.cli.ear import hear_speech
+    from harness.text.visible import visible
+
+    return hear_speech(run, ear, say=lambda told: click.echo(visible(told), err=True))
 
 
 def _verified(run: Path) -> int:

@@ -115,6 +115,12 @@ if TYPE_CHECKING:
     help="With --task ask: speak over each answer S seconds after it begins, and see how fast the model falls silent.",
 )
 @click.option(
+    "--heard-by",
+    "ear",
+    metavar="EAR",
+    help="With --task speak: let a recogniser of this machine hear the speech in the end, as harness emulate --ear.",
+)
+@click.option(
     "--repeat",
     type=click.IntRange(1),
     default=1,
@@ -181,6 +187,7 @@ def command(
     quiet: float,
     transcript: Any,
     interrupt_after: float | None,
+    ear: str | None,
     repeat: int,
     set: list[tuple[str, str]],  # noqa: A002 - the option's name is also its variable's and its key's
     processes: int | None,
@@ -210,6 +217,7 @@ def command(
     from harness.cli.sitting import sit
     from harness.cli.tasks import (
         refuse_interruption,
+        refuse_unheard,
         refuse_unspoken,
         scored_channel,
         task_setup,
@@ -229,6 +237,7 @@ def command(
     spoken: Any = "emulator" if simulated else service
     rules = open_gate(gate) if gate else None
     refuse_interruption(task, interrupt_after)
+    refuse_unheard(task, ear)
     locales = select(language) if language else None
     only = locales[0] if locales is not None and len(locales) == 1 else None
     if url is not None and not simulated:
@@ -305,6 +314,7 @@ def command(
         rate=at_most,
         budget=budget,
         gate=gate,
+        ear=ear,
         out=out,
         version=method.version,
         as_json=as_json,

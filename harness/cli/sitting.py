@@ -32,11 +32,12 @@ def sit(
     rate: RateLimit | None,
     budget: float | None,
     gate: Path | None,
+    ear: str | None,
     out: Path | None,
     version: str,
     as_json: bool,
 ) -> int:
-    """Stream what is unfinished, report, and return the exit code."""
+    """Stream what is unfinished, report, and return the exit code; `ear` hears the speech that was kept."""
     import contextlib
     import signal
 
@@ -55,7 +56,7 @@ def sit(
     folder, continues = open_folder(plan, out, REPORTS)
     click.echo(f"{'continuing in' if continues else 'run folder'} {_shown(folder)}", err=True)
     if continues and not unfinished(plan, read_journal(folder)):
-        return _ended(plan, folder, gate, as_json=as_json)  # only its reports are missing
+        return _ended(plan, folder, gate, ear, as_json=as_json)  # only its reports are missing
     with contextlib.ExitStack() as stack:
         if service == "emulator" and url is None:
             click.echo(
@@ -108,19 +109,19 @@ def sit(
         except HarnessError:
             gone = not continues and discard_untouched(folder)
             if not gone and any(record.final for record in read_journal(folder)):
-                _report(folder, gate, as_json=as_json)
+                _report(folder, gate, ear, as_json=as_json)
             raise
-    code = _ended(plan, folder, gate, as_json=as_json)
+    code = _ended(plan, folder, gate, ear, as_json=as_json)
     _say_end(tally)
     return 130 if tally.stopped == INTERRUPTED and tally.done < tally.wanted else code
 
 
-def _ended(plan: Plan, folder: Path, gate: Path | None, *, as_json: bool) -> int:
+def _ended(plan: Plan, folder: Path, gate: Path | None, ear: str | None, *, as_json: bool) -> int:
     """Report and return the exit code of a run that no session is open of any more."""
-    return _report(folder, gate, as_json=as_json) or (5 if _incomplete(plan, folder) else 0)
+    return _report(folder, gate, ear, as_json=as_json) or (5 if _incomplete(plan, folder) else 0)
 
 
-def _report(folder: Path, gate: Path | None, *, as_json: bool) -> int:
+def _report(folder: Path, gate: Path | None, ear: str | None, *, as_json: bool) -> int:
     """Score, report and check the gate in a process of its own, since this one must not load what that takes; return its exit code."""
     import subprocess
 
@@ -132,6 +133,7 @@ def _report(folder: Path, gate: Path | None, *, as_json: bool) -> int:
         "report",
         str(folder),
         *(["--gate", str(gate)] if gate else []),
+        *(["--heard-by", ear] if ear else []),
         *(["--json"] if as_json else []),
     ]
     return subprocess.run(arguments, check=False).returncode  # noqa: S603 - our own command

@@ -138,3 +138,18 @@ def refuse_interruption(task: Task, after_s: Seconds | None) -> None:
             why=f"--task {task} has none",
             hint="--task ask",
         )
+
+
+def refuse_unheard(task: Task, ear: str | None) -> None:
+    """Raise UsageError when an ear is to hear speech and there is none, or there is no such ear; InputError: not here."""
+    if ear is None:
+        return
+    if task != "speak":
+        raise UsageError(
+            "--heard-by hears the speech of a model",
+            why=f"--task {task} is not scored by it",
+            hint="--task speak",
+        )
+    from harness.emulator.ears import chosen
+
+    chosen(ear)

@@ -25,6 +25,7 @@ from harness.report.table import RunTable
 from harness.report.write import PAGE, SUMMARY_MD, table_files, write_files
 from harness.run.certificate import read_certificates
 from harness.run.folder import losses, read_journal, read_plan, slot, slots
+from harness.run.heard import read_heard
 from harness.score.score import profile_block
 from harness.version import __version__
 from harness.wire.live.catalogue import AS_OF, find
@@ -105,7 +106,8 @@ def run_table(
     `heard` is what its traces said when they were asked again; None: they were not.
     """
     records = read_journal(folder)
-    scored = list(rows(plan, records, speech, profile=profile, metric=metric))
+    heard = read_heard(folder) if plan.task == "speak" else None
+    scored = list(rows(plan, records, speech, profile=profile, metric=metric, heard=heard))
     if not scored:
         raise InputError(f"{folder}: there is nothing to report", why="its plan is empty")
     wanted = set(slots(plan))

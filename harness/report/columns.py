@@ -37,6 +37,7 @@ def _column(
 
 _UNSCORED = "the row is not scored: `reason` says why"
 _NO_SESSION = "no session was ever opened, or the run was not paced"
+_NO_EAR = "no ear was asked, the task is not to speak, or the session gave no answer"
 _NO_USAGE = "no attempt brought a usage record"
 
 UTTERANCE_COLUMNS: tuple[Column, ...] = (
@@ -261,6 +262,32 @@ UTTERANCE_COLUMNS: tuple[Column, ...] = (
         "Who speaks, as the dataset names them; intervals are over speakers.",
         missing="the dataset does not say",
     ),
+    _column(
+        "ear",
+        "text",
+        "The recogniser of ours that heard the speech (`--heard-by`).",
+        missing=_NO_EAR,
+    ),
+    _column(
+        "ear_hypothesis",
+        "text",
+        "What it heard, told the language; `hypothesis` is what the service says that it said.",
+        missing="it heard nothing, or as above",
+    ),
+    _column(
+        "ear_errors",
+        "whole",
+        "Errors of the same metric in what it heard: the speech's and the recogniser's own.",
+        unit="tokens",
+        missing="the row has no reference, or as above",
+    ),
+    _column(
+        "ear_rate",
+        "real",
+        "`ear_errors` / the reference's tokens.",
+        unit="ratio",
+        missing="the reference has no tokens, or as above",
+    ),
 )
 
 _NO_RATE = "no row of the cell is scored, or its references have no tokens"
@@ -433,6 +460,25 @@ SUMMARY_COLUMNS: tuple[Column, ...] = (
         "95th percentile of the same.",
         unit="s",
         missing="too few: under 20 rows have one",
+    ),
+    _column(
+        "ear",
+        "text",
+        "The recogniser of ours that heard the speech (`--heard-by`).",
+        missing="no ear was asked, or nothing was spoken",
+    ),
+    _column(
+        "ear_scored",
+        "whole",
+        "Rows in `ear_rate`.",
+        missing="no ear was asked",
+    ),
+    _column(
+        "ear_rate",
+        "real",
+        "Σ `ear_errors` / Σ the references' tokens of these rows: `rate` by ear.",
+        unit="ratio",
+        missing="no ear was asked, or the references have no tokens",
     ),
 )
 

@@ -57,6 +57,13 @@ class _Figure:
 _AGAIN = _Figure("to run again", lambda cell: f"{cell.failed:,}" if cell.failed else "", "again")
 """Left out where it is empty."""
 
+_BY_EAR = _Figure(
+    "rate by ear", lambda cell: "" if cell.ear is None else percent(cell.ear_rate), "by ear"
+)
+"""Left out where no ear was asked."""
+
+_LEAN = (_AGAIN, _BY_EAR)
+
 _SCORED = _Figure("scored", lambda cell: f"{cell.scored:,}/{cell.utterances:,}")
 _COST = _Figure("cost", lambda cell: "–" if cell.cost_usd is None else usd_text(cell.cost_usd))
 _RATE = (
@@ -75,6 +82,7 @@ _FIGURES: dict[str, tuple[_Figure, ...]] = {
     ),
     "speak": (
         *_RATE,
+        _BY_EAR,
         _Figure("first audio p50", lambda cell: _seconds(cell.first_audio_p50_s), "audio p50"),
         _Figure("characters/s", lambda cell: _number(cell.speech_chars_per_s), "chars/s"),
         _COST,
@@ -97,16 +105,19 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.1f}"
 
 
-def _again(figures: tuple[_Figure, ...]) -> int:
-    """Return which column says how many rows must be run again."""
-    return figures.index(_AGAIN)
+def _lean(
+    rows: list[tuple[str, ...]], figures: tuple[_Figure, ...], before: int
+) -> list[tuple[str, ...]]:
+    """Return a table, its heads first, without the columns that may be left out and are empty.
 
-
-def _lean(rows: list[tuple[str, ...]], column: int) -> list[tuple[str, ...]]:
-    """Return a table, its heads first, without a column that is empty."""
-    if any(row[column] for row in rows[1:]):
-        return rows
-    return [row[:column] + row[column + 1 :] for row in rows]
+    `before` is how many columns stand before the figures.
+    """
+    empty = {
+        before + place
+        for place, figure in enumerate(figures)
+        if figure in _LEAN and not any(row[before + place] for row in rows[1:])
+    }
+    return [tuple(text for place, text in enumerate(row) if place not in empty) for row in rows]
 
 
 def _reasons(summary: Summary) -> list[str]:
@@ -174,7 +185,7 @@ def _markdown_table(summary: Summary) -> list[str]:
         metric, rate, *others = (figure.text(cell) for figure in figures)
         rate += "" if cell.complete else " (incomplete)"
         rows.append((*shown, metric, rate, *others))
-    heads, *cells = _lean(rows, len(names) + _again(figures))
+    heads, *cells = _lean(rows, figures, len(names))
     aligned = ["---"] * (len(names) + 1) + ["---:"] * (len(heads) - len(names) - 1)
     return [
         f"| {' | '.join(heads)} |",
@@ -216,7 +227,7 @@ def cell_tables(
         (
             printable(f"{model} on {dataset}")
             + (" (synthetic speech)" if dataset in synthetic else ""),
-            _lean(table, 1 + _again(figures)),
+            _lean(table, figures, 1),
         )
         for (dataset, model), table in ((group, groups[group]) for group in order)
     ]

@@ -88,6 +88,9 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     tool_call_p50_s: Seconds | None = None
     fell_silent_p50_s: Seconds | None = None
     fell_silent_p95_s: Seconds | None = None
+    ear: str | None = None
+    ear_scored: int | None = None
+    ear_rate: float | None = None
 
     test_set: str
     """The first locale of the dataset that has the same clips, mostly its own: what a macro average counts once."""

@@ -58,17 +58,23 @@ _WHISPER_BASE = {
 articles of the Universal Declaration of Human Rights), told the language. Every other locale had at most 20 % of
 characters wrong; of these it mistakes four when it must find the language by itself, as the emulator's ear must."""
 
+_MISTAKEN = frozenset({"ro", "nl", "tr", "uk"})
+"""Those of them that it mistakes."""
+
 _ENGLISH_ONLY = EarLimit(
     fitness="unusable", why="it knows English alone", source="its model is of English"
 )
 
 
-def ear_limit(ear: str, locale: str) -> EarLimit | None:
-    """Return how badly `ear` (as the emulator names it) hears `locale`; None: well enough, or nobody measured."""
+def ear_limit(ear: str, locale: str, *, told: bool = False) -> EarLimit | None:
+    """Return how badly `ear` (as it names itself) hears `locale`; None: well enough, or nobody measured.
+
+    `told`: it was told the language, so that it takes it for no other.
+    """
     language = locale.partition("-")[0]
     name = ear.casefold()
     if name.startswith("whisper-base"):
-        return _WHISPER_BASE.get(language)
+        return None if told and language in _MISTAKEN else _WHISPER_BASE.get(language)
     if name.startswith("pocketsphinx en-us") and language != "en":
         return _ENGLISH_ONLY
     return None

@@ -99,7 +99,7 @@ def warnings(
         *_seams(rows),
         *_late_text(plan, rows),
         *_lateness(plan, rows),
-        *_ears(spots),
+        *_ears(plan, rows, spots),
         *_money(rows),
         *_speech(rows),
         *_speakers(cells),
@@ -257,13 +257,16 @@ def _lateness(plan: Plan, rows: Sequence[Row]) -> Iterable[Caution]:
 
 
 def deaf_spots(rows: Iterable[Row]) -> list[DeafSpot]:
-    """Return the locales of the run that an emulator's recogniser hears badly or not at all."""
-    heard = {
-        (ear_name(row.record.emulator), row.locale)
-        for row in rows
-        if row.record and row.record.emulator
-    }
-    limits = [(ear, locale, ear_limit(ear, locale)) for ear, locale in sorted(heard)]
+    """Return the locales of the run that a recogniser of ours heard, and hears badly or not at all."""
+    heard = set()
+    for row in rows:
+        if row.record and row.record.emulator and row.record.audio_samples is not None:
+            heard.add((ear_name(row.record.emulator), row.locale, False))
+        if row.ear:
+            heard.add((row.ear, row.locale, True))
+    limits = [
+        (ear, locale, ear_limit(ear, locale, told=told)) for ear, locale, told in sorted(heard)
+    ]
     return [
         DeafSpot(ear=ear, locale=locale, fitness=limit.fitness, why=limit.why, source=limit.source)
         for ear, locale, limit in limits
@@ -271,7 +274,8 @@ def deaf_spots(rows: Iterable[Row]) -> list[DeafSpot]:
     ]
 
 
-def _ears(spots: Sequence[DeafSpot]) -> Iterable[Caution]:
+def _ears(plan: Plan, rows: Sequence[Row], spots: Sequence[DeafSpot]) -> Iterable[Caution]:
+    whose = "which heard the speech" if plan.task == "speak" else "the emulator's recogniser"
     for ear in dict.fromkeys(spot.ear for spot in spots):
         parts = []
         for fitness, words in (("unusable", "cannot hear"), ("weak", "hears badly")):
@@ -279,8 +283,20 @@ def _ears(spots: Sequence[DeafSpot]) -> Iterable[Caution]:
             if own:
                 parts.append(f"{words} {', '.join(own)}")
         yield _serious(
-            f"{ear}, the emulator's recogniser, {' and '.join(parts)}: the errors there are its own, not a model's."
+            f"{ear}, {whose}, {' and '.join(parts)}: the errors there are its own, not a model's."
         )
+    ears = list(dict.fromkeys(row.ear for row in rows if row.ear))
+    if ears:
+        yield _note(
+            f"The rate by ear is of what {' and '.join(ears)} heard of the speech, told the language: its own errors are "
+            "in it. The other rate is of what the service says that it said."
+        )
+        deaf = sum(row.ear is None and bool(row.speech_s) and not row.must_rerun for row in rows)
+        if deaf:
+            yield _serious(
+                f"The speech of {_sessions(deaf)} was not heard, and is in no rate by ear: harness report --heard-by "
+                "goes on with it."
+            )
 
 
 def _money(rows: Sequence[Row]) -> Iterable[Caution]:

@@ -5,10 +5,11 @@ Knows one row at a time. What many rows say together is `summary`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import TYPE_CHECKING
 
+from harness.report.by_ear import by_ear
 from harness.report.kinship import Kin, block
 from harness.report.replies import reply
 from harness.run.bill import bill_usd, spent_usd
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from harness.report.bounds import SpeechBook
     from harness.report.kinship import Block
     from harness.run.folder import Slot
+    from harness.run.heard import HeardSpeech
     from harness.run.record import (
         Plan,
         PlannedUtterance,
@@ -84,6 +86,10 @@ class Row:
     interrupted_s: Seconds | None = None
     fell_silent_s: Seconds | None = None
     thoughts_tokens: int | None = None
+    ear: str | None = None
+    ear_hypothesis: str | None = None
+    ear_errors: int | None = None
+    ear_rate: float | None = None
 
     speaker: str | None
     """Speaker in the dataset; None: unknown."""
@@ -99,6 +105,9 @@ class Row:
 
     counts: EditCounts | None
     """Edits of the row's metric; None: not scored."""
+
+    ear_counts: EditCounts | None = None
+    """Edits of the row's metric in what an ear of ours heard; None: none was asked, or there is no reference."""
 
     companions: Mapping[str, EditCounts]
     """Edits under the other metrics and profiles, by name."""
@@ -154,10 +163,12 @@ def rows(
     *,
     profile: str,
     metric: str,
+    heard: Mapping[str, HeardSpeech] | None = None,
 ) -> Iterator[Row]:
     """Yield a row for every planned session, in plan order, scored under `profile` and `metric`.
 
-    UsageError names an unknown profile or metric. Records that the plan does not know are passed over.
+    `heard` is what an ear of ours made of the speech that was kept; None: none was asked. UsageError names an unknown
+    profile or metric. Records that the plan does not know are passed over.
     """
     utterances = {(utterance.dataset, utterance.id): utterance for utterance in plan.utterances}
     kin = Kin(plan)
@@ -166,9 +177,10 @@ def rows(
         attempts.setdefault(slot(record), []).append(record)
     for wanted in slots(plan):
         dataset, utterance_id, _, _ = wanted
-        yield _row(
+        utterance = utterances[dataset, utterance_id]
+        row = _row(
             wanted,
-            utterances[dataset, utterance_id],
+            utterance,
             attempts.get(wanted, []),
             speech,
             plan,
@@ -176,6 +188,28 @@ def rows(
             profile=profile,
             metric=metric,
         )
+        yield _heard(row, utterance, heard, profile, metric) if heard else row
+
+
+def _heard(
+    row: Row,
+    utterance: PlannedUtterance,
+    heard: Mapping[str, HeardSpeech],
+    profile: str,
+    metric: str,
+) -> Row:
+    """Return a row with what an ear of ours made of its speech; the row as it is where there is no answer to hear."""
+    told = None if row.must_rerun else by_ear(utterance, row.record, heard, profile, metric)
+    if told is None:
+        return row
+    return replace(
+        row,
+        ear=told.ear,
+        ear_hypothesis=told.text or None,
+        ear_errors=told.counts.errors if told.counts else None,
+        ear_rate=told.rate,
+        ear_counts=told.counts,
+    )
 
 
 def _row(

@@ -79,6 +79,7 @@ def _cell(
     replied = timed(row.first_reply_s for row in _punctual(rows))
     silenced = timed(row.fell_silent_s for row in rows)
     audible = timed(row.first_audio_s for row in _punctual(rows))
+    by_ear = [row for row in rows if row.ear_counts is not None]
     metric = scored[0].metric if scored else None  # one locale, one metric
     speakers = {row.speaker for row in scored}
     return Cell(
@@ -119,6 +120,9 @@ def _cell(
         tool_call_p50_s=percentile(timed(row.tool_call_s for row in _punctual(rows)), 50),
         fell_silent_p50_s=percentile(silenced, 50),
         fell_silent_p95_s=percentile(silenced, 95),
+        ear=" + ".join(dict.fromkeys(row.ear for row in by_ear if row.ear)) or None,
+        ear_scored=len(by_ear) if by_ear else None,
+        ear_rate=rate(metric, pooled(row.ear_counts for row in by_ear)) if metric else None,
         test_set=rows[0].test_set,
         hits=counts.hits,
         substitutions=counts.substitutions,

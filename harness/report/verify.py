@@ -21,6 +21,7 @@ from harness.report.retelling import contradictions, written_twice
 from harness.report.table import UTTERANCES
 from harness.report.write import BOM, PAGE, PARQUET, SUMMARY_JSON
 from harness.run.folder import UNREADABLE, read_journal, read_plan
+from harness.run.heard import changed, read_heard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +42,7 @@ def differences(folder: Path) -> Iterator[str]:
     yield from written_twice(records)
     for record in records:
         yield from contradictions(folder, plan, record)
+    yield from changed(folder, read_heard(folder).values())
     yield from _of_reports(folder, plan)
 
 

@@ -59,6 +59,34 @@ def test_texts_are_spoken_in_six_locales(harness, answering, tmp_path):
     assert "EMULATED" in done.stdout
 
 
+def test_speech_is_heard_by_an_ear_of_ours(harness, answering, tmp_path):
+    """`--heard-by` hears what was kept after the streaming; a finished run is heard later on, and nothing twice."""
+    script = tmp_path / "ear.json"
+    script.write_text(json.dumps({"*": " The train to Hamburg"}))
+    ear = ("--heard-by", f"scripted:{script}")
+    run = ("run", "--task", "speak", "speak", "--language", "en-US", "--url", answering)
+    done = harness(*run, "--out", "r", *ear)
+    assert 0 == done.returncode, done.stderr
+    assert "by ear" in done.stdout
+    table = read_run(tmp_path / "r")
+    assert {"scripted"} == set(table["ear"])
+    assert 0 < table["ear_rate"].min() <= 1
+    assert 0 == table["rate"].max()
+    kept = (tmp_path / "r" / "heard.jsonl").read_bytes()
+    assert len(table) == kept.count(b"\n")
+    (tmp_path / "r" / "heard.jsonl").write_bytes(kept[:-5])
+    again = harness("report", "r", *ear)
+    assert 0 == again.returncode, again.stderr
+    assert kept == (tmp_path / "r" / "heard.jsonl").read_bytes()
+    next((tmp_path / "r" / "audio").iterdir()).write_bytes(b"no speech")
+    broken = harness("report", "r", *ear)
+    assert 5 == broken.returncode
+    assert "was not heard" in broken.stderr
+    asks = harness("run", "--task", "ask", "ask", "--url", answering, *ear)
+    assert 2 == asks.returncode
+    assert "--task speak" in asks.stderr
+
+
 def test_written_questions_are_answered(harness, answering, tmp_path):
     """Words, a number, a call, history and a picture: every answer is what its item expects."""
     manifest = written(tmp_path)

@@ -1,0 +1,120 @@
+"""Speech that was spoken, scored by an ear of ours beside the service's own transcription."""
+
+from __future__ import annotations
+
+import jiwer
+import msgspec
+import pandas as pd
+import pytest
+
+from harness.clock import run_virtual
+from harness.report.build import build_reports
+from harness.report.ears import ear_limit
+from harness.report.verify import differences
+from harness.run.folder import JOURNAL, read_journal
+from harness.run.heard import HeardSpeech, digest, speech_file, write_heard
+from tests.run.runs import plan, run
+from tests.run.test_speak import text
+from tests.session.memory import MODEL, Service
+from tests.session.speaker import speaking, speaks
+
+WORDS = "Zwei plus zwei ist vier."
+EAR = "whisper-base int8 (faster-whisper 1.2.1)"
+
+
+def spoken(folder, *texts):
+    """Have texts read aloud in memory; return the final records."""
+    made = plan(texts, task="speak", transcript="output")
+    run_virtual(run(made, folder, Service(speaks()), setups={MODEL: speaking(MODEL)}))
+    records = [record for record in read_journal(folder) if record.final]
+    return sorted(records, key=lambda record: record.utterance)
+
+
+def hears(folder, record, words, ear=EAR):
+    """Note what an ear heard of a record's speech."""
+    name = speech_file(record)
+    heard = HeardSpeech(
+        audio=name, sha256=digest(folder / name), ear=ear, language="de", text=words
+    )
+    write_heard(folder, heard)
+
+
+def test_both_rates_stand_beside_each_other(tmp_path):
+    """What the ear heard has a rate of its own, counted as the service's transcription is; sums are pooled."""
+    records = spoken(tmp_path, text(1), text(2), text(3))
+    said = ["Zwei plus zwei ist vier.", "Zwei und zwei ist", ""]
+    for record, words in zip(records, said, strict=True):
+        hears(tmp_path, record, words)
+    table = build_reports(tmp_path)
+    rows = table.utterances()
+    witness = [
+        jiwer.wer("zwei plus zwei ist vier", words.lower().rstrip(".") or "") for words in said
+    ]
+    assert [0.0, 0.0, 0.0] == rows["rate"].tolist()
+    assert witness == pytest.approx(rows["ear_rate"].tolist())
+    assert [0, 2, 5] == rows["ear_errors"].tolist()
+    assert [EAR] * 3 == rows["ear"].tolist()
+    assert said[:2] == rows["ear_hypothesis"].tolist()[:2]
+    assert pd.isna(rows["ear_hypothesis"][2])
+    [cell] = table.cells().to_dict("records")
+    assert (EAR, 3, 7 / 15) == (cell["ear"], cell["ear_scored"], pytest.approx(cell["ear_rate"]))
+    assert 0.0 == cell["rate"]
+    for name in ("report.html", "summary.md"):
+        shown = (tmp_path / name).read_text()
+        assert "by ear" in shown
+        assert "46.7" in shown
+    assert any("its own errors are in it" in one.text for one in table.summary.warnings)
+    assert [] == list(differences(tmp_path))
+
+
+def test_without_an_ear_there_is_no_rate_by_ear(tmp_path):
+    """A run that no ear has heard has empty cells, no such column on its page, and no word of what an ear cannot hear."""
+    spoken(tmp_path, text(1, locale="th-TH"))
+    journal = tmp_path / JOURNAL
+    lines = [
+        msgspec.structs.replace(record, emulator=f"0.1.0; {EAR}")
+        for record in read_journal(tmp_path)
+    ]
+    journal.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
+    table = build_reports(tmp_path)
+    assert table.utterances()["ear_rate"].isna().all()
+    assert "by ear" not in (tmp_path / "report.html").read_text()
+    assert [] == table.summary.deaf_spots
+    assert not any("cannot hear" in one.text for one in table.summary.warnings)
+    hears(tmp_path, lines[0], "something else")
+    heard = build_reports(tmp_path)
+    assert ["th-TH"] == [spot.locale for spot in heard.summary.deaf_spots]
+    assert any(
+        "which heard the speech, cannot hear th-TH" in one.text for one in heard.summary.warnings
+    )
+
+
+def test_what_was_not_heard_is_told(tmp_path):
+    """Speech that the ear has not come to is in no rate by ear, and the report says how to go on."""
+    first, _ = spoken(tmp_path, text(1), text(2))
+    hears(tmp_path, first, WORDS)
+    table = build_reports(tmp_path)
+    assert [False, True] == table.utterances()["ear_rate"].isna().tolist()
+    [cell] = table.cells().to_dict("records")
+    assert (1, 2) == (cell["ear_scored"], cell["scored"])
+    assert any("1 session was not heard" in one.text for one in table.summary.warnings), [
+        one.text for one in table.summary.warnings
+    ]
+
+
+def test_another_wav_is_no_truth(tmp_path):
+    """`harness report --verify` names speech that is not what the ear heard."""
+    [record] = spoken(tmp_path, text(1))
+    hears(tmp_path, record, WORDS)
+    build_reports(tmp_path)
+    wav = tmp_path / speech_file(record)
+    wav.write_bytes(wav.read_bytes() + b"\0")
+    assert [f"{speech_file(record)} is not what {EAR} heard"] == list(differences(tmp_path))
+
+
+def test_who_is_told_the_language_mistakes_none():
+    """What an ear cannot hear when it must find the language is no limit where it is told."""
+    assert ear_limit(EAR, "nl-NL") is not None
+    assert ear_limit(EAR, "nl-NL", told=True) is None
+    assert ear_limit(EAR, "th-TH", told=True) == ear_limit(EAR, "th-TH")
+    assert ear_limit("pocketsphinx en-us 5.1", "de-DE", told=True) is not None
