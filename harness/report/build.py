@@ -106,8 +106,8 @@ def run_table(
     `heard` is what its traces said when they were asked again; None: they were not.
     """
     records = read_journal(folder)
-    heard = read_heard(folder) if plan.task == "speak" else None
-    scored = list(rows(plan, records, speech, profile=profile, metric=metric, heard=heard))
+    by_ear = read_heard(folder) if plan.task == "speak" else None
+    scored = list(rows(plan, records, speech, profile=profile, metric=metric, heard=by_ear))
     if not scored:
         raise InputError(f"{folder}: there is nothing to report", why="its plan is empty")
     wanted = set(slots(plan))
