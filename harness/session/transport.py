@@ -15,6 +15,7 @@ import re
 import socket
 import ssl
 import struct
+from asyncio import sslproto
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -129,9 +130,15 @@ class Connect(Protocol):
         """Return a connection whose events `listener` hears, `upgraded` or `closed` first."""
 
 
+TLS_READ_BYTES: Final = 2**15
+"""What a TLS connection reads at a time: two of TLS's largest records. asyncio sets this much aside for every connection, and
+256 KiB unless told otherwise: of what a session takes, seven eighths."""
+
+
 @cache
 def tls_context() -> ssl.SSLContext:
     """Return the process's one TLS context, with the system's certificates (or `SSL_CERT_FILE`'s)."""
+    sslproto.SSLProtocol.max_size = TLS_READ_BYTES
     return ssl.create_default_context()
 
 

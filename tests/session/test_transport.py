@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import http
 import socket
+import ssl
+import tracemalloc
 from dataclasses import replace
 from itertools import islice
 from unittest.mock import patch
 
 import pytest
+import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.asyncio.server import serve
@@ -17,6 +20,7 @@ from websockets.frames import Frame, Opcode
 
 from harness.run.attempt import send_lags_ms
 from harness.secret import Secret
+from harness.session import transport
 from harness.session.drive import Session
 from harness.session.pace import Pacer
 from harness.session.transport import connect, masking_keys, text_frame
@@ -321,10 +325,6 @@ async def test_a_server_that_is_no_websocket_server_is_unreachable():
 @pytest.mark.capability("connection: TLS", side="client")
 async def test_one_tls_context_serves_the_process(monkeypatch):
     """However many TLS connections are opened, one context is made: making one costs more than streaming."""
-    import ssl
-
-    from harness.session import transport
-
     transport.tls_context.cache_clear()
     made = []
     real = ssl.create_default_context
@@ -339,6 +339,42 @@ async def test_one_tls_context_serves_the_process(monkeypatch):
             assert closed.unreachable
     assert [1] == made
     transport.tls_context.cache_clear()
+
+
+@pytest.fixture
+def authority(tmp_path, monkeypatch):
+    """Give a certificate authority that the process trusts."""
+    made = trustme.CA()
+    made.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    transport.tls_context.cache_clear()
+    yield made
+    transport.tls_context.cache_clear()
+
+
+async def test_a_tls_session_takes_little_memory(authority):
+    """A connection over TLS and the server's end of it take less than 200 KiB of Python's memory together."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+
+    async def stay(socket):
+        await socket.wait_closed()
+
+    async def opened() -> Ear:
+        ear = Ear()
+        await connect(at(url.replace("ws://", "wss://")), ear)
+        await ear.opened
+        return ear
+
+    transport.tls_context()
+    async with live_server(stay, ssl=context, compression=None) as url:
+        first = await opened()
+        tracemalloc.start()
+        ears = [await opened() for _ in range(10)]
+        taken, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert all(closed.code == 1001 for closed in [await ear.over for ear in (first, *ears)])
+    assert taken / len(ears) < 200 * 2**10
 
 
 async def test_a_close_frame_ends_the_connection_even_without_the_end_of_tcp():
