@@ -199,12 +199,17 @@ def _given_out(words: Sequence[_Word], segments: Sequence[_Segment]) -> list[_Wo
 
 def _segments(path: Path) -> dict[Channel, list[_Segment]]:
     segments: dict[Channel, list[_Segment]] = {}
+    lines: dict[str, int] = {}
     faults: list[str] = []
     for number, fields in _fields(path, 6):
         try:
-            segments.setdefault((fields[0], fields[1]), []).append(_segment(number, fields))
+            segment = _segment(number, fields)
         except UnusableError as fault:
             faults.append(f"{path}:{number}: {fault}")
+            continue
+        segments.setdefault((fields[0], fields[1]), []).append(segment)
+        if (first := lines.setdefault(segment.id, number)) != number:
+            faults.append(f"{path}:{number}: the same segment as in line {first}: {segment.id}")
     if faults:
         raise input_error(path, faults)
     return segments
@@ -214,7 +219,7 @@ def _segment(number: int, fields: Sequence[str]) -> _Segment:
     name, channel, speaker, start, end, text = fields
     segment = _Segment(
         line=number,
-        id=f"{name}-{channel}-{start}-{end}",
+        id=f"{name}-{channel}-{speaker}-{start}-{end}",
         recording=f"{name}-{channel}",
         speaker=speaker,
         start_s=_seconds(start),

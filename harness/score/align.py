@@ -86,6 +86,33 @@ def equal_runs(reference: Sequence[str], hypothesis: Sequence[str]) -> list[tupl
     ]
 
 
+def pieces(
+    reference: Sequence[str], hypothesis: Sequence[str], *, size: int, most: int, run: int
+) -> list[tuple[slice, slice]]:
+    """Return parts of two sequences that a minimal alignment pairs, in order; together they are the whole.
+
+    Cuts are in the middle of equal runs of `run` tokens or more, so that a part has `size` tokens of the reference or
+    more; where no such run comes in time, anywhere, so that it has `most` tokens of either or fewer.
+    """
+    found = []
+    last = (0, 0)
+
+    def cut(i: int, j: int) -> None:
+        nonlocal last
+        found.append((slice(last[0], i), slice(last[1], j)))
+        last = (i, j)
+
+    for tag, i, to_i, j, to_j in _opcodes(reference, hypothesis):
+        half = (to_i - i) // 2
+        if tag == "equal" and to_i - i >= run and size <= i + half - last[0] <= most:
+            i, j = i + half, j + half  # noqa: PLW2901 - the rest of the run
+            cut(i, j)
+        while (left := most - max(i - last[0], j - last[1])) < max(to_i - i, to_j - j):
+            i, j = min(i + left, to_i), min(j + left, to_j)  # noqa: PLW2901 - the rest of the run
+            cut(i, j)
+    return [*found, (slice(last[0], None), slice(last[1], None))]
+
+
 def _opcodes(
     reference: Sequence[str], hypothesis: Sequence[str]
 ) -> list[tuple[str, int, int, int, int]]:

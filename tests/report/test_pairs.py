@@ -196,3 +196,15 @@ def test_a_word_belongs_to_one_segment(nist):
     assert [("two", "later"), ("one", "alike earlier")] == [
         (pair.reference, pair.hypothesis) for pair in pairs
     ]
+
+
+def test_the_same_segment_twice_is_refused(tmp_path):
+    """Two segments of a channel with the same speaker and times are told with both lines; of two speakers they are two."""
+    (tmp_path / "h.ctm").write_text("f 1 0.2 0.1 a\n")
+    (tmp_path / "r.stm").write_text("f 1 ann 0 1 a\nf 1 ann 0 1 b\n")
+    with pytest.raises(InputError) as told:
+        read_pairs(tmp_path / "r.stm", tmp_path / "h.ctm", locale="en-US")
+    assert "r.stm:2: the same segment as in line 1: f-1-ann-0-1" in str(told.value)
+    (tmp_path / "r.stm").write_text("f 1 ann 0 1 a\nf 1 bob 0 1 b\n")
+    found = read_pairs(tmp_path / "r.stm", tmp_path / "h.ctm", locale="en-US")
+    assert ["f-1-ann-0-1", "f-1-bob-0-1"] == [pair.id for pair in found]

@@ -112,3 +112,16 @@ def test_a_long_recording_is_aligned_in_little_memory():
     counts = align.edits(reference, hypothesis)[1]
     assert len(reference) - len(hypothesis) == counts.deletions
     assert counts.insertions == 0
+
+
+@given(
+    said=st.text("ab", max_size=60), heard=st.text("abc", max_size=60), size=st.integers(1, 9), more=st.integers(0, 9), run=st.integers(1, 4)
+)  # fmt: skip
+def test_pieces_are_the_whole_and_their_errors_too(said, heard, size, more, run):
+    """Parts follow each other, none is larger than asked for, and their least errors add up to those of the whole."""
+    parts = align.pieces(said, heard, size=size, most=size + more, run=run)
+    assert said == "".join(said[of_it] for of_it, _ in parts)
+    assert heard == "".join(heard[of_ours] for _, of_ours in parts)
+    assert all(max(len(said[a]), len(heard[b])) <= size + more for a, b in parts)
+    whole = align.distance(said, heard)
+    assert whole == sum(align.distance(said[a], heard[b]) for a, b in parts)

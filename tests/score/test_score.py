@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import UsageError
+from harness.score import align
 from harness.score import score as score_module
 from harness.score.score import (
     TOKENS,
@@ -190,3 +191,50 @@ def test_a_profile_block_says_what_made_the_score(monkeypatch):
     assert "glt-norm-1n-without-num2words/de-DE" == profile_block("norm-1n", "de-DE")["id"]
     assert "glt-norm-1/de-DE" == profile_block("norm-1", "de-DE")["id"]
     assert "glt-norm-1n-without-num2words" == profile_block("norm-1n", "de-DE", "fr-FR")["id"]
+
+
+def test_an_hour_takes_no_longer_than_its_minutes(monkeypatch):
+    """Numbers of a long transcript are looked for piece by piece: the tokens compared grow with its length alone."""
+    compared = []
+    real = align.distance
+
+    def counted(reference, hypothesis):
+        compared.append(len(reference))
+        return real(reference, hypothesis)
+
+    monkeypatch.setattr(align, "distance", counted)
+    minute = [f"w{n}" for n in range(60)]
+    said = " ".join([*minute, "25", *minute, "nineteen ninety nine"])
+    heard = " ".join([*minute, "twenty five", "uh", *minute, "1999"])
+    costs = []
+    for minutes in (10, 40):
+        compared.clear()
+        score = score_text(
+            " ".join([said] * minutes), " ".join([heard] * minutes), "en-US", metric="WER"
+        )
+        assert score.counts.errors == minutes
+        assert score.companions["norm-1"].errors == minutes * 6
+        costs.append(sum(compared))
+    assert costs[1] < 6 * costs[0]
+
+
+@pytest.mark.parametrize("locale", ["en-US", "ja-JP", "ko-KR"])
+@given(draw=st.randoms(use_true_random=False))
+@settings(max_examples=6, deadline=None)
+def test_long_transcripts_keep_what_numbers_promise(locale, draw):
+    """However a long pair is cut, tolerance changes no reference and adds no error, and the alignment spells both texts."""
+    words = {
+        "en-US": ["a", "b", "five", "5", "twenty", "25"],
+        "ja-JP": list("人生五5二十25"),
+        "ko-KR": ["가", "나", "오", "5"],
+    }
+    said, heard = (
+        " ".join(draw.choices(words[locale], k=draw.randint(200, 700))) for _ in range(2)
+    )
+    if draw.random() < 0.7:
+        heard = " ".join(w if draw.random() < 0.9 else "x" for w in said.split())
+    score = score_text(said, heard, locale)
+    strict = score_text(said, heard, locale, profile="norm-1")
+    assert strict.normalised_reference == score.normalised_reference
+    assert score.counts.errors <= strict.counts.errors
+    assert score.counts.reference_tokens == strict.counts.reference_tokens
