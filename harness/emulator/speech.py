@@ -8,10 +8,12 @@ the text. Knows text and PCM; does not know time or messages.
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from harness.emulator.voice import Voice, locale_of, pitch_of
+from harness.emulator.voice import DEFAULT_LOCALE, Voice, locale_of, pitch_of
 from harness.units import SAMPLE_BYTES, SPEECH_RATE, Seconds
 from harness.wire.live import refusals
 from harness.wire.live.codec import excerpt
@@ -65,8 +67,13 @@ class Speaker:
     pitch: float
 
     async def parts(self, text: str, language: str | None) -> AsyncIterator[Part]:
-        """Yield `text` spoken; `language` (ISO 639-1) is that of what was heard. VoiceLostError ends it."""
+        """Yield `text` spoken; `language` (ISO 639-1) is that of what was heard. VoiceLostError ends it.
+
+        What the voice cannot read it says in English instead, so that whoever listens hears why, and not silence.
+        """
         locale = self.locale or locale_of(language, self.voice)
+        if (writing := unread(text)) is not None:
+            text, locale = excuse(writing), DEFAULT_LOCALE
         for phrase in phrases(text):
             pcm = await self.voice.speech(phrase, locale=locale, pitch=self.pitch)
             for part in _parts(phrase, pcm):
@@ -84,6 +91,35 @@ def speaker(setup: Setup, model: Model, voice: Voice) -> Speaker:
     return Speaker(
         voice=voice, locale=locale, pitch=pitch_of(prebuilt.voice_name if prebuilt else None)
     )
+
+
+_READ: Final = "LATIN"
+"""The script of all locales that a voice of ours has. Of any other it makes a tenth of a second of nothing."""
+
+_WRITINGS: Final = {
+    "CJK": "Chinese characters",
+    "HIRAGANA": "Japanese",
+    "KATAKANA": "Japanese",
+    "HANGUL": "Korean",
+}
+"""Names for people, where Unicode's own is none."""
+
+
+def unread(text: str) -> str | None:
+    """Return the name of the script that most letters of `text` are in, where the voices cannot read it; None: they can.
+
+    A script is the first word of a letter's name in Unicode.
+    """
+    scripts = Counter(unicodedata.name(one, "").partition(" ")[0] for one in text if one.isalpha())
+    if scripts[_READ] * 2 >= scripts.total():
+        return None
+    (found, _), *_ = Counter(scripts - Counter({_READ: scripts[_READ]})).most_common(1)
+    return _WRITINGS.get(found, found.title())
+
+
+def excuse(writing: str) -> str:
+    """Return what is said instead of a text in a script that the voices cannot read."""
+    return f"This emulator has no voice that reads {writing}."
 
 
 def phrases(text: str) -> Iterator[str]:

@@ -10,7 +10,9 @@ from harness.report.document import NOT_ATTEMPTED, Caution, DeafSpot, Label
 from harness.report.ears import ear_limit
 from harness.report.kinship import Kin
 from harness.report.summary import pooled, unbilled
+from harness.text.locales import LOCALES
 from harness.units import Usd, duration_text, usd_text
+from harness.wire.live import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -100,6 +102,7 @@ def warnings(
         *_late_text(plan, rows),
         *_lateness(plan, rows),
         *_ears(plan, rows, spots),
+        *_voices(plan, rows),
         *_money(rows),
         *_speech(rows),
         *_speakers(cells),
@@ -297,6 +300,41 @@ def _ears(plan: Plan, rows: Sequence[Row], spots: Sequence[DeafSpot]) -> Iterabl
                 f"The speech of {_sessions(deaf)} was not heard, and is in no rate by ear: harness report --heard-by "
                 "goes on with it."
             )
+
+
+def _voices(plan: Plan, rows: Sequence[Row]) -> Iterable[Caution]:
+    """Tell of texts that an emulator read in another language's voice, since nobody told it the language."""
+    if plan.task != "speak":
+        return
+    read = {
+        row.locale
+        for row in rows
+        if row.record and row.record.emulator and row.speech_s and not _told_language(row)
+    }
+    foreign = sorted(one for one in read if not one.startswith("en-"))
+    latin = [one for one in foreign if one in LOCALES and LOCALES[one].script == "Latn"]
+    others = [one for one in foreign if one not in latin]
+    if others:
+        yield _serious(
+            f"The emulator has no voice that reads the script of {', '.join(others)}: it says so in English instead, and "
+            "the errors there are its own."
+        )
+    if latin:
+        yield _serious(
+            f"The emulator read {', '.join(latin)} in a US English voice, since nothing told it the language: what an ear "
+            "hears of it says nothing about a model."
+        )
+
+
+def _told_language(row: Row) -> bool:
+    """Return whether a text's language was told (`speechConfig.languageCode`): of half-cascade models' own locales it is."""
+    known = catalogue.find(row.model)
+    return (
+        known is not None
+        and known.kind == "half-cascade"
+        and row.locale in LOCALES
+        and LOCALES[row.locale].guide
+    )
 
 
 def _money(rows: Sequence[Row]) -> Iterable[Caution]:

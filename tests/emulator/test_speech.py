@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import unicodedata
 from itertools import pairwise
 
 import pytest
@@ -58,6 +59,14 @@ def test_parts_hold_all_the_speech_and_all_the_words(text, samples):
     assert text.rstrip() == "".join(one.words for one in parts).rstrip()
 
 
+@given(TEXTS)
+def test_what_has_more_latin_letters_than_others_is_read(text):
+    """A text is read as it is when at least half of its letters are Latin, or it has none; else it is excused."""
+    letters = [one for one in text if one.isalpha()]
+    latin = sum(unicodedata.name(one, "").startswith("LATIN ") for one in letters)
+    assert (2 * latin >= len(letters)) is (speech.unread(text) is None)
+
+
 # ── what is sent ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -71,6 +80,38 @@ def test_a_text_is_spoken():
     assert ["generationComplete", "turnComplete"] == story[-2:]
     assert SENTENCE == "".join(call.texts("output"))
     assert burst(len(SENTENCE) / 10, rate=24_000) == b"".join(pcm for _, pcm in call.speech)
+
+
+@pytest.mark.parametrize(
+    "text, writing",
+    [
+        ("Привіт, як справи?", "Cyrillic"),
+        ("صباح الخير", "Arabic"),
+        ("শুভ সকাল 12", "Bengali"),
+        ("おはよう Gemini", None),
+        ("おはようございます Gemini", "Japanese"),
+        ("你好", "Chinese characters"),
+        ("Bună dimineața", None),
+        ("12:30!", None),
+    ],
+)
+def test_what_no_voice_reads_is_told_in_words(text, writing):
+    """Where the voice would fall silent it says why, in English, and the transcription is of that, not of the text."""
+
+    async def scene():
+        drone = Drone()
+        call = Call(voice=drone)
+        call.set_up(**AUDIO | {"outputAudioTranscription": {}} | NATIVE)
+        call.say(turn(text))
+        await asyncio.sleep(60)
+        return call, drone
+
+    call, drone = run_virtual(scene())
+    said = text if writing is None else f"This emulator has no voice that reads {writing}."
+    assert said == "".join(call.texts("output"))
+    assert [(said, "en-US", 1.0)] == drone.said
+    assert call.speech
+    assert "turnComplete" == call.story[-1]
 
 
 @pytest.mark.capability("audio out: 24 kHz PCM", side="emulator")

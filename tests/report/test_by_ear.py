@@ -112,6 +112,22 @@ def test_another_wav_is_no_truth(tmp_path):
     assert [f"{speech_file(record)} is not what {EAR} heard"] == list(differences(tmp_path))
 
 
+@pytest.mark.parametrize(
+    "locale, words",
+    [
+        ("uk-UA", "no voice that reads the script of uk-UA"),
+        ("ro-RO", "read ro-RO in a US English voice"),
+        ("de-DE", None),
+        ("en-US", None),
+    ],
+)
+def test_what_an_emulator_reads_without_a_voice_is_told(tmp_path, locale, words):
+    """A text in a language that the emulator was not told, and does not speak, is warned of; others are not."""
+    spoken(tmp_path, text(1, locale=locale))
+    found = [one.text for one in build_reports(tmp_path).summary.warnings if "voice" in one.text]
+    assert ([] if words is None else [True]) == [words in one for one in found]
+
+
 def test_who_is_told_the_language_mistakes_none():
     """What an ear cannot hear when it must find the language is no limit where it is told."""
     assert ear_limit(EAR, "nl-NL") is not None
