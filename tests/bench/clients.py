@@ -1,14 +1,15 @@
-"""One client process: `python -m tests.bench.clients KIND URL SESSIONS SECONDS CHUNK_MS PACE`. Prints JSON.
+"""One client process: `python -m tests.bench.clients KIND URL SESSIONS SECONDS CHUNK_MS PACE [CLIP]`. Prints JSON.
 
 KIND is `ours`, `sdk` (Google's), `raw` (ready frames on blocking sockets) or `timers` (an event loop's, and nothing sent).
 CPU is user and system time, imports left out: of the whole of it, and of a message from the fifth of every session to the
-last; lags are how late frames left, and stamps how late messages were noted after the server sent them, both in ms: median
-and 99th percentile.
+last; `kib` is a session's memory when all stream; lags are how late frames left, and stamps how late messages were noted
+after the server sent them, both in ms: median and 99th percentile. `ours` converts CLIP in a thread all the while.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import math
@@ -19,9 +20,11 @@ import ssl
 import sys
 import time
 from itertools import count
+from pathlib import Path
 from types import SimpleNamespace
 
 from harness.clock import run_punctual
+from tests.bench.beside import converting
 
 RATE = 16_000
 
@@ -32,8 +35,13 @@ def used() -> float:
     return told.ru_utime + told.ru_stime
 
 
+def resident_kib() -> int:
+    """Return this process's memory, KiB."""
+    return int(Path("/proc/self/status").read_text().partition("VmRSS:")[2].split()[0])
+
+
 class Meter:
-    """The CPU that messages take, from when all sessions stream to when the first ones end."""
+    """The CPU that messages take, from when all sessions stream to when the first ones end; and what a session keeps."""
 
     def __init__(self, todo) -> None:
         frames = math.ceil(todo.seconds * 1000 / todo.chunk_ms)
@@ -41,10 +49,13 @@ class Meter:
         self.numbers = count(1)
         self.at_first = self.at_last = 0.0
 
+        self.sessions, self.kib, self.kib_before = todo.sessions, 0.0, resident_kib()
+
     def sent(self) -> None:
         """Note that a message has left."""
         number = next(self.numbers)
         if number == self.first:
+            self.kib = (resident_kib() - self.kib_before) / self.sessions
             self.at_first = used()
         elif number == self.last:
             self.at_last = used()
@@ -128,6 +139,7 @@ async def ours(todo) -> dict:
     return {
         "cpu": cpu,
         "message_us": meter.message_us,
+        "kib": meter.kib,
         "lag": spread([lag for trace in traces for lag in send_lags_ms(trace)]),
         "stamp": spread(stamps(heard)),
     }
@@ -189,6 +201,7 @@ async def sdk(todo) -> dict:
     return {
         "cpu": used() - began,
         "message_us": meter.message_us,
+        "kib": meter.kib,
         "lag": spread(lags),
         "stamp": spread(stamps(heard)),
     }
@@ -274,7 +287,7 @@ async def timers(todo) -> dict:
 
 def main() -> None:
     """Measure once and print."""
-    kind, url, sessions, seconds, chunk_ms, pace = sys.argv[1:7]
+    kind, url, sessions, seconds, chunk_ms, pace, *clip = sys.argv[1:]
     todo = SimpleNamespace(
         url=url,
         sessions=int(sessions),
@@ -287,7 +300,8 @@ def main() -> None:
     if kind == "raw":
         told = raw(todo)
     elif kind == "ours":
-        told = run_punctual(ours(todo))
+        with converting(Path(clip[0])) if clip else contextlib.nullcontext():
+            told = run_punctual(ours(todo))
     else:
         told = asyncio.run(tasks[kind](todo))
     print(json.dumps(told))  # noqa: T201 - for the parent

@@ -41,7 +41,7 @@ def audio(rounds: int = 3, minutes: int = 3) -> str:
     kinds = ("load", "librosa_load", "decode", "cached")
     with tempfile.TemporaryDirectory() as name:
         paths = [Path(name) / f"speech.{suffix}" for suffix in FORMATS]
-        _recordings(paths, minutes)
+        recordings(paths, minutes)
         measured(1, ("cached",), paths)
         found = measured(rounds, kinds, paths)
     rows, goals = [], []
@@ -77,7 +77,7 @@ the first imports: ours {median(mib["load"]):.0f} MiB, librosa {median(mib["libr
 {Goal.table(goals)}"""
 
 
-def _recordings(paths: list[Path], minutes: int) -> None:
+def recordings(paths: list[Path], minutes: int) -> None:
     """Write a voice's harmonics over noise, each file in its format."""
     import numpy as np
     import soundfile

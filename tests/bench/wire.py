@@ -30,9 +30,11 @@ class Sink:
     ca_file: str | None
     """What its certificate is checked with; None: plain sockets."""
 
-    def client(self, kind: str, sessions: int, seconds: float, chunk_ms: int, pace: float) -> dict:
+    def client(
+        self, kind: str, sessions: int, seconds: float, chunk_ms: int, pace: float, *more: str
+    ) -> dict:
         """Return what one client process says."""
-        what = map(str, (kind, self.url, sessions, seconds, chunk_ms, pace))
+        what = map(str, (kind, self.url, sessions, seconds, chunk_ms, pace, *more))
         trusted = {"SSL_CERT_FILE": self.ca_file} if self.ca_file else {}
         ran = subprocess.run(
             [sys.executable, "-m", "tests.bench.clients", *what],
@@ -151,12 +153,17 @@ def paced(chunk_ms: int, *, tls: bool = False, rounds: int = 3, seconds: float =
             Goal("99th percentile of the lag, ms", p99["ours"], 2.0),
             Goal("that, to bare timers'", ratios(p99["ours"], p99["timers"]), 1.5),
         ]
+    memory = ""
+    if tls:
+        kib = {kind: [one["kib"] for one in measured[kind]] for kind in ("ours", "sdk")}
+        goals.append(Goal("memory of a session, KiB", kib["ours"], 60.0))
+        memory = f" A session takes {median(kib['ours']):.0f} KiB of memory, the SDK's {median(kib['sdk']):.0f}."
     lag = " | ".join(f"{median(p50[kind]):.2f} / {median(p99[kind]):.2f}" for kind in kinds)
     return f"""## Sending in real time: {chunk_ms} ms a message{", TLS" if tls else ""}
 
 {SESSIONS} sessions at once on {"TLS" if tls else "plain"} loopback sockets, {seconds:g} s, from when all are open; the SDK with a task a session on absolute
 deadlines; the sockets, as the floor, in slots of 5 ms. Lag is how late frames leave, all of them; bare timers are an event
-loop's `call_at` with nothing to send. {rounds} rounds in turn.
+loop's `call_at` with nothing to send. {rounds} rounds in turn.{memory}
 
 {_senders("CPU µs a message", us)}
 
