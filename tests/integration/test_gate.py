@@ -9,7 +9,18 @@ import pytest
 
 pytestmark = [pytest.mark.wall, pytest.mark.timeout(240)]
 
-VOICES = ("run", "voices", "--language", "de-DE", "--language", "pl-PL", "--pace", "0")
+VOICES = (
+    "run",
+    "voices",
+    "--language",
+    "de-DE",
+    "--language",
+    "pl-PL",
+    "--pace",
+    "0",
+    "--quiet",
+    "0.3",
+)
 
 
 def rule(text):
