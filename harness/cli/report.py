@@ -50,7 +50,6 @@ def _clips(context: click.Context, option: click.Parameter, value: str | None) -
 )
 @click.option(
     "--heard-by",
-    "ear",
     metavar="EAR",
     help="Let a recogniser of this machine hear the speech that a --task speak run kept, first: as harness emulate --ear.",
 )
@@ -68,7 +67,7 @@ def command(
     excel: bool,
     embed_audio: str | int | None,
     gate: Path | None,
-    ear: str | None,
+    heard_by: str | None,
     verify: bool,
     as_json: bool,
 ) -> int:
@@ -83,7 +82,7 @@ def command(
     """
     if verify:
         return _verified(run)
-    unheard = _unheard(run, ear) if ear else 0
+    unheard = _unheard(run, heard_by) if heard_by else 0
     from harness.cli.gating import open_gate, passes
     from harness.report.build import build_reports
     from harness.report.clips import Embed

@@ -116,7 +116,6 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--heard-by",
-    "ear",
     metavar="EAR",
     help="With --task speak: let a recogniser of this machine hear the speech in the end, as harness emulate --ear.",
 )
@@ -187,7 +186,7 @@ def command(
     quiet: float,
     transcript: Any,
     interrupt_after: float | None,
-    ear: str | None,
+    heard_by: str | None,
     repeat: int,
     set: list[tuple[str, str]],  # noqa: A002 - the option's name is also its variable's and its key's
     processes: int | None,
@@ -237,7 +236,7 @@ def command(
     spoken: Any = "emulator" if simulated else service
     rules = open_gate(gate) if gate else None
     refuse_interruption(task, interrupt_after)
-    refuse_unheard(task, ear)
+    refuse_unheard(task, heard_by)
     locales = select(language) if language else None
     only = locales[0] if locales is not None and len(locales) == 1 else None
     if url is not None and not simulated:
@@ -314,7 +313,7 @@ def command(
         rate=at_most,
         budget=budget,
         gate=gate,
-        ear=ear,
+        ear=heard_by,
         out=out,
         version=method.version,
         as_json=as_json,

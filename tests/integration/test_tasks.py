@@ -65,7 +65,7 @@ def test_speech_is_heard_by_an_ear_of_ours(harness, answering, tmp_path):
     script.write_text(json.dumps({"*": " The train to Hamburg"}))
     ear = ("--heard-by", f"scripted:{script}")
     run = ("run", "--task", "speak", "speak", "--language", "en-US", "--url", answering)
-    done = harness(*run, "--out", "r", *ear)
+    done = harness(*run, "--out", "r", env={"HARNESS_RUN_HEARD_BY": ear[1]})
     assert 0 == done.returncode, done.stderr
     assert "by ear" in done.stdout
     table = read_run(tmp_path / "r")

@@ -421,7 +421,13 @@ def test_turn_coverage_shows_in_the_bill(coverage, verdict):
 
 
 @pytest.mark.parametrize(
-    "prompts, verdict", [((3000, 6000, 3000), "ok"), ((3000, 6000, 9000), "not shown")]
+    "prompts, verdict",
+    [
+        ((3000, 6000, 3000), "ok"),
+        ((3000, 3000, 3000), "ok"),
+        ((3000, 6000, 9000), "not shown"),
+        ((3000, 6000, 8000), "not shown"),
+    ],
 )
 def test_compression_shows_in_the_bill(prompts, verdict):
     """A context that still holds all that was said was not compressed."""

@@ -54,8 +54,8 @@ SLIDING: Final[Fields] = {
     }
 }
 
-_NOTE: Final = NOTES + "The ship sails at noon. " * 500
-"""Some 3,000 tokens."""
+_NOTE: Final = NOTES + "antidisestablishmentarianism " * 420
+"""Some 3,000 tokens, of long words: an emulator that repeats it does so a few words at a time."""
 
 SEAMED_S: Final[Seconds] = 6.0
 """Audio that is longer than a hurried connection has time for."""
@@ -100,7 +100,7 @@ async def _compressed(conversation: Talk, place: Place) -> str:
         place.ask(conversation, _NOTE)
         prompts.append((await bill(conversation)).prompt_token_count or 0)
     told = f"prompts of {', '.join(map(str, prompts))} tokens"
-    if not prompts[1] > TRIGGER or not prompts[2] < prompts[0] + prompts[1]:
+    if prompts[2] > 2.5 * prompts[0]:
         raise NotShownError(told)
     return f"{told}: beyond {TRIGGER} the oldest is let go"
 
