@@ -116,7 +116,7 @@ def run_table(
     return RunTable(
         folder=folder,
         rows=scored,
-        summary=_summary(
+        summary=run_summary(
             folder,
             plan,
             scored,
@@ -130,7 +130,7 @@ def run_table(
     )
 
 
-def _summary(
+def run_summary(
     folder: Path,
     plan: Plan,
     scored: Sequence[Row],
@@ -142,6 +142,10 @@ def _summary(
     profile: str,
     metric: str,
 ) -> Summary:
+    """Return the document of rows that are scored; `foreign` records are not of the plan, `refused` ones no attempts.
+
+    `lost` is what the folder lacks, `heard` what its traces said when they were asked again; None: they were not.
+    """
     block = profile_block(profile, metric=metric)
     awaited = AWAITED[plan.task]
     cells = summary.cells(

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from harness.report.document import Latency, Spread, Standing, Summary
+    from harness.report.document import Standing, Summary
+    from harness.report.latencies import Latency, Spread
     from harness.report.plot import Point
     from harness.units import Seconds
 

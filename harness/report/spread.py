@@ -9,7 +9,8 @@ from itertools import pairwise
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from harness.report.document import Bucket, Latency, Percentile, Spread
+from harness.report.document import Bucket
+from harness.report.latencies import Latency, Percentile, Spread
 from harness.report.summary import pooled, timed
 from harness.stats.intervals import percentile_interval
 from harness.stats.percentiles import percentile, quantile

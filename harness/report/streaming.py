@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
-from harness.report.document import Settled, StreamedSession, Streaming
+from harness.report.latencies import Settled, StreamedSession, Streaming
 from harness.report.summary import pooled, timed
 from harness.report.utterance_rates import share
 from harness.score.score import score_text

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from harness.report.columns import Column
-    from harness.report.document import Cell, StreamedSession, Summary
+    from harness.report.document import Cell, Summary
+    from harness.report.latencies import StreamedSession
     from harness.report.rows import Row
 
 UTTERANCES = "utterances.csv"

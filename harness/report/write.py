@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.report.columns import Column
-    from harness.report.document import Cell, StreamedSession, Summary
+    from harness.report.document import Cell, Summary
+    from harness.report.latencies import StreamedSession
     from harness.report.rows import Row
     from harness.report.table import RunTable
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from harness.report.bounds import SpeechBook
-from harness.report.build import _summary
+from harness.report.build import run_summary
 from harness.report.rows import Row
 from harness.report.table import RunTable
 from harness.run.folder import read_journal, read_plan
@@ -97,8 +97,16 @@ def many_rows(folder: Path, count: int, *, words: int = 10) -> RunTable:
         )  # fmt: skip
     # Sums over a part: intervals over all of them take longer than all else, and are not what is looked at.
     part = rows[:: max(1, count // 3000)]
-    summary = _summary(
-        folder, plan, part, foreign=0, lost=(), refused=0, profile="norm-1n", metric="auto"
+    summary = run_summary(
+        folder,
+        plan,
+        part,
+        foreign=0,
+        lost=(),
+        refused=0,
+        heard=None,
+        profile="norm-1n",
+        metric="auto",
     )
     return RunTable(
         folder=folder, rows=rows, summary=msgspec.structs.replace(summary, sessions=count)
