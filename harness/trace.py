@@ -108,7 +108,7 @@ class Fragment(msgspec.Struct, frozen=True, kw_only=True):
     """True: it is replaced by what comes next."""
 
     seam: bool = False
-    """True: another connection goes on, so an interim text before it stays."""
+    """True: another connection goes on."""
 
 
 class Hypothesis(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,8 +174,8 @@ def hypothesis(trace: SessionTrace, channel: Channel) -> Hypothesis:
     for piece in pieces:
         if not piece.seam:
             fragments.append(piece)
-        elif fragments and fragments[-1].interim:
-            # What was interim when a connection ended is replaced by nothing: it stays.
+        elif fragments and fragments[-1].interim and not piece.interim:
+            # What was interim when a turn ended is replaced by nothing: it stays.
             fragments[-1] = msgspec.structs.replace(fragments[-1], interim=False)
     text, interim = "", ""
     first: Seconds | None = None
@@ -184,8 +184,9 @@ def hypothesis(trace: SessionTrace, channel: Channel) -> Hypothesis:
     seams: list[int] = []
     for fragment in pieces:
         if fragment.seam:
-            text, interim = text + interim, ""
-            seams.append(len(text.lstrip()))
+            if not fragment.interim:
+                text, interim = text + interim, ""
+            seams.append(len((text + interim).lstrip()))
         elif fragment.interim:
             interim = fragment.text
         else:
@@ -226,27 +227,57 @@ def behind_turn_s(trace: SessionTrace, channel: Channel) -> Seconds | None:
     return longest
 
 
+def seams(trace: SessionTrace) -> list[dict[str, Any]]:
+    """Return the notes of the places where another connection went on: `{"offset", "pause_s"}`.
+
+    After a break they have a `replay` as well: how many `samples` were sent again and how that is `known_by`, `why`, and
+    of the messages received those whose text is `unsaid`.
+    """
+    return [event.frame["seam"] for event in trace.events if _is_seam(event)]
+
+
+def _is_seam(event: TimedEvent) -> bool:
+    return event.dir == "!" and "seam" in event.frame
+
+
+def _unsaid(trace: SessionTrace) -> set[int]:
+    """Return which messages received, counted from 0, were taken back."""
+    found: set[int] = set()
+    for seam in seams(trace):
+        if "replay" in seam:
+            taken = seam["replay"]["unsaid"]
+            found.update(range(taken["after"], taken["after"] + taken["messages"]))
+    return found
+
+
 def _fragments(trace: SessionTrace, channel: Channel) -> Iterator[Fragment]:
+    unsaid = _unsaid(trace)
+    received = 0
     for event in trace.events:
-        if event.dir == "!" and "seam" in event.frame:
-            yield Fragment(t=event.t, text="", seam=True)
+        if _is_seam(event):
+            # A turn that a replay goes on with is not over: what was interim can still be replaced.
+            yield Fragment(t=event.t, text="", seam=True, interim="replay" in event.frame["seam"])
         if event.dir != "<":
             continue
-        content = event.frame.get("serverContent")
-        if content is None:
+        received += 1
+        if received - 1 in unsaid:
             continue
-        match channel:
-            case "input":
-                yield from _transcription(event.t, content, "inputTranscription")
-                yield from _transcription(
-                    event.t, content, "interimInputTranscription", interim=True
-                )
-            case "output":
-                yield from _transcription(event.t, content, "outputTranscription")
-            case "reply":
-                for part in (content.get("modelTurn") or {}).get("parts") or ():
-                    if isinstance(text := part.get("text"), str) and not part.get("thought"):
-                        yield Fragment(t=event.t, text=text)
+        content = event.frame.get("serverContent")
+        if content is not None:
+            yield from _pieces(event.t, content, channel)
+
+
+def _pieces(t: Seconds, content: dict[str, Any], channel: Channel) -> Iterator[Fragment]:
+    match channel:
+        case "input":
+            yield from _transcription(t, content, "inputTranscription")
+            yield from _transcription(t, content, "interimInputTranscription", interim=True)
+        case "output":
+            yield from _transcription(t, content, "outputTranscription")
+        case "reply":
+            for part in (content.get("modelTurn") or {}).get("parts") or ():
+                if isinstance(text := part.get("text"), str) and not part.get("thought"):
+                    yield Fragment(t=t, text=text)
 
 
 def _transcription(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from harness.emulator.respondent import Turn
     from harness.emulator.transcript import Transcript
     from harness.emulator.turns import Piece
+    from harness.units import Samples
 
 MOST_WAITING: Final = 60 * SAMPLE_RATE * SAMPLE_BYTES
 """Bytes of audio the ear may be behind before the client is no longer read: a minute."""
@@ -29,35 +30,52 @@ class Backlog:
         self._tell_hold = hold
         self._held = False
         self._waiting = 0
-        self._queue: asyncio.Queue[tuple[Turn, Piece | None]] = asyncio.Queue()
+        self._queue: asyncio.Queue[tuple[Turn, Piece | None, Samples]] = asyncio.Queue()
+        self.between = True
+        """True: all that was told is of phrases that were heard to their end."""
 
-    def add(self, turn: Turn, piece: Piece) -> None:
-        """Put a piece of `turn` behind what is there."""
+    @property
+    def idle(self) -> bool:
+        """Whether all that there was has been heard."""
+        return self._waiting == 0
+
+    def add(self, turn: Turn, piece: Piece, end: Samples) -> None:
+        """Put a piece of `turn` behind what is there; it ends before sample `end` of all there was."""
         turn.pieces += 1
         self._waiting += len(piece.pcm)
-        self._queue.put_nowait((turn, piece))
+        self._queue.put_nowait((turn, piece, end))
         self._hold()
 
     def end(self, turn: Turn) -> None:
         """Put the end of `turn` behind what is there."""
-        self._queue.put_nowait((turn, None))
+        self._queue.put_nowait((turn, None, 0))
 
     async def hear(
-        self, listening: Listening, transcript: Transcript, answer: Callable[[Turn], None]
+        self,
+        listening: Listening,
+        transcript: Transcript,
+        heard: Callable[[Turn, Piece, Samples], None],
+        answer: Callable[[Turn], None],
     ) -> None:
-        """Hear one thing after the other, until cancelled; `answer` is given each turn that has been heard to its end."""
+        """Hear one thing after the other, until cancelled.
+
+        `heard` is given each piece and where it ends, `answer` each turn that has been heard to its end.
+        """
         while True:
-            turn, piece = await self._queue.get()
+            turn, piece, end = await self._queue.get()
             if piece is None:
                 transcript.end(turn.language)
                 answer(turn)
                 continue
             async for fragment in listening.hear(piece.pcm, last=piece.last):
+                self.between = False
                 turn.text += fragment
                 transcript.add(fragment)
             turn.language = listening.language
             self._waiting -= len(piece.pcm)
             self._hold()
+            self.between = self.between or piece.last
+            heard(turn, piece, end)
 
     def _hold(self) -> None:
         full = self._waiting > (MOST_WAITING // 2 if self._held else MOST_WAITING)

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from harness.units import Seconds
+from harness.units import Samples, Seconds
 from harness.wire.live import catalogue
 from harness.wire.live.messages import ModalityTokenCount, UsageMetadata
 
@@ -122,9 +122,10 @@ class Context:
             tokens -= sum(kept.pop(0).values())
         self.past = tuple(kept)
 
-    def copy(self) -> Context:
-        """Return the context as it is now."""
-        return replace(self, present=dict(self.present))
+    def copy(self, *, less_s: Seconds = 0.0) -> Context:
+        """Return the context as it is now, or was before the last `less_s` of audio."""
+        audio_s = max(0.0, self.audio_s - less_s)
+        return replace(self, present=dict(self.present), audio_s=audio_s)
 
     def _now(self) -> dict[str, int]:
         heard = round(self.audio_s * self.audio_rate)
@@ -165,11 +166,35 @@ class Life:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hearing:
+    """How far the user was heard: between two phrases. What came later is heard again, or is lost."""
+
+    open: bool = False
+    """True: the user's turn lasts."""
+
+    text: str = ""
+    """Of that turn."""
+
+    typed: bool = False
+    pieces: int = 0
+    language: str | None = None
+    untold: str = ""
+    """Of the text, what the client knows as a guess only, or not at all."""
+
+    ahead: Samples = 0
+    """Heard already of the first audio that the client sends again."""
+
+    unheard: bytes = b""
+    """Audio that had come and was not heard, where the client does not send it again, s16le at 16 kHz."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
     """A session as a handle finds it again."""
 
     model: str
     context: Context
+    hearing: Hearing = Hearing()
     age_s: Seconds
     """How long the session had lasted, over its connections, when the handle was given out."""
 
@@ -178,19 +203,25 @@ class Saved:
 
 _MOST_HANDLES: Final = 10_000
 
+_MOST_UNHEARD: Final = 64 * 2**20
+"""Bytes of audio that all handles together keep."""
+
 
 @dataclass(slots=True)
 class Handles:
     """The sessions that can be resumed; the oldest are forgotten first."""
 
     _saved: OrderedDict[str, Saved] = field(default_factory=OrderedDict)
+    _unheard: int = 0
 
     def issue(self, saved: Saved) -> str:
         """Return a new handle for a session as it is now."""
         handle = secrets.token_urlsafe(24)
         self._saved[handle] = replace(saved, context=saved.context.copy())
-        if len(self._saved) > _MOST_HANDLES:
-            self._saved.popitem(last=False)
+        self._unheard += len(saved.hearing.unheard)
+        while len(self._saved) > _MOST_HANDLES or self._unheard > _MOST_UNHEARD:
+            _, oldest = self._saved.popitem(last=False)
+            self._unheard -= len(oldest.hearing.unheard)
         return handle
 
     def find(self, handle: str) -> Saved | None:

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, assert_never
 
 from harness.audio.stream import StreamResampler
 from harness.emulator.backlog import Backlog
-from harness.emulator.context import Context, Handles, Life, text_of, text_tokens
+from harness.emulator.context import Context, Handles, Hearing, Life, text_of, text_tokens
 from harness.emulator.coverage import Coverage
 from harness.emulator.ears import EarLostError
 from harness.emulator.intake import Intake
+from harness.emulator.ledger import Ledger
 from harness.emulator.limits import Limits
 from harness.emulator.manners import Manners
 from harness.emulator.respondent import Respondent, Turn
@@ -37,7 +38,7 @@ from harness.emulator.turns import (
 )
 from harness.emulator.voice import VoiceLostError
 from harness.text.locales import LOCALES
-from harness.units import SAMPLE_BYTES, SAMPLE_RATE, Seconds
+from harness.units import SAMPLE_BYTES, SAMPLE_RATE, Samples, Seconds
 from harness.wire.live import codec, refusals
 from harness.wire.live.messages import (
     ContextUpdate,
@@ -138,8 +139,14 @@ class Conversation:
         self._listening: Listening | None = None
         self._turns: Turns | None = None
         self._turn = Turn()
+        self._hearing: Turn | None = None
+        self._ledger = Ledger()
+        self._skip: Samples = 0
+        self._transparent = False
+        self._resumable = False
+        self._owes_handle = False
+        self._transcript: Transcript | None = None
         self._typed = ""
-        self._taken = 0
         self._seeding = False
         self._coverage: Coverage | None = None
         self._intake = Intake(take=self._take, hold=line.hold, failed=self._failed)
@@ -173,6 +180,7 @@ class Conversation:
                 yield from self._hear(event)
             else:
                 self._on(event)
+        self._ledger.taken()
 
     def gone(self) -> None:
         """Stop everything: nobody is there any more."""
@@ -211,7 +219,7 @@ class Conversation:
             case ActivityStarted():
                 self._follow(self._their_turns().start())
             case ActivityEnded() | StreamEnded():
-                self._follow(self._their_turns().audio(self._resampler.flush()))
+                self._hear_pcm(self._resampler.flush())
                 self._follow(self._their_turns().end())
             case TextReceived():
                 self._read(event.text)
@@ -230,7 +238,7 @@ class Conversation:
         setup = event.setup
         speaking = self._speaker(event)
         self._limits.set_up()
-        self._resume(setup, event.model.id)
+        hearing = self._resume(setup, event.model.id)
         self._context.begin(setup, self._manners.assumed)
         self._coverage = Coverage(setup, event.model, self._manners.assumed)
         self._seeding = (
@@ -250,6 +258,8 @@ class Conversation:
         )
         self._limit_session(setup)
         self._listening = self._listen(setup)
+        self._transcript = Transcript(setup, event.model, self._send_content, heard=hearing.untold)
+        self._go_on(setup, hearing)
         self._begun(setup)
         # Only Vertex AI names its sessions, and only later (SDK 1.40).
         name = secrets.token_hex(16) if (platform, era) == ("vertex", "later") else None
@@ -258,15 +268,14 @@ class Conversation:
         self._workers = (
             self._loop.create_task(
                 self._backlog.hear(
-                    self._listening,
-                    Transcript(setup, event.model, self._send_content),
-                    self._respondent.answer,
+                    self._listening, self._transcript, self._heard, self._respondent.answer
                 )
             ),
             self._loop.create_task(self._respondent.run()),
         )
         for worker in self._workers:
             worker.add_done_callback(self._worked)
+        self._hear_pcm(hearing.unheard)
 
     def _listen(self, setup: Setup) -> Listening:
         """Begin to tell the user's turns apart, as the setup asks; return the ear that hears them."""
@@ -300,12 +309,33 @@ class Conversation:
             raise Refused(refusals.MODALITIES, _NO_VOICE)
         return speaker(event.setup, event.model, self._voice)
 
-    def _resume(self, setup: Setup, model: str) -> None:
-        """Continue the session that the setup's handle names; Refused when there is none such."""
+    def _resume(self, setup: Setup, model: str) -> Hearing:
+        """Continue the session that the setup's handle names, and return how far it was heard.
+
+        Refused when there is none such.
+        """
         saved = self._resumption.session(setup, model, self._loop.time())
-        if saved is not None:
-            self._context, self._life = saved.context, saved.life
-            self._limits.set_up(max(saved.age_s, saved.life.lasted_s))
+        if saved is None:
+            return Hearing()
+        self._context, self._life = saved.context, saved.life
+        self._limits.set_up(max(saved.age_s, saved.life.lasted_s))
+        return saved.hearing
+
+    def _go_on(self, setup: Setup, hearing: Hearing) -> None:
+        """Hear on from where an earlier connection was heard to; of a session that begins, from its beginning."""
+        config = setup.session_resumption
+        self._transparent = config is not None and config.transparent
+        self._skip = hearing.ahead if self._transparent else 0
+        self._ledger = Ledger(indexed=self._transparent, keeps=config is not None, ahead=self._skip)
+        self._their_turns().open = hearing.open
+        self._server.in_activity = hearing.open and self._server.manual
+        if hearing.pieces:
+            self._turn = self._hearing = Turn(
+                text=hearing.text,
+                typed=hearing.typed,
+                pieces=hearing.pieces,
+                language=hearing.language,
+            )
 
     def _limit_session(self, setup: Setup) -> None:
         """Let the session last as long as one with its media may; one whose window slides has no end."""
@@ -318,17 +348,33 @@ class Conversation:
 
     def _hear(self, event: AudioReceived) -> Iterator[None]:
         """Take audio, with a yield behind each second."""
-        turns = self._their_turns()
         if self._their_coverage().silence:
             self._context.audio_s += len(event.pcm) / SAMPLE_BYTES / event.rate
         if event.rate != self._resampler.rate:
-            self._follow(turns.audio(self._resampler.flush()))
+            self._hear_pcm(self._resampler.flush())
             self._resampler = StreamResampler(event.rate)
         second = event.rate * SAMPLE_BYTES
         for offset in range(0, len(event.pcm), second):
-            piece = event.pcm[offset : offset + second]
-            self._follow(turns.audio(self._resampler.feed(piece)))
+            self._hear_pcm(self._resampler.feed(event.pcm[offset : offset + second]))
             yield
+
+    def _hear_pcm(self, pcm: bytes) -> None:
+        """Take 16 kHz audio, but for what an earlier connection was heard of it."""
+        self._ledger.came(pcm)
+        skipped = min(self._skip, len(pcm) // SAMPLE_BYTES)
+        self._skip -= skipped
+        self._follow(self._their_turns().audio(pcm[skipped * SAMPLE_BYTES :]))
+
+    def _heard(self, turn: Turn, piece: Piece, end: Samples) -> None:
+        """Note that a piece was heard, up to sample `end` of the connection's audio."""
+        if not self._their_coverage().silence:
+            self._context.audio_s += len(piece.pcm) / SAMPLE_BYTES / SAMPLE_RATE
+        if not piece.last:
+            return
+        self._hearing = turn
+        self._ledger.heard(end)
+        if self._resumable and (self._transparent or self._owes_handle):
+            self._tell_resumable(True)
 
     def _look(self) -> None:
         """Take a picture, which nobody looks at, but which costs and shortens the session."""
@@ -346,10 +392,8 @@ class Conversation:
                     self._turn = Turn()
                     if self._interruptible():
                         self._their_respondent().interrupt()
-                case Piece(pcm=pcm):
-                    if not self._their_coverage().silence:
-                        self._context.audio_s += len(pcm) / SAMPLE_BYTES / SAMPLE_RATE
-                    self._backlog.add(self._turn, step)
+                case Piece():
+                    self._backlog.add(self._turn, step, self._their_turns().begins)
                 case Ended():
                     self._tell_activity("ACTIVITY_END", "VAD_SIGNAL_TYPE_EOS")
                     self._end(self._turn)
@@ -368,7 +412,6 @@ class Conversation:
     def _end(self, turn: Turn) -> None:
         self._their_respondent().expect(turn)
         self._backlog.end(turn)
-        self._taken = self._server.received
 
     def _read(self, text: str) -> None:
         """Take realtime text: part of the turn the client has open, else a turn by itself."""
@@ -433,26 +476,56 @@ class Conversation:
 
     def _say_go_away(self, left: Seconds) -> None:
         if self._server.ready:
-            self._send(ServerMessage(go_away=GoAway(time_left=f"{left:g}s")))
+            self._send(ServerMessage(go_away=GoAway(time_left=f"{round(left, 3):g}s")))
 
     def _tell_resumable(self, now: bool) -> None:
-        """Give out a handle, or say that none is valid, where handles are asked for."""
+        """Give out a handle, or say that none is valid, where handles are asked for.
+
+        A handle stands for what was heard between two phrases: in the middle of one it waits for its end.
+        """
         setup, model = self._server.setup, self._server.model
         if setup is None or model is None or setup.session_resumption is None:
             return
+        self._resumable = now
+        self._owes_handle = now and not self._backlog.between
+        if self._owes_handle:
+            return
         update = SessionResumptionUpdate()
         if now:
+            # What is sent again is counted again.
+            again_s = self._ledger.behind / SAMPLE_RATE if self._their_coverage().silence else 0.0
             handle = self._resumption.handle(
-                model.id, self._context, self._limits.age_s, self._life
+                model.id,
+                self._context.copy(less_s=again_s),
+                self._hearing_now(),
+                self._limits.age_s,
+                self._life,
             )
             update = SessionResumptionUpdate(
                 new_handle=handle,
                 resumable=True,
-                last_consumed_client_message_index=self._taken
-                if setup.session_resumption.transparent
+                last_consumed_client_message_index=self._ledger.index
+                if self._transparent
                 else None,
             )
         self._send(ServerMessage(session_resumption_update=update))
+
+    def _hearing_now(self) -> Hearing:
+        """Return how far the user was heard."""
+        turns = self._their_turns()
+        if self._backlog.idle and not turns.open:
+            self._ledger.heard(turns.begins)  # what is before was silence
+        turn = self._hearing if self._hearing and not self._hearing.over else None
+        return Hearing(
+            open=turn is not None or (turns.manual and turns.open),
+            text=turn.text if turn else "",
+            typed=turn.typed if turn else False,
+            pieces=turn.pieces if turn else 0,
+            language=turn.language if turn else None,
+            untold=self._transcript.heard if self._transcript and turn else "",
+            ahead=self._ledger.ahead,
+            unheard=self._ledger.unheard,
+        )
 
     def _their_turns(self) -> Turns:
         assert self._turns is not None  # noqa: S101 - the server machine lets nothing in before the setup

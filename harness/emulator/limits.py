@@ -1,4 +1,4 @@
-"""When a connection must end: no setup, its life over, the session's length.
+"""When a connection must end, and is told so before: no setup, its life over, the session's length.
 
 Knows the loop's time; does not know what is said.
 """
@@ -34,6 +34,8 @@ class Limits:
     ) -> None:
         """Begin to count: `go_away` is told how long is left, `refuse` why it ends; `cut_off` is for who stays."""
         self._loop = loop
+        self._go_away = go_away
+        self._go_away_lead_s = go_away_lead_s
         self._refuse = refuse
         self._began = loop.time()
         self._before_s: Seconds = 0.0
@@ -43,7 +45,7 @@ class Limits:
             loop.call_later(connection_s - lead, go_away, lead),
             loop.call_later(connection_s, refuse, Refused(cut_off)),
         )
-        self._session: asyncio.TimerHandle | None = None
+        self._session: tuple[asyncio.TimerHandle, ...] = ()
 
     @property
     def age_s(self) -> Seconds:
@@ -57,13 +59,16 @@ class Limits:
 
     def session(self, most_s: Seconds) -> None:
         """Let the session last no longer than this, instead of what was said before."""
-        if self._session is not None:
-            self._session.cancel()
+        for timer in self._session:
+            timer.cancel()
         left = max(0.0, most_s - self.age_s)
-        self._session = self._loop.call_later(left, self._refuse, Refused(refusals.DEADLINE))
+        lead = min(self._go_away_lead_s, left)
+        self._session = (
+            self._loop.call_later(left - lead, self._go_away, lead),
+            self._loop.call_later(left, self._refuse, Refused(refusals.DEADLINE)),
+        )
 
     def cancel(self) -> None:
         """Count no more."""
-        for timer in (self._setup, *self._connection, self._session):
-            if timer is not None:
-                timer.cancel()
+        for timer in (self._setup, *self._connection, *self._session):
+            timer.cancel()

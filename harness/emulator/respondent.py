@@ -65,6 +65,9 @@ class Turn:
     cut: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the user went on before it was answered."""
 
+    over: bool = False
+    """True: it was answered, and billed."""
+
     @property
     def nothing(self) -> bool:
         """True: nobody said anything, so nothing is answered."""
@@ -74,7 +77,8 @@ class Turn:
 class Respondent:
     """One session's model. `run` it; then `expect` each turn when it is over, and let it `answer` when it was heard.
 
-    `resumable` is told whether the session can be resumed: not while it answers, nor while a function is awaited.
+    `resumable` is told whether the session can be resumed: not while it answers, nor while a turn waits for its answer
+    or a function is awaited.
     """
 
     def __init__(
@@ -165,6 +169,7 @@ class Respondent:
 
     async def _respond(self, turn: Turn) -> None:
         """Answer a turn until it is done or interrupted, then close it with its bill."""
+        self._compress()
         self._check_window()
         self._resumable(False)
         reply = Reply(self._delivery, turn.cut)
@@ -187,7 +192,8 @@ class Respondent:
         )
         self._context.close(response)
         self._compress()
-        self._resumable(not self._calls.waiting)
+        turn.over = True
+        self._resumable(not self._calls.waiting and self._unanswered == [turn])
 
     def _status(self) -> str | None:
         """Return whether more follows a turn, where the model tells it: it does while a function is awaited."""

@@ -12,7 +12,7 @@ from harness.wire.live import catalogue, refusals
 from harness.wire.live.refusals import Refused
 
 if TYPE_CHECKING:
-    from harness.emulator.context import Context, Handles, Life
+    from harness.emulator.context import Context, Handles, Hearing, Life
     from harness.units import Seconds
     from harness.wire.live.assumptions import Assumptions
     from harness.wire.live.catalogue import Platform
@@ -48,8 +48,10 @@ class Resumption:
             return False
         return life.ended_at_s is None or now <= life.ended_at_s + self._valid_s
 
-    def handle(self, model: str, context: Context, age_s: Seconds, life: Life) -> str:
+    def handle(
+        self, model: str, context: Context, hearing: Hearing, age_s: Seconds, life: Life
+    ) -> str:
         """Return a new handle for a session as it is now."""
-        saved = Saved(model=model, context=context, age_s=age_s, life=life)
+        saved = Saved(model=model, context=context, hearing=hearing, age_s=age_s, life=life)
         life.newest_handle = self._handles.issue(saved)
         return life.newest_handle

@@ -23,32 +23,40 @@ if TYPE_CHECKING:
 class Transcript:
     """One session's input transcription."""
 
-    def __init__(self, setup: Setup, model: Model, send: Callable[[ServerContent], None]) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        model: Model,
+        send: Callable[[ServerContent], None],
+        *,
+        heard: str = "",
+    ) -> None:
+        """Go on with a turn of which `heard` was heard before."""
         self._told = setup.input_audio_transcription is not None or model.transcribes_always
         self._style = model.transcription
         config = setup.input_audio_transcription
         self._smart = config is not None and config.mode == "SMART"
         self._send = send
-        self._heard = ""
+        self.heard = heard
         """Of the turn, not yet told for good."""
 
     def add(self, fragment: str) -> None:
         """Tell of more that was heard."""
         if not self._told:
             return
-        self._heard += fragment
+        self.heard += fragment
         match self._style:
             case "fragments":
                 self._send(ServerContent(input_transcription=Transcription(text=fragment)))
             case "interim":
-                guess = Transcription(text=self._heard)
+                guess = Transcription(text=self.heard)
                 self._send(ServerContent(interim_input_transcription=guess))
             case "whole":
                 pass
 
     def end(self, language: str | None) -> None:
         """Tell what the turn was, where that was not told already; `language` (ISO 639-1) is the one it was in."""
-        heard, self._heard = self._heard, ""
+        heard, self.heard = self.heard, ""
         if heard and self._style != "fragments":
             if self._smart:
                 heard = tidied(heard, language)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from harness.emulator.activity import FRAME_BYTES, FRAME_MS, SpeechDetector
-from harness.units import SAMPLE_BYTES, SAMPLE_RATE, Milliseconds, Seconds
+from harness.units import SAMPLE_BYTES, SAMPLE_RATE, Milliseconds, Samples, Seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -160,13 +160,19 @@ class Turns:
         self.open = False
         """True while a turn lasts."""
 
+        self.begins: Samples = 0
+        """Where the audio begins that no piece has carried yet, in samples of all there was; what is before it is done
+        with."""
+
         self._appetite = appetite
         self._how = how
         self._detector = SpeechDetector(how.margin_db)
+        self._phrase = bytearray()
         self._forget()
 
     def _forget(self) -> None:
         """Begin with nothing heard."""
+        self.begins += len(self._phrase) // SAMPLE_BYTES
         self._phrase = bytearray()
         """Audio that no piece has carried yet."""
 
@@ -203,8 +209,8 @@ class Turns:
     def start(self) -> Iterator[Step]:
         """Yield what follows from activityStart."""
         if not self.open:
+            self._phrase += self._detector.flush()
             self._forget()
-            self._detector.flush()
             self.open = True
             yield Begun()
 
@@ -271,8 +277,9 @@ class Turns:
         """Yield what an ear that hears as the audio comes can be given."""
         piece_s = self._appetite.piece_s or 0.0
         if len(self._phrase) >= piece_s * SAMPLE_RATE * SAMPLE_BYTES:
-            yield Piece(pcm=bytes(self._phrase), last=False)
-            self._drop(len(self._phrase))
+            piece = Piece(pcm=bytes(self._phrase), last=False)
+            self._drop(len(piece.pcm))
+            yield piece
 
     def _cut(self, end: int) -> Piece:
         """Return the phrase up to `end` (bytes) and keep what follows it."""
@@ -286,6 +293,7 @@ class Turns:
 
     def _drop(self, count: int) -> None:
         """Take `count` bytes from the phrase's beginning."""
+        self.begins += count // SAMPLE_BYTES
         del self._phrase[:count]
         del self._levels[: count // FRAME_BYTES]
         self._loud_end = max(0, self._loud_end - count)

@@ -11,7 +11,7 @@ from harness.report.ears import ear_limit
 from harness.report.kinship import Kin
 from harness.report.summary import pooled, unbilled
 from harness.text.locales import LOCALES
-from harness.units import Usd, duration_text, usd_text
+from harness.units import SAMPLE_RATE, Usd, duration_text, usd_text
 from harness.wire.live import catalogue
 
 if TYPE_CHECKING:
@@ -216,6 +216,13 @@ def _seams(rows: Sequence[Row]) -> Iterable[Caution]:
         f"{_sessions(len(long))} went over several connections. At the {_plural(seams, 'seam')} "
         f"{errors.deletions:,} tokens were lost and {errors.insertions:,} doubled or made up."
     )
+    replays = [one for row in long if row.record for one in row.record.replays]
+    if replays:
+        again_s = sum(one.samples for one in replays) / SAMPLE_RATE
+        told += (
+            f" {_plural(len(replays), 'connection')} broke off and another went on; "
+            f"{duration_text(again_s)} of audio was sent again."
+        )
     yield _serious(told) if errors.deletions or errors.insertions else _note(told)
 
 
@@ -346,7 +353,7 @@ def _money(rows: Sequence[Row]) -> Iterable[Caution]:
     guesses = [row.unbilled_usd for row in rows if row.unbilled_usd is not None]
     if guesses:
         yield _note(
-            f"Attempts of {_sessions(len(guesses))} ended without a bill: by their audio they cost some "
+            f"Attempts or connections of {_sessions(len(guesses))} ended without a bill: by their audio they cost some "
             f"{usd_text(sum(guesses))}, an estimate that is in no figure."
         )
     unpriced = sorted(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from harness.report.by_ear import by_ear
 from harness.report.kinship import Kin, block
 from harness.report.replies import reply
-from harness.run.bill import bill_usd, spent_usd
+from harness.run.bill import bill_usd, spent_usd, unbilled_usd
 from harness.run.folder import slot, slots
 from harness.score.edits import EditCounts
 from harness.score.faults import faults
@@ -122,7 +122,8 @@ class Row:
     """What is suspicious about the transcript (`harness.score.faults`)."""
 
     unbilled_usd: Usd | None
-    """What the attempts that brought no bill will have cost, by their audio; None: all did, or the model has no price."""
+    """What attempts and broken connections that brought no bill will have cost, by their audio; None: there were none,
+    or the model has no price."""
 
     at_seams: EditCounts
     """Errors where another connection went on with the clip: tokens lost there, doubled or made up."""
@@ -379,6 +380,8 @@ def _cost(model: str, usages: list[Usage]) -> Usd | None:
 
 
 def _unbilled(attempts: list[UtteranceRecord]) -> Usd | None:
-    """Return the estimate of what the attempts cost that the service took and sent no bill for."""
-    taken = [one for one in attempts if one.setup_s is not None and not one.usage.records]
-    return sum(spent_usd(one) for one in taken) or None
+    """Return the estimate of what the attempts cost, or their broken connections, that brought no bill."""
+    taken = [one for one in attempts if one.setup_s is not None]
+    silent = sum(spent_usd(one) for one in taken if not one.usage.records)
+    broken = sum(unbilled_usd(one) or 0.0 for one in taken if one.usage.records)
+    return silent + broken or None

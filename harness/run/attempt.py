@@ -9,18 +9,18 @@ import msgspec
 from harness.audio.chunk import due
 from harness.run.exchange import exchange
 from harness.run.invariants import violations
-from harness.run.record import Usage, UtteranceRecord
+from harness.run.record import Replayed, Usage, UtteranceRecord
 from harness.stats.percentiles import nearest_rank
-from harness.trace import audio_sent, behind_turn_s, hypothesis
+from harness.trace import audio_sent, behind_turn_s, hypothesis, seams
 from harness.wire.live.codec import decode_server
 from harness.wire.live.messages import UsageMetadata
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from harness.run.record import Task
     from harness.trace import Channel, SessionTrace
-    from harness.units import Milliseconds, Seconds
+    from harness.units import Milliseconds, Samples, Seconds
 
 LATE_MS: Final[Milliseconds] = 20.0
 """A session whose 99th percentile of send lag is over this, ms, has no latencies to report: our client was late. Nor has
@@ -71,6 +71,8 @@ def record(
         behind_turn_s=behind_turn_s(trace, channel),
         seams=len(heard.seams),
         seam_at=heard.seams if judged else (),
+        replays=tuple(_replays(trace)),
+        unbilled_samples=unbilled_samples(trace),
         setup_s=_span(began, ready),
         send_lag_p50_ms=nearest_rank(lags, 50),
         send_lag_p99_ms=nearest_rank(lags, 99),
@@ -136,6 +138,37 @@ def usage(trace: SessionTrace) -> Usage:
         prompt_by_modality=_by_modality(bills, "prompt_tokens_details"),
         response_by_modality=_by_modality(bills, "response_details"),
     )
+
+
+def _replays(trace: SessionTrace) -> Iterator[Replayed]:
+    """Yield what was taken back where connections broke off."""
+    for seam in seams(trace):
+        if "replay" in seam:
+            told = seam["replay"]
+            yield Replayed(
+                offset=seam["offset"],
+                samples=told["samples"],
+                known_by=told["known_by"],
+                why=told["why"],
+            )
+
+
+def unbilled_samples(trace: SessionTrace) -> Samples:
+    """Return how much audio went over connections that broke off before a bill for it came.
+
+    What is not sent again is in the bill of the session that was resumed.
+    """
+    total = since = 0
+    for event in trace.events:
+        if (audio := audio_sent(event)) is not None:
+            since += audio["samples"]
+        elif event.dir == "<" and _has(event.frame, "usageMetadata"):
+            since = 0
+        elif event.dir == "!" and "seam" in event.frame:
+            replay = event.frame["seam"].get("replay")
+            total += min(since, replay["samples"]) if replay else 0
+            since = 0
+    return total
 
 
 def _sum(counts: Any) -> int | None:

@@ -94,12 +94,21 @@ def estimate_usd(model: str, demand: Demand) -> Usd | None:
 
 
 def spent_usd(record: UtteranceRecord) -> Usd:
-    """Return what an attempt counts for against a budget: its bill, else the estimate of what was sent and came."""
+    """Return what an attempt counts for against a budget: its bill, else the estimate of what was sent and came.
+
+    Its bill lacks what was sent over connections that broke off before they were billed, which is estimated as well.
+    """
     billed = bill_usd(record.model, record.usage)
     if billed is not None:
-        return billed
-    demand = transcription((record.audio_samples or 0) / SAMPLE_RATE)
+        return billed + (unbilled_usd(record) or 0.0)
+    replayed = sum(one.samples for one in record.replays)
+    demand = transcription(((record.audio_samples or 0) + replayed) / SAMPLE_RATE)
     if record.exchange is not None:
         reply = round(len(record.hypothesis or "") / CHARACTERS_A_TOKEN)
         demand = replace(demand, speech_s=record.exchange.speech_s, reply=reply)
     return estimate_usd(record.model, demand) or 0.0
+
+
+def unbilled_usd(record: UtteranceRecord) -> Usd | None:
+    """Return the estimate of what an attempt's broken connections cost that no bill tells of; None: no price."""
+    return estimate_usd(record.model, transcription(record.unbilled_samples / SAMPLE_RATE))

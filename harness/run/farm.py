@@ -21,6 +21,8 @@ from harness.run.stream import Streamer
 from harness.session.retry import Ending
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from harness.run.certificate import Certificate
     from harness.run.folder import Slot
     from harness.session.way import Way
@@ -272,9 +274,9 @@ class _Hand:
             case pipe.Begun():
                 self._began.set_result(said)
             case pipe.Wants(job=job):
-                task = asyncio.create_task(self._enter(job))
-                self._entering.add(task)
-                task.add_done_callback(self._entering.discard)
+                self._let_in(job, lambda way: way.enter())
+            case pipe.Again(job=job, replayed=replayed):
+                self._let_in(job, lambda way: way.again(replayed))
             case pipe.Admitted(job=job):
                 if job in self._ways:
                     self._ways[job].admitted()
@@ -288,11 +290,16 @@ class _Hand:
             case _:
                 self._answer(said.job, said)
 
-    async def _enter(self, job: int) -> None:
-        """Let a job in when its turn comes."""
+    def _let_in(self, job: int, turn: Callable[[Way], Coroutine[Any, Any, bool]]) -> None:
+        """Let a job in when its `turn` comes."""
+
+        async def enter(way: Way) -> None:
+            self._tell(pipe.Entered(job=job, may=await turn(way)))
+
         if (way := self._ways.get(job)) is not None:
-            may = await way.enter()
-            self._tell(pipe.Entered(job=job, may=may))
+            task = asyncio.create_task(enter(way))
+            self._entering.add(task)
+            task.add_done_callback(self._entering.discard)
 
     def _answer(self, job: int, said: Any) -> None:
         answer = self._asked.get(job)

@@ -25,7 +25,8 @@ def violations(trace: SessionTrace) -> tuple[str, ...]:
 
     - Times never decrease; the connection's start comes first, and the outcome once and last.
     - On each connection the setup goes first and once, no audio before `setupComplete`, nothing after the close.
-    - Audio is the clip's, every sample once and in order over all connections, and all of it when the session ended well.
+    - Audio is the clip's, every sample once and in order over all connections, but for what is said to be sent again
+      where one broke off; and all of it when the session ended well.
     - A usage record's total is the sum of its parts; what the service thought may lie outside (Vertex AI).
     """
     found: list[str] = []
@@ -93,6 +94,8 @@ def _note(seen: _Session, event: TimedEvent) -> None:
         seen.line = _Line(open=True)
     elif "closed" in event.frame:
         seen.line.closed = True
+    elif "seam" in event.frame and (replay := event.frame["seam"].get("replay")):
+        seen.position -= replay["samples"]
     elif "ended" in event.frame:
         seen.ended = event.frame["ended"]
 

@@ -13,7 +13,7 @@ import msgspec
 from harness.run.certificate import Certificate
 from harness.run.folder import Slot
 from harness.run.record import UtteranceRecord
-from harness.units import Milliseconds, Seconds, Usd
+from harness.units import Milliseconds, Samples, Seconds, Usd
 
 LINE_BYTES = 2**26
 """Longest line: a record holds a transcript of any length."""
@@ -49,7 +49,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Entered(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The session may begin, or never may."""
+    """The session may begin, or go on over another connection; or never may."""
 
     job: int
     may: bool
@@ -96,6 +96,14 @@ class Admitted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     job: int
 
 
+class Again(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The session goes on over another connection, and waits for its turn to open it."""
+
+    job: int
+    replayed: Samples
+    """Sent again over it."""
+
+
 class Left(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The session has had all that it wanted of the service."""
 
@@ -134,7 +142,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 Heard: TypeAlias = (
-    Begun | Prepared | Unreadable | Wants | Admitted | Left | Attempted | Broken | Ended
+    Begun | Prepared | Unreadable | Wants | Admitted | Again | Left | Attempted | Broken | Ended
 )
 """What a process says."""
 

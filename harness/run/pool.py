@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import msgspec
 
 from harness.errors import HarnessError, InputError, RefusedError
-from harness.run.bill import spent_usd
+from harness.run.bill import estimate_usd, spent_usd, transcription
 from harness.run.folder import slot as slot_of
 from harness.run.gate import Gate
 from harness.run.rate import Rate
@@ -27,12 +27,13 @@ from harness.units import SAMPLE_RATE
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from harness.run.bill import Demand
     from harness.run.folder import Slot
     from harness.run.rate import RateLimit
     from harness.run.record import UtteranceRecord
     from harness.session.retry import Ending
     from harness.session.way import Way
-    from harness.units import Seconds, Usd
+    from harness.units import Samples, Seconds, Usd
 
 Configuration = tuple[str, str]
 """A model, and what tells its setups apart where they differ by utterance."""
@@ -244,9 +245,9 @@ class Pool:
         try:
             done = await self._work.attempt(slot, prepared, number, way)
             if done is not None:
-                self._draw(done, way, self._work.tokens(slot, prepared))
+                self._draw(done, way, self._work.tokens(slot, prepared) + way.tokens)
         finally:
-            self._reserved -= reserved
+            self._reserved -= reserved + way.cost_usd
             way.end()
         return done
 
@@ -254,7 +255,8 @@ class Pool:
         """Draw from an attempt what it cost, and what it means for the number of sessions."""
         self.tally.cost_usd += done.cost_usd
         if self._rate is not None and done.record.usage.total_tokens is not None:
-            self._rate.billed(done.record.usage.total_tokens - estimated)
+            silent = transcription(done.record.unbilled_samples / SAMPLE_RATE)
+            self._rate.billed(done.record.usage.total_tokens + silent.tokens - estimated)
         if done.ending.failure == "quota":
             self.gate.refused(done.ending.retry_after_s, inside=way.inside)
             self.tally.quota_waits += 1
@@ -269,11 +271,34 @@ class Pool:
 
     def _may_spend(self, more: Usd) -> bool:
         """Return whether another session may begin; when it is the budget that forbids it, all is stopped."""
-        needed = self.tally.cost_usd + self._reserved + more
-        if self.tally.stopped is None and self._budget is not None and needed > self._budget:
-            self.tally.needed_usd = needed
-            self.stop(f"the budget of ${self._budget:g} allows no further session")
+        if self.tally.stopped is None:
+            self._affords(more)
         return self.tally.stopped is None
+
+    def _affords(self, more: Usd) -> bool:
+        """Return whether the budget allows so much more; when it does not, all is stopped."""
+        needed = self.tally.cost_usd + self._reserved + more
+        if self._budget is None or needed <= self._budget:
+            return True
+        self.tally.needed_usd = needed
+        self.stop(f"the budget of ${self._budget:g} allows no further session")
+        return False
+
+    async def go_on(self, more: Demand, way: _Pass) -> bool:
+        """Wait until a session may open another connection, which takes so much more; False: the budget forbids it.
+
+        A session that has begun is brought to its end, also when no other is to begin.
+        """
+        cost_usd = estimate_usd(way.slot[2], more) or 0.0
+        if cost_usd and not self._affords(cost_usd):
+            return False
+        self._reserved += cost_usd
+        way.cost_usd += cost_usd
+        way.tokens += more.tokens
+        if self._rate is not None:
+            now = asyncio.get_running_loop().time()
+            await self.gate.sleep(self._rate.wait_s(now, more.tokens))
+        return True
 
     def _pauses_for(self, ending: Ending, refusals: int) -> bool:
         """Return whether the utterance waits for its turn again: that was no answer to it.
@@ -356,22 +381,31 @@ class _Pass:
 
     def __init__(self, pool: Pool, slot: Slot) -> None:
         self._pool = pool
-        self._slot = slot
+        self.slot = slot
         self._over = False
         self.inside = False
         """True: it holds a place, or has held one."""
+
+        self.tokens = 0
+        """Estimated for what is sent again, beside the estimate of the attempt."""
+
+        self.cost_usd: Usd = 0.0
+        """The same in money, which is reserved."""
 
     async def enter(self) -> bool:
         if not await self._pool.gate.enter():
             return False
         self.inside = True
-        if self._pool.refusal(self._slot) is not None:
+        if self._pool.refusal(self.slot) is not None:
             return False
         self._pool.tally.attempts += 1
         return True
 
     def admitted(self) -> None:
-        self._pool.admit(self._slot)
+        self._pool.admit(self.slot)
+
+    async def again(self, replayed: Samples) -> bool:
+        return await self._pool.go_on(transcription(replayed / SAMPLE_RATE), self)
 
     def leave(self) -> None:
         if self._pool.gate.ahead:  # else every place counts until the service has seen the end

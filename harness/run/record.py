@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from harness.corpus.scenario import Scenario
+from harness.session.course import KnownBy
 from harness.trace import Channel, FailureKind, Outcome
 from harness.units import Milliseconds, Samples, Seconds
 
@@ -167,6 +168,23 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     """None: we did not speak over it."""
 
 
+class Replayed(msgspec.Struct, frozen=True, kw_only=True):
+    """A connection that broke off, and how the next one took its place."""
+
+    offset: Samples
+    """Where in the clip the next one began."""
+
+    samples: Samples
+    """Audio that was sent again."""
+
+    known_by: KnownBy
+    """How we knew where to begin: the service said which message was its last (`index`), by what we had sent when its
+    handle came (`position`), or it was the beginning of a turn (`turn`), for a fresh session."""
+
+    why: str
+    """How the connection broke off."""
+
+
 class UtteranceRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One finished attempt: a line of `journal.jsonl`. All but the first group is derived from its trace."""
 
@@ -223,6 +241,12 @@ class UtteranceRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     seam_at: tuple[int, ...] = ()
     """How many characters of the hypothesis had come at each of them."""
+
+    replays: tuple[Replayed, ...] = ()
+    """Those of them where a connection had broken off, in order."""
+
+    unbilled_samples: Samples = 0
+    """Audio sent over connections that broke off before a bill for it came."""
 
     setup_s: Seconds | None = None
     """From the start of the connection to `setupComplete`, less the wait for the session's turn once connected."""

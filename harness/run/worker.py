@@ -23,6 +23,8 @@ from harness.session.transport import connect
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from harness.units import Samples
+
 
 class _Way:
     """A session's way through the gate, which is in another process."""
@@ -38,6 +40,11 @@ class _Way:
 
     def admitted(self) -> None:
         self._say(pipe.Admitted(job=self._job))
+
+    async def again(self, replayed: Samples) -> bool:
+        self.entered = asyncio.get_running_loop().create_future()
+        self._say(pipe.Again(job=self._job, replayed=replayed))
+        return await self.entered
 
     def leave(self) -> None:
         self._say(pipe.Left(job=self._job))

@@ -8,21 +8,24 @@ they become a trace when the session is over.
 from __future__ import annotations
 
 import asyncio
+import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from harness.audio.chunk import due
 from harness.errors import RefusedError
 from harness.secret import Secret
+from harness.session.course import Course
 from harness.session.leg import Leg
 from harness.session.recorder import Recorder
-from harness.session.retry import Ending, ending
-from harness.wire.live.refusals import classify_close
+from harness.session.retry import Ending, backoff_s, ending
 
 if TYPE_CHECKING:
     from harness.session.assignment import Assignment
+    from harness.session.course import Start
     from harness.session.pace import Pacer
     from harness.session.transport import Connect
-    from harness.units import Samples, Seconds
+    from harness.units import Seconds
     from harness.wire.live.endpoint import Endpoint
 
 
@@ -40,7 +43,8 @@ class Session:
     """One attempt. Make it, `await run()`, and throw it away.
 
     A clip that is longer than a connection may live goes over several, one after the other: each ends its turn and
-    hears it out before the next begins, so that nothing is lost, sent twice, or heard twice (decision 4).
+    hears it out before the next begins, so that nothing is lost, sent twice, or heard twice (decision 4). One that
+    breaks off is gone on with as far as what was heard before can be kept (decision 9).
     """
 
     def __init__(self, assignment: Assignment, connect: Connect, pacer: Pacer) -> None:
@@ -48,6 +52,9 @@ class Session:
         self._connect = connect
         self._pacer = pacer
         self._loop = asyncio.get_running_loop()
+        header = assignment.header
+        named = f"{header.plan}/{assignment.name}"
+        self._rng = random.Random(named)  # noqa: S311 - jitter, not a secret
         self._secrets = _secrets(assignment.endpoint)
         self._rec = Recorder(
             assignment.header,
@@ -69,37 +76,35 @@ class Session:
         todo = self._todo
         end = len(todo.clip)
         self._rec.began(self._loop.time())
-        start, handle, due_s, answered = 0, None, None, False
+        course, zero, answered = Course(end), None, False
         while True:
-            stop = next((cut for cut in todo.cuts if cut > start), end)
-            leg = Leg(
-                todo, self._connect, self._pacer, self._rec, start=start, stop=stop, handle=handle
-            )
-            await leg.run(due_s)
+            start = course.start
+            stop = next((cut for cut in todo.cuts if cut > start.position), end)
+            leg = Leg(todo, self._connect, self._pacer, self._rec, start=start, stop=stop)
+            await leg.run(None if zero is None else zero + due(start.position, todo.pace))
             if leg.turned_away:
                 return None
             answered = answered or leg.answered
-            if handle is not None and _not_resumed(leg):
-                # Fresh, it is as good for a transcript: no turn is ever left open over a seam.
-                handle = None
-                continue
-            if not (todo.errand.divisible and _continues(leg, start, end)):
+            zero = leg.span.zero if leg.span.begun else zero
+            ended = _ending(leg, answered=answered, whole=leg.span.position >= end)
+            if not todo.errand.divisible:
                 break
-            start, handle, due_s = leg.span.position, leg.handle, leg.span.position_due
+            following = course.after(leg, ended, self._rec.messages)
+            if following is None or not await self._may_follow(following, course, ended):
+                break
             todo = await self._renewed(todo)
-        ended = ending(
-            closed=leg.end,
-            missed=leg.missed,
-            vanished=leg.vanished,
-            problem=leg.problem,
-            blocked=leg.blocked,
-            has_text=answered,
-            turn_over=leg.turn_over,
-            sent_all=leg.sent_all,
-            whole=leg.span.position >= end,
-        )
         self._rec.ended(self._loop.time(), ended)
         return SessionResult(recorder=self._rec, ending=ended)
+
+    async def _may_follow(self, start: Start, course: Course, ended: Ending) -> bool:
+        """Wait until another connection may be opened; False: it never may.
+
+        The old socket is closed by then: while one is open, some services refuse its handle (aicc2025/sip-to-ai#14).
+        """
+        if ended.failure is not None and (start.replay is not None or course.idle):
+            wait_s = backoff_s(course.idle + 1, self._rng, asked_s=ended.retry_after_s)
+            await asyncio.sleep(wait_s)
+        return await self._todo.way.again(start.replay.samples if start.replay else 0)
 
     async def _renewed(self, todo: Assignment) -> Assignment:
         """Return `todo` for another connection: a bearer token lives for an hour, and a clip may last longer."""
@@ -117,26 +122,16 @@ def _secrets(endpoint: Endpoint) -> list[Secret]:
     return [value for _, value in endpoint.headers if isinstance(value, Secret)]
 
 
-def _not_resumed(leg: Leg) -> bool:
-    """Return whether the service would not go on with the session whose handle it was given.
-
-    Handles go stale, and some are refused while the old socket is still open (aicc2025/sip-to-ai#14).
-    """
-    closed = leg.end
-    if leg.admitted or closed is None or closed.code is None:
-        return False
-    kind = leg.problem[0] if leg.problem else classify_close(closed.code, closed.reason)
-    return kind in ("stale_handle", "transient")
-
-
-def _continues(leg: Leg, start: Samples, end: Samples) -> bool:
-    """Return whether another connection goes on where `leg` left off: it did its part, and there is more of the clip."""
-    closed = leg.end
-    went_well = (
-        leg.sent_all
-        and leg.problem is None
-        and not leg.vanished
-        and closed is not None
-        and (closed.by_us or closed.code == 1000)
+def _ending(leg: Leg, *, answered: bool, whole: bool) -> Ending:
+    """Return what came of the session, were `leg` its last connection."""
+    return ending(
+        closed=None if leg.settled else leg.end,
+        missed=leg.missed,
+        vanished=leg.vanished and not leg.settled,
+        problem=None if leg.settled else leg.problem,
+        blocked=leg.blocked,
+        has_text=answered,
+        turn_over=leg.turn_over,
+        sent_all=leg.sent_all,
+        whole=whole,
     )
-    return went_well and start < leg.span.position < end

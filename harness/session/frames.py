@@ -39,20 +39,20 @@ class Frames:
         """True: making a block reads a file, so it must be made beside the loop."""
 
         self._whole = len(clip) <= KEPT_S * SAMPLE_RATE
-        self._kept: dict[Samples, Block] = {}
+        self._kept: Block | None = None
 
     def block(self, start: Samples) -> Block:
         """Return the messages from sample `start` on: to the end of a short clip, else `BLOCK_S` of them.
 
         OSError when the clip's file can no longer be read.
         """
-        if (kept := self._kept.get(start)) is not None:
-            return kept
+        if start == 0 and self._kept is not None:
+            return self._kept
         some = max(1, round(BLOCK_S * SAMPLE_RATE) // self.size) * self.size
         count = len(self.clip) - start if self._whole else some
         made = _messages(self.clip.read(start, count), self.chunk_ms)
-        if self._whole:
-            self._kept[start] = made
+        if self._whole and start == 0:
+            self._kept = made
         return made
 
 

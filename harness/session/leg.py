@@ -15,13 +15,15 @@ import msgspec
 from harness.errors import RemoteProtocolError
 from harness.secret import Secret, redact
 from harness.session.assignment import FLOOD
+from harness.session.course import Mark, Start
 from harness.session.errand import Note, Pause, Send
 from harness.session.pace import SAME_S
 from harness.session.span import Span
 from harness.session.transport import Closed, Connect, Connection, Upgraded
+from harness.units import SAMPLE_RATE
 from harness.wire.live.client import LiveClient
 from harness.wire.live.codec import to_json
-from harness.wire.live.messages import ClientMessage, SessionResumptionConfig, Setup
+from harness.wire.live.messages import ClientMessage, Setup
 from harness.wire.live.refusals import classify_error
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from harness.session.waits import Waits
     from harness.trace import FailureKind
     from harness.units import Samples, Seconds
-    from harness.wire.live.messages import ServerMessage
+    from harness.wire.live.messages import ServerMessage, SessionResumptionUpdate
 
 RETRY_S: Final = 0.005
 """How soon a stream looks again when its connection takes no more, or the next block is not there yet, s."""
@@ -56,9 +58,8 @@ class Leg:
         pacer: Pacer,
         recorder: Recorder,
         *,
-        start: Samples,
+        start: Start,
         stop: Samples,
-        handle: str | None = None,
     ) -> None:
         self._todo = todo
         self._connect = connect
@@ -66,7 +67,8 @@ class Leg:
         self._rec = recorder
         self._errand = todo.errand
         self._loop = asyncio.get_running_loop()
-        self._setup = _resuming(todo.setup, handle)
+        self._start = start
+        self._setup = _resuming(todo.setup, start.handle)
         self._client = LiveClient(self._setup)
         self._secrets = [value for _, value in todo.endpoint.headers if isinstance(value, Secret)]
         self._connection: Connection | None = None
@@ -78,10 +80,14 @@ class Leg:
         self._over: asyncio.Future[Closed] = self._loop.create_future()
         self._news: asyncio.Future[None] = self._loop.create_future()
         self._last_message: Seconds = 0.0
+        self._sent = 0
+        self._before_audio: int | None = None
+        self._trip_s: Seconds = 0.0
+        self._connected: Seconds | None = None
         self._stalled: Seconds | None = None
         self._gone = False
 
-        self.span = Span(todo, start=start, stop=stop, tailed=not self._client.manual)
+        self.span = Span(todo, start=start.position, stop=stop, tailed=not self._client.manual)
         """What of the clip it streams, and how far it has come."""
 
         self.turned_away = False
@@ -102,6 +108,9 @@ class Leg:
         self.missed: str | None = None
         """What was waited for in vain."""
 
+        self.mark: Mark | None = None
+        """What the newest handle stands for; None: none has come over this connection."""
+
         self.vanished = False
         """True: our close was never answered, and no end of the turn came before it. A service that is there does one."""
 
@@ -121,9 +130,26 @@ class Leg:
         return bool(self._sent_all.done())
 
     @property
-    def handle(self) -> str | None:
-        """The newest handle that the session can be resumed with."""
-        return self._client.handle
+    def settled(self) -> bool:
+        """Whether the turn was over and the newest handle holds all of it: however it ended then, nothing is lost."""
+        return (
+            self.turn_over
+            and self.answered
+            and self.mark is not None
+            and self.mark.position >= self.span.stop
+        )
+
+    @property
+    def went_well(self) -> bool:
+        """Whether it did its part: the span was sent, and heard out."""
+        closed = self.end
+        return self.settled or (
+            self.sent_all
+            and self.problem is None
+            and not self.vanished
+            and closed is not None
+            and (closed.by_us or closed.code == 1000)
+        )
 
     async def run(self, due_s: Seconds | None) -> None:
         """Go through the connection's life; `due_s` is when its first sample is due, None: as soon as may be.
@@ -152,18 +178,20 @@ class Leg:
         if not await self._wait(connecting, waits.upgrade_s):
             return None if self._over.done() else f"no connection within {waits.upgrade_s:g} s"
         self._connection = connecting.result()
+        self._connected = self._loop.time()
         if not await self._wait(self._upgraded, waits.upgrade_s):
             return (
                 None
                 if self._over.done()
                 else f"no answer to the upgrade within {waits.upgrade_s:g} s"
             )
-        if due_s is None and not await self._entered():
+        first = not self._rec.begun
+        if first and not await self._entered():
             return None
         self._send(self._client.open(), to_json(ClientMessage(setup=self._setup)))
         if not await self._wait(self._ready, waits.setup_s):
             return None if self._over.done() else f"no setupComplete within {waits.setup_s:g} s"
-        opening = () if due_s is not None else self._errand.opening(self._client)
+        opening = self._errand.opening(self._client) if first else ()
         self._play(iter(opening), then=lambda: self._begin(due_s))
         await asyncio.wait((self._sent_all, self._over), return_when=asyncio.FIRST_COMPLETED)
         missed = None if self._over.done() else await self._drain(waits)
@@ -216,6 +244,7 @@ class Leg:
     def _send(self, payload: bytes, frame: Any) -> None:
         assert self._connection is not None  # noqa: S101 - nothing is sent before it is there
         self._connection.send(payload)
+        self._sent += 1
         self._rec.sent(self._loop.time(), frame)
 
     def _play(self, script: Script, then: Callable[[], None] = lambda: None) -> None:
@@ -241,6 +270,8 @@ class Leg:
 
     def _begin(self, due_s: Seconds | None) -> None:
         """Stream the clip, or note that all is said."""
+        if self._over.done():
+            return
         if self._errand.spoken:
             self._begin_audio(due_s)
             return
@@ -253,11 +284,12 @@ class Leg:
         now = self._loop.time()
         begins = self._pacer.start(todo.chunk_ms / 1000 / todo.pace) if todo.pace else now
         begins = max(begins, due_s if due_s is not None else now)
-        self._rec.audio_starts(begins, self.span.position, due_s, len(todo.clip))
+        self._rec.audio_starts(begins, self._start, due_s, len(todo.clip))
         self._rec.audio_follows(self.span.position, self.span.size, self.span.limit)
         self.span.begin(begins)
-        if self._client.manual:
+        if self._client.manual and not self._start.in_turn:
             self._send(self._client.activity_start(), {"realtimeInput": {"activityStart": {}}})
+        self._before_audio = self._sent
         self._pacer.add(self, self.span.due)
 
     def _cut(self) -> None:
@@ -312,6 +344,8 @@ class Leg:
 
     def upgraded(self, upgraded: Upgraded) -> None:
         """Hear that the WebSocket is open."""
+        if self._connected is not None:
+            self._trip_s = self._loop.time() - self._connected
         self._rec.upgraded(self._loop.time(), upgraded.headers)
         _set(self._upgraded)
 
@@ -348,13 +382,49 @@ class Leg:
                 classify_error(message.error),
                 f"error message: {message.error.get('message') or message.error}",
             )
-        if message.go_away is not None and self._go_away is None:
+        if message.go_away is not None:
             left = self._client.go_away_s or 0.0
-            self._go_away = self._loop.call_later(
-                max(0.0, left - min(RESERVE_S, left / 2)), self._cut
-            )
+            self._go_by(self._loop.time() + max(0.0, left - min(RESERVE_S, left / 2)))
+        if (update := message.session_resumption_update) and update.resumable and update.new_handle:
+            self.mark = self._marked(update)
         self._look_at(message)
         self._play(self._errand.follow(message, self._client))
+
+    def _go_by(self, t: Seconds) -> None:
+        """End the span at `t`, unless it is to end before: the connection may go, and the session as well."""
+        if self._go_away is not None:
+            t = min(t, self._go_away.when())
+            self._go_away.cancel()
+        self._go_away = self._loop.call_at(t, self._cut)
+
+    def _marked(self, update: SessionResumptionUpdate) -> Mark:
+        """Return what a handle stands for.
+
+        A service that was asked to (`transparent`) says which of the connection's messages was the last that it holds;
+        the setup is 0, which proto-JSON leaves out. Else it holds what had been sent a round trip ago.
+        """
+        span, resumption = self.span, self._setup.session_resumption
+        heard = self._rec.messages
+        if resumption is None or not resumption.transparent:
+            in_flight = round(self._trip_s * self._todo.pace * SAMPLE_RATE)
+            position = max(self._start.position, span.position - in_flight)
+            return Mark(
+                handle=update.new_handle, position=position, heard=heard, known_by="position"
+            )
+        last = update.last_consumed_client_message_index or 0
+        position, in_turn = self._start.position, self._start.in_turn
+        if self._before_audio is not None:
+            sent = -(-(span.position - position) // span.size)
+            over = self.sent_all and last >= self._before_audio + sent
+            position += max(0, last + 1 - self._before_audio) * span.size
+            in_turn = self._client.manual and last + 1 >= self._before_audio and not over
+        return Mark(
+            handle=update.new_handle,
+            position=min(position, span.position),
+            heard=heard,
+            in_turn=in_turn,
+            known_by="index",
+        )
 
     def _look_at(self, message: ServerMessage) -> None:
         """Note what `message` says of the answer and of the turn."""
@@ -390,4 +460,5 @@ def _resuming(setup: Setup, handle: str | None) -> Setup:
     """Return `setup` as it resumes the session that `handle` names; unchanged when it asks for no resumption."""
     if handle is None or setup.session_resumption is None:
         return setup
-    return msgspec.structs.replace(setup, session_resumption=SessionResumptionConfig(handle=handle))
+    resumption = msgspec.structs.replace(setup.session_resumption, handle=handle)
+    return msgspec.structs.replace(setup, session_resumption=resumption)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from harness.secret import Secret
+    from harness.session.course import Start
     from harness.session.retry import Ending
     from harness.session.transport import Closed
     from harness.units import Samples, Seconds
@@ -72,6 +73,9 @@ class Recorder:
         self._zero: Seconds = 0.0
         self._emulator: str | None = None
         self._samples: Samples | None = None
+        self.messages = 0
+        """How many have come and are kept."""
+
         self.received_bytes = 0
         """What the messages kept so far take, each with `MESSAGE_BYTES` beside its own."""
 
@@ -89,18 +93,27 @@ class Recorder:
         self._note(t, "!", {"upgraded": kept})
 
     def audio_starts(
-        self, t: Seconds, offset: Samples, was_due: Seconds | None, samples: Samples
+        self, t: Seconds, start: Start, was_due: Seconds | None, samples: Samples
     ) -> None:
-        """Note when the sample at `offset` of a clip of `samples` is due.
+        """Note when the sample where a connection starts, of a clip of `samples`, is due.
 
         The first time, that sets the zero of the trace's times. From then on it is a seam, where the clip pauses from
-        when the sample would have been due until it is.
+        when the sample would have been due until it is; `replay` says what is taken back there.
         """
         if was_due is None:
             self._zero = t
             self._samples = samples
-        else:
-            self._note(t, "!", {"seam": {"offset": offset, "pause_s": round(t - was_due, 6)}})
+            return
+        seam: dict[str, Any] = {"offset": start.position, "pause_s": round(t - was_due, 6)}
+        if (replay := start.replay) is not None:
+            first, end = replay.unsaid
+            seam["replay"] = {
+                "samples": replay.samples,
+                "known_by": replay.known_by,
+                "why": replay.why,
+                "unsaid": {"after": first, "messages": end - first},
+            }
+        self._note(t, "!", {"seam": seam})
 
     def audio_follows(
         self, offset: Samples, size: Samples, end: Samples, *, tail: bool = False
@@ -136,6 +149,7 @@ class Recorder:
             self._cut_messages += 1
             self._cut_bytes += len(frame)
             return False
+        self.messages += 1
         self.received_bytes += size
         self._note(t, "<", frame)
         return True

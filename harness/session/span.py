@@ -35,9 +35,16 @@ class Span:
         self._pace = assignment.pace
         self._offload = assignment.offload
         self._start = start
-        self._stop = stop
+        self.stop = stop
+        """Where it ends, or the end of the message in which that lies."""
+
         self._tailed = tailed
-        self._zero: Seconds = 0.0
+        self.zero: Seconds = 0.0
+        """When the clip's first sample was due, or would have been, by the loop's clock."""
+
+        self.begun = False
+        """True: it is known when its messages are due."""
+
         self._block: Block = ()
         self._dues: list[Seconds] = []
         self._first: Samples = start
@@ -67,11 +74,6 @@ class Span:
         """Where the next chunk of the clip begins: everything before it has been sent."""
         return self._behind if self.in_tail else self.cursor
 
-    @property
-    def position_due(self) -> Seconds:
-        """When the sample at `position` is due, by the loop's clock."""
-        return self._zero + due(self.position, self._pace)
-
     def prepare(self) -> None:
         """Have the first messages made, if making them takes long."""
         if self._frames.slow:
@@ -79,13 +81,14 @@ class Span:
 
     def begin(self, at: Seconds) -> None:
         """Make the first sample due `at` that time of the loop's clock."""
-        self._zero = at - due(self._start, self._pace)
+        self.zero = at - due(self._start, self._pace)
+        self.begun = True
         self._lay((), self._start)
 
     def cut(self) -> None:
         """End at the present message's boundary; a span that is in its tail ends where it would have."""
         if not self.in_tail:
-            self._stop = self.cursor
+            self.stop = self.cursor
             self._block = self._block[: self._place]
 
     async def close(self) -> None:
@@ -109,7 +112,7 @@ class Span:
     @property
     def starves(self) -> bool:
         """Whether there is more of the clip, but its block has not been made yet."""
-        return self.cursor < self._stop and not self.in_tail
+        return self.cursor < self.stop and not self.in_tail
 
     def advance(self) -> None:
         """Go on to the message after the next: the next has been sent."""
@@ -121,7 +124,7 @@ class Span:
         if self.in_tail or not self._tailed:
             return False
         samples = round(TAIL_S * SAMPLE_RATE)
-        self._behind = self._stop = self.cursor
+        self._behind = self.stop = self.cursor
         self.limit = self._behind + samples
         self.in_tail = True
         self._lay(silence(samples, self._frames.chunk_ms), self._behind)
@@ -135,7 +138,7 @@ class Span:
         elif self._next_block is not None and self._next_block.done():
             block = self._next_block.result()
             after = first + len(block) * self.size
-            self._next_block = self._coming(after) if after < self._stop else None
+            self._next_block = self._coming(after) if after < self.stop else None
             self._lay(block, first)
 
     def _lay(self, block: Block, first: Samples) -> None:
@@ -145,13 +148,13 @@ class Span:
         """
         end = self.limit
         if not self.in_tail:
-            wanted = -(-(self._stop - first) // self.size)
+            wanted = -(-(self.stop - first) // self.size)
             if wanted <= len(block):
                 block = block[:wanted]
                 end = min(first + wanted * self.size, end)
         self._block, self._first, self._place = block, first, 0
         ends = (min(first + n * self.size, end) for n in range(1, len(block) + 2))
-        self._dues = [self._zero + due(one, self._pace) for one in ends]
+        self._dues = [self.zero + due(one, self._pace) for one in ends]
         self.due = self._dues[0]
 
     def _coming(self, start: Samples) -> asyncio.Future[Block]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from harness.units import Samples
 
 
 class Way(Protocol):
@@ -13,6 +16,12 @@ class Way(Protocol):
 
     def admitted(self) -> None:
         """Hear that the service has taken the session."""
+
+    async def again(self, replayed: Samples) -> bool:
+        """Wait until the session may open another connection, over which so many samples are sent again.
+
+        False: it never may.
+        """
 
     def leave(self) -> None:
         """Hear that the session has all it wanted of the service: another may begin while it closes."""
@@ -27,6 +36,11 @@ class OpenWay:
 
     def admitted(self) -> None:
         """Nobody wants to know."""
+
+    async def again(self, replayed: Samples) -> bool:
+        """Return True at once."""
+        del replayed
+        return True
 
     def leave(self) -> None:
         """Nobody waits."""

@@ -530,6 +530,25 @@ def test_a_context_that_is_too_long_ends_the_session():
     assert (1007, "Request contains an invalid argument.") == told(scene).closed
 
 
+@pytest.mark.capability("long sessions: context-window compression", side="emulator")
+def test_a_long_context_is_let_go_before_it_is_refused():
+    """With compression a turn that would outgrow the model's window has older ones forgotten, and is answered."""
+
+    async def scene():
+        call = Call()
+        call.set_up(contextWindowCompression={"slidingWindow": {}})
+        for _ in range(3):
+            call.say(turn("y" * 4 * 12_000))
+            await asyncio.sleep(200)
+        return call
+
+    call = told(scene)
+    assert call.closed is None
+    assert [12_000, 24_000, 12_000] == [
+        one["promptTokenCount"] // 1000 * 1000 for one in call.usage
+    ]
+
+
 # ── usage ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -889,6 +908,27 @@ def test_what_is_no_picture_is_refused(mime_type):
         return call
 
     assert (1007, "Request contains an invalid argument.") == told(scene).closed
+
+
+@pytest.mark.capability("long sessions: limits of sessions and connections", side="emulator")
+def test_a_session_warns_before_it_ends():
+    """goAway comes before a session's own end too, whatever its connection has left; with pictures a minute after them."""
+
+    async def scene(pictures):
+        call = Call(manners=Manners(connection_s=600, session_s=500, go_away_lead_s=60))
+        call.set_up()
+        await asyncio.sleep(10)
+        if pictures:
+            call.say({"realtimeInput": {"video": PICTURE}})
+        await asyncio.sleep(600)
+        return [(t, m["goAway"]["timeLeft"]) for t, m in call.heard if "goAway" in m], call
+
+    (goodbye,), call = run_virtual(scene(False))
+    assert (440.0, "60s") == goodbye
+    assert (500.0, 1011) == (call.closed_at, call.closed[0])
+    (goodbye,), call = run_virtual(scene(True))
+    assert (60.0, "60s") == goodbye
+    assert (120.0, 1011) == (call.closed_at, call.closed[0])
 
 
 @pytest.mark.capability("long sessions: limits of sessions and connections", side="emulator")

@@ -2,74 +2,22 @@
 
 from __future__ import annotations
 
-import functools
-
 import msgspec
-import numpy as np
 import pytest
 
 from harness.audio.clip import AudioClip, MemoryPcm
 from harness.clock import run_virtual
 from harness.emulator.context import Handles
 from harness.emulator.conversation import Manners
-from harness.emulator.turns import Appetite
 from harness.report.bounds import SpeechBook
 from harness.report.build import run_table
 from harness.run.folder import read_journal
 from harness.units import SAMPLE_RATE
 from harness.wire.live.messages import SessionResumptionConfig
 from tests.integration.joined import Emulator
+from tests.integration.numbered import Perfect, recording, reference
 from tests.run.runs import plan, run, utterance
 from tests.session.memory import MODEL, ready
-
-WORD_S = 0.5
-MARK = 32767
-"""No sample of the carrier is as loud; the sample behind it is a word's number."""
-
-
-@functools.cache
-def recording(minutes: float) -> bytes:
-    """Return speech of two numbered words a second, a pause of 1.2 s after every ten: s16le."""
-    words = int(minutes * 60 / (WORD_S + 0.12))
-    n = round(WORD_S * SAMPLE_RATE)
-    word = np.resize(np.array([8000, 8000, -8000, -8000], "<i2"), n)
-    word[: n // 6] = word[-n // 6 :] = 0  # what never pauses is noise to a detector of speech
-    pieces = []
-    for number in range(words):
-        one = word.copy()
-        one[n // 2 : n // 2 + 2] = (MARK, number)
-        pieces.append(one)
-        if number % 10 == 9:
-            pieces.append(np.zeros(round(1.2 * SAMPLE_RATE), "<i2"))
-    return np.concatenate(pieces).tobytes()
-
-
-def reference(pcm: bytes) -> list[str]:
-    """Return the words of a recording."""
-    samples = np.frombuffer(pcm, "<i2")
-    return [f"w{samples[at + 1]}" for at in np.flatnonzero(samples[:-1] == MARK)]
-
-
-class Perfect:
-    """An ear that hears every word whose middle it was given, and no other."""
-
-    name = "perfect"
-    language = None
-    appetite = Appetite(piece_s=0.5, trimmed=False)
-
-    def listen(self, languages=(), vocabulary=()):
-        return self
-
-    def __init__(self, deaf_to=()) -> None:
-        self.deaf_to = frozenset(deaf_to)
-
-    async def hear(self, pcm, *, last):
-        for word in reference(pcm):
-            if word not in self.deaf_to:
-                yield f" {word}"
-
-    def leave(self) -> None:
-        pass
 
 
 class Forgetful(Handles):
@@ -157,26 +105,3 @@ def test_what_is_lost_at_a_seam_is_counted_and_shown(tmp_path):
     (told,) = [one for one in table.summary.warnings if "seam" in one.text]
     assert "serious" == told.level
     assert "2 tokens were lost and 0 doubled" in told.text
-
-
-def test_a_connection_that_breaks_is_tried_again_whole(tmp_path):
-    """A connection that breaks off without warning is a failed attempt; the next has every word once."""
-
-    def broken(emulator):
-        connect = emulator.connect
-
-        async def once(endpoint, listener):
-            joint = await connect(endpoint, listener)
-            if len(emulator.joints) == 2:
-                joint.loop.call_later(60.0, joint.end, 1006, "gone", False)
-            return joint
-
-        emulator.connect = once
-
-    said, record, _, _ = streamed(tmp_path, minutes=4.0, limit_s=120.0, meddle=broken)
-    assert said == record.hypothesis.split()
-    first, second = read_journal(tmp_path)
-    assert (("partial", "transient", False), ("ok", None, True)) == (
-        (first.outcome, first.failure, first.final),
-        (second.outcome, second.failure, second.final),
-    )

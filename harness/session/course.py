@@ -1,0 +1,172 @@
+"""Where each connection of a session begins: with the next sample, with one that was sent before, or nowhere.
+
+A connection that ends as it should has had its turn heard out, and the next goes on with the next sample (decision 4).
+One that breaks off is taken back to the newest point that the service can go on from: the state behind a handle, else
+the beginning of the turn. What was sent after that point is sent again, and what was heard after it is taken back
+(decision 9).
+
+Knows positions in the clip and how connections ended. Does not know time, sockets, or messages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from harness.session.retry import ATTEMPTS
+
+if TYPE_CHECKING:
+    from harness.session.leg import Leg
+    from harness.session.retry import Ending
+    from harness.units import Samples
+
+MOST_RESUMED: Final = 10
+"""How often the connections of one attempt may break off and be gone on with."""
+
+MOST_IDLE: Final = 3
+"""How many in a row that come no further are tried with one handle, or without (yagudaev/voiceclaw#53: two)."""
+
+KnownBy: TypeAlias = Literal["index", "position", "turn"]
+"""How we know what a state holds: the service counted our messages, we know how far we were when the handle came, or a
+turn ended there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A point that a session can be taken back to."""
+
+    handle: str | None = None
+    """Of the session as it was then; None: a fresh one does."""
+
+    position: Samples = 0
+    """First sample of the clip that the state does not hold."""
+
+    heard: int = 0
+    """Messages of the service that had come by then: what they said stays said."""
+
+    in_turn: bool = False
+    """True: the user's turn lasts there, and its beginning is not marked again."""
+
+    known_by: KnownBy = "turn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """What a connection takes back of those before it."""
+
+    samples: Samples
+    """Audio sent again."""
+
+    known_by: KnownBy
+    why: str
+    """How the connection broke off."""
+
+    unsaid: tuple[int, int]
+    """The messages of the service whose text no longer counts: behind the first so many, up to so many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """Where a connection begins."""
+
+    position: Samples = 0
+    handle: str | None = None
+    """Of the session that it goes on with; None: a fresh one."""
+
+    in_turn: bool = False
+    """True: it begins within the user's turn."""
+
+    replay: Replay | None = None
+    """None: it goes on with what was never sent."""
+
+
+class Course:
+    """One attempt's. Ask `after` each connection where the next begins."""
+
+    def __init__(self, length: Samples) -> None:
+        self.start = Start()
+        """Where the present connection begins."""
+
+        self.idle = 0
+        """How many connections in a row broke off and came no further than those before."""
+
+        self._length = length
+        self._turn = Mark()
+        self._newest: Mark | None = None
+        self._at: Samples = 0
+        self._furthest: Samples = 0
+        self._resumed = 0
+        self._broke: str | None = None
+        """How the connection broke off that was the last to send audio; None: it did not."""
+
+    def after(self, leg: Leg, ended: Ending, heard: int) -> Start | None:
+        """Return where the next connection begins, and know it as `start`; None: the session is over.
+
+        `ended` is how it would have ended, `heard` how many messages of the service have come.
+        """
+        if leg.span.begun:
+            self._at, self._broke = leg.span.position, None
+        if leg.mark is not None:
+            self._newest = leg.mark
+        following: Start | None = None
+        if leg.went_well and self.start.position < self._at < self._length:
+            following = self._next(leg, heard)
+        elif ended.failure in ATTEMPTS and self._resumed < MOST_RESUMED:
+            following = self._back(leg, ended, heard)
+        if following is not None:
+            self.start = following
+        return following
+
+    def _next(self, leg: Leg, heard: int) -> Start:
+        """Return the start at the next sample: the turn before it is over."""
+        self._turn = Mark(position=self._at, heard=heard)
+        self._newest = None
+        self._furthest, self.idle = self._at, 0
+        if leg.mark is None or leg.mark.in_turn:
+            return Start(position=self._at)
+        self._newest = replace(self._turn, handle=leg.mark.handle)
+        return Start(position=self._at, handle=leg.mark.handle)
+
+    def _back(self, leg: Leg, ended: Ending, heard: int) -> Start | None:
+        """Return the start of a connection that takes the place of one that broke off; None: nothing is left to try."""
+        if leg.span.begun:
+            self._broke = ended.reason or "the connection broke off"
+        if self._at > self._furthest or (leg.mark and leg.mark.position > self.start.position):
+            self.idle = 0
+        else:
+            self.idle += 1
+        self._furthest = max(self._furthest, self._at)
+        if self._newest is not None and self._leads_nowhere(leg, ended):
+            self._newest, self.idle = None, 0
+        target = self._newest or self._turn
+        if self.idle >= MOST_IDLE or (target.handle is None and not target.position):
+            return None
+        self._resumed += 1
+        replay = None
+        if self._broke is not None:
+            replay = Replay(
+                samples=self._at - target.position,
+                known_by=target.known_by,
+                why=self._broke,
+                unsaid=(target.heard, heard),
+            )
+        return Start(
+            position=target.position,
+            handle=target.handle,
+            in_turn=target.in_turn,
+            replay=replay,
+        )
+
+    def _leads_nowhere(self, leg: Leg, ended: Ending) -> bool:
+        """Return whether no handle helps any more: refused, of a session whose time is over, or tried in vain.
+
+        Handles go stale, and some are refused while the old socket is still open (aicc2025/sip-to-ai#14); where a
+        fresh session is as good, since a turn ended there, that is not waited for.
+        """
+        if self.idle >= MOST_IDLE:
+            return True
+        if self.start.handle is None:
+            return False
+        over = ended.failure == "duration" and self.idle > 0
+        waits = self._broke is not None or ended.unreachable
+        return ended.failure == "stale_handle" or over or not (leg.admitted or waits)

@@ -1,0 +1,255 @@
+"""Connections that break off without warning: what was heard before is kept, the rest is sent again, and nothing is lost."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.audio.clip import AudioClip, MemoryPcm
+from harness.clock import run_virtual
+from harness.emulator.context import Handles
+from harness.emulator.manners import Manners
+from harness.emulator.turns import Appetite
+from harness.report.bounds import SpeechBook
+from harness.report.build import run_table
+from harness.run.bill import bill_usd, estimate_usd, spent_usd, transcription
+from harness.run.folder import read_journal
+from harness.secret import Secret
+from harness.session.course import MOST_IDLE
+from harness.trace import audio_sent, read_trace
+from harness.units import SAMPLE_RATE
+from harness.wire.live import endpoint as live
+from harness.wire.live.messages import (
+    ContextWindowCompressionConfig,
+    SessionResumptionConfig,
+    SlidingWindow,
+)
+from harness.wire.live.setups import transcription_setup
+from tests.integration.joined import Emulator
+from tests.integration.numbered import Perfect, recording, reference
+from tests.run.runs import plan, run, utterance
+
+MODEL = "gemini-live-2.5-flash"
+VERTEX = live.vertex(Secret("t-o-k-e-n"), project="p", url="ws://127.0.0.1:1")
+
+PHRASES = Appetite(piece_s=None)
+"""Of an ear that takes phrase by phrase: what it has heard, the service has consumed."""
+
+SLIDING = ContextWindowCompressionConfig(sliding_window=SlidingWindow())
+TRANSPARENT = SessionResumptionConfig(transparent=True)
+PLAIN = SessionResumptionConfig()
+
+
+class Breaking(Emulator):
+    """An emulator whose connections are cut off at given instants, in s of the run, without a word."""
+
+    def __init__(self, ear, manners, breaks) -> None:
+        super().__init__(ear, manners)
+        self.breaks = breaks
+        self.cut = 0
+        """How many connections were open to be cut off."""
+
+    async def connect(self, endpoint, listener):
+        joint = await super().connect(endpoint, listener)
+        if len(self.joints) == 1:
+            for instant in self.breaks:
+                joint.loop.call_at(instant, self.cut_off)
+        return joint
+
+    def cut_off(self) -> None:
+        if not self.joints[-1].over:
+            self.cut += 1
+            self.joints[-1].end(1006, "", False)
+
+
+def broken(folder, *, breaks, minutes=4.0, turns="manual", resumption=None, limit_s=120.0, lead_s=30.0, ear=None,
+           manners=None, compression=SLIDING):  # fmt: skip
+    """Return what came of one long recording whose connections break off: words, journal, traces, emulator."""
+    pcm = recording(minutes)
+    said = " ".join(reference(pcm))
+    one = msgspec.structs.replace(utterance(0, len(pcm) / 2 / SAMPLE_RATE), reference=said)
+    made = plan([one], models=(MODEL,), turns=turns)
+    limits = {"connection_s": limit_s, "go_away_lead_s": lead_s, "session_s": 36_000.0}
+    emulator = Breaking(
+        ear or Perfect(appetite=PHRASES), Manners(**(limits | (manners or {}))), breaks
+    )
+    setup = msgspec.structs.replace(
+        transcription_setup(MODEL, turns=turns, transcript="input"),
+        model=VERTEX.model_name(MODEL),
+        session_resumption=resumption,
+        context_window_compression=compression,
+    )
+    clip = AudioClip(pcm=MemoryPcm(pcm))
+    run_virtual(
+        run(
+            made,
+            folder,
+            emulator,
+            load=lambda _: clip,
+            setups={MODEL: setup},
+            endpoint=lambda: VERTEX,
+        )
+    )
+    records = read_journal(folder)
+    return SimpleNamespace(
+        said=said.split(),
+        pcm=pcm,
+        records=records,
+        last=records[-1],
+        plan=made,
+        folder=folder,
+        traces=[read_trace(folder / record.trace) for record in records],
+        emulator=emulator,
+    )
+
+
+def reported(found):
+    """Return the table of a run."""
+    book = SpeechBook(found.folder)
+    return run_table(found.folder, found.plan, book, profile="norm-1n", metric="WER")
+
+
+def sent_samples(trace) -> int:
+    """Return how much of the clip was sent, whatever was sent twice counted twice."""
+    return sum(a["samples"] for a in map(audio_sent, trace.events) if a and "offset" in a)
+
+
+def assert_whole(found) -> None:
+    """Assert that every word was heard once, in order, by one attempt that sent no more than it says."""
+    assert found.said == (found.last.hypothesis or "").split()
+    assert ("ok", 1, True) == (found.last.outcome, found.last.attempt, found.last.final)
+    assert () == found.last.violations
+    again = sum(replay.samples for replay in found.last.replays)
+    assert len(found.pcm) // 2 + again == sent_samples(found.traces[-1])
+
+
+INSTANTS = st.lists(st.floats(1.0, 70.0), min_size=1, max_size=3)
+"""More would be too many in a row that come no further."""
+
+
+@pytest.mark.capability("long sessions: replay and seams")
+@pytest.mark.timeout(240)
+@settings(max_examples=12)
+@given(
+    breaks=INSTANTS,
+    turns=st.sampled_from(["manual", "auto"]),
+    resumption=st.sampled_from([TRANSPARENT, PLAIN]),
+)
+def test_whenever_it_breaks_every_word_is_heard_once(tmp_path_factory, breaks, turns, resumption):
+    """At whatever instants connections break, between turns, within words, while one is resumed: the transcript is whole."""
+    found = broken(
+        tmp_path_factory.mktemp("run"),
+        breaks=breaks,
+        minutes=1.0,
+        turns=turns,
+        resumption=resumption,
+        limit_s=30.0,
+        lead_s=10.0,
+    )
+    assert_whole(found)
+
+
+@pytest.mark.capability("long sessions: replay and seams")
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("turns", ["manual", "auto"])
+def test_a_long_recording_is_paid_once(tmp_path, turns):
+    """35 minutes through six breaks: every word once, and what was sent again is what was unconsumed.
+
+    That is at most a phrase and the pause behind it, six times.
+    """
+    instants = [93.7, 612.0, 613.5, 1104.25, 1699.9, 2080.05]
+    found = broken(
+        tmp_path, breaks=instants, minutes=35.0, turns=turns, resumption=TRANSPARENT, limit_s=600.0
+    )
+    assert_whole(found)
+    assert 6 == found.emulator.cut == len(found.last.replays)
+    assert {"index"} == {replay.known_by for replay in found.last.replays}
+    assert all(0 <= replay.samples / SAMPLE_RATE < 9.0 for replay in found.last.replays)
+
+
+@pytest.mark.capability("long sessions: replay and seams")
+@pytest.mark.parametrize("resumption, known_by", [(PLAIN, "position"), (TRANSPARENT, "index"), (None, "turn")])  # fmt: skip
+def test_a_break_takes_back_no_more_than_it_must(tmp_path, resumption, known_by):
+    """A break in the second turn of a clip: what the service had consumed is kept, else the first turn at least."""
+    found = broken(tmp_path, breaks=[150.0], resumption=resumption)
+    assert_whole(found)
+    (replay,) = found.last.replays
+    assert (known_by, "closed 1006") == (replay.known_by, replay.why)
+    second = next(
+        e.frame["seam"]["offset"] for e in found.traces[0].events if e.dir == "!" and "seam" in e.frame
+    )  # fmt: skip
+    if resumption is TRANSPARENT:
+        assert second < replay.offset
+    else:
+        assert second == replay.offset
+    assert found.last.send_lag_p99_ms < 1  # what is sent again is paced like the rest
+
+
+def test_a_break_in_the_first_turn_without_a_handle_begins_anew(tmp_path):
+    """Where there is nothing to go back to, the attempt fails as such, and the next one has every word once."""
+    found = broken(tmp_path, breaks=[20.0], minutes=1.0)
+    first, second = found.records
+    assert ("partial", "transient", False) == (first.outcome, first.failure, first.final)
+    assert ("ok", 2, ()) == (second.outcome, second.attempt, second.replays)
+    assert found.said == second.hypothesis.split()
+
+
+class Forgetful(Handles):
+    """Handles that are all stale."""
+
+    def find(self, handle):
+        return None
+
+
+@pytest.mark.parametrize("breaks, attempts", [([20.0], 2), ([150.0], 1)])
+def test_a_stale_handle_is_given_up(tmp_path, monkeypatch, breaks, attempts):
+    """A handle that is refused is not tried again: the turn begins anew, or the attempt where that is its first."""
+    monkeypatch.setattr("harness.cli.joined.Handles", Forgetful)
+    found = broken(tmp_path, breaks=breaks, resumption=TRANSPARENT)
+    assert attempts == found.last.attempt
+    assert found.said == found.last.hypothesis.split()
+    assert ["turn"] * (attempts == 1) == [one.known_by for one in found.last.replays]
+
+
+def test_a_service_that_always_breaks_is_left(tmp_path):
+    """Connections that come no further are tried a bounded number of times, in attempts as ever."""
+    found = broken(
+        tmp_path, breaks=[0.5 * n for n in range(1, 200)], minutes=1.0, resumption=TRANSPARENT
+    )
+    assert 3 == found.last.attempt
+    assert ("transient", True) == (found.last.failure, found.last.final)
+    assert len(found.emulator.joints) <= 3 * (MOST_IDLE + 2)
+
+
+def test_a_session_whose_time_is_over_is_begun_anew(tmp_path):
+    """Without compression a session ends after a quarter of an hour, however often it is resumed: a fresh one goes on."""
+    found = broken(
+        tmp_path,
+        breaks=[],
+        resumption=PLAIN,
+        compression=None,
+        manners={"session_s": 150.0},
+    )
+    assert_whole(found)
+    assert 1 == found.last.attempt
+
+
+def test_what_broke_off_is_billed_by_estimate(tmp_path):
+    """Usage that no bill tells of, of a broken connection, is the audio it sent since the last one: estimated, and said so."""
+    found = broken(tmp_path, breaks=[150.0], resumption=PLAIN)
+    (replay,) = found.last.replays
+    assert replay.samples == found.last.unbilled_samples
+    billed = bill_usd(MODEL, found.last.usage)
+    more = estimate_usd(MODEL, transcription(replay.samples / SAMPLE_RATE))
+    assert 0 < more
+    assert billed + more == pytest.approx(spent_usd(found.last))
+    table = reported(found)
+    (row,) = table.rows
+    assert more == pytest.approx(row.unbilled_usd)
+    told = " ".join(one.text for one in table.summary.warnings)
+    assert "Attempts or connections of 1 session ended without a bill" in told
+    assert "0 tokens were lost and 0 doubled or made up. 1 connection broke off" in told
