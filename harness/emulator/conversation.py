@@ -373,7 +373,9 @@ class Conversation:
             return
         self._hearing = turn
         self._ledger.heard(end)
-        if self._resumable and (self._transparent or self._owes_handle):
+        # Behind its end a turn is only to be answered: a handle follows that.
+        lasts = turn is self._turn and self._their_turns().open
+        if lasts and self._resumable and (self._transparent or self._owes_handle):
             self._tell_resumable(True)
 
     def _look(self) -> None:

@@ -18,7 +18,7 @@ from harness.session.frames import Frames
 from harness.wire.live import codec
 from tests.audio.test_stream import pcm, tone
 from tests.emulator.memory import MANUAL, VERTEX, Call, Drone, kind, script, turn
-from tests.emulator.signals import burst, hush
+from tests.emulator.signals import burst, hush, seconds_of
 from tests.integration.joined import Emulator
 
 TURN = ["heard", "heard", "reply", "generationComplete", "turnComplete"]
@@ -761,6 +761,71 @@ def test_a_transparent_session_tells_how_far_it_has_come():
     ]
     handed = [one for one in updates if one.get("resumable")]
     assert ["0", "3"] == [str(one["lastConsumedClientMessageIndex"]) for one in handed]
+
+
+@pytest.mark.capability("long sessions: replay and seams", side="emulator")
+@pytest.mark.parametrize("transparent", [True, False])
+def test_a_handle_brings_back_the_session_as_it_stood(transparent):
+    """What came behind a handle is forgotten: the turn goes on within, and what is said again is heard and billed once."""
+    chunks = [burst(1.5), hush(0.7), burst(1.0, seed=3)]
+    setup = {
+        "model": "projects/p/locations/l/publishers/google/models/gemini-live-2.5-flash",
+        "sessionResumption": {"transparent": transparent},
+    } | MANUAL
+
+    async def scene():
+        handles = Handles()
+        first = Call(Lengths(), path=VERTEX, handles=handles)
+        first.set_up(**setup)
+        first.signal("activityStart")
+        for chunk in chunks:
+            first.speak(chunk)
+            await asyncio.sleep(1)
+        updates = [m.get("sessionResumptionUpdate") for _, m in first.heard]
+        handed = [one for one in updates if one][-1]
+        first.conversation.gone()
+        resumption = setup["sessionResumption"] | {"handle": handed["newHandle"]}
+        second = Call(Lengths(), path=VERTEX, handles=handles)
+        second.set_up(**(setup | {"sessionResumption": resumption}))
+        if not transparent:
+            second.signal("activityStart")
+        # Messages: the setup, activityStart, and the chunks.
+        last = int(handed.get("lastConsumedClientMessageIndex", 1))
+        for chunk in chunks[last - 1 :]:
+            second.speak(chunk)
+        second.signal("activityEnd")
+        await asyncio.sleep(5)
+        return first, second, last
+
+    first, second, last = told(scene)
+    assert [" 1.7"] == first.texts("input")
+    if transparent:
+        assert 2 == last  # of the second message the end was not heard
+        assert [" 1.3"] == second.texts("input")
+        assert "1.7 1.3" == "".join(second.texts("reply")).strip()
+    else:
+        assert [" 1.7", " 1.3"] == second.texts("input")
+    (bill,) = second.usage
+    assert 80 == sum(
+        d["tokenCount"] for d in bill["promptTokensDetails"] if d["modality"] == "AUDIO"
+    )
+
+
+class Lengths:
+    """An ear that hears how long each phrase is."""
+
+    name = "lengths"
+    language = None
+    appetite = Appetite(piece_s=None)
+
+    def listen(self, languages=(), vocabulary=()):
+        return self
+
+    async def hear(self, pcm, *, last):
+        yield f" {seconds_of(pcm):.1f}"
+
+    def leave(self):
+        pass
 
 
 @pytest.mark.capability("long sessions: limits of sessions and connections", side="emulator")

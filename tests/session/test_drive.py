@@ -7,6 +7,7 @@ import dataclasses
 import gc
 import weakref
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,8 +19,9 @@ from harness.run.invariants import violations
 from harness.score.stability import screens
 from harness.secret import Secret
 from harness.session import drive as driving
-from harness.trace import hypothesis
+from harness.trace import hypothesis, seams
 from harness.wire.live import endpoint as live
+from harness.wire.live.messages import SessionResumptionConfig
 from tests.session.memory import KEY, Service, assignment, drive, polite
 
 
@@ -504,6 +506,103 @@ def test_a_session_is_resumed_with_its_newest_handle():
     setup = msgspec.structs.replace(todo.setup, session_resumption=SessionResumptionConfig())
     run_virtual(drive(Service(answer), dataclasses.replace(todo, setup=setup, cuts=(16_000,))))
     assert [{}, {"handle": "h1"}] == resumptions
+
+
+def breaking(index, *, transparent, at=20, text=" old"):
+    """Return a service that hands out a handle with the 10th message, and breaks off the first connection at the 20th."""
+
+    def answer(line, frame):
+        line.count = getattr(line, "count", -1) + 1
+        line.frames = [*getattr(line, "frames", []), frame]
+        if len(service.lines) == 1 and line.count == 10:
+            update = {"newHandle": "h", "resumable": True}
+            if index is not None:
+                update["lastConsumedClientMessageIndex"] = str(index)
+            line.say({"serverContent": {"inputTranscription": {"text": " kept"}}})
+            line.say({"sessionResumptionUpdate": update})
+            line.say({"serverContent": {"inputTranscription": {"text": text}}})
+        elif len(service.lines) == 1 and line.count == at:
+            line.loop.call_later(0.01, line.hang_up, 1006)
+        else:
+            polite(" new")(line, frame)
+
+    service = Service(answer)
+    return service
+
+
+def sent_over(line) -> list[str]:
+    """Return what a connection carried, a word each, audio as its message's length in samples."""
+    realtime = [frame.get("realtimeInput", {}) for frame in line.frames]
+    return [
+        str(len(one["audio"]["data"]) * 3 // 8) if "audio" in one else next(iter(one), "setup")
+        for one in realtime
+    ]
+
+
+@pytest.mark.capability("long sessions: replay and seams", side="client")
+@pytest.mark.parametrize("index, offset, marked", [
+    (None, 0, True),  # proto-JSON leaves 0 out: the setup alone
+    (0, 0, True),
+    (1, 0, False),  # activityStart is consumed
+    (2, 1_600, False),
+    (8, 11_200, False),
+    (99, 14_400, False),  # no more than was sent
+])  # fmt: skip
+def test_a_break_goes_back_to_the_message_that_was_consumed_last(index, offset, marked):
+    """The next connection sends what is behind the index, and nothing before it; a turn that has begun is not begun again."""
+    service = breaking(index, transparent=True)
+    config = SessionResumptionConfig(transparent=True)
+    todo = assignment(3.0)
+    setup = msgspec.structs.replace(todo.setup, session_resumption=config)
+    ending, trace = run_virtual(drive(service, dataclasses.replace(todo, setup=setup)))
+    assert "ok" == ending.outcome
+    assert "kept new" == hypothesis(trace, "input").text
+    asked = service.lines[1].frames[0]["setup"]["sessionResumption"]
+    assert {"handle": "h", "transparent": True} == asked
+    expected = ["activityStart"] * marked + ["1600"] * ((48_000 - offset) // 1600)
+    assert ["setup", *expected, "activityEnd"] == sent_over(service.lines[1])
+    (seam,) = seams(trace)
+    assert (offset, 30_400 - offset) == (seam["offset"], seam["replay"]["samples"])
+    assert ("index", "closed 1006") == (seam["replay"]["known_by"], seam["replay"]["why"])
+    kept = record(trace, "input", path=None, final=True)
+    assert () == kept.violations
+    assert 1 > kept.send_lag_max_ms
+
+
+@pytest.mark.capability("long sessions: replay and seams", side="client")
+def test_a_handle_without_an_index_stands_for_what_had_been_sent():
+    """Where the service does not say what its handle holds, it is what had been sent when the handle came."""
+    service = breaking(None, transparent=False)
+    todo = assignment(3.0)
+    setup = msgspec.structs.replace(todo.setup, session_resumption=SessionResumptionConfig())
+    _, trace = run_virtual(drive(service, dataclasses.replace(todo, setup=setup)))
+    (seam,) = seams(trace)
+    assert (9 * 1600, "position") == (seam["offset"], seam["replay"]["known_by"])
+    assert ["setup", "activityStart"] == sent_over(service.lines[1])[:2]
+    assert "kept new" == hypothesis(trace, "input").text
+
+
+def test_a_guess_before_a_break_is_still_replaced():
+    """An interim text that came before the handle goes on being replaced: the turn that it is of goes on."""
+
+    def answer(line, frame):
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+            line.say({"serverContent": {"interimInputTranscription": {"text": " gues"}}}, 0.5)
+            update = {"newHandle": f"h{len(service.lines)}", "resumable": True}
+            line.say({"sessionResumptionUpdate": update}, 0.6)
+            if len(service.lines) == 1:
+                line.loop.call_later(1.0, line.hang_up, 1006)
+        else:
+            polite(" guess")(line, frame)
+
+    service = Service(answer)
+    todo = assignment(2.0)
+    setup = msgspec.structs.replace(todo.setup, session_resumption=SessionResumptionConfig())
+    _, trace = run_virtual(drive(service, dataclasses.replace(todo, setup=setup)))
+    assert 1 == len(seams(trace))
+    assert "guess" == hypothesis(trace, "input").text
+    assert "guess" == screens(hypothesis(trace, "input").fragments)[-1].text
 
 
 @pytest.mark.parametrize("after", [0.0, 1.0])
