@@ -68,6 +68,10 @@ class SpeechBounds:
     end_s: Seconds
     """End of the last speech, s from the clip's first sample; at most the clip's duration."""
 
+    snr_db: float
+    """How far the speech stands out from its background, dB: the mean power of the loud frames, less the floor's, over the
+    floor's, in the band of speech. Of digital silence the background is taken for -100 dBFS."""
+
 
 def speech_bounds(clip: AudioClip) -> SpeechBounds | None:
     """Return where the speech in a clip begins and ends; None when nothing in it stands out from its background.
@@ -99,7 +103,10 @@ def speech_bounds(clip: AudioClip) -> SpeechBounds | None:
     first, last = int(spoken[0][0]), int(spoken[-1][-1])
     first -= _leading(soft[max(0, first - _EDGE_FRAMES) : first][::-1])
     last += _leading(soft[last + 1 : last + 1 + _EDGE_FRAMES])
+    loud_power = float(np.mean(10 ** (level_db[np.concatenate(spoken)] / 10)))
+    floor_power = 10 ** (floor_db / 10)
     return SpeechBounds(
+        snr_db=float(10 * np.log10(max(loud_power - floor_power, floor_power) / floor_power)),
         start_s=_centre_s(first) if first else 0.0,
         # The last frame is padded, so the one before it may be the last that is full.
         end_s=_centre_s(last) if last < len(level_db) - 2 else clip.duration,

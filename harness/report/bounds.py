@@ -9,6 +9,7 @@ import math
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
+from msgspec import structs
 
 from harness.errors import InputError
 from harness.run.folder import UNREADABLE
@@ -32,6 +33,10 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     end_s: Seconds
     source: Source
     """`annotation` of the dataset, `detected` in the signal, or the `clip`'s own ends."""
+
+    snr_db: float | None = None
+    """How far the speech stands out from its background: the dataset's tag `snr_db` or `snr`, else as detected; None: the
+    bounds were not detected, and there is no such tag."""
 
 
 class AudioSpan(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,8 +75,11 @@ class SpeechBook:
 
     def bounds(self, utterance: PlannedUtterance, audio_s: Seconds | None) -> Bounds | None:
         """Return where speech lies in a clip of `audio_s`; None when not even its length is known, or there is none."""
-        if annotated := _annotation(utterance):
-            return annotated
+        found = _annotation(utterance) or self._listened(utterance, audio_s)
+        told = _tag(utterance, "snr_db", "snr")
+        return found if found is None or told is None else structs.replace(found, snr_db=told)
+
+    def _listened(self, utterance: PlannedUtterance, audio_s: Seconds | None) -> Bounds | None:
         if utterance.audio is None:
             return None
         span = AudioSpan(
@@ -104,6 +112,18 @@ def _read(path: Path) -> dict[tuple[str, Seconds, Seconds | None], _Line]:
     return {line.span.key: line for line in lines}
 
 
+def _tag(utterance: PlannedUtterance, *names: str) -> float | None:
+    """Return the first of some tags that is a finite number; None: none is."""
+    for name in names:
+        try:
+            value = float(utterance.tags[name])
+        except (KeyError, TypeError, ValueError):
+            continue
+        if math.isfinite(value):
+            return value
+    return None
+
+
 def _annotation(utterance: PlannedUtterance) -> Bounds | None:
     """Return the tags `speech_start` and `speech_end` (s from the clip's first sample) when both are sound."""
     try:
@@ -127,4 +147,4 @@ def _detected(span: AudioSpan) -> Bounds | None:
     if found is None:
         return None
     start, end = (round(t * SAMPLE_RATE) / SAMPLE_RATE for t in (found.start_s, found.end_s))
-    return Bounds(start_s=start, end_s=end, source="detected")
+    return Bounds(start_s=start, end_s=end, source="detected", snr_db=round(found.snr_db, 1))

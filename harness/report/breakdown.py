@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 EDGES_S: Final = (0.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 """Where buckets of length begin: a command, a sentence, two, a paragraph, minutes."""
 
+EDGES_DB: Final = (10.0, 20.0, 30.0, 40.0)
+"""Where buckets of the signal-to-noise ratio begin: a street, a room with people, an office, a studio."""
+
 MOST_VALUES: Final = 20
 """A tag with more values than these is an id or a text, not a group."""
 
@@ -56,6 +59,11 @@ class Utterance:
 
     audio_s: Seconds | None
     tags: Mapping[str, str]
+    snr_db: float | None = None
+    """Of the clip; None: unknown."""
+
+    began_at: str | None = None
+    """When its session began, ISO 8601 UTC; None: unknown."""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +110,15 @@ class Breakdown(msgspec.Struct, frozen=True, kw_only=True):
     by_pace: list[Part]
     """The slowest, middle and fastest third, in reference tokens a second; empty: lengths unknown or all alike."""
 
+    by_snr: list[Part]
+    """By how far the speech stands out from its background (`harness.audio.speech`); empty: unknown."""
+
+    by_turn: list[Part]
+    """The first, middle and last third of the cell's sessions, by when they began; empty: unknown."""
+
+    by_hour: list[Part]
+    """By the hour in which sessions began, UTC; empty: unknown, or all in one."""
+
     by_tag: dict[str, list[Part]]
     """By the dataset's own tags of two to twenty values that are not all numbers."""
 
@@ -133,6 +150,9 @@ def breakdown(utterances: Sequence[Utterance]) -> Breakdown:
             None if one.audio_s is None else length_label(one.audio_s) for one in utterances
         ),
         by_pace=divided(_pace_labels(utterances)),
+        by_snr=divided(None if one.snr_db is None else snr_label(one.snr_db) for one in utterances),
+        by_turn=divided(_turn_labels(utterances)),
+        by_hour=hours if len(hours := divided(map(_hour_label, utterances))) > 1 else [],
         by_tag=by_tag,
         gaps={
             name: gap
@@ -167,6 +187,32 @@ def length_label(length_s: Seconds) -> str:
     place = max(bisect_right(EDGES_S, length_s), 1)
     low = f"{EDGES_S[place - 1]:g}"
     return f"{low} s and over" if place == len(EDGES_S) else f"{low} to {EDGES_S[place]:g} s"
+
+
+def snr_label(snr_db: float) -> str:
+    """Return the bucket that a signal-to-noise ratio is in: `10 to 20 dB`."""
+    place = bisect_right(EDGES_DB, snr_db)
+    if place == 0:
+        return f"under {EDGES_DB[0]:g} dB"
+    if place == len(EDGES_DB):
+        return f"{EDGES_DB[-1]:g} dB and over"
+    return f"{EDGES_DB[place - 1]:g} to {EDGES_DB[place]:g} dB"
+
+
+def _turn_labels(utterances: Sequence[Utterance]) -> list[str | None]:
+    """Return which third of the sessions each is in, by when they began; None: unknown, or there are fewer than three."""
+    began = sorted(one.began_at for one in utterances if one.began_at)
+    if len(began) < 3:
+        return [None] * len(utterances)
+    thirds = [began[len(began) * third // 3] for third in (1, 2)]
+    names = ("first third", "middle third", "last third")
+    return [
+        names[bisect_right(thirds, one.began_at)] if one.began_at else None for one in utterances
+    ]
+
+
+def _hour_label(one: Utterance) -> str | None:
+    return f"{one.began_at[11:13]}:00 UTC" if one.began_at else None
 
 
 def _pace_labels(utterances: Sequence[Utterance]) -> list[str | None]:

@@ -47,7 +47,8 @@ class PartRow:
 
     cell: CellBreakdown
     by: str
-    """What they share: `speaker`, `length`, `tokens a second`, or a tag of the dataset."""
+    """What they share: `speaker`, `length`, `tokens a second`, `signal to noise`, `place in the run`, `hour`, or a tag of the
+    dataset."""
 
     part: Part
     gap: Gap | None
@@ -109,6 +110,9 @@ def _parts(cell: CellBreakdown) -> list[PartRow]:
         "speaker": errors.by_speaker,
         "length": errors.by_duration,
         "tokens a second": errors.by_pace,
+        "signal to noise": errors.by_snr,
+        "place in the run": errors.by_turn,
+        "hour": errors.by_hour,
         **errors.by_tag,
     }
     found = []

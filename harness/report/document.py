@@ -17,6 +17,7 @@ from harness.report.latencies import Latency, Settled, Streaming
 from harness.report.utterance_rates import Share, Silence, UtteranceRates
 from harness.run.certificate import Certificate as ProcessCertificate
 from harness.run.record import Task
+from harness.score.readability import Reading
 from harness.units import Milliseconds, Seconds, Usd
 
 SUMMARY_SCHEMA = 1
@@ -129,6 +130,9 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
 
     utterance_rates: UtteranceRates | None = None
     """Companions of the rate; None: no rate."""
+
+    readability: Reading | None = None
+    """Punctuation and casing of the scored rows; None: there is no row, or the language (Thai) has none."""
 
     flagged: Flagged | None = None
     """None: no row is flagged as another language, another script, a loop or a hallucination."""

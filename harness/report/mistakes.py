@@ -59,6 +59,8 @@ def breakdowns(rows: Iterable[Row]) -> list[CellBreakdown]:
                     block=row.block,
                     audio_s=row.audio_s,
                     tags=row.tags,
+                    snr_db=row.snr_db,
+                    began_at=row.record.started_at if row.record else None,
                 )
             )
     return [

@@ -35,6 +35,9 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     duration_s: Seconds | None = None
     """Of the clip; None: unknown."""
 
+    snr_db: float | None = None
+    """How far the speech stands out from its background; None: unknown."""
+
     tags: dict[str, str] = {}
     """The table's other columns that are texts, by name."""
 

@@ -8,7 +8,7 @@ Knows files; does not know scores. Everything wrong with a file is told at once,
 
 from __future__ import annotations
 
-from math import inf
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.errors import InputError, UsageError, suggestion
@@ -34,6 +34,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "repeat": ("repeat",),
     "audio": ("audio_filepath", "audio", "path", "file"),
     "offset_s": ("offset", "offset_s"),
+    "snr_db": ("snr_db", "snr"),
     "duration_s": ("duration", "duration_s", "audio_s"),
 }
 """The columns we know → the names they go by; where a table has several, the first one counts."""
@@ -140,6 +141,7 @@ def _pair(cells: Mapping[str, Any] | UnusableError, number: int, locale: str | N
         audio=_file(texts["audio"], texts["dataset"]),
         offset_s=_length(texts["offset_s"]) or 0.0,
         duration_s=_length(texts["duration_s"]),
+        snr_db=_number(texts["snr_db"]),
         tags={
             name: value
             for name, value in cells.items()
@@ -162,11 +164,17 @@ def _file(name: str | None, dataset: str | None) -> str | None:
 
 def _length(text: str | None) -> Seconds | None:
     """Return a length, s; None where a table says none, or nothing that is one: it divides rates, it makes none."""
+    length = _number(text)
+    return length if length is not None and length >= 0 else None
+
+
+def _number(text: str | None) -> float | None:
+    """Return a finite number; None where a table says none."""
     try:
-        length = float(text or "")
+        number = float(text or "")
     except ValueError:
         return None
-    return length if 0 <= length < inf else None
+    return number if isfinite(number) else None
 
 
 def _cell(cells: Mapping[str, Any], names: Iterable[str]) -> Any:

@@ -103,6 +103,9 @@ class Row:
     twin: str | None = None
     """The first locale of the dataset with the same clips, which are one test set; None: this is it, or it has its own."""
 
+    snr_db: float | None = None
+    """How far the speech stands out from its background; None: nobody listened, and the dataset does not say."""
+
     counts: EditCounts | None
     """Edits of the row's metric; None: not scored."""
 
@@ -296,6 +299,7 @@ def _row(
             for name, value in utterance.tags.items()
             if isinstance(value, str) and value
         },
+        snr_db=bounds.snr_db if bounds else None,
         recording=kin.recording(utterance),
         twin=kin.twin(utterance),
         counts=counts,

@@ -23,7 +23,7 @@ from harness.report.summary import basis
 from harness.report.utterance_rates import silence, utterance_rates
 from harness.score.edits import EditCounts
 from harness.score.faults import faults
-from harness.score.readability import MarkCounts, readability
+from harness.score.readability import readability, reading
 from harness.score.score import (
     Judgement,
     Score,
@@ -39,11 +39,11 @@ from harness.stats.power import measured_difference
 from harness.text.locales import LOCALES, canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from harness.report.kinship import Block, Clip
     from harness.report.pair import Pair
-    from harness.score.readability import Mark
+    from harness.score.readability import Readability
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,41 +256,24 @@ def _details(group: Sequence[_Judged]) -> dict[str, Any]:
                 block=moves_with,
                 audio_s=pair.duration_s,
                 tags=pair.tags,
+                snr_db=pair.snr_db,
             )
             for pair, score, moves_with in judged
         ]
     )
     return {
-        "readability": _readability(group),
+        "readability": reading(_readings(group)),
         "confusions": confusions((pair.id, score) for pair, score, _ in judged),
         **msgspec.structs.asdict(divided),
     }
 
 
-def _readability(group: Iterable[_Judged]) -> dict[str, Any] | None:
-    """Return a cell's punctuation error rate, casing accuracy and marks; None where there is nothing to read."""
-    punctuation = EditCounts.zero()
-    marks: dict[Mark, MarkCounts] = {}
-    cased = cased_right = 0
+def _readings(group: Iterable[_Judged]) -> Iterator[Readability]:
     for one in group:
-        if not isinstance(one.judgement, Score):
-            continue
-        found = readability(one.pair.reference or "", one.pair.hypothesis or "", one.locale)
-        if found is None:
-            return None
-        punctuation += found.punctuation
-        for kind, counts in found.marks.items():
-            marks[kind] = marks.get(kind, MarkCounts()) + counts
-        cased += found.cased or 0
-        cased_right += found.cased_right or 0
-    return {
-        "punctuation_error_rate": punctuation.match_error_rate,
-        "casing": cased_right / cased if cased else None,
-        "marks": {
-            kind: {"precision": counts.precision, "recall": counts.recall, "f1": counts.f1}
-            for kind, counts in marks.items()
-        },
-    }
+        if isinstance(one.judgement, Score):
+            found = readability(one.pair.reference or "", one.pair.hypothesis or "", one.locale)
+            if found is not None:
+                yield found
 
 
 def _companion(scores: Iterable[Score], name: str) -> EditCounts:

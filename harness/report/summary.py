@@ -22,11 +22,12 @@ from harness.report.document import (
 )
 from harness.report.kinship import kinds
 from harness.report.utterance_rates import share, silence, utterance_rates
+from harness.score.readability import readability, reading
 from harness.score.score import rate, total
 from harness.stats.percentiles import percentile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from harness.report.delays import Awaited
     from harness.report.kinship import Block
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from harness.report.utterance_rates import Share
     from harness.run.certificate import Certificate as ProcessCertificate
     from harness.score.edits import EditCounts
+    from harness.score.readability import Readability
     from harness.stats.intervals import Interval
     from harness.units import Seconds, Usd
 
@@ -140,6 +142,7 @@ def _cell(
         utterance_rates=utterance_rates([row.counts for row in scored if row.counts], metric)
         if metric
         else None,
+        readability=reading(_readings(scored)),
         flagged=_flagged(scored, metric),
         unanswered=share(
             sum(row.outcome in UNANSWERED for row in rows),
@@ -164,6 +167,13 @@ UNANSWERED: Final = ("failed_server", "blocked")
 
 GROSS: Final = frozenset({"wrong_script", "wrong_language", "suspect_zh", "suspect_ja", "loop", "hallucination"})  # fmt: skip
 """Faults of a whole transcript."""
+
+
+def _readings(scored: Iterable[Row]) -> Iterator[Readability]:
+    for row in scored:
+        found = readability(row.reference or "", row.hypothesis or "", row.locale)
+        if found is not None:
+            yield found
 
 
 def _flagged(scored: Sequence[Row], metric: str | None) -> Flagged | None:

@@ -37,7 +37,7 @@ def edits(reference: Sequence[str], hypothesis: Sequence[str]) -> tuple[str, Edi
     """Return a minimal alignment as runs of operations, `=4S1D2`, and its counts."""
     runs = []
     hits = substitutions = deletions = insertions = 0
-    for tag, from_start, from_end, to_start, to_end in _opcodes(reference, hypothesis):
+    for tag, from_start, from_end, to_start, to_end in opcodes(reference, hypothesis):
         if tag == "equal":
             hits += (length := from_end - from_start)
             runs.append(f"={length}")
@@ -81,7 +81,7 @@ def equal_runs(reference: Sequence[str], hypothesis: Sequence[str]) -> list[tupl
     """Return the equal runs of a minimal alignment, in order: start in each sequence, and length."""
     return [
         (from_start, to_start, from_end - from_start)
-        for tag, from_start, from_end, to_start, _ in _opcodes(reference, hypothesis)
+        for tag, from_start, from_end, to_start, _ in opcodes(reference, hypothesis)
         if tag == "equal"
     ]
 
@@ -102,7 +102,7 @@ def pieces(
         found.append((slice(last[0], i), slice(last[1], j)))
         last = (i, j)
 
-    for tag, i, to_i, j, to_j in _opcodes(reference, hypothesis):
+    for tag, i, to_i, j, to_j in opcodes(reference, hypothesis):
         half = (to_i - i) // 2
         if tag == "equal" and to_i - i >= run and size <= i + half - last[0] <= most:
             i, j = i + half, j + half  # noqa: PLW2901 - the rest of the run
@@ -113,9 +113,10 @@ def pieces(
     return [*found, (slice(last[0], None), slice(last[1], None))]
 
 
-def _opcodes(
+def opcodes(
     reference: Sequence[str], hypothesis: Sequence[str]
 ) -> list[tuple[str, int, int, int, int]]:
+    """Return the runs of a minimal alignment: `equal`, `replace`, `delete` or `insert`, and start and end in each sequence."""
     # Tuples are cheaper than RapidFuzz's own objects; its type stubs give no width.
     return cast("Any", Levenshtein.opcodes(reference, hypothesis).as_list())  # type: ignore[no-any-return]
 

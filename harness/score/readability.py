@@ -9,6 +9,7 @@ Knows texts; does not know recognition errors, except that a word that is lost t
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
@@ -20,7 +21,7 @@ from harness.text.normalise import normalised
 from harness.text.tokenise import mixed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 Mark: TypeAlias = Literal["comma", "stop", "question", "exclamation"]
 
@@ -86,33 +87,75 @@ class Readability(msgspec.Struct, frozen=True, kw_only=True):
     """Matched words; None: the script has no case."""
 
 
+class MarkScore(msgspec.Struct, frozen=True, kw_only=True):
+    """How well one kind of mark is written; shares, 0 to 1."""
+
+    precision: float | None
+    """None: never written."""
+
+    recall: float | None
+    """None: never due."""
+
+    f1: float | None
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """How well many transcripts read."""
+
+    punctuation_error_rate: float | None
+    """(S + D + I) / (C + S + D + I) over marks; None: there is no mark on either side."""
+
+    casing: float | None
+    """Share of the matched words that are in the right case; None: none matched, or the script has no case."""
+
+    marks: dict[Mark, MarkScore]
+    """By kind."""
+
+
+def reading(found: Iterable[Readability]) -> Reading | None:
+    """Return how well many transcripts read, of their counts; None of nothing."""
+    every = list(found)
+    if not every:
+        return None
+    marks: dict[Mark, MarkCounts] = {}
+    for one in every:
+        for kind, counts in one.marks.items():
+            marks[kind] = marks.get(kind, MarkCounts()) + counts
+    cased = sum(one.cased or 0 for one in every)
+    punctuation = sum((one.punctuation for one in every), EditCounts.zero())
+    return Reading(
+        punctuation_error_rate=punctuation.match_error_rate,
+        casing=sum(one.cased_right or 0 for one in every) / cased if cased else None,
+        marks={
+            kind: MarkScore(precision=counts.precision, recall=counts.recall, f1=counts.f1)
+            for kind, counts in marks.items()
+        },
+    )
+
+
 def readability(reference: str, hypothesis: str, locale: str) -> Readability | None:
     """Return punctuation and casing of a transcript; None in Thai, whose spaces are its punctuation."""
     if locale.startswith("th"):
         return None
     said, heard = _marked_words(reference, locale), _marked_words(hypothesis, locale)
-    operations, _ = align.edits(
-        [word.lower() for word, _ in said], [word.lower() for word, _ in heard]
-    )
-    left, right = iter(said), iter(heard)
+    runs = align.opcodes([word.lower() for word, _ in said], [word.lower() for word, _ in heard])
     marks: dict[Mark, MarkCounts] = {}
     punctuation = EditCounts.zero()
     cased = cased_right = 0
-    for op, *_ in align.alignment(
-        operations, [word for word, _ in said], [word for word, _ in heard]
-    ):
-        word, due = ("", None) if op == "I" else next(left)
-        answer, written = ("", None) if op == "D" else next(right)
-        if due or written:
-            punctuation += _edit(due, written)
-        if due:
-            found = MarkCounts(right=1) if due == written else MarkCounts(missed=1)
-            marks[due] = marks.get(due, MarkCounts()) + found
-        if written and written != due:
-            marks[written] = marks.get(written, MarkCounts()) + MarkCounts(extra=1)
-        if op == "=":
-            cased += 1
-            cased_right += word == answer
+    for tag, i, to_i, j, to_j in runs:
+        if tag == "equal":
+            cased += to_i - i
+        for (word, due), (answer, written) in zip_longest(
+            said[i:to_i], heard[j:to_j], fillvalue=("", None)
+        ):
+            cased_right += tag == "equal" and word == answer
+            if due or written:
+                punctuation += _edit(due, written)
+            if due:
+                found = MarkCounts(right=1) if due == written else MarkCounts(missed=1)
+                marks[due] = marks.get(due, MarkCounts()) + found
+            if written and written != due:
+                marks[written] = marks.get(written, MarkCounts()) + MarkCounts(extra=1)
     has_case = LOCALES[locale].script in _CASED
     return Readability(
         marks=marks,

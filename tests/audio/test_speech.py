@@ -149,3 +149,14 @@ def test_padding_with_zeros_does_not_hide_the_noise(speech):
     plain = speech_bounds(clip_of(noisy))
     assert abs(bounds.start_s - 1.0 - plain.start_s) < 0.03
     assert abs(bounds.end_s - 1.0 - plain.end_s) < 0.03
+
+
+@pytest.mark.parametrize("snr_db", [30.0, 20.0, 10.0])
+def test_the_noise_beside_a_sound_is_measured(snr_db):
+    """A sound in white noise of known power stands out from it by as much, within 2 dB."""
+    sound = tone(440, 1.5, peak=0.3)
+    floor_dbfs = 10 * np.log10(0.3**2 / 2) - snr_db
+    # The band of speech holds that share of the noise's power.
+    in_band_db = 10 * np.log10((7_500 - 150) / 8_000)
+    bounds = speech_bounds(clip_of(padded(sound, 0.7, 0.7, floor_dbfs)))
+    assert snr_db - in_band_db == pytest.approx(bounds.snr_db, abs=2.0)

@@ -61,9 +61,9 @@ def test_a_cell_says_how_it_reads_and_what_went_wrong():
     """Punctuation, casing and the commonest errors stand beside a cell's rate."""
     rows = [Pair(id="u", reference="Hello, World.", hypothesis="hello word.", locale="en-US")]
     cell = sheet(rows, profile="norm-1", metric="WER")["cells"][0]
-    assert 0.5 == cell["readability"]["punctuation_error_rate"]
-    assert 0.0 == cell["readability"]["casing"]
-    assert 1.0 == cell["readability"]["marks"]["stop"]["f1"]
+    assert 0.5 == cell["readability"].punctuation_error_rate
+    assert 0.0 == cell["readability"].casing
+    assert 1.0 == cell["readability"].marks["stop"].f1
     first = cell["confusions"][0]
     assert ("world", "word", ("u",)) == (first.reference, first.hypothesis, first.examples)
 
@@ -97,7 +97,16 @@ def test_rates_do_not_depend_on_details():
     lean = sheet(pairs(), profile="norm-1n", metric="auto", details=False)
     assert {"alignment", "faults"} == whole["rows"][0].keys() - lean["rows"][0].keys()
     details = {"readability", "confusions", "token_classes", "deletions_by_position"}
-    details |= {"by_speaker", "by_duration", "by_pace", "by_tag", "gaps"}
+    details |= {
+        "by_speaker",
+        "by_duration",
+        "by_pace",
+        "by_snr",
+        "by_turn",
+        "by_hour",
+        "by_tag",
+        "gaps",
+    }
     assert details == whole["cells"][0].keys() - lean["cells"][0].keys()
     for name in ("rows", "cells"):
         for more, less in zip(whole[name], lean[name], strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -107,6 +108,50 @@ def test_mistakes_and_flags_are_counted(run, said):
     assert ("lost_start", 1, 4, {"en-US": 1}, ["d"]) == (
         flag.fault, flag.rows, flag.scored, flag.locales, flag.examples,
     )  # fmt: skip
+
+
+def test_a_cell_says_how_it_reads(run, said):
+    """Punctuation and casing are in the summary, pooled over the cell's rows; in Thai there are none."""
+    rows = [
+        said.Said(id="a", reference="Hello, World.", hypothesis="hello World."),
+        said.Said(id="b", reference="Is it?", hypothesis="Is it."),
+        said.Said(id="c", locale="th-TH", reference="มนุษย์", hypothesis="มนุษย์"),
+    ]
+    english, thai = build_reports(run(rows)).summary.cells
+    # A comma is missing, a stop is right, a question has become a stop.
+    assert (2 / 3, 3 / 4) == (
+        english.readability.punctuation_error_rate,
+        english.readability.casing,
+    )
+    assert (0.5, 1.0) == (
+        english.readability.marks["stop"].precision,
+        english.readability.marks["stop"].recall,
+    )
+    assert thai.readability is None
+
+
+def test_errors_are_divided_by_noise_and_by_when_sessions_began(run, said):
+    """A dataset's own signal-to-noise ratio makes buckets; sessions fall into thirds and hours as they began."""
+    rows = [
+        said.Said(id=f"a{n}", hypothesis="the quick", tags={**said.SPEECH, "snr": str(8 + 4 * n)})
+        for n in range(4)
+    ]
+    folder = run(rows)
+    journal = folder / "journal.jsonl"
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    for n, line in enumerate(lines):
+        line["started_at"] = f"2026-11-21T{14 + n // 3}:0{n}:00.000Z"
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (cell,) = build_reports(folder).summary.breakdowns
+    assert {"under 10 dB": 1, "10 to 20 dB": 2, "20 to 30 dB": 1} == {
+        part.value: part.utterances for part in cell.errors.by_snr
+    }
+    assert {"first third": 1, "middle third": 1, "last third": 2} == {
+        part.value: part.utterances for part in cell.errors.by_turn
+    }
+    assert {"14:00 UTC": 3, "15:00 UTC": 1} == {
+        part.value: part.utterances for part in cell.errors.by_hour
+    }
 
 
 def test_what_is_on_the_screen_grows_to_the_final_text(run, said):
