@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from websockets.datastructures import Headers
+    from websockets.uri import WebSocketURI
 
     from harness.units import Seconds
     from harness.wire.live.endpoint import Endpoint
@@ -146,7 +147,7 @@ async def connect(endpoint: Endpoint, listener: Listener) -> Connection:
     """Open a WebSocket to `endpoint`; what cannot be opened is told to `listener` as closed, never raised."""
     loop = asyncio.get_running_loop()
     uri = parse_uri(endpoint.url)
-    socket_protocol = _Socket(endpoint, listener, loop)
+    socket_protocol = _Socket(endpoint, uri, listener, loop)
     try:
         await loop.create_connection(
             lambda: socket_protocol,
@@ -199,9 +200,13 @@ class _Socket(asyncio.Protocol):
     """The asyncio side: bytes between the transport and the sans-I/O protocol."""
 
     def __init__(
-        self, endpoint: Endpoint, listener: Listener, loop: asyncio.AbstractEventLoop
+        self,
+        endpoint: Endpoint,
+        uri: WebSocketURI,
+        listener: Listener,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
-        self._ws = ClientProtocol(parse_uri(endpoint.url), max_size=MAX_MESSAGE_BYTES)
+        self._ws = ClientProtocol(uri, max_size=MAX_MESSAGE_BYTES)
         self._endpoint = endpoint
         self._listener = listener
         self._loop = loop
