@@ -295,6 +295,33 @@ def test_what_cannot_be_had_on_demand_is_named(name):
     assert rare.get(name, "") in told.told
 
 
+def test_a_model_is_asked_as_it_wants_to_be():
+    """Who must be told how much to think is told a level, others a budget; only a function that blocks is interrupted."""
+    asked = []
+
+    def answer(line, frame):
+        asked.append(frame)
+        service()(line, frame)
+
+    def setup(name, model):
+        asked.clear()
+        found(name, answer, model=model, wait_s=0.1)
+        return asked[0]["setup"]
+
+    def behavior(model):
+        (tool,) = setup("tools: cancellation", model)["tools"]
+        return tool["functionDeclarations"][0].get("behavior")
+
+    def thinking(model):
+        return setup("native audio: thinking", model)["generationConfig"]["thinkingConfig"]
+
+    told = "gemini-3.8-live-extended-thinking"
+    free = "gemini-2.5-flash-native-audio-preview-09-2025"
+    assert {"thinkingLevel": "LOW", "includeThoughts": True} == thinking(told)
+    assert {"thinkingBudget": 256, "includeThoughts": True} == thinking(free)
+    assert ["BLOCKING", None] == [behavior(told), behavior(free)]
+
+
 def test_a_model_whose_turns_are_history_is_asked_otherwise():
     """A model that takes turns as its history alone is asked in realtime text, and is not asked for turns."""
     asked = []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from harness.secret import Secret
 from harness.session.probes.connections import as_vertex, on_vertex
-from harness.session.probes.minds import THOUGHTFUL
+from harness.session.probes.minds import thoughtful
 from harness.session.probes.probe import (
     QUESTION,
     RIDDLE,
@@ -61,9 +61,10 @@ async def _itemised(conversation: Talk, place: Place) -> str:
     return f"{'; '.join(told)}; {total} in all"
 
 
-async def _thought(conversation: Talk, place: Place) -> str:
-    place.ask(conversation, RIDDLE)
-    usage = await bill(conversation)
+async def _thought(place: Place) -> str:
+    async with place.session(thoughtful(place)) as conversation:
+        place.ask(conversation, RIDDLE)
+        usage = await bill(conversation)
     if usage.thoughts_token_count is None:
         raise NotShownError("the record tells of no thoughts")
     cached = usage.cached_content_token_count
@@ -76,6 +77,7 @@ async def _absent(place: Place) -> str:
     hurried = place.require_hurried(
         "no service leaves records out on demand; an emulator with --quirk missing-usage does"
     )
+    place.require_conversing()
     async with place.session(at=place.at(hurried)) as conversation:
         place.ask(conversation, QUESTION)
         heard = await conversation.turn()
@@ -87,6 +89,6 @@ async def _absent(place: Place) -> str:
 PROBES: Final = (
     Probe(capability="usage: both spellings", walk=_spellings),
     Probe(capability="usage: per modality, turn and session", walk=asking(_itemised)),
-    Probe(capability="usage: thoughts and cache", walk=asking(_thought, THOUGHTFUL)),
-    Probe(capability="usage: absent is unknown", walk=_absent),
+    Probe(capability="usage: thoughts and cache", walk=_thought),
+    Probe(capability="usage: absent is unknown", walk=_absent, transcribes=True),
 )

@@ -71,6 +71,7 @@ _MINUTES: Final = (
 async def _gone(place: Place) -> str:
     """Wait for goAway, close at once, and go on with the newest handle."""
     hurried = place.require_hurried(_MINUTES.format("10", "--connection-life"))
+    place.require_conversing()
     at = place.at(hurried)
     async with place.session(RESUMABLE | ENDLESS, at=at) as conversation:
         conversation.say("My name is Ada.")
@@ -137,6 +138,7 @@ async def _limited(place: Place) -> str:
 async def _seamed(place: Place) -> str:
     """Stream more audio than one connection has time for: the next one goes on with what was not sent."""
     hurried = place.require_hurried(_MINUTES.format("10", "--connection-life"))
+    place.require_conversing()
     endpoint = place.at(hurried)
     bare = transcription_setup(place.model, turns="manual", transcript="input")
     setup = msgspec.structs.replace(
@@ -181,11 +183,15 @@ async def _seamed(place: Place) -> str:
 
 
 PROBES: Final = (
-    Probe(capability="long sessions: goAway", walk=_gone),
+    Probe(capability="long sessions: goAway", walk=_gone, transcribes=True),
     Probe(capability="long sessions: resumption", walk=asking(_resumed, RESUMABLE)),
     Probe(
         capability="long sessions: context-window compression", walk=asking(_compressed, SLIDING)
     ),
-    Probe(capability="long sessions: limits of sessions and connections", walk=_limited),
-    Probe(capability="long sessions: replay and seams", walk=_seamed),
+    Probe(
+        capability="long sessions: limits of sessions and connections",
+        walk=_limited,
+        transcribes=True,
+    ),
+    Probe(capability="long sessions: replay and seams", walk=_seamed, transcribes=True),
 )

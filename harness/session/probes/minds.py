@@ -14,14 +14,19 @@ from harness.session.probes.probe import (
     asking,
     quoted,
 )
+from harness.wire.live import catalogue
 
 if TYPE_CHECKING:
     from harness.session.probes.probe import Fields, Place
     from harness.session.talk import Talk
 
-THOUGHTFUL: Final[Fields] = {
-    "generationConfig": {"thinkingConfig": {"thinkingBudget": 256, "includeThoughts": True}}
-}
+
+def thoughtful(place: Place) -> Fields:
+    """Return the fields with which the place's model thinks and tells of it: by its level, where it must be told one."""
+    model = catalogue.find(place.model)
+    level = model.least_thinking if model else None
+    much = {"thinkingBudget": 256} if level is None else {"thinkingLevel": level}
+    return {"generationConfig": {"thinkingConfig": {**much, "includeThoughts": True}}}
 
 
 async def _affected(conversation: Talk, place: Place) -> str:
@@ -35,9 +40,10 @@ async def _maybe_silent(conversation: Talk, place: Place) -> str:
     return f"answered {quoted(heard.answer)}" if heard.answer else "silent, as it may be"
 
 
-async def _thinking(conversation: Talk, place: Place) -> str:
-    place.ask(conversation, RIDDLE)
-    heard = await conversation.turn()
+async def _thinking(place: Place) -> str:
+    async with place.session(thoughtful(place)) as conversation:
+        place.ask(conversation, RIDDLE)
+        heard = await conversation.turn()
     billed = any(one.thoughts_token_count for one in heard.usage)
     if not heard.thoughts and not billed:
         raise NotShownError("the model answered without a thought")
@@ -55,5 +61,5 @@ PROBES: Final = (
         capability="native audio: proactive audio",
         walk=asking(_maybe_silent, {"proactivity": {"proactiveAudio": True}}),
     ),
-    Probe(capability="native audio: thinking", walk=asking(_thinking, THOUGHTFUL)),
+    Probe(capability="native audio: thinking", walk=_thinking),
 )

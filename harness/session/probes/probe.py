@@ -190,6 +190,10 @@ class Place:
         if model is not None and not able(model):
             raise NotOfferedError(f"{model.id} {lack}")
 
+    def require_conversing(self) -> None:
+        """Raise NotOfferedError when the model is known to do nothing but transcribe."""
+        self.require(lambda one: one.kind != "transcribe", "does nothing but transcribe")
+
     def require_hurried(self, why: str) -> str:
         """Return the URL of the hurried emulator; NotWalkedError, with `why`, where there is none."""
         if self.hurried is None:
@@ -252,7 +256,7 @@ async def outcome(probe: Probe, place: Place) -> Outcome:
 async def _outcome(probe: Probe, place: Place) -> Outcome:
     try:
         if not probe.transcribes:
-            place.require(lambda one: one.kind != "transcribe", "does nothing but transcribe")
+            place.require_conversing()
         async with asyncio.timeout(LONGEST_S):
             return Outcome(verdict="ok", told=await probe.walk(place))
     except NotFoundError as error:

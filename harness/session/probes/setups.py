@@ -91,5 +91,5 @@ PROBES: Final = (
     Probe(capability="setup: every field, with its defaults", walk=asking(_full, FULL)),
     Probe(capability="setup: rules, checked before connecting", walk=_rule, transcribes=True),
     Probe(capability="setup: close codes and reasons", walk=_words, transcribes=True),
-    Probe(capability="setup: unknown fields are kept", walk=_strangers),
+    Probe(capability="setup: unknown fields are kept", walk=_strangers, transcribes=True),
 )

@@ -14,6 +14,7 @@ from harness.session.probes.probe import (
     asking,
     quoted,
 )
+from harness.wire.live import catalogue
 from harness.wire.live.codec import excerpt
 
 if TYPE_CHECKING:
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from harness.wire.live.messages import FunctionCall
 
 EQUIPPED: Final[Fields] = {"tools": [{"functionDeclarations": [FUNCTION]}]}
+
+
+def _declared(behavior: str) -> Fields:
+    """Return the fields that declare the function with a behaviour."""
+    return {"tools": [{"functionDeclarations": [FUNCTION | {"behavior": behavior}]}]}
 
 
 async def called(conversation: Talk, place: Place) -> FunctionCall:
@@ -41,14 +47,18 @@ async def call(conversation: Talk, place: Place) -> str:
     return f"{made.name}({excerpt(str(made.args))}), then {quoted(heard.answer)}"
 
 
-async def _cancelled(conversation: Talk, place: Place) -> str:
+async def _cancelled(place: Place) -> str:
     """Interrupt while a call is open: it is taken back, and an answer that comes too late harms nothing."""
-    made = await called(conversation, place)
-    place.ask(conversation, "Never mind.")
-    heard = await conversation.until(lambda one: one.cancelled, "cancellation")
-    conversation.respond(made, {"celsius": 11})
-    place.ask(conversation, QUESTION)
-    await conversation.until(lambda one: "morning" in one.answer.casefold(), "answer after it")
+    model = catalogue.find(place.model)
+    # Only what is waited for can be interrupted, and some models wait where they are told to alone.
+    waits = model is None or model.function_behavior == "BLOCKING"
+    async with place.session(EQUIPPED if waits else _declared("BLOCKING")) as conversation:
+        made = await called(conversation, place)
+        place.ask(conversation, "Never mind.")
+        heard = await conversation.until(lambda one: one.cancelled, "cancellation")
+        conversation.respond(made, {"celsius": 11})
+        place.ask(conversation, QUESTION)
+        await conversation.until(lambda one: "morning" in one.answer.casefold(), "answer after it")
     return f"{len(heard.cancelled)} call taken back; its late answer was dropped"
 
 
@@ -64,12 +74,9 @@ PROBES: Final = (
     Probe(capability="tools: declarations, calls, responses", walk=asking(call, EQUIPPED)),
     Probe(
         capability="tools: blocking and not",
-        walk=asking(
-            call,
-            {"tools": [{"functionDeclarations": [FUNCTION | {"behavior": "NON_BLOCKING"}]}]},
-        ),
+        walk=asking(call, _declared("NON_BLOCKING")),
     ),
-    Probe(capability="tools: cancellation", walk=asking(_cancelled, EQUIPPED)),
+    Probe(capability="tools: cancellation", walk=_cancelled),
     Probe(
         capability="tools: search grounding",
         walk=asking(_grounded, {"tools": [{"googleSearch": {}}]}),
