@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from itertools import pairwise
 from types import SimpleNamespace
 
 import msgspec
@@ -13,13 +15,16 @@ from harness.audio.clip import AudioClip, MemoryPcm
 from harness.clock import run_virtual
 from harness.emulator.context import Handles
 from harness.emulator.manners import Manners
+from harness.emulator.serve import Service, listen, stop
 from harness.emulator.turns import Appetite
 from harness.report.bounds import SpeechBook
 from harness.report.build import run_table
 from harness.run.bill import bill_usd, estimate_usd, spent_usd, transcription
 from harness.run.folder import read_journal
+from harness.run.rate import RateLimit
 from harness.secret import Secret
 from harness.session.course import MOST_IDLE
+from harness.session.transport import connect
 from harness.trace import audio_sent, read_trace
 from harness.units import SAMPLE_RATE
 from harness.wire.live import endpoint as live
@@ -53,8 +58,12 @@ class Breaking(Emulator):
         self.cut = 0
         """How many connections were open to be cut off."""
 
+        self.opened: list[float] = []
+        """When each connection was, s of the run."""
+
     async def connect(self, endpoint, listener):
         joint = await super().connect(endpoint, listener)
+        self.opened.append(joint.loop.time())
         if len(self.joints) == 1:
             for instant in self.breaks:
                 joint.loop.call_at(instant, self.cut_off)
@@ -66,44 +75,57 @@ class Breaking(Emulator):
             self.joints[-1].end(1006, "", False)
 
 
-def broken(folder, *, breaks, minutes=4.0, turns="manual", resumption=None, limit_s=120.0, lead_s=30.0, ear=None,
-           manners=None, compression=SLIDING):  # fmt: skip
-    """Return what came of one long recording whose connections break off: words, journal, traces, emulator."""
-    pcm = recording(minutes)
+def planned(pcm, **more):
+    """Return a plan of one recording of numbered words."""
     said = " ".join(reference(pcm))
     one = msgspec.structs.replace(utterance(0, len(pcm) / 2 / SAMPLE_RATE), reference=said)
-    made = plan([one], models=(MODEL,), turns=turns)
-    limits = {"connection_s": limit_s, "go_away_lead_s": lead_s, "session_s": 36_000.0}
-    emulator = Breaking(
-        ear or Perfect(appetite=PHRASES), Manners(**(limits | (manners or {}))), breaks
-    )
-    setup = msgspec.structs.replace(
+    return plan([one], models=(MODEL,), **more)
+
+
+def prepared(turns="manual", resumption=None, compression=None):
+    """Return the setup of a transcription on Vertex AI."""
+    return msgspec.structs.replace(
         transcription_setup(MODEL, turns=turns, transcript="input"),
         model=VERTEX.model_name(MODEL),
         session_resumption=resumption,
         context_window_compression=compression,
     )
+
+
+def broken(folder, *, breaks, minutes=4.0, turns="manual", resumption=None, limit_s=120.0, lead_s=30.0, manners=None,
+           compression=SLIDING, **more):  # fmt: skip
+    """Return what came of one long recording whose connections break off."""
+    pcm = recording(minutes)
+    made = planned(pcm, turns=turns)
+    limits = {"connection_s": limit_s, "go_away_lead_s": lead_s, "session_s": 36_000.0}
+    emulator = Breaking(Perfect(appetite=PHRASES), Manners(**(limits | (manners or {}))), breaks)
     clip = AudioClip(pcm=MemoryPcm(pcm))
-    run_virtual(
+    tally = run_virtual(
         run(
             made,
             folder,
             emulator,
             load=lambda _: clip,
-            setups={MODEL: setup},
+            setups={MODEL: prepared(turns, resumption, compression)},
             endpoint=lambda: VERTEX,
+            **more,
         )
     )
+    return found_in(folder, made, pcm, emulator=emulator, tally=tally)
+
+
+def found_in(folder, made, pcm, **more):
+    """Return what a run left behind."""
     records = read_journal(folder)
     return SimpleNamespace(
-        said=said.split(),
+        said=reference(pcm),
         pcm=pcm,
         records=records,
         last=records[-1],
         plan=made,
         folder=folder,
         traces=[read_trace(folder / record.trace) for record in records],
-        emulator=emulator,
+        **more,
     )
 
 
@@ -253,3 +275,81 @@ def test_what_broke_off_is_billed_by_estimate(tmp_path):
     told = " ".join(one.text for one in table.summary.warnings)
     assert "Attempts or connections of 1 session ended without a bill" in told
     assert "0 tokens were lost and 0 doubled or made up. 1 connection broke off" in told
+
+
+def test_every_connection_counts_against_the_rate(tmp_path):
+    """With one session in two minutes, connections that go on with a clip wait for their turn as others do."""
+    found = broken(
+        tmp_path, breaks=[150.0], minutes=3.0, resumption=TRANSPARENT, rate=RateLimit(sessions=0.5)
+    )
+    assert_whole(found)
+    gaps = [later - sooner for sooner, later in pairwise(found.emulator.opened)]
+    assert 2 <= len(gaps)
+    assert min(gaps) > 119.9
+
+
+@pytest.mark.parametrize("spare, connections", [(1.2, 2), (0.8, 1)])
+def test_what_is_sent_again_is_within_the_budget(tmp_path, spare, connections):
+    """A break is gone on with when the budget allows what must be sent again, and ends the run when it does not."""
+    seconds = len(recording(1.0)) / 2 / SAMPLE_RATE
+    again = estimate_usd(MODEL, transcription(40.0))
+    budget = estimate_usd(MODEL, transcription(seconds)) + spare * again
+    found = broken(tmp_path, breaks=[40.0], minutes=1.0, resumption=PLAIN, budget_usd=budget)
+    assert connections == len(found.emulator.joints)
+    assert (connections == 1) == (found.tally.stopped is not None)
+    assert found.tally.cost_usd == pytest.approx(sum(map(spent_usd, found.records)))
+    assert found.tally.cost_usd < budget
+
+
+class Cutting(Perfect):
+    """An ear at whose first hearing of certain words something is done."""
+
+    def __init__(self, words, cut) -> None:
+        super().__init__(appetite=PHRASES)
+        self.words = set(words)
+        self.cut = cut
+
+    async def hear(self, pcm, *, last):
+        if found := self.words & set(reference(pcm)):
+            self.words -= found
+            asyncio.get_running_loop().call_later(0.01, self.cut)
+        async for word in super().hear(pcm, last=last):
+            yield word
+
+
+@pytest.mark.wall
+@pytest.mark.capability("long sessions: replay and seams")
+@pytest.mark.parametrize("turns", ["manual", "auto"])
+def test_sockets_that_are_reset_lose_nothing(tmp_path, turns):
+    """Over real sockets, at twenty times real time: three resets in the midst of a clip, and every word is heard once."""
+    pcm = recording(1.0)
+    made = planned(pcm, turns=turns, pace=20.0)
+    clip = AudioClip(pcm=MemoryPcm(pcm))
+
+    def cut():
+        for connection in list(service.connections):
+            connection.abort()
+
+    service = Service(ear=Cutting(["w15", "w44", "w73"], cut), sessions=10)
+
+    async def streamed():
+        server = await listen(service, "127.0.0.1", 0)
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        where = live.vertex(Secret("t-o-k-e-n"), project="p", url=url)
+        try:
+            return await run(
+                made,
+                tmp_path,
+                SimpleNamespace(connect=connect),
+                load=lambda _: clip,
+                setups={MODEL: prepared(turns, TRANSPARENT)},
+                endpoint=lambda: where,
+            )
+        finally:
+            await stop(service, [server])
+
+    asyncio.run(streamed())
+    found = found_in(tmp_path, made, pcm)
+    assert_whole(found)
+    assert 3 == len(found.last.replays) == service.served - 1
+    assert {"index"} == {replay.known_by for replay in found.last.replays}
