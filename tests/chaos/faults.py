@@ -292,6 +292,18 @@ def _long_sessions() -> Iterator[Fault]:
     )
 
 
+def _breaks() -> Iterator[Fault]:
+    """Yield connections that break off without a word while a handle is held: the same attempt goes on."""
+    held = {"resumption": True, "extra_s": 6.0}
+    yield survives("reset=audio", "first=2", **held)
+    yield survives("cut-frame=text", "first=1", **held)
+    yield survives("close=internal@text", "first=1", **held)
+    yield survives("close=go-away-ignored@audio", "first=1", **held)
+    yield survives("go-away=0s", "first=1", **held)
+    silent = held | {"extra_s": 24.0}
+    yield survives("half-open=end", "first=1", **silent)
+
+
 def _frames() -> Iterator[Fault]:
     """Yield messages that are none, and frames that are not allowed."""
     for how in ("cut", "bytes", "list", "deep", "types", "empty"):
@@ -327,7 +339,15 @@ def _network() -> Iterator[Fault]:
     yield unreachable("not-websocket")
 
 
-FAULTS = (*_answers(), *_long_sessions(), *_refusals(), *_stages(), *_frames(), *_network())
+FAULTS = (
+    *_answers(),
+    *_long_sessions(),
+    *_breaks(),
+    *_refusals(),
+    *_stages(),
+    *_frames(),
+    *_network(),
+)
 
 
 def _noise(planned: PlannedUtterance) -> AudioClip:

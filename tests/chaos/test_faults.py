@@ -23,7 +23,12 @@ def test_a_fault_met_once_is_survived(fault):
     assert [] == list(verdict(fault, meet(fault, once=True), once=True))
 
 
-LASTING = [fault for fault in FAULTS if fault.ends_run is None]
+LASTING = [
+    fault
+    for fault in FAULTS
+    if fault.ends_run is None and fault.failure not in ("config", "model_not_found")
+]
+"""Those that end no run, whichever utterance meets them first."""
 
 
 @pytest.mark.parametrize("fault", LASTING[5::16], ids=lambda fault: fault.name)

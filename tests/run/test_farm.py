@@ -192,6 +192,40 @@ def test_a_process_that_is_killed_loses_nothing(tmp_path, monkeypatch):
     assert {"the streaming process was ended by signal 9"} == {r.reason for r in lost}
 
 
+class Resumable(Live):
+    """One that gives handles out, and breaks off each connection that it is not asked to resume."""
+
+    async def answer(self, socket) -> None:
+        setup = json.loads(await socket.recv())["setup"]
+        self.asked += 1
+        await socket.send(b'{"setupComplete": {}}')
+        update = {"newHandle": f"h{self.asked}", "resumable": True}
+        await socket.send(json.dumps({"sessionResumptionUpdate": update}))
+        async for frame in socket:
+            said = json.loads(frame)["realtimeInput"]
+            if "audio" in said and "handle" not in setup["sessionResumption"]:
+                await socket.close(1011, "Internal error encountered.")
+                return
+            if "activityEnd" in said:
+                text = {"inputTranscription": {"text": " hello"}, "turnComplete": True}
+                await socket.send(json.dumps({"serverContent": text}))
+
+
+def test_a_break_is_gone_on_with_in_its_process(tmp_path):
+    """A process asks before it opens another connection for a session, and the record that it sends says why it did."""
+    made = recorded(tmp_path, 6)
+    setups = {model: setup | {"sessionResumption": {}} for model, setup in made.setups.items()}
+    made = msgspec.structs.replace(made, setups=setups)
+    live = Resumable()
+    how = {"rate": RateLimit(sessions=1_200)}
+    tally = asyncio.run(farmed(made, tmp_path / "run", live, **how))
+    assert (6, 0, 12) == (tally.done, tally.failed, live.asked)
+    records = read_journal(tmp_path / "run")
+    assert [(1, True, "hello")] * 6 == [(r.attempt, r.final, r.hypothesis) for r in records]
+    reasons = {replay.why for record in records for replay in record.replays}
+    assert {"closed 1011: Internal error encountered."} == reasons
+
+
 def test_an_unreadable_clip_is_a_row_from_any_process(tmp_path):
     """A clip that a process cannot read is a failed row with its reason; the others are done."""
     made = recorded(tmp_path, 4)
