@@ -120,7 +120,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """`passed` of the answers that were judged, with its interval; None: none was."""
 
     rate_answered: float | None
-    """The rate of the rows that answered, without `failed_server` and `blocked`; None: there are none of those."""
+    """The rate of the utterances that every model of the run answered each time, so without those that failed or were
+    blocked for one; None: all were answered."""
 
     detectable: float | None = None
     """The smallest true difference of rates to another system that this cell finds with 80 % power; None: unknown."""

@@ -204,7 +204,6 @@ def _cell(dataset: str, locale: str, model: str, group: Sequence[_Judged]) -> di
     scored = sum(one.rate is not None for one in group)
     blocks = _blocks(group)
     interval = rate_interval(list(blocks.values())) if _is_ratio(metric) else None
-    words = total(score.companions["WER"] for score in scores)
     return {
         "dataset": dataset,
         "locale": locale,
@@ -220,10 +219,10 @@ def _cell(dataset: str, locale: str, model: str, group: Sequence[_Judged]) -> di
         "rate_high": interval.high if interval else None,
         "interval": basis(interval, blocks) if _is_ratio(metric) else None,
         "rate_norm1": rate(metric, _companion(scores, "norm-1")) if metric else None,
-        "wer": words.rate,
+        "wer": _companion(scores, "WER").rate,
         "cer": _companion(scores, "CER").rate,
         "cerns": _companion(scores, "CERns").rate,
-        "mer": words.match_error_rate if scored else None,
+        "mer": counts.match_error_rate if scored else None,
         "detectable": measured_difference(list(blocks.values())) if interval else None,
         "utterance_rates": utterance_rates([score.counts for score in scores], metric)
         if metric

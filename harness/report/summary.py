@@ -52,17 +52,31 @@ def cells(
 ) -> list[Cell]:
     """Return a cell per dataset × model × locale, in the order they are first met.
 
-    `awaited` is what the rows waited for first of all; `interval` gives the 95 % interval of the scored rows' pooled rate, if there is one, and what it rests on, or None;
-    `detectable` the smallest difference of rates that they can show, or None.
+    `awaited` is what the rows waited for first of all; `interval` gives the 95 % interval of the scored rows' pooled rate,
+    if there is one, and what it rests on, or None; `detectable` the smallest difference of rates that they can show, or None.
     """
+    every = list(rows)
+    missed = {
+        (row.dataset, row.utterance_id)
+        for row in every
+        if row.must_rerun or row.outcome in UNANSWERED
+    }
     return [
-        _cell(group, profile=profile, awaited=awaited, interval=interval, detectable=detectable)
-        for group in _grouped(rows, lambda row: (row.dataset, row.model, row.locale))
+        _cell(
+            group,
+            missed,
+            profile=profile,
+            awaited=awaited,
+            interval=interval,
+            detectable=detectable,
+        )
+        for group in _grouped(every, lambda row: (row.dataset, row.model, row.locale))
     ]
 
 
 def _cell(
     rows: Sequence[Row],
+    missed: Collection[tuple[str, str]],
     *,
     profile: str,
     awaited: Awaited,
@@ -136,7 +150,7 @@ def _cell(
         outcomes=dict(Counter(row.outcome or NOT_ATTEMPTED for row in rows)),
         rate_if_failed_deleted=_worst_case(rows, metric),
         passing=_passing(rows),
-        rate_answered=_answered(scored, metric),
+        rate_answered=_answered(scored, missed, metric),
         detectable=detectable(scored) if scored else None,
         basis=rests_on,
         utterance_rates=utterance_rates([row.counts for row in scored if row.counts], metric)
@@ -391,8 +405,10 @@ def _worst_case(rows: Sequence[Row], metric: str | None) -> float | None:
     return rate(metric, pooled(row.counts or row.if_deleted for row in rows))
 
 
-def _answered(scored: Sequence[Row], metric: str | None) -> float | None:
-    answered = [row for row in scored if row.outcome not in UNANSWERED]
+def _answered(
+    scored: Sequence[Row], missed: Collection[tuple[str, str]], metric: str | None
+) -> float | None:
+    answered = [row for row in scored if (row.dataset, row.utterance_id) not in missed]
     if metric is None or len(answered) == len(scored):
         return None
     return rate(metric, pooled(row.counts for row in answered))

@@ -69,6 +69,20 @@ def test_models_rank_within_what_all_of_them_completed(run, said):
     assert alone.mean_rank is None
 
 
+def test_what_all_answered_is_over_the_same_utterances(run, said):
+    """Where one of two models failed, both have a second rate: over the utterances that both answered."""
+    one = said.Said
+    rows = [
+        one(id="a", model="m", hypothesis="the quick brown"),
+        one(id="b", model="m", hypothesis=None, outcome="failed_server", failure="transient"),
+        one(id="a", model="n", hypothesis="the quick"),
+        one(id="b", model="n", hypothesis="the"),
+    ]
+    first, second = build_reports(run(rows)).summary.cells
+    assert ((0.25 + 1) / 2, 0.25) == (first.rate, first.rate_answered)
+    assert ((0.5 + 0.75) / 2, 0.5) == (second.rate, second.rate_answered)
+
+
 def test_a_macro_rate_is_the_plain_mean_of_its_cells(run, said):
     """Macro CERns is over all complete locales, macro WER over those measured in words, never both in one."""
     one = said.Said
