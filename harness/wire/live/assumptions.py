@@ -123,8 +123,12 @@ QUESTIONS: Final = (
     _question(
         "unknown-fields",
         "What comes of a field that the service does not know, or not at this place?",
-        ("refused", "1007, “Unknown name …”", "googleapis/js-genai#478, #750"),
-        ("ignored", "nothing, as if it were not there", "googleapis/js-genai#454"),
+        ("refused", "1007, “Unknown name …”", "gunpal5/Google_GenerativeAI#45"),
+        (
+            "ignored",
+            "nothing, as if it were not there",
+            "googleapis/python-genai#1279, on Vertex AI",
+        ),
     ),
     _question(
         "v1alpha-fields",
