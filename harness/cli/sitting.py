@@ -48,14 +48,14 @@ def sit(
     from harness.run.access import access
     from harness.run.execute import INTERRUPTED, discard_untouched, execute, open_folder
     from harness.run.farm import processes_needed
-    from harness.run.folder import read_journal, unfinished
+    from harness.run.folder import iter_journal, unfinished
     from harness.run.pipe import Orders
     from harness.version import __version__
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # before and after the sessions too
     folder, continues = open_folder(plan, out, REPORTS)
     click.echo(f"{'continuing in' if continues else 'run folder'} {_shown(folder)}", err=True)
-    if continues and not unfinished(plan, read_journal(folder)):
+    if continues and not unfinished(plan, iter_journal(folder)):
         return _ended(plan, folder, gate, ear, as_json=as_json)  # only its reports are missing
     with contextlib.ExitStack() as stack:
         if service == "emulator" and url is None:
@@ -108,7 +108,7 @@ def sit(
             raise  # what lies there is the other's
         except HarnessError:
             gone = not continues and discard_untouched(folder)
-            if not gone and any(record.final for record in read_journal(folder)):
+            if not gone and any(record.final for record in iter_journal(folder)):
                 _report(folder, gate, ear, as_json=as_json)
             raise
     code = _ended(plan, folder, gate, ear, as_json=as_json)
@@ -141,12 +141,11 @@ def _report(folder: Path, gate: Path | None, ear: str | None, *, as_json: bool) 
 
 def _incomplete(plan: Plan, folder: Path) -> bool:
     """Return whether something of the plan failed, was not attempted, or cannot be scored."""
-    from harness.run.folder import read_journal, unfinished
+    from harness.run.folder import iter_journal, unfinished
 
-    records = read_journal(folder)
     return (
-        any(record.final and record.failure is not None for record in records)
-        or bool(unfinished(plan, records))
+        any(record.final and record.failure is not None for record in iter_journal(folder))
+        or bool(unfinished(plan, iter_journal(folder)))
         or (plan.task != "ask" and any(one.reference is None for one in plan.utterances))
     )
 

@@ -17,7 +17,7 @@ from harness.run.folder import (
     PLAN,
     begun,
     finished,
-    read_journal,
+    iter_journal,
     read_plan,
     unfinished,
     write_plan,
@@ -81,7 +81,7 @@ def discard_untouched(folder: Path) -> bool:
     """
     untouched = all(
         record.setup_s is None and record.failure in ("transient", "client", "input")
-        for record in read_journal(folder)
+        for record in iter_journal(folder)
     )
     if untouched:
         shutil.rmtree(folder, ignore_errors=True)
@@ -116,7 +116,6 @@ async def execute(
     continues. Errors are the pool's and the journal's. `orders` are for the streaming processes; None: this one streams.
     """
     with Journal(folder) as journal:
-        before = read_journal(folder)
         needs: dict[str, Any] = {
             "plan": plan,
             "folder": folder,
@@ -134,9 +133,9 @@ async def execute(
             seed=plan.seed,
             budget_usd=budget_usd,
             rate=rate,
-            before=before,
+            before=iter_journal(folder),
         )
-        wanted = longest_first(plan, unfinished(plan, before))
+        wanted = longest_first(plan, unfinished(plan, iter_journal(folder)))
         beside = [
             asyncio.create_task(journal.keep_synced()),
             asyncio.create_task(show_progress(pool, emulated=plan.service == "emulator")),

@@ -202,7 +202,7 @@ def slots(plan: Plan) -> Iterator[Slot]:
 
 def finished(folder: Path, plan: Plan) -> bool:
     """Return whether the run in `folder` has all of `plan` answered and reported; InputError as `read_journal`."""
-    return (folder / REPORT).exists() and not unfinished(plan, read_journal(folder))
+    return (folder / REPORT).exists() and not unfinished(plan, iter_journal(folder))
 
 
 def unfinished(plan: Plan, records: Iterable[UtteranceRecord]) -> list[Slot]:

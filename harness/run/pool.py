@@ -139,17 +139,28 @@ class Pool:
         self.gate = Gate(concurrency, self._rng, rate=self._rate, ahead=budget_usd is None)
         self._concurrency = concurrency
         self._budget = budget_usd
-        records = list(before)
-        self._attempts = Counter(slot_of(record) for record in records)
-        self._failures = Counter(slot_of(record) for record in records if failed_once(record))
+        self._attempts: Counter[Slot] = Counter()
+        self._failures: Counter[Slot] = Counter()
         self._fatal: HarnessError | None = None
         self._reserved: Usd = 0.0
-        self.tally = Tally(wanted=0, cost_usd=sum(spent_usd(record) for record in records))
+        self.tally = Tally(wanted=0)
         self._queue: deque[Slot] = deque()
         self._wanted: tuple[Slot, ...] = ()
         self._admitted: set[Configuration] = set()
-        self._served = {slot_of(record) for record in records if record.setup_s is not None}
+        self._served: set[Slot] = set()
         self._reached = False
+        for record in before:  # a million of them, perhaps: none is kept
+            self._remember(record)
+
+    def _remember(self, record: UtteranceRecord) -> None:
+        """Note what an earlier attempt counts for."""
+        slot = slot_of(record)
+        self._attempts[slot] += 1
+        if failed_once(record):
+            self._failures[slot] += 1
+        if record.setup_s is not None:
+            self._served.add(slot)
+        self.tally.cost_usd += spent_usd(record)
 
     def stop(self, why: str) -> None:
         """Begin no more sessions; those that are open end by themselves."""
