@@ -15,11 +15,13 @@ from pathlib import Path
 
 from harness.score import align, sclite
 from harness.score.score import TOKENS
-from harness.stats.significance import mapsswe, segments
+from harness.stats.intervals import share_interval, t_quantile
+from harness.stats.significance import benjamini_hochberg, mapsswe, segments
 from harness.text import tokenise
 from harness.text.normalise import normalised
 from tests.score import textbook
 from tests.score.conftest import _pairs
+from tests.text import test_compounds as compounds
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -61,6 +63,43 @@ def kaldialign_line() -> str:
         for _, said, heard in pairs
     )
     return f"| kaldialign {version('kaldialign')} | total | {same:,} of {len(pairs):,} |"
+
+
+def compounds_line() -> str:
+    """Compare totals where compounds written apart or together are no error."""
+    from kaldialign import edit_distance
+
+    pairs = list(compounds.pairs(1500, longest=14, seed=1))
+    same = sum(
+        edit_distance(said, heard, merge_compounds=True)["total"]
+        == compounds.errors(said, heard).errors
+        for said, heard in pairs
+    )
+    return f"| `merge_compounds` of kaldialign {version('kaldialign')}* | `WERc`: total | {same:,} of {len(pairs):,} |"
+
+
+def scipy_line() -> str:
+    """Compare quantiles of t, Wilson's intervals and Benjamini-Hochberg's q values."""
+    from scipy import stats
+
+    draw = random.Random(27)  # noqa: S311 - seeded
+    apart = []
+    for _ in range(500):
+        level, degrees = draw.uniform(0.5, 0.999), draw.randint(1, 200)
+        apart.append(abs(t_quantile(level, degrees) - stats.t.ppf(level, degrees)))
+        n = draw.randint(1, 500)
+        count = draw.randint(0, n)
+        theirs = stats.binomtest(count, n).proportion_ci(method="wilson")
+        found = share_interval(count, n)
+        apart.append(max(abs(found.low - theirs.low), abs(found.high - theirs.high)))
+        p_values = [draw.random() ** 3 for _ in range(draw.randint(1, 40))]
+        q_values = zip(benjamini_hochberg(p_values), stats.false_discovery_control(p_values), strict=True)  # fmt: skip
+        apart.append(max(abs(ours - theirs) for ours, theirs in q_values))
+    same = sum(one < 1e-7 for one in apart)
+    return (
+        f"| scipy {version('scipy')} | t, Wilson, Benjamini–Hochberg; in the tests binomial and permutation test too | "
+        f"{same:,} of {len(apart):,} within 1e-7 |"
+    )
 
 
 def sctk(program: str) -> list[str]:
@@ -256,6 +295,8 @@ def bootstrap_line() -> str:
 LINES: dict[str, Callable[[], str]] = {
     "| jiwer ": jiwer_line,
     "| kaldialign ": kaldialign_line,
+    "| `merge_compounds`": compounds_line,
+    "| scipy": scipy_line,
     "| NIST sclite": sclite_line,
     "| NIST sc_stats": sc_stats_line,
     "| whisper-normalizer": whisper_line,
