@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from harness.run.folder import Slot
     from harness.run.record import Plan, UtteranceRecord
 
 MOST_HEARD: Final = 20_000
@@ -56,7 +57,7 @@ def retelling(
     asked = min(most, len(there))
     heard = [there[n * len(there) // asked] for n in range(asked)]
     told = [list(contradictions(folder, plan, record)) for record in heard]
-    told += [[one] for one in written_twice(records)]
+    told += [[one] for one in miscounted(records)]
     told = [one for one in told if one]
     return Retelling(
         traces=len(there),
@@ -73,12 +74,18 @@ def told_again(heard: Retelling | None) -> Retold | None:
     return Retold(traces=heard.traces, read=heard.heard, contradicted=heard.attempts)
 
 
-def written_twice(records: Sequence[UtteranceRecord]) -> Iterator[str]:
-    """Yield in words which attempts are more than once in the journal: they would count twice."""
-    times = Counter((slot(record), record.attempt) for record in records)
-    for (wanted, number), count in times.items():
-        if count > 1:
-            yield f"{wanted[1]}, attempt {number}: is written {'twice' if count == 2 else f'{count} times'} in the journal"
+def miscounted(records: Sequence[UtteranceRecord]) -> Iterator[str]:
+    """Yield in words which attempts are in the journal more than once, and would count twice, or were taken out of it."""
+    numbers: dict[Slot, Counter[int]] = {}
+    for record in records:
+        # What was never sent has the number 1, whatever went before.
+        numbers.setdefault(slot(record), Counter())[record.attempt] += record.trace is not None
+    for wanted, times in numbers.items():
+        for number in range(1, max(times) + 1):
+            if number not in times:
+                yield f"{wanted[1]}, attempt {number}: is not in the journal, and a later one is"
+            elif times[number] > 1:
+                yield f"{wanted[1]}, attempt {number}: is written {times[number]} times in the journal"
 
 
 def contradictions(folder: Path, plan: Plan, kept: UtteranceRecord) -> Iterator[str]:

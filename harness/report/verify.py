@@ -17,7 +17,7 @@ from harness.report.clips import Embed, KeptClips
 from harness.report.comparable import reported_profile
 from harness.report.exhibits import Exhibits
 from harness.report.render import page
-from harness.report.retelling import contradictions, written_twice
+from harness.report.retelling import contradictions, miscounted
 from harness.report.table import UTTERANCES
 from harness.report.write import BOM, PAGE, PARQUET, SUMMARY_JSON
 from harness.run.folder import UNREADABLE, read_journal, read_plan
@@ -39,7 +39,7 @@ def differences(folder: Path) -> Iterator[str]:
     """
     plan = read_plan(folder)
     records = read_journal(folder)
-    yield from written_twice(records)
+    yield from miscounted(records)
     for record in records:
         yield from contradictions(folder, plan, record)
     yield from changed(folder, read_heard(folder).values())

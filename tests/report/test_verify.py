@@ -14,7 +14,7 @@ from harness.clock import run_virtual
 from harness.report import findings
 from harness.report.build import build_reports
 from harness.report.clips import Embed
-from harness.report.retelling import contradictions, retelling
+from harness.report.retelling import contradictions, miscounted, retelling
 from harness.report.verify import differences
 from harness.run.folder import JOURNAL, iter_journal, read_journal, read_plan
 from harness.score.score import profile_block
@@ -103,6 +103,26 @@ def test_a_report_names_what_its_traces_do_not_give(folder, capsys, change):
     )
     assert first["text"] in (folder / "summary.md").read_text()
     assert 1 == summary["retold"]["contradicted"]
+
+
+def test_an_attempt_that_was_taken_out_is_named(folder):
+    """A line taken out of the journal before a later attempt of the same session is missed, in words."""
+    records = read_journal(folder)
+    gone = next(r for r in records if not r.final and r.attempt == 1)
+    kept = b"".join(msgspec.json.encode(r) + b"\n" for r in records if r is not gone)
+    (folder / JOURNAL).write_bytes(kept)
+    heard = retelling(folder, read_plan(folder), read_journal(folder))
+    assert (f"{gone.utterance}, attempt 1: is not in the journal, and a later one is",) == (
+        heard.contradictions
+    )
+
+
+def test_what_was_never_sent_after_an_attempt_is_no_contradiction(folder):
+    """A session that was refused once and never asked again has two records of one number, and nothing is wrong."""
+    records = read_journal(folder)
+    first = next(r for r in records if r.trace and r.attempt == 1)
+    never = msgspec.structs.replace(first, trace=None, outcome="failed_client", failure="config")
+    assert [] == list(miscounted([*records, never]))
 
 
 def test_a_trace_elsewhere_is_not_read(folder):
@@ -244,4 +264,4 @@ def test_an_attempt_written_twice_is_named(run):
     journal = folder / "journal.jsonl"
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join([*lines, lines[0]]))
-    assert any("written twice" in one for one in differences(folder))
+    assert any("written 2 times" in one for one in differences(folder))
