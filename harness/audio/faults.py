@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from harness.units import Samples, Seconds
+from harness.units import SAMPLE_RATE, Samples, Seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +24,9 @@ _CLIPPING_SAMPLES: Final = 3
 """From when samples at full scale are called clipping; the one peak of a normalised recording is not."""
 
 _SILENCE_DBFS: Final = -60.0
+_SHORTEST_S: Final[Seconds] = 0.1
+"""What is shorter holds no word."""
+
 _DC_SHARE: Final = 0.01
 """Mean of the samples, as a share of full scale, from which it is called a DC offset (-40 dBFS)."""
 
@@ -110,6 +113,8 @@ class SignalFaults:
         share = self._at_full_scale / self._recorded if self._recorded else 0.0
         if share >= _CLIPPING_SHARE and self._at_full_scale >= _CLIPPING_SAMPLES:
             yield f"clipping: {share:.2%} of the samples are at full scale"
+        if self._streamed < _SHORTEST_S * SAMPLE_RATE:
+            yield f"too short for a word: {self._streamed / SAMPLE_RATE:.4f} s"
         if self._peak == 0:
             yield "silence: every sample is zero"
         elif (peak_dbfs := 20 * math.log10(self._peak / 32768)) < _SILENCE_DBFS:

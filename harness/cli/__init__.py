@@ -59,7 +59,24 @@ class _Commands(click.Group):
                 else f" There are: {', '.join(COMMANDS)}."
             )
             ctx.fail(f"no such command: {name!r}.{hint}")
-        return super().resolve_command(ctx, args)
+        found = super().resolve_command(ctx, args)
+        if found[1] is not None:
+            _warn_of_variables(name, found[1])
+        return found
+
+
+def _warn_of_variables(name: str, command: click.Command) -> None:
+    """Warn of variables that are nearly those of the command's options; others may be somebody else's."""
+    start = f"HARNESS_{name.upper()}_"
+    known = [f"{start}{option.name.upper()}" for option in command.params if option.name]
+    for variable in os.environ:
+        if (
+            variable.startswith(start)
+            and variable not in known
+            and not hasattr(command, "commands")
+        ):
+            for near in get_close_matches(variable, known, n=1, cutoff=0.9):
+                click.echo(f"warning: {variable} sets nothing; did you mean {near}?", err=True)
 
 
 def _load_config(ctx: click.Context, _param: click.Parameter, path: Path | None) -> None:
@@ -73,16 +90,33 @@ def _load_config(ctx: click.Context, _param: click.Parameter, path: Path | None)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise click.BadParameter(f"{path}: not TOML: {error}") from error
     for name, table in tables.items():
-        _check_keys(f"{path}: [{name}]", [name], COMMANDS)
         if not isinstance(table, dict):
-            raise click.BadParameter(f"{path}: {name} must be a table: [{name}]")
-        command = _Commands.get_command(root, ctx, name)
-        params = command.params if command else []
-        known = {p.name: p for p in params if p.name and not p.is_eager}
-        values = {key.replace("-", "_"): value for key, value in table.items()}
-        _check_keys(f"{path}: [{name}]", list(values), known)
-        tables[name] = {key: _from_toml(value, known[key]) for key, value in values.items()}
+            raise click.BadParameter(
+                f"{path}: {name} stands outside of any table: keys belong to a command, as in [run]"
+            )
+        _check_keys(f"{path}: [{name}]", [name], COMMANDS)
+        if (command := root.get_command(ctx, name)) is not None:
+            tables[name] = _defaults(f"{path}: [{name}", command, table)
     ctx.default_map = tables
+
+
+def _defaults(where: str, command: click.Command, table: dict[str, Any]) -> dict[str, Any]:
+    """Return what a command's table, or a group's of its commands' tables, gives as Click's defaults."""
+    if isinstance(command, click.Group):
+        _check_keys(f"{where}]", list(table), command.commands)
+        for name, inner in table.items():
+            if not isinstance(inner, dict):
+                raise click.BadParameter(
+                    f"{where}]: {name} is a command: its keys stand in a table of its own"
+                )
+        return {
+            name: _defaults(f"{where}.{name}", command.commands[name], inner)
+            for name, inner in table.items()
+        }
+    known = {p.name: p for p in command.params if p.name and not p.is_eager}
+    values = {key.replace("-", "_"): value for key, value in table.items()}
+    _check_keys(f"{where}]", list(values), known)
+    return {key: _from_toml(value, known[key]) for key, value in values.items()}
 
 
 def _check_keys(where: str, keys: list[str], known: Any) -> None:

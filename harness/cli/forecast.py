@@ -53,6 +53,7 @@ def print_forecast(plan: Plan, concurrency: int, *, as_json: bool) -> None:
         if told.cost_usd is not None
         else "unknown: no price for a model"
     )
+    ear = ", or as many as its recogniser hears" if plan.service == "emulator" else ""
     emulated = ", had it been Google's service" if plan.service == "emulator" else ""
     rows = [
         (
@@ -61,7 +62,7 @@ def print_forecast(plan: Plan, concurrency: int, *, as_json: bool) -> None:
         ),
         ("models", ", ".join(plan.models)),
         ("audio", duration_text(told.audio_s)),
-        ("time", f"{wall}, {concurrency} sessions at once"),
+        ("time", f"{wall}, {concurrency} sessions at once{ear}"),
         ("tokens", f"about {told.prompt_tokens:,} in, {told.response_tokens:,} out"),
         ("cost", f"{cost} at the prices of {AS_OF}{emulated}"),
         *(("can show", line) for line in (planned_text(cells) if plan.task != "ask" else ())),

@@ -129,13 +129,14 @@ def _verified(run: Path) -> int:
     from harness.errors import InputError
     from harness.report.verify import differences
     from harness.text.visible import visible
+    from harness.units import count_text
 
     found = [visible(one) for one in differences(run)]
     for one in found:
         click.echo(one)
     if found:
         raise InputError(
-            f"{run}: {len(found)} things are not what the traces and the journal give",
+            f"{run}: {count_text(len(found), 'difference')} from what the traces and the journal give",
             hint=f"harness report {run} writes the tables again; a trace that was changed stays changed",
         )
     click.echo(

@@ -136,6 +136,7 @@ def _report(folder: Path, gate: Path | None, ear: str | None, *, as_json: bool) 
         *(["--heard-by", ear] if ear else []),
         *(["--json"] if as_json else []),
     ]
+    click.echo("scoring, and writing the report", err=True)
     return subprocess.run(arguments, check=False).returncode  # noqa: S603 - our own command
 
 

@@ -69,7 +69,7 @@ def entries(
     """Yield the utterances of `rows` that can be used, and what is wrong, in order; faults pass through.
 
     `locale` is that of rows which name none. An utterance is left out for a fault of its row other than a missing
-    text. Once at the end, a warning counts the utterances that nobody wrote down.
+    text. Once at the end, warnings count the utterances that nobody wrote down, and those that are another's once more.
     """
     register = _Register(dataset=dataset, fence=fence, locale=locale)
     for row in rows:
@@ -80,7 +80,7 @@ def entries(
         yield from faults
         if utterance is not None:
             yield Entry(utterance, row.where, row.line)
-    yield from register.unwritten()
+    yield from register.at_the_end()
 
 
 def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
@@ -131,6 +131,8 @@ class _Register:
         self._places: dict[str, Row] = {}
         self._spellings: dict[str, Canonical | UsageError] = {}
         self._unwritten: list[Row] = []
+        self._heard: set[int] = set()
+        self._again: list[Row] = []
         self._names_audio = False
 
     def read(self, row: Row) -> tuple[Utterance | None, list[Fault]]:
@@ -163,6 +165,11 @@ class _Register:
             )
         elif reference is None:
             self._unwritten.append(row)
+        heard = hash((audio, offset, duration, reference, locale))
+        if audio is not None and brought is None:
+            if heard in self._heard:
+                self._again.append(row)
+            self._heard.add(heard)
         utterance = Utterance(
             id=identifier,
             dataset=self._dataset,
@@ -188,16 +195,18 @@ class _Register:
             and not any(Path(other).suffix.lower() in AUDIO for other in named)
         )
 
-    def unwritten(self) -> Iterator[Fault]:
-        """Yield one warning when utterances have no reference."""
-        if rows := self._unwritten:
-            others = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
-            yield Fault(
-                where=rows[0].where,
-                line=rows[0].line,
-                what=f"no reference{others}: it can be transcribed but not scored",
-                warning=True,
-            )
+    def at_the_end(self) -> Iterator[Fault]:
+        """Yield a warning for each thing that is odd about some utterances, at the first of them."""
+        for rows, what, so in (
+            (self._unwritten, "no reference", "it can be transcribed but not scored"),
+            (self._again, "the audio and text of a row before", "it counts once more"),
+        ):
+            if rows:
+                others = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
+                first = rows[0]
+                yield Fault(
+                    where=first.where, line=first.line, what=f"{what}{others}: {so}", warning=True
+                )
 
     def _scenario(self, cells: dict[str, Any], row: Row, notes: _Notes) -> Scenario | None:
         """Return what the row brings along, and take it out of `cells`, where it stays as tags when it is flawed."""

@@ -138,10 +138,11 @@ async def execute(
         wanted = longest_first(plan, unfinished(plan, iter_journal(folder)))
         beside = [
             asyncio.create_task(journal.keep_synced()),
-            asyncio.create_task(show_progress(pool, emulated=plan.service == "emulator")),
         ]
+        progress = show_progress(pool, emulated=plan.service == "emulator")
         try:
             async with _punctual(work, folder) as (p50, p99):
+                beside.append(asyncio.create_task(progress))
                 if p99 > LATE_MS / 2:
                     sys.stderr.write(
                         f"warning: this machine is busy: with nothing to do yet, its timers are late by {p99:.1f} ms at the "

@@ -10,31 +10,49 @@ from typing import TYPE_CHECKING, Final
 from harness.units import Seconds, duration_text, usd_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from rich.console import Console
     from rich.progress import Progress
 
-    from harness.run.pool import Pool
+    from harness.run.pool import Pool, Tally
 
 LIVE_EVERY_S: Final[Seconds] = 0.25
 LINE_EVERY_S: Final[Seconds] = 10.0
 
 
-async def show_progress(pool: Pool, *, emulated: bool) -> None:
-    """Show `pool`'s tally until cancelled; `emulated` says that our emulator answers, which has no quota."""
-    if sys.stderr.isatty():
-        await _live(pool, emulated)
-    else:
-        await _lines(pool, emulated)
+def show_progress(pool: Pool, *, emulated: bool) -> Coroutine[None, None, None]:
+    """Return what shows `pool`'s tally until cancelled; `emulated` says that our emulator answers, which has no quota.
+
+    What it draws with is loaded in this call, before any session is open whose frames would be late for it.
+    """
+    if not sys.stderr.isatty():
+        return _lines(pool, emulated)
+    from rich.console import Console
+
+    return _live(pool, emulated, live_bar(Console(stderr=True)))
 
 
-def done_text(pool: Pool, elapsed_s: Seconds) -> str:
-    """Return what must always be seen: how much is done, since when, and how long the rest takes at this speed."""
-    tally = pool.tally
-    parts = [f"{tally.done}/{tally.wanted} done", duration_text(elapsed_s)]
-    if 0 < tally.done < tally.wanted:
-        left_s = elapsed_s / tally.done * (tally.wanted - tally.done)
-        parts.append(f"about {duration_text(left_s)} left")
-    return " · ".join(parts)
+class Outlook:
+    """How long the rest will take, by the speed at which the sessions that have ended did."""
+
+    def __init__(self, clock: Callable[[], Seconds] = monotonic) -> None:
+        self._clock = clock
+        self._began = self._last_end = clock()
+        self._done = 0
+
+    def text(self, tally: Tally) -> str:
+        """Return what must always be seen: how much is done, since when, and how long the rest takes."""
+        now = self._clock()
+        if tally.done != self._done:
+            self._done, self._last_end = tally.done, now
+        parts = [f"{tally.done}/{tally.wanted} done", duration_text(now - self._began)]
+        if tally.done:
+            rest_s = (self._last_end - self._began) / tally.done * (tally.wanted - tally.done)
+            left_s = rest_s - (now - self._last_end)
+            # Nothing where the sessions that are open take longer than those that have ended.
+            parts += [f"about {duration_text(left_s)} left"] if left_s >= 1 else []
+        return " · ".join(parts)
 
 
 def details_text(pool: Pool, *, emulated: bool) -> str:
@@ -42,7 +60,7 @@ def details_text(pool: Pool, *, emulated: bool) -> str:
     tally, gate = pool.tally, pool.gate
     parts = [f"{tally.failed} failed"] if tally.failed else []
     if emulated and tally.quota_waits:
-        parts.append(f"the recogniser hears {gate.limit} sessions at once")
+        parts.append(f"{gate.limit} heard at once")
     else:
         parts.append(f"{gate.open} of {gate.limit} sessions open")
         if tally.quota_waits:
@@ -54,26 +72,23 @@ def details_text(pool: Pool, *, emulated: bool) -> str:
 
 
 async def _lines(pool: Pool, emulated: bool) -> None:
-    began = monotonic()
+    outlook = Outlook()
     while True:
         await asyncio.sleep(LINE_EVERY_S)
-        head, details = done_text(pool, monotonic() - began), details_text(pool, emulated=emulated)
-        sys.stderr.write(f"{head} · {details}\n")
+        sys.stderr.write(f"{outlook.text(pool.tally)} · {details_text(pool, emulated=emulated)}\n")
         sys.stderr.flush()
 
 
-async def _live(pool: Pool, emulated: bool) -> None:
-    from rich.console import Console
-
-    with live_bar(Console(stderr=True)) as bar:
+async def _live(pool: Pool, emulated: bool, bar: Progress) -> None:
+    with bar:
         task = bar.add_task("", total=None, details="")
-        began = monotonic()
+        outlook = Outlook()
         while True:
             bar.update(
                 task,
                 completed=pool.tally.done,
                 total=pool.tally.wanted or None,
-                description=done_text(pool, monotonic() - began),
+                description=outlook.text(pool.tally),
                 details=details_text(pool, emulated=emulated),
             )
             bar.refresh()

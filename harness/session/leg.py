@@ -253,7 +253,7 @@ class Leg:
             await self._wait(self._news, left)
         if self._over.done() or self.answered or self.turn_over:
             return None
-        return f"no answer within {self._loop.time() - end:g} s after the end of what was asked"
+        return f"no answer within {self._loop.time() - end:.0f} s after the end of what was asked"
 
     # ── sending ──
 

@@ -126,7 +126,7 @@ def planned_text(cells: Sequence[Planned]) -> list[str]:
     needed = f"{needs[0]:,}" if needs[0] == needs[-1] else f"{needs[0]:,} to {needs[-1]:,}"
     return [
         f"a difference of {differences} between two systems near {100 * PLANNED_RATE:.0f} % errors; more where few people speak",
-        f"one point takes about {needed} utterances of a locale",
+        f"a difference of one point with about {needed} utterances of a locale",
     ]
 
 

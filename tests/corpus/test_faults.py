@@ -31,7 +31,7 @@ def manifest(tmp_path, wav):
 
     def write(line):
         path = tmp_path / "data" / "manifest.jsonl"
-        first, last = json.dumps({**GOOD, "id": "first"}), json.dumps({**GOOD, "id": "last"})
+        first, last = (json.dumps({**GOOD, "id": one, "text": one}) for one in ("first", "last"))
         data = line if isinstance(line, bytes) else line.encode("utf-8")
         path.write_bytes(first.encode() + b"\n" + data + b"\n" + last.encode() + b"\n")
         return path
@@ -129,6 +129,15 @@ def test_an_empty_text_in_json_says_that_nothing_is_said(manifest):
     path = manifest(row(text=""))
     assert [] == told(path)
     assert "" in [u.reference for u in open_dataset(str(path)).utterances]
+
+
+def test_an_utterance_that_is_there_twice_is_a_warning(manifest):
+    """The same audio with the same text counts twice in every figure; another take of a text does not."""
+    path = manifest(row(text="first"))
+    [(where, line, warning, what)] = told(path)
+    assert ("manifest.jsonl", 2, True) == (where, line, warning)
+    assert "the audio and text of a row before: it counts once more" == what
+    assert [] == told(manifest(row(text="first", offset=0.1)))
 
 
 def test_a_byte_order_mark_is_a_warning(manifest):

@@ -153,7 +153,7 @@ def test_audio_root_opens_one_folder_more(place, tmp_path, wav):
     wav(tmp_path / "other" / "c.wav")
     folder = place("here/data", "x", audio_root="../../store")
     rows = [
-        {"audio_filepath": path, "text": "hi", "locale": "en-US"}
+        {"audio_filepath": path, "text": f"to {path}", "locale": "en-US"}
         for path in ("../../store/b.wav", "../../other/c.wav", str(tmp_path / "store" / "b.wav"))
     ]
     (folder / "manifest.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")

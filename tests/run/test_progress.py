@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from harness.run.pool import Tally
-from harness.run.progress import details_text, done_text, live_bar
+from harness.run.progress import Outlook, details_text, live_bar
 
 
 def pool(**tally):
@@ -23,7 +23,8 @@ def test_what_is_done_is_never_cut(width):
     """However narrow the terminal and long the details, the line shows how much is done, since when and how much longer."""
     screen = io.StringIO()
     shown = pool(quota_waits=16, failed=12, audio_s=54321.0, cost_usd=12.5)
-    head = done_text(shown, 61)
+    times = iter([0.0, 61.0])
+    head = Outlook(lambda: next(times)).text(shown.tally)
     assert "300/1200 done · 1 min 01 s · about 3 min 03 s left" == head
     bar = live_bar(Console(file=screen, width=width, force_terminal=True, color_system=None))
     with bar:
@@ -33,10 +34,19 @@ def test_what_is_done_is_never_cut(width):
     assert head in screen.getvalue()
 
 
+def test_the_rest_only_gets_shorter_until_a_session_ends():
+    """Between two ends of sessions the time left counts down; where it would be over, none is told."""
+    times = iter([0.0, 0.0, 10.0, 15.0, 29.5, 40.0, 41.0])
+    outlook = Outlook(lambda: next(times))
+    done = [0, 1, 1, 1, 1, 2]
+    told = [outlook.text(Tally(wanted=3, done=number)) for number in done]
+    assert "0/3 done · 0.0 s" == told[0]
+    left = [line.split(" · ")[2:] for line in told]
+    assert [[], ["about 20.0 s left"], ["about 15.0 s left"], [], [], ["about 20.5 s left"]] == left
+
+
 def test_only_a_service_has_a_quota():
     """A full emulator is told by how many sessions its recogniser hears, a service by how often it refused."""
-    assert "the recogniser hears 4 sessions at once" in details_text(
-        pool(quota_waits=16), emulated=True
-    )
+    assert "4 heard at once" in details_text(pool(quota_waits=16), emulated=True)
     assert "quota" not in details_text(pool(quota_waits=16), emulated=True)
     assert "16 waits for quota" in details_text(pool(quota_waits=16), emulated=False)

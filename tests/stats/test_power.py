@@ -62,7 +62,7 @@ def test_a_plan_says_what_it_can_show():
     ]
     said, needed = planned_text(cells)
     assert "1.4 points (de-DE), 2.7 points (te-IN)" in said
-    assert "one point takes about 714 utterances of a locale" == needed
+    assert "a difference of one point with about 714 utterances of a locale" == needed
     many = planned_text(planned({("d", f"l{n}"): [22] * (100 * n) for n in range(1, 8)}))[0]
     assert "points (l7) to 2.7 points (l1)" in many
     assert ["no difference of systems: no utterance has a reference"] == planned_text([])

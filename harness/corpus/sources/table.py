@@ -44,8 +44,10 @@ def titled(place: Place, records: Iterator[Record | Fault]) -> Iterator[Row | Fa
     where, base = place.where(place.start), str(place.start.parent)
     renamed = {theirs: ours for ours, theirs in place.columns.items()}
     header: list[str] | None = None
+    unreadable = False
     for record in records:
         if isinstance(record, Fault):
+            unreadable = unreadable or not record.warning
             yield record
         elif header is None:
             header = [renamed.get(name.strip(), name.strip()) for name in record.cells]
@@ -65,7 +67,7 @@ def titled(place: Place, records: Iterator[Record | Fault]) -> Iterator[Row | Fa
                 # Said once, of the header.
                 cells["text"] = None
             yield Row(where=where, line=record.line, base=base, cells=cells)
-    if header is None:
+    if header is None and not unreadable:
         yield Fault(where=where, what="empty: there is no header")
 
 
