@@ -250,6 +250,22 @@ def _unsaid(trace: SessionTrace) -> set[int]:
     return found
 
 
+def open_turn(trace: SessionTrace, channel: Channel) -> bool:
+    """Return whether text came on `channel` whose turn was never said to have ended, so that there may have been more.
+
+    Text that comes behind the end of the last turn is late, and of no turn that is open.
+    """
+    asked = max((event.t for event in trace.events if event.dir == ">"), default=float("inf"))
+    ends = []
+    for event in trace.events:
+        content = (event.dir == "<" and event.frame.get("serverContent")) or {}
+        if content.get("turnComplete") and content.get("interactionStatus") != "IN_PROGRESS":
+            ends.append(event.t)
+    texts = [fragment.t for fragment in _fragments(trace, channel) if fragment.text.strip()]
+    last = max(ends, default=float("-inf"))
+    return bool(texts) and last < asked and last < texts[-1]
+
+
 def _fragments(trace: SessionTrace, channel: Channel) -> Iterator[Fragment]:
     unsaid = _unsaid(trace)
     received = 0

@@ -10,6 +10,7 @@ from harness.report.document import NOT_ATTEMPTED, Caution, DeafSpot, Label
 from harness.report.ears import ear_limit
 from harness.report.kinship import Kin
 from harness.report.summary import pooled, unbilled
+from harness.run.attempt import OF_THE_AUDIO
 from harness.text.locales import LOCALES
 from harness.units import SAMPLE_RATE, Usd, duration_text, usd_text
 from harness.wire.live import catalogue
@@ -99,7 +100,9 @@ def warnings(
         *_failures(rows, cells),
         *_violations(rows),
         *_seams(rows),
+        *_open_turns(rows),
         *_late_text(plan, rows),
+        *_damaged(rows),
         *_lateness(plan, rows),
         *_ears(plan, rows, spots),
         *_voices(plan, rows),
@@ -224,6 +227,29 @@ def _seams(rows: Sequence[Row]) -> Iterable[Caution]:
             f"{duration_text(again_s)} of audio was sent again."
         )
     yield _serious(told) if errors.deletions or errors.insertions else _note(told)
+
+
+def _open_turns(rows: Sequence[Row]) -> Iterable[Caution]:
+    if still := sum(
+        row.outcome == "ok" and row.record is not None and row.record.open_turn for row in rows
+    ):
+        yield _serious(
+            f"In {_sessions(still)} the service never said that the turn had ended, and was silent until we stopped waiting: "
+            "the transcript is scored as it is and may lack its end, and has no latency of a final text."
+        )
+
+
+def _damaged(rows: Sequence[Row]) -> Iterable[Caution]:
+    clips = {
+        (row.dataset, row.utterance_id): row.reason
+        for row in rows
+        if row.reason and row.reason.startswith(OF_THE_AUDIO)
+    }
+    for (_, first), reason in list(clips.items())[:1]:
+        yield _note(
+            f"Of {_plural(len(clips), 'clip')} the audio is odd, the first {first} ({reason.removeprefix(OF_THE_AUDIO)}). "
+            "They are streamed and scored as they are; their rows say what it is."
+        )
 
 
 def _late_text(plan: Plan, rows: Sequence[Row]) -> Iterable[Caution]:

@@ -252,6 +252,7 @@ def _row(
     elif judged.rate is None and answered:
         reason = reason or "the reference has no tokens"
     counts = scored.counts if scored else None
+    ended = record is not None and not record.open_turn
     return Row(
         utterance_id=utterance.id,
         dataset=utterance.dataset,
@@ -271,7 +272,7 @@ def _row(
         rate=scored.rate if scored else None,
         audio_s=audio_s,
         first_text_s=_since(onset, record.first_text_t if record else None),
-        final_text_s=_since(end, record.final_text_t if record else None),
+        final_text_s=_since(end, record.final_text_t if record and ended else None),
         speech_bounds_source=bounds.source if bounds else None,
         setup_s=_rounded(record.setup_s if record else None),
         send_lag_p50_ms=_rounded(record.send_lag_p50_ms if record else None),

@@ -11,7 +11,7 @@ from harness.run.exchange import exchange
 from harness.run.invariants import violations
 from harness.run.record import Replayed, Usage, UtteranceRecord
 from harness.stats.percentiles import nearest_rank
-from harness.trace import audio_sent, behind_turn_s, hypothesis, seams
+from harness.trace import audio_sent, behind_turn_s, hypothesis, open_turn, seams
 from harness.wire.live.codec import decode_server
 from harness.wire.live.messages import UsageMetadata
 
@@ -68,6 +68,7 @@ def record(
         hypothesis=heard.text if judged else None,
         first_text_t=_on_the_clips_clock(trace, heard.first_text_t),
         final_text_t=_on_the_clips_clock(trace, heard.final_text_t),
+        open_turn=open_turn(trace, channel),
         behind_turn_s=behind_turn_s(trace, channel),
         seams=len(heard.seams),
         seam_at=heard.seams if judged else (),

@@ -233,6 +233,9 @@ class UtteranceRecord(msgspec.Struct, frozen=True, kw_only=True):
     final_text_t: Seconds | None = None
     """Last change of the text, s from the due time of the clip's first sample; None as above."""
 
+    open_turn: bool = False
+    """True: text came whose turn was never said to have ended, so its end may be missing."""
+
     behind_turn_s: Seconds | None = None
     """Longest wait without a message, behind the end of the turn, that text has ended; None: no text came there."""
 

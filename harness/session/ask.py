@@ -193,13 +193,17 @@ class Ask:
             message.tool_call is not None and message.tool_call.function_calls
         )
 
-    def patience_s(self, waits: Waits, *, turn_over: bool, answered: bool) -> Seconds:
+    def patience_s(
+        self, waits: Waits, *, turn_over: bool, answered: bool, open_turn: bool
+    ) -> Seconds:
         """Return the wait for more: long while a call is open or speech may still be played, short for a silence."""
         if self._pending:
             return waits.first_text_s + max(
                 (tool.after_s for tool in self._scenario.tools), default=0
             )
-        usual = usual_patience_s(waits, turn_over=turn_over, answered=self._replied)
+        usual = usual_patience_s(
+            waits, turn_over=turn_over, answered=self._replied, open_turn=open_turn
+        )
         expected = self._scenario.expect
         if expected is not None and expected.silence and not answered:
             return min(usual, waits.silence_s)

@@ -78,8 +78,13 @@ class Errand(Protocol):
     def answers(self, message: ServerMessage) -> bool:
         """Return whether `message` brings some of the answer."""
 
-    def patience_s(self, waits: Waits, *, turn_over: bool, answered: bool) -> Seconds:
-        """Return how long to wait without a message before no more is expected."""
+    def patience_s(
+        self, waits: Waits, *, turn_over: bool, answered: bool, open_turn: bool
+    ) -> Seconds:
+        """Return how long to wait without a message before no more is expected.
+
+        `turn_over`: a turn ended after all was said; `open_turn`: what came of an answer is of a turn that has not.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,9 +111,11 @@ class Transcribe:
         """Return whether `message` brings text on the channel."""
         return bool(text(message, self.channel).strip())
 
-    def patience_s(self, waits: Waits, *, turn_over: bool, answered: bool) -> Seconds:
+    def patience_s(
+        self, waits: Waits, *, turn_over: bool, answered: bool, open_turn: bool
+    ) -> Seconds:
         """Return the wait for more text, which may come after the end of the turn or without one."""
-        return usual_patience_s(waits, turn_over=turn_over, answered=answered)
+        return usual_patience_s(waits, turn_over=turn_over, answered=answered, open_turn=open_turn)
 
 
 class Speak:
@@ -136,13 +143,15 @@ class Speak:
         """Return whether `message` brings speech or its transcription."""
         return speech_s(message) > 0 or bool(text(message, "output").strip())
 
-    def patience_s(self, waits: Waits, *, turn_over: bool, answered: bool) -> Seconds:
+    def patience_s(
+        self, waits: Waits, *, turn_over: bool, answered: bool, open_turn: bool
+    ) -> Seconds:
         """Return the wait for more speech: the end of a turn may lag by all that would still have to be played."""
-        usual = usual_patience_s(waits, turn_over=turn_over, answered=answered)
+        usual = usual_patience_s(waits, turn_over=turn_over, answered=answered, open_turn=open_turn)
         return usual if turn_over else usual + self._speech_s
 
 
-def usual_patience_s(waits: Waits, *, turn_over: bool, answered: bool) -> Seconds:
+def usual_patience_s(waits: Waits, *, turn_over: bool, answered: bool, open_turn: bool) -> Seconds:
     """Return how long to wait without a message for more of an answer, by what there is of it."""
     match turn_over, answered:
         case True, True:
@@ -150,7 +159,7 @@ def usual_patience_s(waits: Waits, *, turn_over: bool, answered: bool) -> Second
         case True, False:
             return waits.late_text_s
         case False, True:
-            return waits.more_text_s
+            return waits.turn_end_s if open_turn else waits.more_text_s
         case _:
             return waits.first_text_s
 

@@ -96,6 +96,7 @@ class Leg:
         self.turn_over = False
         """True: the turn was said to be over after the end of the audio."""
 
+        self._open_turn = False
         self.answered = False
         """True: some of the answer has come."""
 
@@ -245,7 +246,12 @@ class Leg:
         end = self._loop.time()
         self._last_message = max(self._last_message, end)
         while not self._over.done():
-            quiet = self._errand.patience_s(waits, turn_over=self.turn_over, answered=self.answered)
+            quiet = self._errand.patience_s(
+                waits,
+                turn_over=self.turn_over,
+                answered=self.answered,
+                open_turn=self._open_turn,
+            )
             left = min(self._last_message + quiet, end + waits.drain_s) - self._loop.time()
             if left <= 0:
                 break
@@ -444,14 +450,17 @@ class Leg:
 
     def _look_at(self, message: ServerMessage) -> None:
         """Note what `message` says of the answer and of the turn."""
-        self.answered = self.answered or self._errand.answers(message)
+        answers = self._errand.answers(message)
+        self.answered = self.answered or answers
+        self._open_turn = self._open_turn or answers
         content = message.server_content
         if content is None:
             return
         if content.turn_complete_reason and content.turn_complete_reason != "NEED_MORE_INPUT":
             self.blocked = content.turn_complete_reason
-        if self._sent_all.done() and content.ends_turn:
-            self.turn_over = True
+        if content.ends_turn:
+            self._open_turn = False
+            self.turn_over = self.turn_over or self._sent_all.done()
 
     def broke(self, error: Exception) -> None:
         """Hear from the pacer that sending raised `error`: this session ends, the others go on."""

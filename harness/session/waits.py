@@ -37,7 +37,10 @@ class Waits:
     """Without a message, when the turn is complete and there is no text yet."""
 
     more_text_s: Seconds = 5.0
-    """Without a message, when there is text and no end of turn."""
+    """Without a message, when there is text and its turn ended before the clip did."""
+
+    turn_end_s: Seconds = 15.0
+    """Without a message, when there is text and its turn has not ended."""
 
     first_text_s: Seconds = 15.0
     """Without a message, when there is neither."""
@@ -60,5 +63,6 @@ class Waits:
             quiet_s=quiet_s,
             late_text_s=max(usual.late_text_s, quiet_s),
             more_text_s=max(usual.more_text_s, quiet_s),
+            turn_end_s=max(usual.turn_end_s, quiet_s),
             first_text_s=max(usual.first_text_s, quiet_s),
         )

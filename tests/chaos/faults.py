@@ -134,7 +134,7 @@ def _stages() -> Iterator[Fault]:
             yield unreachable(f"reset={stage}")
         else:
             yield breaks(f"reset={stage}", waits=(), **text)
-        then = ("more_text_s", "close_s") if stage == "text" else late
+        then = ("turn_end_s", "close_s") if stage == "text" else late
         yield breaks(f"silent={stage}", waits=waits.get(stage, then), **text)
         yield breaks(f"half-open={stage}", waits=waits.get(stage, then), **text)
     for stage in ("ready", "audio", "text", "end"):
@@ -237,9 +237,9 @@ def _answers() -> Iterator[Fault]:
     yield survives("lost-start=1s")
     yield survives("deaf-below=5s", waits=("first_text_s",), **silence)
     yield survives("premature-turn-complete")
-    yield survives("missing-turn-complete", waits=("more_text_s",))
+    yield survives("missing-turn-complete", waits=("turn_end_s",))
     yield survives("duplicate-turn-complete")
-    yield survives("late-turn-complete=10s", waits=("more_text_s",))
+    yield survives("late-turn-complete=10s", waits=("turn_end_s",))
     yield survives("late-turn-complete=4s", extra_s=4.0)
     yield survives("extra-turns")
     yield survives("phantom-interruption")
@@ -281,7 +281,7 @@ def _long_sessions() -> Iterator[Fault]:
     yield survives("go-away=8s", "stale-handles", resumption=True, **gone)
     yield survives("go-away=8s", "busy-handles=3s", resumption=True, **gone)
     yield survives("go-away=8s", "unresumable", resumption=True, **gone)
-    longer = gone | {"clip_s": 24.0, "extra_s": 20.0}
+    longer = gone | {"clip_s": 24.0, "extra_s": 30.0}
     yield survives("go-away=20s", "dead-after-resume", resumption=True, **longer)
     yield survives("go-away=8s", "replayed-after-resume", resumption=True, **gone)
     yield breaks("go-away=0s", failure="duration", waits=())
