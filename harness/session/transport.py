@@ -133,7 +133,7 @@ class Connect(Protocol):
 
 TLS_READ_BYTES: Final = 2**15
 """What a TLS connection reads at a time: two of TLS's largest records. asyncio sets this much aside for every connection, and
-256 KiB unless told otherwise: of what a session takes, seven eighths."""
+256 KiB unless told otherwise: most of what a session would take."""
 
 
 @cache

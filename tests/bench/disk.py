@@ -71,8 +71,8 @@ def audio(rounds: int = 3, minutes: int = 3) -> str:
     return f"""## Audio
 
 CPU seconds an hour of audio to make 16 kHz PCM of {minutes} minutes at 44.1 kHz: ours, librosa's,
-decoding alone (the floor), decoding and soxr's resampling, and a clip kept from before; imports left out. Fresh processes, {rounds} rounds in turn. Memory beyond
-the first imports: ours {median(mib["load"]):.0f} MiB, librosa {median(mib["librosa_load"]):.0f} with its own.
+decoding alone (the floor), decoding and soxr's resampling, and a clip kept from before; imports left out. Fresh processes,
+{rounds} rounds in turn. Memory beyond the first imports: ours {median(mib["load"]):.0f} MiB, librosa {median(mib["librosa_load"]):.0f} with its own.
 
 | | ours | librosa | decoding | and resampling | kept | ours to librosa | ours to decoding | decoding and resampling to it | kept to ours |
 |---|---|---|---|---|---|---|---|---|---|
