@@ -236,6 +236,8 @@ class Leg:
         """Wait until the service may be asked for a session; False: it never may, or the service did not wait."""
         entering = asyncio.ensure_future(self._todo.way.enter())
         try:
+            # Whom an open way lets in at once was asked for, though the service has closed by now: its words count.
+            await asyncio.sleep(0)
             self.turned_away = not (await self._wait(entering) and entering.result())
         finally:
             entering.cancel()

@@ -784,3 +784,17 @@ def test_handles_and_bills_keep_nobody_waiting():
 
     _, trace = run_virtual(drive(Service(chatty), assignment(1.0)))
     assert trace.events[-1].t < 1.0 + 3.0
+
+
+def test_who_is_closed_out_at_the_door_hears_why():
+    """A service that closes as soon as the connection is open has refused, in its words; it was not left unasked."""
+
+    class Closing(Service):
+        async def connect(self, endpoint, listener):
+            line = await super().connect(endpoint, listener)
+            line.hang_up(1007, "API key not valid. Please pass a valid API key.")
+            return line
+
+    ending, _ = run_virtual(drive(Closing(polite()), assignment()))
+    assert "auth" == ending.failure
+    assert "API key not valid" in ending.reason
