@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from harness.errors import InputError
-from harness.run.folder import AUDIO, trace_path
+from harness.run.folder import trace_path
+from harness.run.heard import speech_file
 from harness.trace import read_trace
 
 if TYPE_CHECKING:
@@ -77,13 +78,11 @@ class Exhibits:
         audio = self._utterances[row.dataset, row.utterance_id].audio
         if audio is not None:
             return Path(audio)
-        if row.record is None or row.record.trace is None or not row.speech_s:
+        speech = speech_file(row.record) if row.record else None
+        if speech is None or "\0" in speech:
             return None
-        trace = trace_path(self._folder, row.record.trace)
-        if trace is None:
-            return None
-        path = self._folder / AUDIO / f"{trace.name.removesuffix('.jsonl.gz')}.wav"
-        return path if path.resolve().is_relative_to(self._folder) else None
+        path = (self._folder / speech).resolve()
+        return path if path.is_relative_to(self._folder) else None
 
     def bounds(self, row: Row) -> Bounds | None:
         """Return where in the clip somebody speaks; None: nothing is known of the clip."""

@@ -161,6 +161,10 @@ def _columns(rows: Sequence[Row], task: Task) -> str:
         pack.words(name, [getattr(row, name) for row in rows])
     pack.words("faults", ["\n".join(fault_name(fault) for fault in row.faults) for row in rows])
     numbers = _ALWAYS | _OF_TASK[task] | {one.column: 1000 for one in awaited}
+    if any(row.ear for row in rows):
+        pack.texts("ear_hypothesis", [row.ear_hypothesis or "" for row in rows])
+        pack.words("ear", [row.ear for row in rows])
+        numbers |= {"ear_errors": 1, "ear_rate": 100_000}
     for name, per in numbers.items():
         pack.numbers(name, (getattr(row, name) for row in rows), per=per)
     return pack.base64()

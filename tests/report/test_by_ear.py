@@ -13,6 +13,7 @@ from harness.report.ears import ear_limit
 from harness.report.verify import differences
 from harness.run.folder import JOURNAL, read_journal
 from harness.run.heard import HeardSpeech, digest, speech_file, write_heard
+from tests.report.conftest import unpacked
 from tests.run.runs import plan, run
 from tests.run.test_speak import text
 from tests.session.memory import MODEL, Service
@@ -55,6 +56,9 @@ def test_both_rates_stand_beside_each_other(tmp_path):
     assert [0, 2, 5] == rows["ear_errors"].tolist()
     assert [EAR] * 3 == rows["ear"].tolist()
     assert said[:2] == rows["ear_hypothesis"].tolist()[:2]
+    packed = unpacked((tmp_path / "report.html").read_text(), "rows")
+    assert said == packed["ear_hypothesis"]
+    assert witness == pytest.approx(packed["ear_rate"])
     assert pd.isna(rows["ear_hypothesis"][2])
     [cell] = table.cells().to_dict("records")
     assert (EAR, 3, 7 / 15) == (cell["ear"], cell["ear_scored"], pytest.approx(cell["ear_rate"]))
@@ -78,7 +82,9 @@ def test_without_an_ear_there_is_no_rate_by_ear(tmp_path):
     journal.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
     table = build_reports(tmp_path)
     assert table.utterances()["ear_rate"].isna().all()
-    assert "by ear" not in (tmp_path / "report.html").read_text()
+    page = (tmp_path / "report.html").read_text()
+    assert "by ear" not in page[: page.index("<script")]
+    assert "ear_rate" not in unpacked(page, "rows")
     assert [] == table.summary.deaf_spots
     assert not any("cannot hear" in one.text for one in table.summary.warnings)
     hears(tmp_path, lines[0], "something else")

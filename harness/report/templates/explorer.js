@@ -62,6 +62,7 @@ const ORDERS = {
   long: ["audio_s", true],
   short: ["audio_s", false],
   speech: ["speech_s", true],
+  ear: ["ear_rate", true],
   plan: [null, false],
 }; // by the value of the choice; others are latencies, the slowest first
 

@@ -93,6 +93,11 @@ function drawDetail(row) {
           element("h4", {}, TITLES[rows.facts.task][0]), inScript("p", row, textOf(row, REFERENCE) || "–", "raw"),
           element("h4", {}, TITLES[rows.facts.task][1]), inScript("p", row, textOf(row, HYPOTHESIS) || "–", "raw"),
         ]),
+    ...(!rows.ear || word("ear", row) === null
+      ? []
+      : [
+          element("h4", {}, "Heard by ", element("bdi", {}, word("ear", row))), inScript("p", row, rows.ear_hypothesis[row] || "–", "raw"),
+        ]),
     session?.fragments?.length ? fragments(row, session) : null,
     session?.moments ? wire(session) : null,
     elsewhere(row),
@@ -118,7 +123,7 @@ function judgement(row) {
 // What a row's two texts are in each task.
 const TITLES = {
   transcribe: ["Reference as written", "Hypothesis as received"],
-  speak: ["Text to be spoken", "What was heard of the speech"],
+  speak: ["Text to be spoken", "What the service says it said"],
   ask: ["Question", "Answer"],
 };
 
@@ -132,6 +137,7 @@ function measures(row) {
   const add = (name, column, told = seconds) => {
     if (rows[column] && number(column, row) !== null) pairs.push([name, told(number(column, row))]);
   };
+  add("rate by ear", "ear_rate", percent);
   add("function call", "tool_call_s");
   add("fell silent", "fell_silent_s");
   add("speech", "speech_s");
