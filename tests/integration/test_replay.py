@@ -176,6 +176,7 @@ def test_whenever_it_breaks_every_word_is_heard_once(tmp_path_factory, breaks, t
 
 
 @pytest.mark.capability("long sessions: replay and seams")
+@pytest.mark.capability("long sessions: context-window compression")
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("turns", ["manual", "auto"])
 def test_a_long_recording_is_paid_once(tmp_path, turns):
@@ -247,6 +248,7 @@ def test_a_service_that_always_breaks_is_left(tmp_path):
     assert len(found.emulator.joints) <= 3 * (MOST_IDLE + 2)
 
 
+@pytest.mark.capability("long sessions: limits of sessions and connections")
 def test_a_session_whose_time_is_over_is_begun_anew(tmp_path):
     """Without compression a session ends after a quarter of an hour, however often it is resumed: a fresh one goes on."""
     found = broken(

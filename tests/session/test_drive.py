@@ -6,12 +6,15 @@ import asyncio
 import dataclasses
 import gc
 import weakref
+from base64 import b64decode
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.audio.clip import AudioClip, FilePcm
 from harness.clock import run_virtual
 from harness.errors import RefusedError
 from harness.run.attempt import record, send_lags_ms
@@ -19,6 +22,8 @@ from harness.run.invariants import violations
 from harness.score.stability import screens
 from harness.secret import Secret
 from harness.session import drive as driving
+from harness.session.frames import Frames
+from harness.session.waits import Waits
 from harness.trace import hypothesis, seams
 from harness.wire.live import endpoint as live
 from harness.wire.live.messages import SessionResumptionConfig
@@ -580,6 +585,68 @@ def test_a_handle_without_an_index_stands_for_what_had_been_sent():
     assert (9 * 1600, "position") == (seam["offset"], seam["replay"]["known_by"])
     assert ["setup", "activityStart"] == sent_over(service.lines[1])[:2]
     assert "kept new" == hypothesis(trace, "input").text
+
+
+def test_what_is_sent_again_comes_from_the_file(tmp_path):
+    """A clip too long to be held is read again from where the break goes back to, sample for sample."""
+    pcm = np.arange(40 * 16_000, dtype="<i2").tobytes()
+    path = tmp_path / "clip.pcm"
+    path.write_bytes(pcm)
+
+    async def directly(work, *arguments):
+        return work(*arguments)
+
+    clip = AudioClip(pcm=FilePcm(path, 0, len(pcm) // 2))
+    service = breaking(5, transparent=True, at=150)
+    todo = dataclasses.replace(assignment(1.0), frames=Frames(clip, 100), offload=directly)
+    config = SessionResumptionConfig(transparent=True)
+    setup = msgspec.structs.replace(todo.setup, session_resumption=config)
+    ending, trace = run_virtual(drive(service, dataclasses.replace(todo, setup=setup)))
+    assert "ok" == ending.outcome
+    (seam,) = seams(trace)
+    assert 4 * 1600 == seam["offset"]
+    told = [frame.get("realtimeInput", {}).get("audio") for frame in service.lines[1].frames]
+    assert pcm[2 * 4 * 1600 :] == b"".join(b64decode(one["data"]) for one in told if one)
+
+
+@pytest.mark.capability("long sessions: resumption", side="client")
+@pytest.mark.parametrize("service", [
+    leaving(8.0),
+    breaking(3, transparent=True),
+    breaking(3, transparent=True, at=10**6),  # never: it stops to answer instead
+])  # fmt: skip
+def test_the_old_socket_is_closed_before_the_next_is_opened(service):
+    """Whether a connection ends well, breaks off, or is given up: while it is open, its handle might be refused."""
+    connect = service.connect
+
+    async def alone(endpoint, listener):
+        assert all(line.over for line in service.lines)
+        return await connect(endpoint, listener)
+
+    service.connect = alone
+    config = SessionResumptionConfig(transparent=True)
+    todo = assignment(15.0, waits=Waits(first_text_s=1.0, more_text_s=1.0))
+    setup = msgspec.structs.replace(todo.setup, session_resumption=config)
+    ending, _ = run_virtual(drive(service, dataclasses.replace(todo, setup=setup, cuts=(48_000,))))
+    assert "ok" == ending.outcome
+    assert 1 < len(service.lines)
+
+
+@pytest.mark.capability("long sessions: goAway", side="client")
+def test_the_sooner_of_two_goodbyes_counts():
+    """When the session ends before its connection would, the second goAway tells of less time: the span ends by that."""
+
+    def answer(line, frame):
+        if "setup" in frame:
+            line.say({"goAway": {"timeLeft": "50s"}}, 1.0)
+            line.say({"goAway": {"timeLeft": "6s"}}, 2.0)
+            line.loop.call_later(8.0, line.hang_up, 1011, "Deadline expired")
+        polite(" part")(line, frame)
+
+    ending, trace = run_virtual(drive(Service(answer), assignment(9.0)))
+    assert "ok" == ending.outcome
+    assert "part part" == hypothesis(trace, "input").text
+    assert all("replay" not in seam for seam in seams(trace))
 
 
 def test_a_guess_before_a_break_is_still_replaced():
