@@ -450,12 +450,21 @@ def verdict(
     for dataset, standing in best.items():
         if standing.macro_cerns is None:
             continue
-        where = f" over {standing.ranked_locales} of {_plural(standing.locales, 'locale')}"
         who = (
             f" ({standing.model}, the lowest of {len(plan.models)})" if len(plan.models) > 1 else ""
         )
-        parts.append(f"{dataset}: macro CERns {percent(standing.macro_cerns)}{where}{who}.")
+        parts.append(f"{dataset}: {_rate_of(standing)}{who}.")
     return " ".join(parts)
+
+
+def _rate_of(standing: Standing) -> str:
+    """Return the headline rate: across locales the macro CERns, of a single one its own metric."""
+    if standing.locales > 1:
+        locales = f"{standing.ranked_locales} of {_plural(standing.locales, 'locale')}"
+        return f"macro CERns {percent(standing.macro_cerns)} over {locales}"
+    if standing.word_locales:
+        return f"WER {percent(standing.macro_wer)}"
+    return f"CERns {percent(standing.macro_cerns)}"
 
 
 def percent(rate: float | None) -> str:
