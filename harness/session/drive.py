@@ -76,7 +76,7 @@ class Session:
         todo = self._todo
         end = len(todo.clip)
         self._rec.began(self._loop.time())
-        course, zero, answered = Course(end), None, False
+        course, zero, first_answer = Course(end), None, None
         while True:
             start = course.start
             stop = next((cut for cut in todo.cuts if cut > start.position), end)
@@ -84,9 +84,9 @@ class Session:
             await leg.run(None if zero is None else zero + due(start.position, todo.pace))
             if leg.turned_away:
                 return None
-            answered = answered or leg.answered
+            first_answer = _first_answer(first_answer, leg, start)
             zero = leg.span.zero if leg.span.begun else zero
-            ended = _ending(leg, answered=answered, whole=leg.span.position >= end)
+            ended = _ending(leg, answered=first_answer is not None, whole=leg.span.position >= end)
             if not todo.errand.divisible:
                 break
             following = course.after(leg, ended, self._rec.messages)
@@ -120,6 +120,17 @@ class Session:
 
 def _secrets(endpoint: Endpoint) -> list[Secret]:
     return [value for _, value in endpoint.headers if isinstance(value, Secret)]
+
+
+def _first_answer(before: int | None, leg: Leg, start: Start) -> int | None:
+    """Return which message brought the first of the answer that still counts, from 1; None: none did.
+
+    `before` is the one before `leg`. A replay takes back all that came behind some message, from when its audio begins.
+    """
+    if before is None:
+        return leg.first_answer
+    replay = start.replay if leg.span.begun else None
+    return before if replay is None or before <= replay.unsaid[0] else leg.first_answer
 
 
 def _ending(leg: Leg, *, answered: bool, whole: bool) -> Ending:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 
 import msgspec
 
-from harness.errors import RemoteProtocolError
+from harness.errors import LocalProtocolError, RemoteProtocolError
 from harness.secret import Secret, redact
 from harness.session.assignment import FLOOD
 from harness.session.course import Mark, Start
@@ -97,8 +97,8 @@ class Leg:
         """True: the turn was said to be over after the end of the audio."""
 
         self._open_turn = False
-        self.answered = False
-        """True: some of the answer has come."""
+        self.first_answer: int | None = None
+        """Which of the session's messages brought the first of the answer over this connection, from 1; None: none has."""
 
         self.problem: tuple[FailureKind, str] | None = None
         """Why we gave the connection up, when no close code tells."""
@@ -119,6 +119,11 @@ class Leg:
     def end(self) -> Closed | None:
         """How the connection ended; None: it has not."""
         return self._over.result() if self._over.done() else None
+
+    @property
+    def answered(self) -> bool:
+        """Whether some of the answer has come."""
+        return self.first_answer is not None
 
     @property
     def admitted(self) -> bool:
@@ -272,25 +277,42 @@ class Leg:
         self._rec.sent(self._loop.time(), frame)
 
     def _play(self, script: Script, then: Callable[[], None] = lambda: None) -> None:
-        """Send what `script` says, now and after its pauses, and call `then` at its end."""
+        """Send what `script` says, now and after its pauses, and call `then` at its end.
+
+        A service that is to be answered before it has heard the setup, or said that it is complete, has broken the protocol.
+        """
+        try:
+            whole = self._play_on(script, then)
+        except LocalProtocolError:
+            if self._sent and self._client.ready:
+                raise
+            self._fail("transient", "the service wants an answer before the setup is complete")
+            return
+        if whole:
+            then()
+
+    def _play_on(self, script: Script, then: Callable[[], None]) -> bool:
+        """Send what `script` says up to its next pause; return whether that was all."""
         for step in script:
             if self._over.done():
-                return
+                return False
             match step:
                 case Pause(seconds=seconds):
                     timer = self._loop.call_later(seconds, lambda: self._play(script, then))
                     self._paused.add(timer)
-                    return
+                    return False
                 case Note(said=said):
                     self._rec.noted(self._loop.time(), said)
                 case Send(payload=payload, asks=asks):
+                    if not self._sent:
+                        raise LocalProtocolError("setup must be the first message")
                     self._send(payload, step.shown)
                     if asks:
                         self.turn_over = False
                         self._last_message = self._loop.time()
                 case _:
                     assert_never(step)
-        then()
+        return True
 
     def _begin(self, due_s: Seconds | None) -> None:
         """Stream the clip, or note that all is said."""
@@ -453,7 +475,8 @@ class Leg:
     def _look_at(self, message: ServerMessage) -> None:
         """Note what `message` says of the answer and of the turn."""
         answers = self._errand.answers(message)
-        self.answered = self.answered or answers
+        if answers and self.first_answer is None:
+            self.first_answer = self._rec.messages
         self._open_turn = self._open_turn or answers
         content = message.server_content
         if content is None:

@@ -157,6 +157,41 @@ def test_a_silence_that_is_expected_is_a_result(tmp_path):
     assert shown.reason is None
 
 
+class Hasty(Service):
+    """It says what it has to say while the connection is being opened."""
+
+    def __init__(self, *said) -> None:
+        super().__init__(lambda *_: None)
+        self.said = said
+
+    async def connect(self, endpoint, listener):
+        line = await super().connect(endpoint, listener)
+        for message in self.said:
+            listener.received(msgspec.json.encode(message), line.loop.time())
+        return line
+
+
+def early(line, frame):
+    """Call a function first, and take the setup then."""
+    if "setup" in frame:
+        line.say({"toolCall": {"functionCalls": [CALL]}})
+        line.say({"setupComplete": {}}, 5.0)
+
+
+@pytest.mark.parametrize("service, after_s", [
+    (Service(early), 0.0),
+    (Service(early), 1.0),
+    (Hasty({"toolCall": {"functionCalls": [CALL]}}), 0.0),
+    (Hasty({"setupComplete": {}}, {"toolCall": {"functionCalls": [CALL]}}), 0.0),
+])  # fmt: skip
+def test_a_call_before_the_setup_is_complete_breaks_the_protocol(tmp_path, service, after_s):
+    """A service that wants to be answered before a session is there fails the session by its class, at once or later."""
+    tool = msgspec.structs.replace(WEATHER, after_s=after_s)
+    record = put(tmp_path, service, written(tools=[tool]))[-1]
+    assert "transient" == record.failure
+    assert "an answer before the setup is complete" in record.reason
+
+
 @pytest.mark.capability("native audio: proactive audio", side="client")
 def test_a_session_that_breaks_off_is_no_silence(tmp_path):
     """A service that fails has not been silent on purpose."""

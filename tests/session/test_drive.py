@@ -587,6 +587,28 @@ def test_a_handle_without_an_index_stands_for_what_had_been_sent():
     assert "kept new" == hypothesis(trace, "input").text
 
 
+@pytest.mark.parametrize("kept, outcome", [(" kept", "ok"), (" ", "ok_empty")])
+def test_an_answer_that_was_taken_back_is_none(kept, outcome):
+    """When nothing is heard after a break, only what came before the handle is text."""
+
+    def answer(line, frame):
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+            if len(service.lines) == 1:
+                line.say({"serverContent": {"inputTranscription": {"text": kept}}}, 0.4)
+                update = {"newHandle": "h", "resumable": True}
+                line.say({"sessionResumptionUpdate": update}, 0.5)
+                line.say({"serverContent": {"inputTranscription": {"text": " old"}}}, 0.6)
+                line.loop.call_later(1.0, line.hang_up, 1006)
+
+    service = Service(answer)
+    todo = assignment(2.0)
+    setup = msgspec.structs.replace(todo.setup, session_resumption=SessionResumptionConfig())
+    ending, trace = run_virtual(drive(service, dataclasses.replace(todo, setup=setup)))
+    assert 2 == len(service.lines)
+    assert (outcome, kept.strip()) == (ending.outcome, hypothesis(trace, "input").text)
+
+
 def test_what_is_sent_again_comes_from_the_file(tmp_path):
     """A clip too long to be held is read again from where the break goes back to, sample for sample."""
     pcm = np.arange(40 * 16_000, dtype="<i2").tobytes()
