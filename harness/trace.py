@@ -21,7 +21,7 @@ from harness.wire.live.refusals import FailureKind as FailureKind  # noqa: PLC04
 from harness.wire.live.setups import Channel as Channel  # noqa: PLC0414 - re-exported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 SCHEMA = 1
@@ -240,14 +240,23 @@ def _is_seam(event: TimedEvent) -> bool:
     return event.dir == "!" and "seam" in event.frame
 
 
-def _unsaid(trace: SessionTrace) -> set[int]:
-    """Return which messages received, counted from 0, were taken back."""
-    found: set[int] = set()
-    for seam in seams(trace):
-        if "replay" in seam:
-            taken = seam["replay"]["unsaid"]
-            found.update(range(taken["after"], taken["after"] + taken["messages"]))
-    return found
+def standing(events: Sequence[TimedEvent]) -> Iterator[TimedEvent]:
+    """Yield `events` without the messages received whose text was taken back."""
+    unsaid: set[int] = set()
+    for event in events:
+        if _is_seam(event) and "replay" in event.frame["seam"]:
+            taken = event.frame["seam"]["replay"]["unsaid"]
+            unsaid.update(range(taken["after"], taken["after"] + taken["messages"]))
+    received = 0
+    for event in events:
+        received += event.dir == "<"
+        if event.dir != "<" or received - 1 not in unsaid:
+            yield event
+
+
+def commits(event: TimedEvent) -> bool:
+    """Return whether what is interim by then is replaced by nothing: another connection goes on, and not with that turn."""
+    return _is_seam(event) and "replay" not in event.frame["seam"]
 
 
 def open_turn(trace: SessionTrace, channel: Channel) -> bool:
@@ -267,18 +276,11 @@ def open_turn(trace: SessionTrace, channel: Channel) -> bool:
 
 
 def _fragments(trace: SessionTrace, channel: Channel) -> Iterator[Fragment]:
-    unsaid = _unsaid(trace)
-    received = 0
-    for event in trace.events:
+    for event in standing(trace.events):
         if _is_seam(event):
             # A turn that a replay goes on with is not over: what was interim can still be replaced.
-            yield Fragment(t=event.t, text="", seam=True, interim="replay" in event.frame["seam"])
-        if event.dir != "<":
-            continue
-        received += 1
-        if received - 1 in unsaid:
-            continue
-        content = event.frame.get("serverContent")
+            yield Fragment(t=event.t, text="", seam=True, interim=not commits(event))
+        content = event.frame.get("serverContent") if event.dir == "<" else None
         if content is not None:
             yield from _pieces(event.t, content, channel)
 

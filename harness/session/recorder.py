@@ -11,7 +11,7 @@ import msgspec
 
 from harness.errors import RemoteProtocolError
 from harness.secret import redact, redact_bytes, redact_joined, shows, tail
-from harness.trace import Direction, SessionTrace, TimedEvent, TraceHeader
+from harness.trace import Direction, SessionTrace, TimedEvent, TraceHeader, commits, standing
 from harness.units import SAMPLE_BYTES
 from harness.wire.live.codec import decode_server, to_json
 from harness.wire.live.endpoint import EMULATOR_HEADER
@@ -305,14 +305,25 @@ def _with_texts(value: Any, texts: Iterator[str]) -> Any:
 _INTERIM = "interimInputTranscription"
 
 
-def _mask_across(events: list[TimedEvent], secrets: Sequence[Secret]) -> None:
-    """Mask in the frames what shows a secret only once a channel's fragments are joined, as every reader joins them."""
+def _mask_across(events: Sequence[TimedEvent], secrets: Sequence[Secret]) -> None:
+    """Mask in the frames what shows a secret only once a channel's fragments are joined.
+
+    They are joined as they came, and as every reader joins them: without those that were taken back.
+    """
+    _mask_joined(events, secrets)
+    kept = list(standing(events))
+    if len(kept) < len(events):
+        _mask_joined(kept, secrets)
+
+
+def _mask_joined(events: Sequence[TimedEvent], secrets: Sequence[Secret]) -> None:
+    """Mask what the fragments of `events` show once each channel's are joined."""
     chains: dict[str, list[dict[str, Any]]] = {}
     spoken = chains.setdefault("inputTranscription", [])
     interim: list[dict[str, Any]] = []
     before = ""
     for event in events:
-        if event.dir == "!" and "seam" in event.frame:
+        if commits(event):
             spoken += interim  # it stays
             before = tail(before + "".join(piece["text"] for piece in interim))
             interim = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import gzip
 import logging
 import random
@@ -12,6 +13,7 @@ import timeit
 import traceback
 from urllib.parse import quote
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,9 +28,11 @@ from harness.run import stream
 from harness.run.folder import read_plan
 from harness.secret import MASK, Secret, redact, redact_bytes, redact_joined, shows
 from harness.session.transport import Upgraded
+from harness.trace import hypothesis, seams
 from harness.wire.live import endpoint as live
+from harness.wire.live.messages import SessionResumptionConfig
 from tests.run.runs import plan, run, utterance
-from tests.session.memory import Service
+from tests.session.memory import KEY, Service, assignment, drive
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./+="
 VALUES = st.builds(
@@ -263,6 +267,37 @@ def test_a_faulty_run_leaves_no_secret_anywhere(tmp_path_factory, kind, value, f
     assert full or {".wav", ".gz", ".jsonl", ".csv", ".md"} <= {path.suffix for path in files}
     said += map(content, files)
     assert [] == [found for text in said for found in leaks(text, value)]
+
+
+@pytest.mark.parametrize("channel, between", [
+    ("inputTranscription", ("inputTranscription", " taken back", 0.7)),
+    ("outputTranscription", ("outputTranscription", " taken back", 0.7)),
+    ("inputTranscription", ("interimInputTranscription", " replaced", 0.5)),
+])  # fmt: skip
+def test_a_secret_on_both_sides_of_a_break_is_masked(channel, between):
+    """Half a secret before a break and half behind it show none, though other text came between that no reader joins."""
+
+    def answer(line, frame):
+        first = len(service.lines) == 1
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+            said = KEY[:7] if first else KEY[7:14]
+            line.say({"serverContent": {channel: {"text": said}}}, 0.4)
+            if first:
+                name, words, after = between
+                line.say({"serverContent": {name: {"text": words}}}, after)
+                line.say({"sessionResumptionUpdate": {"newHandle": "h", "resumable": True}}, 0.6)
+                line.loop.call_later(1.0, line.hang_up, 1006)
+        elif "activityEnd" in frame.get("realtimeInput", {}):
+            line.say({"serverContent": {"turnComplete": True}})
+
+    service = Service(answer)
+    read = "input" if channel == "inputTranscription" else "output"
+    todo = assignment(2.0, channel=read)
+    setup = msgspec.structs.replace(todo.setup, session_resumption=SessionResumptionConfig())
+    _, trace = run_virtual(drive(service, dataclasses.replace(todo, setup=setup)))
+    assert 1 == len(seams(trace))
+    assert MASK == hypothesis(trace, read).text
 
 
 def full_disk(*_):
