@@ -20,7 +20,6 @@ from harness.session.errand import Note, Pause, Send
 from harness.session.pace import SAME_S
 from harness.session.span import Span
 from harness.session.transport import Closed, Connect, Connection, Upgraded
-from harness.units import SAMPLE_RATE
 from harness.wire.live.client import LiveClient
 from harness.wire.live.codec import to_json
 from harness.wire.live.messages import ClientMessage, Setup
@@ -82,6 +81,7 @@ class Leg:
         self._last_message: Seconds = 0.0
         self._sent = 0
         self._before_audio: int | None = None
+        self._earlier_audio = 0
         self._trip_s: Seconds = 0.0
         self._connected: Seconds | None = None
         self._stalled: Seconds | None = None
@@ -336,6 +336,7 @@ class Leg:
         if self._client.manual and not self._start.in_turn:
             self._send(self._client.activity_start(), {"realtimeInput": {"activityStart": {}}})
         self._before_audio = self._sent
+        self._earlier_audio = self._rec.audio_by(now)
         self._pacer.add(self, self.span.due)
 
     def _cut(self) -> None:
@@ -409,7 +410,7 @@ class Leg:
             # Handles, bills and goAway may come at any time: nobody is still speaking because of them.
             self._last_message = t
             _set(self._news)
-        self._follow(message)
+        self._follow(message, t)
 
     def closed(self, closed: Closed, t: Seconds) -> None:
         """Hear that the connection is over; a secret that the peer echoes goes no further than here."""
@@ -419,7 +420,7 @@ class Leg:
         if not self._over.done():
             self._over.set_result(closed)
 
-    def _follow(self, message: ServerMessage) -> None:
+    def _follow(self, message: ServerMessage, t: Seconds) -> None:
         if message.setup_complete is not None and not self._ready.done():
             _set(self._ready)
             self._todo.way.admitted()
@@ -432,7 +433,7 @@ class Leg:
             left = self._client.go_away_s or 0.0
             self._go_by(self._loop.time() + max(0.0, left - min(RESERVE_S, left / 2)))
         if (update := message.session_resumption_update) and update.resumable and update.new_handle:
-            self.mark = self._marked(update)
+            self.mark = self._marked(update, t)
         self._look_at(message)
         self._play(self._errand.follow(message, self._client))
 
@@ -443,8 +444,8 @@ class Leg:
             self._go_away.cancel()
         self._go_away = self._loop.call_at(t, self._cut)
 
-    def _marked(self, update: SessionResumptionUpdate) -> Mark:
-        """Return what a handle stands for.
+    def _marked(self, update: SessionResumptionUpdate, t: Seconds) -> Mark:
+        """Return what a handle that came at `t` stands for.
 
         A service that was asked to (`transparent`) says which of the connection's messages was the last that it holds;
         the setup is 0, which proto-JSON leaves out. Else it holds what had been sent a round trip ago.
@@ -452,10 +453,12 @@ class Leg:
         span, resumption = self.span, self._setup.session_resumption
         heard = self._rec.messages
         if resumption is None or not resumption.transparent:
-            in_flight = round(self._trip_s * self._todo.pace * SAMPLE_RATE)
-            position = max(self._start.position, span.position - in_flight)
+            held = max(0, self._rec.audio_by(t - self._trip_s) - self._earlier_audio)
             return Mark(
-                handle=update.new_handle, position=position, heard=heard, known_by="position"
+                handle=update.new_handle,
+                position=min(self._start.position + held * span.size, span.position),
+                heard=heard,
+                known_by="position",
             )
         last = update.last_consumed_client_message_index or 0
         position, in_turn = self._start.position, self._start.in_turn

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
@@ -128,6 +129,10 @@ class Recorder:
     def audio(self, t: Seconds) -> None:
         """Keep that a message of audio was sent: 8 bytes, since all else of it is known."""
         self._audio_t.append(t)
+
+    def audio_by(self, t: Seconds) -> int:
+        """Return how many messages of audio had been sent by then."""
+        return bisect_right(self._audio_t, t)
 
     def asked(self, t: Seconds) -> None:
         """Note that a written question has left: where nothing is spoken, that is the zero of the trace's times."""

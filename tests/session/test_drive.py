@@ -23,11 +23,12 @@ from harness.score.stability import screens
 from harness.secret import Secret
 from harness.session import drive as driving
 from harness.session.frames import Frames
+from harness.session.transport import Upgraded
 from harness.session.waits import Waits
 from harness.trace import hypothesis, seams
 from harness.wire.live import endpoint as live
 from harness.wire.live.messages import SessionResumptionConfig
-from tests.session.memory import KEY, Service, assignment, drive, polite
+from tests.session.memory import KEY, Line, Service, assignment, drive, polite
 
 
 def frames(trace, direction):
@@ -585,6 +586,40 @@ def test_a_handle_without_an_index_stands_for_what_had_been_sent():
     assert (9 * 1600, "position") == (seam["offset"], seam["replay"]["known_by"])
     assert ["setup", "activityStart"] == sent_over(service.lines[1])[:2]
     assert "kept new" == hypothesis(trace, "input").text
+
+
+@pytest.mark.parametrize("pace", [1.0, 0.0])
+@pytest.mark.parametrize(
+    "came, held", [(0.3, 0), (1.07, 6), (2.22, 17), (2.42, 19), (2.47, 20), (9.0, 20)]
+)
+def test_a_handle_stands_for_what_had_been_sent_a_round_trip_ago(pace, came, held):
+    """What was sent within `_trip_s` before a handle came is not in it; what was sent before is, though all is sent."""
+
+    class Distant(Service):
+        async def connect(self, endpoint, listener):
+            line = Line(listener, self.answer)
+            self.lines.append(line)
+            line.loop.call_later(0.45, listener.upgraded, Upgraded(headers={}))
+            return line
+
+    def answer(line, frame):
+        first = len(service.lines) == 1
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+            if first:
+                line.say({"sessionResumptionUpdate": {"newHandle": "h", "resumable": True}}, came)
+                line.loop.call_later(max(came, 2.0) + 0.5, line.hang_up, 1006)
+        elif not first:
+            polite(" new")(line, frame)
+
+    service = Distant(answer)
+    todo = assignment(2.0, pace=pace)
+    setup = msgspec.structs.replace(todo.setup, session_resumption=SessionResumptionConfig())
+    _, trace = run_virtual(drive(service, dataclasses.replace(todo, setup=setup)))
+    (seam,) = seams(trace)
+    if not pace:  # all left at once
+        held = 0 if came < 0.45 else 20
+    assert held * 1600 == seam["offset"]
 
 
 @pytest.mark.parametrize("kept, outcome", [(" kept", "ok"), (" ", "ok_empty")])
