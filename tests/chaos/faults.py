@@ -519,6 +519,7 @@ def section(options: Options) -> Section:
         "virtual time, over the client's and the emulator's own WebSocket code: the first behaves, the second "
         "meets the fault at all of its attempts, the third behaves again and is transcribed. Then once more, with the "
         f"fault at the first attempt alone. The clip lasts {CLIP_S:g} s unless the fault needs a longer one; every attempt "
-        "ends within the clip and the client's wait for what is missing.\n\n"
+        "ends within the clip and the client's wait for what is missing. `no-go-away` stands for a limit on connections, which "
+        "every attempt meets in both runs.\n\n"
     )
     return Section(title="Faults", text=text + table(head, rows), broken=broken)

@@ -75,7 +75,7 @@ PROMISES = {
         "run/test_budget.py::test_unknown_usage_is_estimated_for_the_budget_and_said_in_the_report",
         "run/test_pool.py::test_the_budget_holds_over_sittings_and_without_bills",
     ),
-    "No secret is in any output of a run, whatever form a service echoes it in": (
+    "No secret is in any output of a run, echoed plain, cut, split, JSON-escaped, percent-encoded, in base64 or with blanks between": (
         "run/test_secrets.py::test_a_faulty_run_leaves_no_secret_anywhere",
         "run/test_secrets.py::test_every_form_of_an_echo_is_masked",
         "run/test_secrets.py::test_a_cut_or_divided_echo_is_masked",
