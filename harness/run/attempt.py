@@ -157,7 +157,8 @@ def _replays(trace: SessionTrace) -> Iterator[Replayed]:
 def unbilled_samples(trace: SessionTrace) -> Samples:
     """Return how much audio went over connections that broke off before a bill for it came.
 
-    What is not sent again is in the bill of the session that was resumed.
+    What is not sent again is in the next bill of the session that was resumed, unless the attempt failed before it came.
+    An attempt that ended well has its last bill, whatever silence was sent behind it.
     """
     total = since = 0
     for event in trace.events:
@@ -165,11 +166,12 @@ def unbilled_samples(trace: SessionTrace) -> Samples:
             since += audio["samples"]
         elif event.dir == "<" and _has(event.frame, "usageMetadata"):
             since = 0
-        elif event.dir == "!" and "seam" in event.frame:
-            replay = event.frame["seam"].get("replay")
-            total += min(since, replay["samples"]) if replay else 0
-            since = 0
-    return total
+        elif event.dir == "!" and "replay" in event.frame.get("seam", {}):
+            again = min(since, event.frame["seam"]["replay"]["samples"])
+            total += again
+            since -= again
+    failed = (_note(trace, "ended") or {}).get("failure") is not None
+    return total + (since if failed else 0)
 
 
 def _sum(counts: Any) -> int | None:

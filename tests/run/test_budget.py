@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from harness.clock import run_virtual
 from harness.report.bounds import SpeechBook
 from harness.report.build import run_table
-from harness.run.bill import bill_usd, spent_usd
+from harness.run.bill import bill_usd, estimate_usd, spent_usd, transcription
 from harness.run.folder import read_journal, unfinished
 from harness.run.record import Usage
 from harness.wire.live import catalogue
@@ -106,6 +106,40 @@ def test_unknown_usage_is_estimated_for_the_budget_and_said_in_the_report(tmp_pa
     table = run_table(tmp_path, made, SpeechBook(tmp_path), profile="norm-1n", metric="auto")
     assert {None} == {row.cost_usd for row in table.rows}
     assert any("3 sessions brought no usage record" in one.text for one in table.summary.warnings)
+
+
+def test_what_breaks_for_good_is_estimated_behind_its_last_bill(tmp_path):
+    """An attempt that fails behind a bill costs that bill and an estimate of what was sent since; one that ends well, its bill."""
+    frames = []
+
+    def answer(line, frame):
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+        elif "audio" in frame.get("realtimeInput", {}):
+            frames.append(line)
+            if len(frames) == 5:
+                detail = [{"modality": "AUDIO", "tokenCount": 12}]
+                usage = {"promptTokenCount": 12, "totalTokenCount": 12}
+                line.say({"usageMetadata": usage | {"promptTokensDetails": detail}})
+            if len(frames) == 15:
+                line.hang_up(1011, "Internal error encountered.")
+        elif "activityEnd" in frame.get("realtimeInput", {}):
+            detail = [{"modality": "AUDIO", "tokenCount": 50}]
+            usage = {"promptTokenCount": 50, "totalTokenCount": 50, "promptTokensDetails": detail}
+            said = {"inputTranscription": {"text": " hello"}, "turnComplete": True}
+            line.say({"serverContent": said, "usageMetadata": usage})
+
+    made = plan([utterance(0, 2.0)])
+    tally = run_virtual(run(made, tmp_path, Service(answer)))
+    broken, whole = read_journal(tmp_path)
+    assert ("transient", None) == (broken.failure, whole.failure)
+    assert 10 * 1_600 == broken.unbilled_samples
+    assert 0 == whole.unbilled_samples
+    more = estimate_usd(MODEL, transcription(1.0))
+    assert 0 < more
+    assert bill_usd(MODEL, broken.usage) + more == pytest.approx(spent_usd(broken))
+    assert bill_usd(MODEL, whole.usage) == pytest.approx(spent_usd(whole))
+    assert spent_usd(broken) + spent_usd(whole) == pytest.approx(tally.cost_usd)
 
 
 def test_thoughts_are_billed_as_text_answered():
