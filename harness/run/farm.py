@@ -19,6 +19,7 @@ from harness.run import pipe
 from harness.run.pool import Attempted
 from harness.run.stream import Streamer
 from harness.session.retry import Ending
+from harness.units import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -58,6 +59,11 @@ class Ready:
 
 class ProcessLostError(Exception):
     """A streaming process ended before its work did."""
+
+    def __init__(self, why: str, *, entered: bool = False) -> None:
+        super().__init__(why)
+        self.entered = entered
+        """True: the session may have begun, so the service may have billed it."""
 
 
 class Farm(Streamer):
@@ -121,7 +127,7 @@ class Farm(Streamer):
         try:
             said = await hand.ask(pipe.Attempt(job=job, slot=slot, number=number), job)
         except ProcessLostError as error:
-            return self._lost(slot, number, str(error))
+            return self._lost(slot, prepared, number, error)
         if said.record is None:
             return None
         record = said.record
@@ -134,13 +140,19 @@ class Farm(Streamer):
         )
         return Attempted(record=record, ending=ending, cost_usd=said.cost_usd)
 
-    def _lost(self, slot: Slot, number: int, why: str) -> Attempted:
-        """Return the attempt whose process died: it is tried again as after any break."""
+    def _lost(self, slot: Slot, prepared: Any, number: int, error: ProcessLostError) -> Attempted:
+        """Return the attempt whose process died: it is tried again as after any break, and costs what it was to cost."""
+        why = str(error)
+        sent = round(self._length_s(prepared) * SAMPLE_RATE) if error.entered else None
         record = msgspec.structs.replace(
-            self._never_sent(slot, failure="transient", reason=why), attempt=number
+            self._never_sent(slot, failure="transient", reason=why),
+            attempt=number,
+            audio_samples=sent,
+            unbilled_samples=sent or 0,
         )
         ending = Ending(outcome=record.outcome, failure=record.failure, reason=why)
-        return Attempted(record=record, ending=ending, cost_usd=0.0)
+        cost_usd = self.estimate(slot, prepared) if error.entered else 0.0
+        return Attempted(record=record, ending=ending, cost_usd=cost_usd)
 
     async def _free_hand(self) -> _Hand:
         """Return the process with the least to do, after a new one has taken the place of each that died."""
@@ -166,6 +178,9 @@ class _Hand:
         self._asked: dict[int, asyncio.Future[Any]] = {}
         self._ways: dict[int, Way] = {}
         self._entering: set[asyncio.Task[None]] = set()
+        self._entered: set[int] = set()
+        """Jobs that were let in."""
+
         self._began: asyncio.Future[pipe.Begun] = asyncio.get_running_loop().create_future()
         self._listening: asyncio.Task[None] | None = None
         self._certificate: Certificate | None = None
@@ -228,6 +243,7 @@ class _Hand:
         finally:
             self._asked.pop(job, None)
             self._ways.pop(job, None)
+            self._entered.discard(job)
 
     async def finish(self) -> Certificate | None:
         """Have it end, and return what it saw; None when it ended otherwise, or is ended by us."""
@@ -252,22 +268,40 @@ class _Hand:
         self._process.stdin.write(pipe.line(told))
 
     async def _listen(self) -> None:
-        """Hear all that it says, until it ends."""
+        """Hear all that it says, until it ends, or is ended because it cannot be understood."""
         assert self._process is not None  # noqa: S101 - it has been started
         assert self._process.stdout is not None  # noqa: S101 - asked for
-        while (data := await self._process.stdout.readline()).endswith(b"\n"):
-            self._heard(pipe.heard(data))
+        how = None
+        try:
+            while (data := await self._process.stdout.readline()).endswith(b"\n"):
+                self._heard(pipe.heard(data))
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
+            how = f"said what cannot be taken: {error}"
+            await self._silence()
         code = await self._process.wait()
         self.alive = False
-        how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+        if how is None:
+            how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
         self.epitaph = f"the streaming process {how}"
         for task in self._entering:
             task.cancel()
-        lost = ProcessLostError(self.epitaph)
-        for answer in (self._began, *self._asked.values()):
+        if not self._began.done():
+            self._began.set_exception(ProcessLostError(self.epitaph))
+        for job, answer in self._asked.items():
             if not answer.done():
-                answer.set_exception(lost)
+                entered = job in self._entered
+                answer.set_exception(ProcessLostError(self.epitaph, entered=entered))
         self._began.exception()  # whoever waits has it; nobody may wait
+
+    async def _silence(self) -> None:
+        """End it, and leave what it still says unheard: its end shows only behind that."""
+        assert self._process is not None  # noqa: S101 - it has been started
+        assert self._process.stdout is not None  # noqa: S101 - asked for
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        with contextlib.suppress(OSError):
+            while await self._process.stdout.read(2**20):
+                pass
 
     def _heard(self, said: pipe.Heard) -> None:
         match said:
@@ -294,7 +328,10 @@ class _Hand:
         """Let a job in when its `turn` comes."""
 
         async def enter(way: Way) -> None:
-            self._tell(pipe.Entered(job=job, may=await turn(way)))
+            may = await turn(way)
+            if may and job in self._asked:
+                self._entered.add(job)
+            self._tell(pipe.Entered(job=job, may=may))
 
         if (way := self._ways.get(job)) is not None:
             task = asyncio.create_task(enter(way))

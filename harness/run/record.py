@@ -249,7 +249,7 @@ class UtteranceRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Those of them where a connection had broken off, in order."""
 
     unbilled_samples: Samples = 0
-    """Audio sent over connections that broke off before a bill for it came."""
+    """Audio sent over connections that broke off before a bill for it came; the whole clip where our process died."""
 
     setup_s: Seconds | None = None
     """From the start of the connection to `setupComplete`, less the wait for the session's turn once connected."""

@@ -15,15 +15,22 @@ import msgspec
 import pytest
 from websockets.asyncio.server import serve
 
+from harness.report.bounds import SpeechBook
+from harness.report.build import run_table
+from harness.run import pipe
 from harness.run.access import access
+from harness.run.bill import estimate_usd, spent_usd, transcription
 from harness.run.certificate import read_certificates
 from harness.run.execute import execute, open_folder
 from harness.run.farm import Farm, processes_needed
 from harness.run.folder import read_journal, slots
 from harness.run.pipe import Orders
 from harness.run.rate import RateLimit
+from harness.run.record import UtteranceRecord
+from harness.session.assignment import MOST_RECEIVED
 from harness.trace import read_trace
 from tests.run.runs import plan, utterance
+from tests.session.memory import MODEL
 
 pytestmark = pytest.mark.wall
 
@@ -180,8 +187,10 @@ def test_a_process_that_is_killed_loses_nothing(tmp_path, monkeypatch):
     live = Live()
 
     def kill():
-        if live.asked == 4:
-            os.kill(farms[0]._hands[0].pid, signal.SIGKILL)
+        if live.asked == 4:  # that session has not been answered: its process is among these
+            for hand in farms[0]._hands:
+                if hand._entered:
+                    os.kill(hand.pid, signal.SIGKILL)
 
     live.meddle = kill
     tally = asyncio.run(farmed(made, tmp_path / "run", live))
@@ -190,6 +199,66 @@ def test_a_process_that_is_killed_loses_nothing(tmp_path, monkeypatch):
     lost = [r for r in read_journal(tmp_path / "run") if not r.final]
     assert lost
     assert {"the streaming process was ended by signal 9"} == {r.reason for r in lost}
+    estimated = [estimate_usd(MODEL, transcription(0.2)) for r in lost if r.unbilled_samples]
+    assert estimated
+    assert sum(estimated) == pytest.approx(sum(map(spent_usd, lost)))
+    whole = [r for r in read_journal(tmp_path / "run") if r.final]
+    assert sum(map(spent_usd, lost + whole)) == pytest.approx(tally.cost_usd)
+    table = run_table(
+        tmp_path / "run", made, SpeechBook(tmp_path), profile="norm-1n", metric="auto"
+    )
+    assert any("ended without a bill" in one.text for one in table.summary.warnings)
+
+
+class Verbose(Live):
+    """One whose first transcripts are longer than a line may be."""
+
+    def __init__(self, long: int) -> None:
+        super().__init__()
+        self.long = long
+
+    async def answer(self, socket) -> None:
+        async for frame in socket:
+            said = json.loads(frame)
+            if "setup" in said:
+                self.asked += 1
+                words = " hello" * (20_000 if self.asked <= self.long else 1)
+                await socket.send(b'{"setupComplete": {}}')
+            elif "activityEnd" in said["realtimeInput"]:
+                text = {"inputTranscription": {"text": words}, "turnComplete": True}
+                await socket.send(json.dumps({"serverContent": text}))
+
+
+@pytest.mark.parametrize("long, failed", [(1, 0), (100, 2)])
+def test_a_line_that_is_too_long_ends_its_process(tmp_path, monkeypatch, long, failed):
+    """A process that says what cannot be taken is ended: its sessions are tried again, and fail with that reason if need be."""
+    monkeypatch.setattr(pipe, "LINE_BYTES", 20_000)
+    made = recorded(tmp_path, 2)
+    tally = asyncio.run(farmed(made, tmp_path / "run", Verbose(long)))
+    assert (2, failed) == (tally.done, tally.failed)
+    assert ended_once(made, tmp_path / "run")
+    reasons = [r.reason for r in read_journal(tmp_path / "run") if r.failure]
+    assert reasons
+    assert all(one.startswith("the streaming process said what cannot be taken") for one in reasons)
+
+
+def test_a_line_holds_the_longest_record():
+    """A transcript as long as all that may be received fits into a line, whatever JSON makes of its characters."""
+    length = 100_000
+    lines = []
+    for character in '\x01\x7f"\\ä😀':
+        blank = UtteranceRecord(
+            **dict.fromkeys(("utterance", "dataset", "locale", "model", "started_at"), "x"),
+            **dict.fromkeys(("repeat", "attempt"), 1),
+            final=True,
+            trace=None,
+            outcome="ok",
+            hypothesis=character * (length // len(character.encode())),
+        )
+        said = pipe.Attempted(job=1, record=blank, ending=None, cost_usd=0.0)
+        lines.append(len(pipe.line(said)))
+    assert max(lines) > 6 * length
+    assert max(lines) - 3_000 < pipe.LINE_BYTES * length / MOST_RECEIVED
 
 
 class Resumable(Live):
