@@ -222,7 +222,7 @@ def behind_turn_s(trace: SessionTrace, channel: Channel) -> Seconds | None:
             continue
         if over and event.t in texts:
             longest = max(longest or 0.0, round(event.t - last, 6))
-        over = over or bool(content.get("turnComplete"))
+        over = over or _ends_turn(event)
         last = event.t
     return longest
 
@@ -262,17 +262,33 @@ def commits(event: TimedEvent) -> bool:
 def open_turn(trace: SessionTrace, channel: Channel) -> bool:
     """Return whether text came on `channel` whose turn was never said to have ended, so that there may have been more.
 
-    Text that comes behind the end of the last turn is late, and of no turn that is open.
+    Text that comes behind a turn's end is late, and of no turn that is open, once all of the clip was sent.
     """
-    asked = max((event.t for event in trace.events if event.dir == ">"), default=float("inf"))
-    ends = []
-    for event in trace.events:
-        content = (event.dir == "<" and event.frame.get("serverContent")) or {}
-        if content.get("turnComplete") and content.get("interactionStatus") != "IN_PROGRESS":
-            ends.append(event.t)
+    said = max((event.t for event in trace.events if _says(event)), default=float("inf"))
+    ends = [event.t for event in trace.events if _ends_turn(event)]
     texts = [fragment.t for fragment in _fragments(trace, channel) if fragment.text.strip()]
     last = max(ends, default=float("-inf"))
-    return bool(texts) and last < asked and last < texts[-1]
+    return bool(texts) and last < said and last < texts[-1]
+
+
+def _says(event: TimedEvent) -> bool:
+    """Return whether `event` sent something that is to be answered: not the silence or the mark behind a clip."""
+    if event.dir != ">":
+        return False
+    realtime = event.frame.get("realtimeInput")
+    if not isinstance(realtime, dict) or realtime.keys() - {
+        "audio",
+        "activityEnd",
+        "audioStreamEnd",
+    }:
+        return True
+    return "silence" not in (realtime.get("audio") or {"silence": 0})
+
+
+def _ends_turn(event: TimedEvent) -> bool:
+    """Return whether `event` brought the end of a turn that is not still in progress."""
+    content = (event.dir == "<" and event.frame.get("serverContent")) or {}
+    return bool(content.get("turnComplete")) and content.get("interactionStatus") != "IN_PROGRESS"
 
 
 def _fragments(trace: SessionTrace, channel: Channel) -> Iterator[Fragment]:

@@ -165,7 +165,7 @@ class _Register:
             )
         elif reference is None:
             self._unwritten.append(row)
-        heard = hash((audio, offset, duration, reference, locale))
+        heard = hash((audio, offset or 0.0, duration, reference, locale))
         if audio is not None and brought is None:
             if heard in self._heard:
                 self._again.append(row)

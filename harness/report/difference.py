@@ -63,7 +63,7 @@ SUMS: Final[dict[str, Callable[[Row], float | None]]] = {
 """Columns that are sums over rows, of which less is better."""
 
 MACROS: Final = {"macro_cerns": ("cerns", None), "macro_wer": ("rate", "WER")}
-"""Plain means over locales, of a model on a dataset: of which column, and over locales of which metric (None: all)."""
+"""Plain means over test sets, of a model on a dataset: of which column, and over locales of which metric (None: all)."""
 
 PAIRED: Final = (*RATES, *SHARES, *TIMES, *SUMS, *MACROS)
 """Figures whose difference can be told over the same utterances; less is better of all but `SHARES`."""

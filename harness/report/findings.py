@@ -444,11 +444,9 @@ def verdict(
     ]
     if plan.task == "ask":
         parts.append(f"{sum(row.passed is True for row in rows):,} of {scored:,} passed.")
-    best: dict[str, Standing] = {}
-    for standing in standings:
-        best.setdefault(standing.dataset, standing)
-    for dataset, standing in best.items():
-        if standing.macro_cerns is None:
+    for dataset in dict.fromkeys(standing.dataset for standing in standings):
+        standing = _best([one for one in standings if one.dataset == dataset])
+        if standing is None:
             continue
         who = (
             f" ({standing.model}, the lowest of {len(plan.models)})" if len(plan.models) > 1 else ""
@@ -457,14 +455,27 @@ def verdict(
     return " ".join(parts)
 
 
+def _best(standings: Sequence[Standing]) -> Standing | None:
+    """Return the lowest of a dataset's standings by the rate that heads it; None: nothing is complete."""
+    complete = [one for one in standings if one.macro_cerns is not None]
+    return min(complete, key=lambda one: _headline(one)[1], default=None)
+
+
+def _headline(standing: Standing) -> tuple[str, float]:
+    """Return the metric that heads a dataset and its rate: of a single locale its own, across locales the macro CERns."""
+    if standing.locales == 1 and standing.macro_wer is not None:
+        return "WER", standing.macro_wer
+    return "macro CERns" if standing.locales > 1 else "CERns", standing.macro_cerns or 0.0
+
+
 def _rate_of(standing: Standing) -> str:
-    """Return the headline rate: across locales the macro CERns, of a single one its own metric."""
-    if standing.locales > 1:
-        locales = f"{standing.ranked_locales} of {_plural(standing.locales, 'locale')}"
-        return f"macro CERns {percent(standing.macro_cerns)} over {locales}"
-    if standing.word_locales:
-        return f"WER {percent(standing.macro_wer)}"
-    return f"CERns {percent(standing.macro_cerns)}"
+    metric, rate = _headline(standing)
+    of = (
+        f" over {standing.ranked_locales} of {standing.locales} locales"
+        if standing.locales > 1
+        else ""
+    )
+    return f"{metric} {percent(rate)}{of}"
 
 
 def percent(rate: float | None) -> str:

@@ -1,7 +1,7 @@
 """How far each model of a run is from the first: paired over the utterances that both were asked.
 
 A plain reading of two intervals misleads, since all models hear the same utterances. The verdict is that of `harness
-compare`, Holm-adjusted over the models of a dataset. Knows rows and standings; does not know how they were pooled.
+compare`, adjusted over all pairs of a dataset's models (Bonferroni), since which is the first was read from the same data. Knows rows and standings; does not know how they were pooled.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from msgspec import structs
 from harness.report.difference import ratio_blocks
 from harness.report.pairing import by_test_set, paired
 from harness.report.verdict import judged, macro_difference, rate_difference
-from harness.stats.significance import holm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +33,8 @@ def ranked(
         own = [row for row in rows if row.dataset == dataset]
         differences = [_difference(first, other, cells, own) for other in others]
         known = [one for one in differences if one is not None]
-        adjusted = iter(holm([one.p or 0.0 for one in known]))
+        pairs = len(known) * (len(known) + 1) // 2
+        adjusted = (min(1.0, pairs * (one.p or 0.0)) for one in known)
         found.append(first)
         found += [
             structs.replace(other, behind=one and judged(one, next(adjusted), margin=None))

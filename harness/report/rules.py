@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 RULE_KEYS: Final = {
     "column": "column of `summary.csv` that the rule is about; or `macro_cerns`, `macro_wer`: a model's plain mean over a "
-    "dataset's locales",
+    "dataset's locales, those with the same clips counted once",
     "where": "table of text columns and the value, or list of values, that a cell must have; without it, every cell",
     "max": "the figure may be at most this, in the column's unit",
     "min": "the figure must be at least this",

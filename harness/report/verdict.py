@@ -68,7 +68,7 @@ def _verdict(found: RateDifference, p: float, margin: float | None) -> tuple[Ver
     if p <= LEVEL and found.difference:
         return ("better" if (found.difference > 0) == (found.better == "higher") else "worse"), None
     if 2.0 ** (1 - found.blocks) > LEVEL:
-        why = f"too few speakers or utterances ({found.blocks}): p cannot fall to {LEVEL:g}"
+        why = f"too few speakers, recordings or sentences ({found.blocks}): p cannot fall to {LEVEL:g}"
     elif found.low is None:
         why = "a locale has a single speaker"
     elif found.detectable is None:

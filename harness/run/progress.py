@@ -41,13 +41,16 @@ class Outlook:
         self._began = self._last_end = clock()
         self._done = 0
 
-    def text(self, tally: Tally) -> str:
-        """Return what must always be seen: how much is done, since when, and how long the rest takes."""
+    def text(self, tally: Tally, at_once: int) -> str:
+        """Return what must always be seen: how much is done, since when, and how long the rest takes.
+
+        Before as many have ended as are open `at_once`, nobody can know.
+        """
         now = self._clock()
         if tally.done != self._done:
             self._done, self._last_end = tally.done, now
         parts = [f"{tally.done}/{tally.wanted} done", duration_text(now - self._began)]
-        if tally.done:
+        if tally.done >= max(1, at_once):
             rest_s = (self._last_end - self._began) / tally.done * (tally.wanted - tally.done)
             left_s = rest_s - (now - self._last_end)
             # Nothing where the sessions that are open take longer than those that have ended.
@@ -75,7 +78,9 @@ async def _lines(pool: Pool, emulated: bool) -> None:
     outlook = Outlook()
     while True:
         await asyncio.sleep(LINE_EVERY_S)
-        sys.stderr.write(f"{outlook.text(pool.tally)} · {details_text(pool, emulated=emulated)}\n")
+        sys.stderr.write(
+            f"{outlook.text(pool.tally, pool.gate.open)} · {details_text(pool, emulated=emulated)}\n"
+        )
         sys.stderr.flush()
 
 
@@ -88,7 +93,7 @@ async def _live(pool: Pool, emulated: bool, bar: Progress) -> None:
                 task,
                 completed=pool.tally.done,
                 total=pool.tally.wanted or None,
-                description=outlook.text(pool.tally),
+                description=outlook.text(pool.tally, pool.gate.open),
                 details=details_text(pool, emulated=emulated),
             )
             bar.refresh()

@@ -96,7 +96,7 @@ class Leg:
         self.turn_over = False
         """True: the turn was said to be over after the end of the audio."""
 
-        self._open_turn = False
+        self._open_turn = self._ended_in_tail = False
         self.first_answer: int | None = None
         """Which of the session's messages brought the first of the answer over this connection, from 1; None: none has."""
 
@@ -480,7 +480,7 @@ class Leg:
         answers = self._errand.answers(message)
         if answers and self.first_answer is None:
             self.first_answer = self._rec.messages
-        self._open_turn = self._open_turn or answers
+        self._open_turn = self._open_turn or (answers and not self._ended_in_tail)
         content = message.server_content
         if content is None:
             return
@@ -488,6 +488,8 @@ class Leg:
             self.blocked = content.turn_complete_reason
         if content.ends_turn:
             self._open_turn = False
+            # What comes behind it is late: of a turn that has ended.
+            self._ended_in_tail = self._ended_in_tail or self.span.in_tail
             self.turn_over = self.turn_over or self._sent_all.done()
 
     def broke(self, error: Exception) -> None:

@@ -9,7 +9,7 @@ from harness.clock import run_virtual
 from harness.report.build import build_reports
 from harness.run.folder import read_journal
 from tests.run.runs import plan, run, utterance
-from tests.session.memory import Service
+from tests.session.memory import MODEL, Service, ready
 
 SAID = "good morning ladies and gentlemen"
 
@@ -57,3 +57,24 @@ def test_a_turn_that_never_ends_is_told(tmp_path, after_s, heard):
     (warning,) = told
     assert "serious" == warning.level
     assert warning.text.startswith("In 2 sessions the service never said")
+
+
+def test_text_behind_a_turn_that_ended_in_the_silence_after_the_clip_is_late(tmp_path):
+    """Under automatic detection a turn may end before all is sent; text that follows is heard, and of no open turn."""
+    begun: set[int] = set()
+
+    def answer(line, frame):
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+        if "audio" in frame.get("realtimeInput", {}) and id(line) not in begun:
+            begun.add(id(line))
+            line.say({"serverContent": {"inputTranscription": {"text": " good morning"}}}, 0.5)
+            line.say({"serverContent": {"turnComplete": True}}, 1.5)  # the clip ended after 1 s
+            late = {"text": " ladies and gentlemen"}
+            line.say({"serverContent": {"inputTranscription": late}}, 2.0)
+
+    setups = {MODEL: ready(MODEL, turns="auto", transcript="input")}
+    said = [msgspec.structs.replace(utterance(0), reference=SAID)]
+    run_virtual(run(plan(said, turns="auto"), tmp_path, Service(answer), setups=setups))
+    (record,) = read_journal(tmp_path)
+    assert (SAID, False) == (record.hypothesis, record.open_turn)

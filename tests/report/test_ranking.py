@@ -38,14 +38,14 @@ def test_the_difference_is_that_of_two_runs(run, said):
     assert "worse" == last.behind.verdict
 
 
-def test_of_several_models_p_is_holms(run, said):
-    """Each p is multiplied for the models it stands among; one that hears the same is not told apart."""
+def test_of_several_models_p_holds_for_all_pairs(run, said):
+    """Each p is multiplied by the pairs of models, three of three; one that hears the same is not told apart."""
     table = build_reports(run(_rows(said, ["good", "same", "bad"])))
     behind = {one.model: one.behind for one in table.summary.standings if one.behind}
     assert {"same", "bad"} == set(behind) or {"good", "bad"} == set(behind)
     equal = behind.get("same") or behind["good"]
     assert (0.0, 1.0, "cannot tell") == (equal.difference, equal.p, equal.verdict)
-    assert behind["bad"].p_holm == pytest.approx(min(1.0, 2 * behind["bad"].p))
+    assert behind["bad"].p_holm == pytest.approx(min(1.0, 3 * behind["bad"].p))
     page = (table.folder / "report.html").read_text(encoding="utf-8")
     assert "Behind the first, points" in page
 

@@ -24,7 +24,7 @@ def test_what_is_done_is_never_cut(width):
     screen = io.StringIO()
     shown = pool(quota_waits=16, failed=12, audio_s=54321.0, cost_usd=12.5)
     times = iter([0.0, 61.0])
-    head = Outlook(lambda: next(times)).text(shown.tally)
+    head = Outlook(lambda: next(times)).text(shown.tally, 4)
     assert "300/1200 done · 1 min 01 s · about 3 min 03 s left" == head
     bar = live_bar(Console(file=screen, width=width, force_terminal=True, color_system=None))
     with bar:
@@ -39,10 +39,18 @@ def test_the_rest_only_gets_shorter_until_a_session_ends():
     times = iter([0.0, 0.0, 10.0, 15.0, 29.5, 40.0, 41.0])
     outlook = Outlook(lambda: next(times))
     done = [0, 1, 1, 1, 1, 2]
-    told = [outlook.text(Tally(wanted=3, done=number)) for number in done]
+    told = [outlook.text(Tally(wanted=3, done=number), 1) for number in done]
     assert "0/3 done · 0.0 s" == told[0]
     left = [line.split(" · ")[2:] for line in told]
     assert [[], ["about 20.0 s left"], ["about 15.0 s left"], [], [], ["about 20.5 s left"]] == left
+
+
+def test_before_a_first_wave_has_ended_nobody_knows_the_rest():
+    """With two hundred sessions at once, the end of the first says nothing of the speed of all."""
+    times = iter([0.0, 60.0, 61.0])
+    outlook = Outlook(lambda: next(times))
+    assert "left" not in outlook.text(Tally(wanted=1000, done=1), 199)
+    assert "about 3 min 47 s left" in outlook.text(Tally(wanted=1000, done=212), 200)
 
 
 def test_only_a_service_has_a_quota():
