@@ -131,7 +131,10 @@ class Course:
         """Return the start of a connection that takes the place of one that broke off; None: nothing is left to try."""
         if leg.span.begun:
             self._broke = ended.reason or "the connection broke off"
-        if self._at > self._furthest or (leg.mark and leg.mark.position > self.start.position):
+        if leg.marked_whole:
+            self._newest = None  # a session resumed behind the turn would not say its late text
+        newest = self._newest if leg.mark is not None else None
+        if self._at > self._furthest or (newest and newest.position > self.start.position):
             self.idle = 0
         else:
             self.idle += 1

@@ -86,6 +86,7 @@ class Leg:
         self._connected: Seconds | None = None
         self._stalled: Seconds | None = None
         self._gone = False
+        self._heard_out = False
 
         self.span = Span(todo, start=start.position, stop=stop, tailed=not self._client.manual)
         """What of the clip it streams, and how far it has come."""
@@ -136,14 +137,14 @@ class Leg:
         return bool(self._sent_all.done())
 
     @property
+    def marked_whole(self) -> bool:
+        """Whether the turn was over and the newest handle holds all of it: who resumes with that has nothing left to say."""
+        return self.turn_over and self.mark is not None and self.mark.position >= self.span.stop
+
+    @property
     def settled(self) -> bool:
-        """Whether the turn was over and the newest handle holds all of it: however it ended then, nothing is lost."""
-        return (
-            self.turn_over
-            and self.answered
-            and self.mark is not None
-            and self.mark.position >= self.span.stop
-        )
+        """Whether such a turn was heard out, late text and all: however it ended then, nothing is lost."""
+        return self.marked_whole and self.answered and self._heard_out
 
     @property
     def went_well(self) -> bool:
@@ -261,6 +262,7 @@ class Leg:
             )
             left = min(self._last_message + quiet, end + waits.drain_s) - self._loop.time()
             if left <= 0:
+                self._heard_out = True
                 break
             self._news = self._loop.create_future()
             await self._wait(self._news, left)

@@ -622,6 +622,48 @@ def test_a_handle_stands_for_what_had_been_sent_a_round_trip_ago(pace, came, hel
     assert held * 1600 == seam["offset"]
 
 
+def late_and_gone(*, breaks_after, connection):
+    """Return a service whose turns end between two words, and hand out a handle; one of its connections breaks off then."""
+
+    def answer(line, frame):
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+        elif "activityEnd" in frame.get("realtimeInput", {}):
+            number = len(service.lines)
+            line.say({"serverContent": {"inputTranscription": {"text": f" early{number}"}}}, 0.1)
+            line.say({"serverContent": {"turnComplete": True}}, 0.1)
+            line.say({"sessionResumptionUpdate": {"newHandle": "h", "resumable": True}}, 0.2)
+            line.say({"serverContent": {"inputTranscription": {"text": f" late{number}"}}}, 1.5)
+            if number == connection and breaks_after is None:
+                line.close = lambda *_: line.hang_up(1011, "Internal error encountered.")
+            elif number == connection:
+                line.loop.call_later(breaks_after, line.hang_up, 1006)
+
+    service = Service(answer)
+    return service
+
+
+@pytest.mark.parametrize("breaks_after, connection, outcome, text", [
+    (1.0, 1, "partial", "early1"),  # nothing to go back to: the next attempt has it all
+    (3.0, 1, "partial", "early1 late1"),  # there might have been more
+    (None, 1, "ok", "early1 late1 early2 late2"),  # heard out
+    (1.0, 2, "ok", "early1 late1 early3 late3"),
+    (None, 2, "ok", "early1 late1 early2 late2"),
+])  # fmt: skip
+def test_a_turn_that_breaks_off_before_late_text_is_not_whole(
+    breaks_after, connection, outcome, text
+):
+    """A handle behind a turn settles it only once it was heard out; before that the turn is sent again, or the clip."""
+    todo = assignment(2.0)
+    setup = msgspec.structs.replace(todo.setup, session_resumption=SessionResumptionConfig())
+    service = late_and_gone(breaks_after=breaks_after, connection=connection)
+    ending, trace = run_virtual(
+        drive(service, dataclasses.replace(todo, setup=setup, cuts=(16_000,)))
+    )
+    assert (outcome, text) == (ending.outcome, hypothesis(trace, "input").text)
+    assert ("transient" if outcome == "partial" else None) == ending.failure
+
+
 @pytest.mark.parametrize("kept, outcome", [(" kept", "ok"), (" ", "ok_empty")])
 def test_an_answer_that_was_taken_back_is_none(kept, outcome):
     """When nothing is heard after a break, only what came before the handle is text."""
