@@ -14,6 +14,7 @@ from harness.report.verify import differences
 from harness.run.folder import JOURNAL, read_journal
 from harness.run.heard import HeardSpeech, digest, speech_file, write_heard
 from tests.report.conftest import unpacked
+from tests.report.test_page import EVIL, Parsed, require_no_markup
 from tests.run.runs import plan, run
 from tests.run.test_speak import text
 from tests.session.memory import MODEL, Service
@@ -69,6 +70,14 @@ def test_both_rates_stand_beside_each_other(tmp_path):
         assert "46.7" in shown
     assert any("its own errors are in it" in one.text for one in table.summary.warnings)
     assert [] == list(differences(tmp_path))
+
+
+def test_hostile_words_of_an_ear_never_become_markup(tmp_path):
+    """Neither an ear's name nor what it heard is more than text on the page of spoken texts."""
+    (record,) = spoken(tmp_path, text(1, words=EVIL))
+    hears(tmp_path, record, EVIL, ear=f"{EVIL} 1")
+    assert [EVIL] == build_reports(tmp_path).utterances()["ear_hypothesis"].tolist()
+    require_no_markup(Parsed((tmp_path / "report.html").read_text(encoding="utf-8")))
 
 
 def test_without_an_ear_there_is_no_rate_by_ear(tmp_path):

@@ -22,6 +22,7 @@ from harness.report.gate import check_gate
 from harness.report.rules import read_gate
 from harness.run.folder import JOURNAL, read_journal
 from harness.wire.live.setups import asking_setup
+from tests.report.test_page import EVIL, Parsed, require_no_markup
 from tests.run.runs import plan, run
 from tests.run.test_ask import put, says, written
 from tests.run.test_speak import text
@@ -84,6 +85,13 @@ def test_answers_are_counted_and_not_scored(tmp_path):
     assert "Final text" not in page
     assert "First reply, after the end of what was asked: share of sessions by time" in page
     assert page.index("u0002") < page.index("u0001"), "what did not pass comes first"
+
+
+def test_hostile_answers_never_become_markup(tmp_path):
+    """Neither a question, what is expected of its answer, nor the answer is more than text on the page of answers."""
+    put(tmp_path, Service(says(EVIL)), written(1, words=EVIL, expect=Expectation(contains=[EVIL])))
+    build_reports(tmp_path)
+    require_no_markup(Parsed((tmp_path / "report.html").read_text(encoding="utf-8")))
 
 
 def test_models_that_answer_are_ranked_by_what_passed(tmp_path):
