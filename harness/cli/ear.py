@@ -72,6 +72,7 @@ async def _hear_all(
     from harness.emulator.ears import EarLostError
     from harness.errors import InputError
     from harness.run.heard import HeardSpeech, digest, mend_heard, read_heard, write_heard
+    from harness.text.locales import language_code
 
     mend_heard(folder)
     before = read_heard(folder)
@@ -80,7 +81,7 @@ async def _hear_all(
         listening, _ = await opened_ear(stack, ear, ())
         say(f"{listening.name} hears the speech of {len(speeches)} sessions")
         for name, record in speeches:
-            language = _language(record.locale)
+            language = language_code(record.locale)
             try:
                 sha256 = digest(folder / name)
                 known = before.get(name)
@@ -117,11 +118,3 @@ async def _heard(ear: Ear, path: Path, language: str) -> str:
     finally:
         listening.leave()
     return text.strip()
-
-
-def _language(locale: str) -> str:
-    """Return the language of a locale, ISO 639-1: `cmn-CN` is `zh`."""
-    from harness.text.locales import LOCALES
-
-    known = LOCALES.get(locale)
-    return known.iso639_1 if known else locale.partition("-")[0].lower()

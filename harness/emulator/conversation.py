@@ -37,7 +37,7 @@ from harness.emulator.turns import (
     usual_on,
 )
 from harness.emulator.voice import VoiceLostError
-from harness.text.locales import LOCALES
+from harness.text.locales import language_code
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE, Samples, Seconds
 from harness.wire.live import codec, refusals
 from harness.wire.live.messages import (
@@ -295,7 +295,7 @@ class Conversation:
         )
         hints = setup.input_audio_transcription
         return self._ear.listen(
-            tuple(_language(code) for code in (*hints.language_codes, *hints.language_hints))
+            tuple(language_code(code) for code in (*hints.language_codes, *hints.language_hints))
             if hints
             else (),
             (*hints.custom_vocabulary, *hints.adaptation_phrases) if hints else (),
@@ -540,9 +540,3 @@ class Conversation:
     def _their_respondent(self) -> Respondent:
         assert self._respondent is not None  # noqa: S101 - as above
         return self._respondent
-
-
-def _language(code: str) -> str:
-    """Return the language of a locale, ISO 639-1: `cmn-CN` is `zh`."""
-    locale = LOCALES.get(code)
-    return locale.iso639_1 if locale else code.partition("-")[0].lower()

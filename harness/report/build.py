@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from harness.report.kinship import Block
     from harness.report.retelling import Retelling
     from harness.report.rows import Row
-    from harness.run.record import Plan
+    from harness.run.record import Plan, UtteranceRecord
     from harness.stats.intervals import Interval
 
 
@@ -81,8 +81,9 @@ def settled_table(
     folder: Path, plan: Plan, speech: SpeechBook, exhibits: Exhibits, *, profile: str, metric: str
 ) -> RunTable:
     """Return the run in `folder` as a table, with how its transcripts grew where it was paced in real time."""
-    heard = retelling(folder, plan, read_journal(folder))
-    table = run_table(folder, plan, speech, profile=profile, metric=metric, heard=heard)
+    records = read_journal(folder)
+    heard = retelling(folder, plan, records)
+    table = run_table(folder, plan, records, speech, profile=profile, metric=metric, heard=heard)
     if plan.pace != 1.0:
         return table
     sessions = watched(table.rows, exhibits, profile=profile)
@@ -95,6 +96,7 @@ def settled_table(
 def run_table(
     folder: Path,
     plan: Plan,
+    records: Sequence[UtteranceRecord],
     speech: SpeechBook,
     *,
     profile: str,
@@ -103,9 +105,8 @@ def run_table(
 ) -> RunTable:
     """Return the run in `folder` as a table; nothing is written.
 
-    `heard` is what its traces said when they were asked again; None: they were not.
+    `records` are its journal's, `heard` is what its traces said when they were asked again; None: they were not.
     """
-    records = read_journal(folder)
     by_ear = read_heard(folder) if plan.task == "speak" else None
     scored = list(rows(plan, records, speech, profile=profile, metric=metric, heard=by_ear))
     if not scored:

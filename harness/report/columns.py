@@ -117,7 +117,7 @@ UTTERANCE_COLUMNS: tuple[Column, ...] = (
         "real",
         "Last change of the transcript − due time of the end of speech.",
         unit="s",
-        missing="no text came, or the run was not paced at real time",
+        missing="no text came, its turn was never said to have ended, or the run was not paced at real time",
     ),
     _column(
         "speech_bounds_source",

@@ -15,7 +15,7 @@ from harness.errors import InputError
 from harness.report.contrast import Obstacle
 from harness.report.pairing import adopted, by_key, overlap, require_overlap
 from harness.report.write import SUMMARY_JSON
-from harness.run.folder import UNREADABLE, read_plan
+from harness.run.folder import UNREADABLE, read_journal, read_plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,7 +111,8 @@ def _judged(folder: Path, plan: Plan, profile: str, metric: str) -> RunTable:
     from harness.report.bounds import SpeechBook
     from harness.report.build import run_table
 
-    return run_table(folder, plan, SpeechBook(folder), profile=profile, metric=metric)
+    records = read_journal(folder)
+    return run_table(folder, plan, records, SpeechBook(folder), profile=profile, metric=metric)
 
 
 def require_comparable_plans(folder: Path, plan: Plan, name: str) -> None:

@@ -86,7 +86,7 @@ def _rates(cells: Sequence[CellDifference], margin: float | None) -> Grid:
                 percent(cell.new_rate),
                 points(cell.difference),
                 interval(cell),
-                p_text(cell.p_holm),
+                p_text(cell.p_adjusted),
                 verdict_text(cell, margin),
                 f"{cell.pairs:,}/{cell.utterances:,}",
                 failures(cell),

@@ -139,13 +139,14 @@ class RateDifference(msgspec.Struct, frozen=True, kw_only=True):
     """How it was made: `bootstrap` or `linearised`."""
 
     blocks: int
-    """Speakers, or utterances where the speaker is unknown."""
+    """Utterances that move together (`harness.report.kinship`): how many there are."""
 
     p: float | None
     """Of the paired permutation test that flips whole blocks; None: nothing to test."""
 
-    p_holm: float | None
-    """The same, holding for all rows of this pair of models together (Holm); a macro rate's is `p` itself."""
+    p_adjusted: float | None
+    """The same, holding for all rows of this pair of models together (Holm); a macro rate's is `p` itself, and in the ranking
+    of a run holds for all pairs of a dataset's models (Bonferroni)."""
 
     q: float | None = None
     """For exploring: the share of false finds among all rows with a q as small (Benjamini–Hochberg); not of macro rates."""

@@ -225,7 +225,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     behind: RateDifference | None = None
     """From the dataset's first model, `base`, to this one, `new`: paired over what both were asked, of the macro CERns or
-    the share passed, `p_holm` over the dataset's models. None: this is the first, or no locale is complete in both."""
+    the share passed, `p_adjusted` over all pairs of the dataset's models. None: this is the first, or no locale is complete in both."""
 
     timed: int
     late_sessions: int

@@ -108,7 +108,7 @@ def warnings(
         *_voices(plan, rows),
         *_money(rows),
         *_speech(rows),
-        *_speakers(cells),
+        *_speakers(plan, cells),
         *_shared_clips(plan),
         *(
             _note(f"{dataset.name}: synthetic speech. Its figures say little about people.")
@@ -412,7 +412,9 @@ def _shared_clips(plan: Plan) -> Iterable[Caution]:
         )
 
 
-def _speakers(cells: Sequence[Cell]) -> Iterable[Caution]:
+def _speakers(plan: Plan, cells: Sequence[Cell]) -> Iterable[Caution]:
+    if plan.task != "transcribe":
+        return  # it is the model that speaks, or what it answers that is judged
     unknown = {cell.dataset: None for cell in cells if cell.basis and cell.basis.block != "speaker"}
     if unknown:
         yield _note(

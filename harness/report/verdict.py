@@ -57,11 +57,11 @@ def macro_difference(
 
 
 def judged(
-    found: RateDifference, p_holm: float, q: float | None = None, *, margin: float | None
+    found: RateDifference, p_adjusted: float, q: float | None = None, *, margin: float | None
 ) -> RateDifference:
     """Return `found` with the verdict that an adjusted p allows, and its q value in the family."""
-    verdict, why = _verdict(found, p_holm, margin)
-    return msgspec.structs.replace(found, p_holm=p_holm, q=q, verdict=verdict, why=why)
+    verdict, why = _verdict(found, p_adjusted, margin)
+    return msgspec.structs.replace(found, p_adjusted=p_adjusted, q=q, verdict=verdict, why=why)
 
 
 def _verdict(found: RateDifference, p: float, margin: float | None) -> tuple[Verdict, str | None]:
@@ -70,7 +70,7 @@ def _verdict(found: RateDifference, p: float, margin: float | None) -> tuple[Ver
     if 2.0 ** (1 - found.blocks) > LEVEL:
         why = f"too few speakers, recordings or sentences ({found.blocks}): p cannot fall to {LEVEL:g}"
     elif found.low is None:
-        why = "a locale has a single speaker"
+        why = "a locale has a single speaker, recording or sentence"
     elif found.detectable is None:
         why = "no pair differs in errors" if found.better == "lower" else "no answer differs"
     else:
@@ -99,7 +99,7 @@ def _found(
         interval=interval.method if interval else None,
         blocks=sum(map(len, strata)),
         p=p,
-        p_holm=None,
+        p_adjusted=None,
         detectable=_detectable(strata),
         verdict="cannot tell",
         why=None,
@@ -125,7 +125,7 @@ def silence(
         interval=None,
         blocks=blocks,
         p=None,
-        p_holm=None,
+        p_adjusted=None,
         detectable=None,
         verdict="cannot tell",
         why=why,

@@ -80,7 +80,15 @@ class Session:
         while True:
             start = course.start
             stop = next((cut for cut in todo.cuts if cut > start.position), end)
-            leg = Leg(todo, self._connect, self._pacer, self._rec, start=start, stop=stop)
+            leg = Leg(
+                todo,
+                self._connect,
+                self._pacer,
+                self._rec,
+                start=start,
+                stop=stop,
+                secrets=self._secrets,
+            )
             await leg.run(None if zero is None else zero + due(start.position, todo.pace))
             if leg.turned_away:
                 return None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 import msgspec
 
 from harness.errors import LocalProtocolError, RemoteProtocolError
-from harness.secret import Secret, redact
+from harness.secret import redact
 from harness.session.assignment import FLOOD
 from harness.session.course import Mark, Start
 from harness.session.errand import Note, Pause, Send
@@ -26,8 +26,9 @@ from harness.wire.live.messages import ClientMessage, Setup
 from harness.wire.live.refusals import classify_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from harness.secret import Secret
     from harness.session.assignment import Assignment
     from harness.session.errand import Script
     from harness.session.pace import Pacer
@@ -59,6 +60,7 @@ class Leg:
         *,
         start: Start,
         stop: Samples,
+        secrets: Sequence[Secret],
     ) -> None:
         self._todo = todo
         self._connect = connect
@@ -69,7 +71,7 @@ class Leg:
         self._start = start
         self._setup = _resuming(todo.setup, start.handle)
         self._client = LiveClient(self._setup)
-        self._secrets = [value for _, value in todo.endpoint.headers if isinstance(value, Secret)]
+        self._secrets = secrets
         self._connection: Connection | None = None
         self._go_away: asyncio.TimerHandle | None = None
         self._paused: set[asyncio.TimerHandle] = set()

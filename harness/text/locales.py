@@ -199,6 +199,12 @@ def _of_language(language: str) -> list[Locale]:
     return exact or [locale for locale in LOCALES.values() if locale.iso639_1 == language]
 
 
+def language_code(locale: str) -> str:
+    """Return the language of a locale, ISO 639-1: `cmn-CN` is `zh`; of one we do not know, what it begins with."""
+    known = LOCALES.get(locale)
+    return known.iso639_1 if known else locale.partition("-")[0].lower()
+
+
 def _unknown(text: str, language: str) -> UsageError:
     shown = ascii(text.strip()[:40])[1:-1] if not text.isprintable() else text.strip()[:40]
     hint: str | None

@@ -126,7 +126,7 @@ def test_swapping_the_runs_flips_the_signs_alone(pair):
     for a, b in zip((*there.cells, *there.macros), (*back.cells, *back.macros), strict=True):
         assert -a.difference == pytest.approx(b.difference)
         assert (-a.high, -a.low) == pytest.approx((b.low, b.high))
-        assert (a.p, a.p_holm, a.detectable) == pytest.approx((b.p, b.p_holm, b.detectable))
+        assert (a.p, a.p_adjusted, a.detectable) == pytest.approx((b.p, b.p_adjusted, b.detectable))
         assert other[a.verdict] == b.verdict
     for a, b in zip(there.cells, back.cells, strict=True):
         assert (a.improved, a.worsened, a.mapsswe_p) == (

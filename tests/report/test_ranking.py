@@ -45,7 +45,7 @@ def test_of_several_models_p_holds_for_all_pairs(run, said):
     assert {"same", "bad"} == set(behind) or {"good", "bad"} == set(behind)
     equal = behind.get("same") or behind["good"]
     assert (0.0, 1.0, "cannot tell") == (equal.difference, equal.p, equal.verdict)
-    assert behind["bad"].p_holm == pytest.approx(min(1.0, 3 * behind["bad"].p))
+    assert behind["bad"].p_adjusted == pytest.approx(min(1.0, 3 * behind["bad"].p))
     page = (table.folder / "report.html").read_text(encoding="utf-8")
     assert "Behind the first, points" in page
 

@@ -49,6 +49,7 @@ def test_speech_is_scored_by_what_is_heard_of_it(tmp_path):
     assert letters == pytest.approx(cell["speech_chars_per_s"])
     assert 0.3 == pytest.approx(cell["first_audio_p50_s"])
     assert 0.3 == pytest.approx(table.summary.standings[0].first_audio_p50_s)
+    assert not [one for one in table.summary.warnings if "who speaks" in one.text], "the model does"
     page = (tmp_path / "report.html").read_text()
     assert "<dt>First audio" in page
     assert "First audio p50" in page

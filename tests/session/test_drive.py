@@ -916,6 +916,35 @@ def test_every_connection_has_credentials_that_are_good(lapses):
     assert lapses is ("the-third-token" in told)
 
 
+def test_a_token_of_an_earlier_connection_is_in_no_reason():
+    """A close that echoes a token which has been renewed meanwhile tells it to nobody."""
+    tokens = iter(f"the-token-of-connection-{number}" for number in range(2, 100))
+
+    def renew():
+        return live.vertex(Secret(next(tokens)), project="p", url="ws://127.0.0.1:1")
+
+    async def offload(call, *arguments):
+        return call(*arguments)
+
+    behaves = polite(" one")
+    first = []
+
+    def answer(line, frame):
+        first[:] = first or [line]
+        if line is first[0]:
+            behaves(line, frame)
+        else:
+            line.hang_up(1008, "the-first-token-of-all has run out")
+
+    endpoint = live.vertex(Secret("the-first-token-of-all"), project="p", url="ws://127.0.0.1:1")
+    todo = dataclasses.replace(
+        assignment(6.0), cuts=(48_000,), endpoint=endpoint, renew=renew, offload=offload
+    )
+    ending, trace = run_virtual(drive(Service(answer), todo))
+    assert "[secret] has run out" in ending.reason
+    assert "the-first-token" not in str(trace)
+
+
 @pytest.mark.parametrize("size, most", [(1000, 20_000), (0, 12_000)])
 def test_a_service_that_sends_without_end_is_left(size, most):
     """When more has come than may be kept, of long messages or of many, it ends as such, and the trace says what it lacks."""
