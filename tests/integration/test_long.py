@@ -49,7 +49,9 @@ def streamed(folder, *, minutes=35.0, turns="manual", resume=False, limit_s=600.
     clip = AudioClip(pcm=MemoryPcm(pcm))
     run_virtual(run(made, folder, emulator, load=lambda _: clip, setups={MODEL: setup}))
     final = [record for record in read_journal(folder) if record.final][-1]
-    table = run_table(folder, made, SpeechBook(folder), profile="norm-1n", metric="WER")
+    table = run_table(
+        folder, made, read_journal(folder), SpeechBook(folder), profile="norm-1n", metric="WER"
+    )
     return said.split(), final, table, emulator
 
 

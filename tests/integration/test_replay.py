@@ -132,7 +132,9 @@ def found_in(folder, made, pcm, **more):
 def reported(found):
     """Return the table of a run."""
     book = SpeechBook(found.folder)
-    return run_table(found.folder, found.plan, book, profile="norm-1n", metric="WER")
+    return run_table(
+        found.folder, found.plan, read_journal(found.folder), book, profile="norm-1n", metric="WER"
+    )
 
 
 def sent_samples(trace) -> int:

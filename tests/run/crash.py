@@ -93,7 +93,12 @@ def sitting(made, folder: Path, concurrency: int) -> None:
         run_virtual(run(made, folder, Fates(folder), concurrency=concurrency, load=load))
         write_certificates(folder, [CERTIFICATE])
     table = run_table(
-        folder, read_plan(folder), SpeechBook(folder), profile="norm-1n", metric="auto"
+        folder,
+        read_plan(folder),
+        read_journal(folder),
+        SpeechBook(folder),
+        profile="norm-1n",
+        metric="auto",
     )
     write_files(folder, {**table_files(table, excel=False), PAGE: b"page"})
 

@@ -74,7 +74,9 @@ def test_a_budget_is_passed_by_no_more_than_what_was_open(
         # The last to begin saw a budget that held; those beside it may each cost more than was thought.
         assert sum(costs) <= budget + sum(costs[:concurrency]) + 1e-9
         assert (tally.stopped is None) == (not unfinished(made, records))
-    table = run_table(folder, made, SpeechBook(folder), profile="norm-1n", metric="auto")
+    table = run_table(
+        folder, made, read_journal(folder), SpeechBook(folder), profile="norm-1n", metric="auto"
+    )
     done = final_slots(folder)
     assert len(done) == len(set(done)) == sum(row.record is not None for row in table.rows)
     assert len(table.rows) == len(lengths) * len(models), "what was not attempted has its row"
@@ -103,7 +105,14 @@ def test_unknown_usage_is_estimated_for_the_budget_and_said_in_the_report(tmp_pa
     tally = run_virtual(run(made, tmp_path, billing([None], [False]), budget_usd=1.0))
     assert tally.cost_usd > 0
     assert {None} == {bill_usd(r.model, r.usage) for r in read_journal(tmp_path)}
-    table = run_table(tmp_path, made, SpeechBook(tmp_path), profile="norm-1n", metric="auto")
+    table = run_table(
+        tmp_path,
+        made,
+        read_journal(tmp_path),
+        SpeechBook(tmp_path),
+        profile="norm-1n",
+        metric="auto",
+    )
     assert {None} == {row.cost_usd for row in table.rows}
     assert any("3 sessions brought no usage record" in one.text for one in table.summary.warnings)
 

@@ -205,7 +205,12 @@ def test_a_process_that_is_killed_loses_nothing(tmp_path, monkeypatch):
     whole = [r for r in read_journal(tmp_path / "run") if r.final]
     assert sum(map(spent_usd, lost + whole)) == pytest.approx(tally.cost_usd)
     table = run_table(
-        tmp_path / "run", made, SpeechBook(tmp_path), profile="norm-1n", metric="auto"
+        tmp_path / "run",
+        made,
+        lost + whole,
+        SpeechBook(tmp_path),
+        profile="norm-1n",
+        metric="auto",
     )
     assert any("ended without a bill" in one.text for one in table.summary.warnings)
 

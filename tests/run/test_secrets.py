@@ -25,7 +25,7 @@ from harness.report.bounds import SpeechBook
 from harness.report.build import derived_files, run_table
 from harness.report.write import write_files
 from harness.run import stream
-from harness.run.folder import read_plan
+from harness.run.folder import read_journal, read_plan
 from harness.secret import MASK, Secret, redact, redact_bytes, redact_joined, shows
 from harness.session.transport import Upgraded
 from harness.trace import hypothesis, seams
@@ -261,7 +261,9 @@ def test_a_faulty_run_leaves_no_secret_anywhere(tmp_path_factory, kind, value, f
         finally:
             logging.getLogger().removeHandler(handler)
     made = read_plan(out)
-    table = run_table(out, made, SpeechBook(out), profile="norm-1n", metric="auto")
+    table = run_table(
+        out, made, read_journal(out), SpeechBook(out), profile="norm-1n", metric="auto"
+    )
     write_files(out, derived_files(table, excel=False))
     files = [path for path in out.rglob("*") if path.is_file()]
     assert full or {".wav", ".gz", ".jsonl", ".csv", ".md"} <= {path.suffix for path in files}
