@@ -23,6 +23,7 @@ from harness.score.stability import screens
 from harness.secret import Secret
 from harness.session import drive as driving
 from harness.session.frames import Frames
+from harness.session.leg import Leg
 from harness.session.transport import Upgraded
 from harness.session.waits import Waits
 from harness.trace import hypothesis, seams
@@ -860,7 +861,7 @@ def test_a_session_leaves_nothing_to_the_garbage_collector(monkeypatch):
     """What a session held is freed when it ends, so the memory of a run does not grow with its sessions."""
     legs = []
 
-    class Watched(driving.Leg):
+    class Watched(Leg):
         def __init__(self, *args, **how) -> None:
             super().__init__(*args, **how)
             legs.append(weakref.ref(self))
