@@ -72,7 +72,9 @@ CAPABILITIES: dict[str, tuple[str, ...]] = {
     "usage": (
         "both spellings",
         "per modality, turn and session",
-        "thoughts and cache",
+        "thoughts",
+        "cached tokens",
+        "tool-use tokens",
         "absent is unknown",
     ),
     "long sessions": (

@@ -140,7 +140,7 @@ def _emulators() -> Iterator[Emulators]:
         place = Path(folder)
         answers = place / "answers.jsonl"
         write_answers(answers)
-        usual = ("--answers", str(answers), "--sessions", "8")
+        usual = ("--answers", str(answers), "--sessions", "8", "--assume", "cached-turns=told")
         with (
             started(place / "emulator.log", *usual, *encrypted) as told,
             started(place / "hurried.log", *usual, *HURRIED) as hurried,

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from harness.wire.live.messages import FunctionCall
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harness.emulator.answers import Answer, Scheduling
     from harness.wire.live.catalogue import Model
     from harness.wire.live.messages import FunctionResponse, Tool
@@ -112,6 +114,6 @@ def fields(response: FunctionResponse) -> dict[str, Any]:
     return found | response.response
 
 
-def text(response: FunctionResponse) -> str:
-    """Return a response as the model reads it."""
-    return json.dumps(response.response, ensure_ascii=False)
+def text(found: Mapping[str, Any]) -> str:
+    """Return what a tool found as the model reads it."""
+    return json.dumps(found, ensure_ascii=False)

@@ -17,7 +17,7 @@ from harness.wire.live import catalogue
 from harness.wire.live.messages import ModalityTokenCount, UsageMetadata
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from harness.wire.live.assumptions import Assumptions
     from harness.wire.live.messages import Content, Setup
@@ -66,9 +66,13 @@ class Context:
     picture: int = catalogue.PICTURE_TOKENS
     """Tokens of a picture."""
 
+    tells_cache: bool = False
+    """True: a bill tells of the turns before as read from a cache."""
+
     def begin(self, setup: Setup, assumed: Assumptions) -> None:
         """Go by a connection's setup from now on."""
         self.picture = _picture_tokens(setup, assumed)
+        self.tells_cache = assumed.cached_turns == "told"
         self.instructions = sum(tokens for _, tokens in self._counted(setup.system_instruction))
 
     def take(self, content: Content | None) -> None:
@@ -85,24 +89,39 @@ class Context:
 
     def prompt(self) -> dict[str, int]:
         """Return the tokens of all that is remembered, by modality."""
+        return self._sum((*self.past, self._now()))
+
+    def _cached(self) -> dict[str, int]:
+        """Return the tokens of the prompt that an earlier turn's was, by modality; none in the first turn."""
+        return self._sum(self.past) if self.tells_cache and self.past else {}
+
+    def _sum(self, turns: Iterable[Mapping[str, int]]) -> dict[str, int]:
         total = {"TEXT": self.instructions, "AUDIO": 0}
-        for turn in (*self.past, self._now()):
+        for turn in turns:
             for modality, tokens in turn.items():
                 total[modality] = total.get(modality, 0) + tokens
         return total
 
-    def usage(self, response: Mapping[str, int], thoughts: int) -> UsageMetadata:
-        """Return the bill of a turn whose answer, not yet taken in, has these tokens; thoughts lie outside its total."""
-        prompt = self.prompt()
+    def usage(self, response: Mapping[str, int], *, thoughts: int, found: int) -> UsageMetadata:
+        """Return the bill of a turn whose answer, not yet taken in, has these tokens.
+
+        `thoughts` lie outside its total (forum thread 188765); what tools of the service's own `found` lies outside its
+        prompt and within its total (google-genai 2.34, UsageMetadata).
+        """
+        prompt, cached, searched = self.prompt(), self._cached(), {"TEXT": found}
         total = sum(prompt.values())
         answered = sum(response.values())
         return UsageMetadata(
             prompt_token_count=total or None,
+            cached_content_token_count=sum(cached.values()) or None,
             response_token_count=answered or None,
-            total_token_count=total + answered or None,
+            tool_use_prompt_token_count=found or None,
+            total_token_count=total + answered + found or None,
             thoughts_token_count=thoughts or None,
             prompt_tokens_details=_details(prompt),
+            cache_tokens_details=_details(cached),
             response_tokens_details=_details(response),
+            tool_use_prompt_tokens_details=_details(searched),
         )
 
     def close(self, response: Mapping[str, int]) -> None:

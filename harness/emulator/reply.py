@@ -85,6 +85,9 @@ class Reply:
         """Spoken so far."""
 
         self.thoughts = ""
+        self.found = ""
+        """What a search brought, as the model reads it."""
+
         self._how = how
         self._cut = cut
         self._loop = asyncio.get_running_loop()

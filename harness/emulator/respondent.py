@@ -134,7 +134,7 @@ class Respondent:
             if pending is None and self._manners.assumed.late_tool_response == "refused":
                 raise Refused(refusals.INVALID_ARGUMENT)
             if pending is not None:
-                self._context.add("TEXT", text_tokens(calls.text(response)))
+                self._context.add("TEXT", text_tokens(calls.text(response.response)))
                 self._follow_up(pending, response)
 
     def equip(self, tools: list[Tool]) -> None:
@@ -187,7 +187,9 @@ class Respondent:
         self._send(
             ServerMessage(
                 server_content=ServerContent(turn_complete=True, interaction_status=self._status()),
-                usage_metadata=self._context.usage(response, text_tokens(reply.thoughts)),
+                usage_metadata=self._context.usage(
+                    response, thoughts=text_tokens(reply.thoughts), found=text_tokens(reply.found)
+                ),
             )
         )
         self._context.close(response)
@@ -220,6 +222,7 @@ class Respondent:
         if answer.say:
             await reply.say(answer.say, turn.language)
         if answer.grounding and self._able.search and not turn.cut.is_set():
+            reply.found = calls.text(answer.grounding)
             self._send_content(ServerContent(grounding_metadata=answer.grounding))
         for pending in called:
             if pending.blocking and (response := await _unless(turn.cut, pending.response)):

@@ -257,6 +257,21 @@ UTTERANCE_COLUMNS: tuple[Column, ...] = (
         missing="no attempt's usage record has them",
     ),
     _column(
+        "cached_tokens",
+        "whole",
+        "Those of `prompt_tokens` that came from a cache; priced as any sent, since no price of theirs is published.",
+        unit="tokens",
+        missing="as above",
+    ),
+    _column(
+        "tool_use_tokens",
+        "whole",
+        "Tokens that the service's own tools, as a search, found and gave the model to read, beside `prompt_tokens`; priced "
+        "as sent.",
+        unit="tokens",
+        missing="as above",
+    ),
+    _column(
         "speaker",
         "text",
         "Who speaks, as the dataset names them; intervals are over speakers.",
@@ -294,6 +309,7 @@ _NO_RATE = "no row of the cell is scored, or its references have no tokens"
 _NO_LATENCY = "no row has one, all were late, or the run was not paced at real time"
 _TOO_FEW = "too few: under 20 rows that are on time have one"
 _PARTLY_USAGE = "an answered row has none: a sum over a part would mislead"
+_NO_PART = "no row has any"
 
 SUMMARY_COLUMNS: tuple[Column, ...] = (
     _column("dataset", "text", "Name of the dataset."),
@@ -480,6 +496,9 @@ SUMMARY_COLUMNS: tuple[Column, ...] = (
         unit="ratio",
         missing="no ear was asked, or the references have no tokens",
     ),
+    _column("thoughts_tokens", "whole", "Sum of the rows'.", unit="tokens", missing=_NO_PART),
+    _column("cached_tokens", "whole", "Sum of the rows'.", unit="tokens", missing=_NO_PART),
+    _column("tool_use_tokens", "whole", "Sum of the rows'.", unit="tokens", missing=_NO_PART),
 )
 
 

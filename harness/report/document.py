@@ -93,6 +93,9 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     ear: str | None = None
     ear_scored: int | None = None
     ear_rate: float | None = None
+    thoughts_tokens: int | None = None
+    cached_tokens: int | None = None
+    tool_use_tokens: int | None = None
 
     test_set: str
     """The first locale of the dataset that has the same clips, mostly its own: what a macro average counts once."""
@@ -235,6 +238,9 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     total_tokens: int | None
     prompt_by_modality: dict[str, int]
     response_by_modality: dict[str, int]
+    thoughts_tokens: int | None = None
+    cached_tokens: int | None = None
+    tool_use_tokens: int | None = None
     cost_usd: Usd | None
 
     @property

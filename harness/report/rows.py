@@ -86,6 +86,8 @@ class Row:
     interrupted_s: Seconds | None = None
     fell_silent_s: Seconds | None = None
     thoughts_tokens: int | None = None
+    cached_tokens: int | None = None
+    tool_use_tokens: int | None = None
     ear: str | None = None
     ear_hypothesis: str | None = None
     ear_errors: int | None = None
@@ -294,6 +296,8 @@ def _row(
         interrupted_s=told.interrupted_s,
         fell_silent_s=told.fell_silent_s,
         thoughts_tokens=_sum(usage.thoughts_tokens for usage in usages),
+        cached_tokens=_sum(usage.cached_tokens for usage in usages),
+        tool_use_tokens=_sum(usage.tool_use_tokens for usage in usages),
         speaker=utterance.speaker,
         tags={
             name: value

@@ -139,6 +139,9 @@ def _cell(
         ear=" + ".join(dict.fromkeys(row.ear for row in by_ear if row.ear)) or None,
         ear_scored=len(by_ear) if by_ear else None,
         ear_rate=rate(metric, pooled(row.ear_counts for row in by_ear)) if metric else None,
+        thoughts_tokens=_known(row.thoughts_tokens for row in rows),
+        cached_tokens=_known(row.cached_tokens for row in rows),
+        tool_use_tokens=_known(row.tool_use_tokens for row in rows),
         test_set=rows[0].test_set,
         hits=counts.hits,
         substitutions=counts.substitutions,
@@ -282,6 +285,9 @@ def standings(
                 total_tokens=_billed(group, lambda row: row.total_tokens),
                 prompt_by_modality=_by_modality(usage.prompt_by_modality for usage in usages),
                 response_by_modality=_by_modality(usage.response_by_modality for usage in usages),
+                thoughts_tokens=_known(row.thoughts_tokens for row in group),
+                cached_tokens=_known(row.cached_tokens for row in group),
+                tool_use_tokens=_known(row.tool_use_tokens for row in group),
                 cost_usd=cost(group),
             )
         )
@@ -428,6 +434,12 @@ def _total(lengths: Iterable[Seconds | None]) -> Seconds | None:
     """Return the sum of what is there; None when nothing is."""
     known = [length for length in lengths if length is not None]
     return round(sum(known), 6) if known else None
+
+
+def _known(counts: Iterable[int | None]) -> int | None:
+    """Return the sum of what is there; None when nothing is."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
 
 
 def _speech_rate(rows: Iterable[Row]) -> float | None:

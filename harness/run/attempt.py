@@ -136,8 +136,12 @@ def usage(trace: SessionTrace) -> Usage:
         response_tokens=_sum(bill.response_tokens for bill in bills),
         total_tokens=_sum(bill.total_token_count for bill in bills),
         thoughts_tokens=_sum(bill.thoughts_token_count for bill in bills),
+        cached_tokens=_sum(bill.cached_content_token_count for bill in bills),
+        tool_use_tokens=_sum(bill.tool_use_prompt_token_count for bill in bills),
         prompt_by_modality=_by_modality(bills, "prompt_tokens_details"),
         response_by_modality=_by_modality(bills, "response_details"),
+        cached_by_modality=_by_modality(bills, "cache_tokens_details"),
+        tool_use_by_modality=_by_modality(bills, "tool_use_prompt_tokens_details"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -29,13 +30,15 @@ def bill_usd(model: str, usage: Usage) -> Usd | None:
     """Return what a session cost; None: no bill came, it has no details to price, or the model has no price.
 
     Details that cover only a part of a count are priced as they are: the service leaves small gaps. Thoughts, which no
-    detail covers, are priced as text answered ("output price (including thinking tokens)", Gemini API, pricing).
+    detail covers, are priced as text answered ("output price (including thinking tokens)", Gemini API, pricing). What the
+    service's tools found is priced as sent (input, says the Gemini API's URL context guide), as text where it has no
+    details. Of what came from a cache no price is published for the Live API, so it is priced as any of the prompt.
     """
-    prompt, response = usage.prompt_by_modality, usage.response_by_modality
+    prompt, response = Counter(usage.prompt_by_modality), Counter(usage.response_by_modality)
     if not usage.records or (usage.total_tokens and not (prompt or response)):
         return None
-    if usage.thoughts_tokens:
-        response = response | {"TEXT": response.get("TEXT", 0) + usage.thoughts_tokens}
+    response["TEXT"] += usage.thoughts_tokens or 0
+    prompt.update(usage.tool_use_by_modality or {"TEXT": usage.tool_use_tokens or 0})
     return cost_usd(model, prompt, response)
 
 

@@ -112,8 +112,18 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     response_tokens: int | None = None
     total_tokens: int | None = None
     thoughts_tokens: int | None = None
+    """They may lie outside the total."""
+
+    cached_tokens: int | None = None
+    """Those of the prompt that came from a cache."""
+
+    tool_use_tokens: int | None = None
+    """What the service's own tools found and gave the model to read, beside the prompt."""
+
     prompt_by_modality: dict[str, int] = {}
     response_by_modality: dict[str, int] = {}
+    cached_by_modality: dict[str, int] = {}
+    tool_use_by_modality: dict[str, int] = {}
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):

@@ -278,11 +278,25 @@ def test_what_was_searched_for_is_told(tools, expected):
     assert expected == found
 
 
+@pytest.mark.capability("usage: tool-use tokens", side="emulator")
+@pytest.mark.parametrize("tools, tokens", [([{"googleSearch": {}}], 10), ([], None)])
+def test_what_was_found_is_billed_beside_the_prompt(tools, tokens):
+    """What a search found counts as so much text, by modality, in the total and not in the prompt."""
+    call = run_virtual(asked({"say": "11 degrees", "grounding": FOUND}, tools=tools))
+    (usage,) = call.usage
+    details = [{"modality": "TEXT", "tokenCount": tokens}] if tokens else None
+    assert (tokens, details) == (
+        usage.get("toolUsePromptTokenCount"), usage.get("toolUsePromptTokensDetails")
+    )  # fmt: skip
+    assert 7 == usage["promptTokenCount"]
+    assert 7 + 3 + (tokens or 0) == usage["totalTokenCount"]
+
+
 THOUGHT = {"think": "The user wants the temperature.", "say": "11 degrees"}
 
 
 @pytest.mark.capability("native audio: thinking", side="emulator")
-@pytest.mark.capability("usage: thoughts and cache", side="emulator")
+@pytest.mark.capability("usage: thoughts", side="emulator")
 @pytest.mark.parametrize(
     "config, shown, tokens",
     [

@@ -16,6 +16,7 @@ from harness.emulator.scripted import Line, Scripted
 from harness.emulator.turns import Appetite
 from harness.session.frames import Frames
 from harness.wire.live import codec
+from harness.wire.live.assumptions import assumed
 from tests.audio.test_stream import pcm, tone
 from tests.emulator.memory import MANUAL, VERTEX, Call, Drone, kind, script, turn
 from tests.emulator.signals import burst, hush, seconds_of
@@ -591,6 +592,31 @@ def test_the_prompt_grows_with_the_context():
     assert [25, 25 + 3 + 25, 25 + 3 + 25 + 3 + 25] == [
         one["promptTokenCount"] for one in told(scene).usage
     ]
+
+
+@pytest.mark.capability("usage: cached tokens", side="emulator")
+@pytest.mark.parametrize("choice, cached", [("untold", [None] * 3), ("told", [None, 28, 56])])
+def test_the_turns_before_may_be_told_as_cached(choice, cached):
+    """Where it is assumed, all that an earlier turn's bill held is told as cached, and still counts in the prompt."""
+
+    async def scene():
+        manners = Manners(assumed=assumed([f"cached-turns={choice}"]))
+        call = Call(script(" hello world"), manners=manners)
+        await spoken(call, burst(1.0))
+        for _ in range(2):
+            call.signal("activityStart")
+            call.speak(burst(1.0))
+            call.signal("activityEnd")
+            await asyncio.sleep(1)
+        return call
+
+    bills = told(scene).usage
+    assert [25, 53, 81] == [one["promptTokenCount"] for one in bills]
+    assert cached == [one.get("cachedContentTokenCount") for one in bills]
+    details = [
+        sum(each["tokenCount"] for each in one.get("cacheTokensDetails", ())) for one in bills
+    ]
+    assert [count or 0 for count in cached] == details
 
 
 @pytest.mark.capability("usage: both spellings", side="emulator")

@@ -274,16 +274,21 @@ async def test_functions_that_do_not_block(dial):
 
 
 @pytest.mark.capability("tools: search grounding", side="emulator")
+@pytest.mark.capability("usage: tool-use tokens", side="emulator")
 async def test_grounding(dial):
-    """With the search tool an answer carries its grounding."""
+    """With the search tool an answer carries its grounding, and the bill what was found."""
     async with dial(tools=[{"google_search": {}}]) as live:
         await live.send_client_content(turns=said("Any news?"))
-        found = [one.grounding_metadata for one in contents(await heard(live))]
+        messages = await heard(live)
+    found = [one.grounding_metadata for one in contents(messages)]
     assert [["news"]] == [one.web_search_queries for one in found if one]
+    usage = next(one.usage_metadata for one in messages if one.usage_metadata)
+    [detail] = usage.tool_use_prompt_tokens_details
+    assert ("TEXT", usage.tool_use_prompt_token_count) == (detail.modality, detail.token_count)
 
 
 @pytest.mark.capability("native audio: thinking", side="emulator")
-@pytest.mark.capability("usage: thoughts and cache", side="emulator")
+@pytest.mark.capability("usage: thoughts", side="emulator")
 async def test_thoughts(dial):
     """A model that thinks sends summaries apart from its answer, and bills them apart."""
     thinking = {"thinking_budget": 1024, "include_thoughts": True}

@@ -238,6 +238,8 @@ def _bill(one: Said) -> dict[str, Any]:
         "responseTokenCount": bill.response_tokens,
         "totalTokenCount": bill.total_tokens,
         "thoughtsTokenCount": bill.thoughts_tokens,
+        "cachedContentTokenCount": bill.cached_tokens,
+        "toolUsePromptTokenCount": bill.tool_use_tokens,
         "promptTokensDetails": _details(bill.prompt_by_modality),
         "responseTokensDetails": _details(bill.response_by_modality),
     }

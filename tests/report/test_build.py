@@ -208,6 +208,38 @@ def test_a_model_without_price_costs_nothing_known(run, said):
     assert (137, None) == (cell.total_tokens, cell.cost_usd)
 
 
+@pytest.mark.capability("usage: thoughts", side="client")
+@pytest.mark.capability("usage: cached tokens", side="client")
+@pytest.mark.capability("usage: tool-use tokens", side="client")
+def test_what_lies_within_and_beside_the_counts_is_told(run, said):
+    """Thoughts, cached and tools' tokens are columns of both tables, summed over those that have them, and on the page."""
+    bill = msgspec.structs.replace(
+        said.usage(), thoughts_tokens=11, cached_tokens=7_777, tool_use_tokens=3
+    )
+    told = [said.Said(id="a", usage=bill), said.Said(id="b", usage=bill), said.Said(id="c")]
+    folder = run(told)
+    table = build_reports(folder)
+    names = ("thoughts_tokens", "cached_tokens", "tool_use_tokens")
+    frame = harness.read_run(folder)
+    assert [11, 7_777, 3] == list(frame.loc[0, list(names)])
+    assert frame.loc[2, list(names)].isna().all()
+    for one in (table.summary.cells[0], table.summary.standings[0]):
+        assert (22, 15_554, 6) == tuple(getattr(one, name) for name in names)
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "from a cache 15" in page
+    assert "Tokens from a cache are priced as any sent" in page
+
+
+def test_without_a_cache_none_is_spoken_of(run, said):
+    """A page without such tokens says nothing of them."""
+    folder = run([said.Said(id="a")])
+    build_reports(folder)
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    section = page.partition('id="cost"')[2].partition("</section>")[0]
+    assert "Tokens" in section
+    assert "cache" not in section
+
+
 @pytest.mark.capability("usage: per modality, turn and session", side="client")
 def test_cost_is_tokens_at_list_prices(run, said):
     """128 audio tokens at $3 and 9 text tokens at $2 a million cost $0.000402 (gemini-live-2.5-flash-preview, 2025-10)."""

@@ -167,3 +167,24 @@ def test_thoughts_are_billed_as_text_answered():
     assert bill_usd(model, thinking) == bill_usd(
         model, msgspec.structs.replace(bill, response_by_modality={"AUDIO": 42, "TEXT": 136})
     )
+
+
+@pytest.mark.capability("usage: tool-use tokens", side="client")
+@pytest.mark.parametrize(
+    "details, price", [({}, "text_in"), ({"TEXT": 90}, "text_in"), ({"IMAGE": 90}, "image_in")]
+)
+def test_what_tools_found_is_billed_as_sent(details, price):
+    """A bill with findings costs what as much of their modality would in the prompt, text where it does not say."""
+    bill = Usage(records=1, total_tokens=522, prompt_by_modality={"AUDIO": 522})
+    found = msgspec.structs.replace(bill, tool_use_tokens=90, tool_use_by_modality=details)
+    model = "gemini-3.8-live"
+    more = bill_usd(model, found) - bill_usd(model, bill)
+    assert 90 * getattr(catalogue.find(model).price, price) / 1e6 == pytest.approx(more)
+
+
+@pytest.mark.capability("usage: cached tokens", side="client")
+def test_what_came_from_a_cache_costs_as_much():
+    """No price of the Live API's for cached tokens is published, so they cost what the rest of the prompt does."""
+    bill = Usage(records=1, total_tokens=522, prompt_by_modality={"AUDIO": 522})
+    cached = msgspec.structs.replace(bill, cached_tokens=400, cached_by_modality={"AUDIO": 400})
+    assert bill_usd("gemini-3.8-live", bill) == bill_usd("gemini-3.8-live", cached)

@@ -134,7 +134,7 @@ def test_times_that_go_back_are_found():
     assert any("time goes back" in one for one in found)
 
 
-@pytest.mark.capability("usage: thoughts and cache", side="client")
+@pytest.mark.capability("usage: thoughts", side="client")
 @pytest.mark.parametrize("thoughts", [{}, {"thoughtsTokenCount": 5}])
 @pytest.mark.parametrize("total", [37, 32])
 def test_thoughts_may_lie_outside_the_total(thoughts, total):
@@ -142,6 +142,26 @@ def test_thoughts_may_lie_outside_the_total(thoughts, total):
     bill = {"promptTokenCount": 30, "candidatesTokenCount": 2, "totalTokenCount": total} | thoughts
     found = violations(with_bill(bill)(session()))
     assert bool(found) == (not thoughts and total == 37)
+
+
+@pytest.mark.capability("usage: tool-use tokens", side="client")
+@pytest.mark.parametrize(
+    "total, adds_up", [(32, True), (40, True), (37, True), (45, True), (44, False)]
+)
+def test_what_tools_found_may_lie_outside_the_total(total, adds_up):
+    """What tools found and what was thought may each be in the total or beside it."""
+    bill = {"promptTokenCount": 30, "responseTokenCount": 2, "totalTokenCount": total}
+    told = bill | {"toolUsePromptTokenCount": 8, "thoughtsTokenCount": 5}
+    assert adds_up is (not violations(with_bill(told)(session())))
+
+
+@pytest.mark.capability("usage: cached tokens", side="client")
+@pytest.mark.parametrize("cached, possible", [(0, True), (30, True), (31, False)])
+def test_a_cache_holds_no_more_than_the_prompt(cached, possible):
+    """Tokens from a cache are part of the prompt, so there are no more of them."""
+    bill = {"promptTokenCount": 30, "responseTokenCount": 2, "totalTokenCount": 32}
+    found = violations(with_bill(bill | {"cachedContentTokenCount": cached})(session()))
+    assert possible is (not found)
 
 
 def test_a_clip_that_was_not_sent_whole_is_found():

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from harness.errors import InputError
 from harness.run.folder import JOURNAL, read_journal
 from harness.run.journal import Journal
-from harness.run.record import UtteranceRecord
+from harness.run.record import Usage, UtteranceRecord
 
 HOLD = """
 import sys, pathlib
@@ -69,6 +69,16 @@ def test_a_torn_line_is_repaired(tmp_path_factory, cut):
     with Journal(folder) as journal:
         journal.append(entry(99))
     assert [*(entry(n) for n in range(kept)), entry(99)] == read_journal(folder)
+
+
+def test_a_line_from_before_a_field_was_known_is_read(tmp_path):
+    """A journal of an earlier version, whose records lack what has been added since, is read with that unknown."""
+    billed = msgspec.structs.replace(entry(0), usage=Usage(records=1, prompt_tokens=5))
+    line = msgspec.to_builtins(billed)
+    for name in ("cached_tokens", "tool_use_tokens", "cached_by_modality", "tool_use_by_modality"):
+        del line["usage"][name]
+    (tmp_path / JOURNAL).write_bytes(msgspec.json.encode(line) + b"\n")
+    assert [billed] == read_journal(tmp_path)
 
 
 def test_a_corrupt_line_in_the_middle_is_named(tmp_path):

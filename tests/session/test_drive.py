@@ -19,6 +19,7 @@ from harness.clock import run_virtual
 from harness.errors import RefusedError
 from harness.run.attempt import record, send_lags_ms
 from harness.run.invariants import violations
+from harness.run.record import Usage
 from harness.score.stability import screens
 from harness.secret import Secret
 from harness.session import drive as driving
@@ -810,6 +811,47 @@ def test_both_spellings_are_heard():
     ending, trace = run_virtual(drive(Service(snake), assignment(0.3)))
     kept = record(trace, "input", path=None, final=True)
     assert ("ok", "snake", 7) == (ending.outcome, kept.hypothesis, kept.usage.total_tokens)
+
+
+@pytest.mark.capability("usage: cached tokens", side="client")
+@pytest.mark.capability("usage: tool-use tokens", side="client")
+@pytest.mark.capability("usage: both spellings", side="client")
+def test_a_sessions_usage_is_the_sum_of_its_records():
+    """Counts and details of all records add, whatever their spelling; what no record has is unknown, and not 0."""
+
+    def billing(line, frame):
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+        elif "activityEnd" in frame.get("realtimeInput", {}):
+            for record in (
+                {
+                    "promptTokenCount": 50,
+                    "cachedContentTokenCount": 20,
+                    "cacheTokensDetails": [{"modality": "AUDIO", "tokenCount": 20}],
+                },
+                {
+                    "prompt_token_count": 60,
+                    "cached_content_token_count": "30",
+                    "tool_use_prompt_token_count": 4,
+                    "cache_tokens_details": [
+                        {"modality": "AUDIO", "token_count": 25},
+                        {"modality": "TEXT", "token_count": 5},
+                    ],
+                    "tool_use_prompt_tokens_details": [{"modality": "TEXT", "token_count": 4}],
+                },
+            ):
+                line.say({"usageMetadata": record})
+            line.say({"serverContent": {"turnComplete": True}})
+
+    _, trace = run_virtual(drive(Service(billing), assignment(0.3)))
+    assert record(trace, "input", path=None, final=True).usage == Usage(
+        records=2,
+        prompt_tokens=110,
+        cached_tokens=50,
+        tool_use_tokens=4,
+        cached_by_modality={"AUDIO": 45, "TEXT": 5},
+        tool_use_by_modality={"TEXT": 4},
+    )
 
 
 def test_a_short_key_falsifies_nothing():

@@ -8,6 +8,7 @@ from harness.secret import Secret
 from harness.session.probes.connections import as_vertex, on_vertex
 from harness.session.probes.minds import thoughtful
 from harness.session.probes.probe import (
+    NEWS,
     QUESTION,
     RIDDLE,
     NotShownError,
@@ -67,10 +68,26 @@ async def _thought(place: Place) -> str:
         usage = await bill(conversation)
     if usage.thoughts_token_count is None:
         raise NotShownError("the record tells of no thoughts")
-    cached = usage.cached_content_token_count
-    return f"{usage.thoughts_token_count} of thoughts, " + (
-        "nothing of a cache" if cached is None else f"{cached} from a cache"
-    )
+    return f"{usage.thoughts_token_count} of thoughts, {usage.total_token_count} in all"
+
+
+async def _cached(conversation: Talk, place: Place) -> str:
+    """Take two turns: the second one's prompt repeats the first, which may have been kept."""
+    place.ask(conversation, QUESTION)
+    await bill(conversation)
+    place.ask(conversation, QUESTION)
+    usage = await bill(conversation)
+    if usage.cached_content_token_count is None:
+        raise NotShownError("the record tells of no cache")
+    return f"{usage.cached_content_token_count} of {usage.prompt_token_count} from a cache"
+
+
+async def _found(conversation: Talk, place: Place) -> str:
+    place.ask(conversation, NEWS)
+    usage = await bill(conversation)
+    if usage.tool_use_prompt_token_count is None:
+        raise NotShownError("the record does not tell what a search found")
+    return f"{usage.tool_use_prompt_token_count} found, beside {usage.prompt_token_count} asked"
 
 
 async def _absent(place: Place) -> str:
@@ -89,6 +106,10 @@ async def _absent(place: Place) -> str:
 PROBES: Final = (
     Probe(capability="usage: both spellings", walk=_spellings),
     Probe(capability="usage: per modality, turn and session", walk=asking(_itemised)),
-    Probe(capability="usage: thoughts and cache", walk=_thought),
+    Probe(capability="usage: thoughts", walk=_thought),
+    Probe(capability="usage: cached tokens", walk=asking(_cached)),
+    Probe(
+        capability="usage: tool-use tokens", walk=asking(_found, {"tools": [{"googleSearch": {}}]})
+    ),
     Probe(capability="usage: absent is unknown", walk=_absent, transcribes=True),
 )

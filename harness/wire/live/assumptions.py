@@ -44,6 +44,7 @@ class Assumptions:
     resumption_use: Literal["free", "counted"] = "free"
     audio_tokens: Literal["25", "32"] = "25"
     picture_tokens: Literal["258", "256"] = "258"
+    cached_turns: Literal["untold", "told"] = "untold"
     half_cascade_context: Literal["32k", "1M"] = "32k"
     vertex_native_context: Literal["128k", "32k"] = "128k"
 
@@ -238,6 +239,12 @@ QUESTIONS: Final = (
         "How many tokens are a picture?",
         ("258", "258, and 66 at MEDIA_RESOLUTION_LOW", "Gemini API: tokens, video understanding"),
         ("256", "256, and 64 at MEDIA_RESOLUTION_LOW", f"{_PROTO}, the enum's comments"),
+    ),
+    _question(
+        "cached-turns",
+        "Does a bill tell that the turns before came from a cache?",
+        ("untold", "cachedContentTokenCount never comes", "no public record has it"),
+        ("told", "it counts them, as a part of the prompt", f"{_PROTO} has the field"),
     ),
     _question(
         "half-cascade-context",
