@@ -45,7 +45,7 @@ CAPABILITIES: dict[str, tuple[str, ...]] = {
         "realtime text",
     ),
     "audio in": (
-        "16 kHz sent, 4 to 96 kHz taken",
+        "16 kHz sent, 4 to 192 kHz taken",
         "automatic activity detection",
         "sensitivities, padding, silence",
         "manual activity",

@@ -142,6 +142,8 @@ def errand(
                 words=None if utterance.audio else utterance.reference,
                 as_content=as_content,
                 pictures=shown,
+                # No page of Vertex AI's shows realtime text in the guides' time.
+                as_parts=plan.service == "vertex",
                 interruption=None
                 if after_s is None
                 else Interruption(after_s=after_s, speech=interrupting),

@@ -8,7 +8,7 @@ what a right answer is.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from harness.session.errand import (
     Note,
@@ -21,7 +21,7 @@ from harness.session.errand import (
     usual_patience_s,
 )
 from harness.units import SAMPLE_RATE
-from harness.wire.live.messages import Content, FunctionResponse, Part
+from harness.wire.live.messages import Blob, Content, FunctionResponse, Part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +47,11 @@ class Picture:
     mime_type: str
     data: bytes
 
+    @property
+    def kept(self) -> dict[str, Any]:
+        """Return what a trace keeps of it in place of its bytes."""
+        return {"file": self.name, "mimeType": self.mime_type, "bytes": len(self.data)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interruption:
@@ -71,13 +76,18 @@ class Ask:
         words: str | None,
         as_content: bool,
         pictures: Sequence[Picture] = (),
+        as_parts: bool = False,
         interruption: Interruption | None = None,
     ) -> None:
-        """Take what the item brings along; `words` are the question when it is written, None: the clip is."""
+        """Take what the item brings along; `words` are the question when it is written, None: the clip is.
+
+        `as_parts`: pictures of a written question are parts of its turn, where realtime text may not be taken.
+        """
         self._scenario = scenario
         self._words = words
         self._as_content = as_content
         self._pictures = pictures
+        self._as_parts = as_parts and as_content and bool(pictures)
         self._interruption = interruption
         self._offered = {tool.name: tool for tool in scenario.tools}
         self._pending: set[str] = set()
@@ -102,22 +112,30 @@ class Ask:
             ]
             # Where content is history and nothing else, its end is what the service waits for.
             yield Send(client.content(turns, turn_complete=not self._as_content))
+        if self._words is not None and self._as_parts:
+            yield self._illustrated(self._words, client)
+            return
         for number, picture in enumerate(self._pictures):
             if number:
                 yield Pause(FRAME_S)
-            video = {
-                "file": picture.name,
-                "mimeType": picture.mime_type,
-                "bytes": len(picture.data),
-            }
             yield Send(
                 client.video(picture.data, picture.mime_type),
-                kept={"realtimeInput": {"video": video}},
+                kept={"realtimeInput": {"video": picture.kept}},
             )
         if self._words is not None:
             # A question about pictures goes the way they go: nothing orders turns and realtime input.
             as_content = self._as_content and not self._pictures
             yield from question(self._words, client, as_content=as_content)
+
+    def _illustrated(self, words: str, client: LiveClient) -> Send:
+        """Return a written question as one turn, with its pictures before it."""
+        shown = [
+            Part(inline_data=Blob(mime_type=one.mime_type, data=one.data)) for one in self._pictures
+        ]
+        turn = Content(role="user", parts=[*shown, Part(text=words)])
+        parts = [*({"inlineData": one.kept} for one in self._pictures), {"text": words}]
+        kept = {"turns": [{"role": "user", "parts": parts}], "turnComplete": True}
+        return Send(client.content([turn]), kept={"clientContent": kept}, asks=True)
 
     def follow(self, message: ServerMessage, client: LiveClient) -> Script:
         """Return the answers to calls, and the interruption once the answer has begun."""

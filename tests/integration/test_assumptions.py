@@ -21,6 +21,7 @@ from harness.run.bill import bill_usd
 from harness.run.folder import read_journal
 from harness.secret import Secret
 from harness.session.probes import PROBES
+from harness.session.probes.pictures import grey_png
 from harness.session.probes.probe import Place, outcome
 from harness.session.transport import connect
 from harness.trace import read_trace
@@ -256,6 +257,28 @@ def test_a_cancelled_call_is_not_answered(tmp_path, choice):
     assert (None, True) == (made.answered_t, made.cancelled)
     events = read_trace(tmp_path / record.trace).events
     assert any("dropped" in e.frame for e in events if e.dir == "!")
+
+
+@pytest.mark.capability("video in: pictures")
+@pytest.mark.parametrize("choice", ["taken", "refused"])
+@pytest.mark.parametrize("written", [True, False])
+def test_pictures_are_asked_about_whatever_becomes_of_realtime_text(tmp_path, choice, written):
+    """On Vertex AI a question with a picture, written or spoken, is answered, and its picture billed."""
+    (tmp_path / "grey.png").write_bytes(grey_png())
+    emulator = service(f"vertex-realtime-text={choice}")
+    brought = Scenario(expect=Expectation(contains="colour"), images=[str(tmp_path / "grey.png")])
+    asked = msgspec.structs.replace(utterance(1), reference="What colour?", scenario=brought)
+    if written:
+        asked = msgspec.structs.replace(asked, audio=None, duration_s=None, sha256=None)
+    [record], _ = ran(
+        tmp_path / "run", emulator, asked, where=at_vertex, model=VERTEX,
+        setup=asking_setup(VERTEX, turns="manual", transcript="reply"),
+        plan={"task": "ask", "transcript": "reply", "service": "vertex"},
+    )  # fmt: skip
+    assert ("ok", "What colour?" if written else "Guten Morgen.") == (
+        record.outcome, record.hypothesis
+    )  # fmt: skip
+    assert 258 == record.usage.prompt_by_modality["IMAGE" if written else "VIDEO"]
 
 
 def place(where, model, version):

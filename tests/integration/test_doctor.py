@@ -41,7 +41,7 @@ def test_the_doctor_asks_once_where_that_is_enough(harness, emulator_url):
 @pytest.mark.capability("text: incremental context")
 @pytest.mark.capability("text: history seeding")
 @pytest.mark.capability("text: realtime text")
-@pytest.mark.capability("audio in: 16 kHz sent, 4 to 96 kHz taken")
+@pytest.mark.capability("audio in: 16 kHz sent, 4 to 192 kHz taken")
 @pytest.mark.capability("audio in: sensitivities, padding, silence")
 @pytest.mark.capability("audio in: turn coverage")
 @pytest.mark.capability("audio in: activity handling")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 
 import msgspec
 import pytest
@@ -45,7 +46,7 @@ def spoken(number: int = 1, seconds: float = 1.0, **brought):
     return msgspec.structs.replace(utterance(number, seconds), scenario=scenario)
 
 
-def put(folder, service, *questions, model=MODEL, transcript="reply", turns="manual", **more):
+def put(folder, service, /, *questions, model=MODEL, transcript="reply", turns="manual", **more):
     """Return the records of `questions`, put to `service`."""
     made = plan(questions, models=(model,), task="ask", transcript=transcript, turns=turns, **more)
     setup = asking_setup(model, turns=turns, transcript=transcript)
@@ -268,6 +269,30 @@ def test_a_video_is_shown_a_frame_a_second(tmp_path):
     events = read_trace(tmp_path / "run" / record.trace).events
     sent = [e.t for e in events if "video" in (e.frame.get("realtimeInput") or {})]
     assert [1.0, 1.0] == pytest.approx([sent[1] - sent[0], sent[2] - sent[1]], abs=1e-3)
+
+
+@pytest.mark.capability("video in: pictures", side="client")
+@pytest.mark.parametrize("service, parts", [("gemini", False), ("vertex", True)])
+def test_pictures_of_a_written_question_go_where_they_are_taken(tmp_path, service, parts):
+    """On Vertex AI, which may not take realtime text, they are parts of the question's turn, before its words."""
+    png = tmp_path / "a.png"
+    png.write_bytes(b"\x89PNG\r\n\x1a\n" + b"x" * 99)
+    answering = Service(says("eleven"))
+    asks = written(context=BEFORE, images=[str(png), str(png)])
+    [record] = put(tmp_path / "run", answering, asks, service=service)
+    assert "ok" == record.outcome
+    _, _, *sent = answering.lines[0].heard
+    assert parts is not any("realtimeInput" in frame for frame in sent)
+    if not parts:
+        return
+    picture = {
+        "inlineData": {"mimeType": "image/png", "data": base64.b64encode(png.read_bytes()).decode()}
+    }
+    [turn] = sent[0]["clientContent"]["turns"]
+    assert [picture, picture, {"text": QUESTION}] == turn["parts"]
+    trace = (tmp_path / "run" / record.trace).read_bytes()
+    assert b'"file":"a.png"' in gzip.decompress(trace)
+    assert base64.b64encode(b"x" * 99) not in gzip.decompress(trace)
 
 
 @pytest.mark.capability("video in: pictures", side="client")

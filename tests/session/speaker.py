@@ -24,7 +24,7 @@ def asked(frame: dict) -> str | None:
     """Return the written question that `frame` completes; None: it completes none."""
     content = frame.get("clientContent", {})
     if content.get("turnComplete"):
-        return content["turns"][-1]["parts"][0]["text"]
+        return content["turns"][-1]["parts"][-1]["text"]
     return frame.get("realtimeInput", {}).get("text")
 
 

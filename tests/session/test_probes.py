@@ -392,7 +392,7 @@ def test_a_session_by_token_is_opened_and_closed():
     assert [Secret("Token auth_tokens/x-of-some-length")] == here.secrets
 
 
-RATES = "audio in: 16 kHz sent, 4 to 96 kHz taken"
+RATES = "audio in: 16 kHz sent, 4 to 192 kHz taken"
 
 
 def hears(kept, **by_rate):

@@ -378,7 +378,7 @@ def test_depth_is_bounded_where_protobuf_bounds_it():
 # ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.capability("audio in: 16 kHz sent, 4 to 96 kHz taken", side="client")
+@pytest.mark.capability("audio in: 16 kHz sent, 4 to 192 kHz taken", side="client")
 @given(st.binary(max_size=4000), st.sampled_from([8000, 16000, 24000, 44100, 48000]))
 @some
 def test_the_fast_audio_frame_is_the_frame(pcm, rate):

@@ -142,7 +142,7 @@ async def _marked(conversation: Talk, place: Place) -> str:
 
 
 PROBES: Final = (
-    Probe(capability="audio in: 16 kHz sent, 4 to 96 kHz taken", walk=_rates, transcribes=True),
+    Probe(capability="audio in: 16 kHz sent, 4 to 192 kHz taken", walk=_rates, transcribes=True),
     Probe(
         capability="audio in: automatic activity detection",
         walk=asking(_detected, TRANSCRIBED),

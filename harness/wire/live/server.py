@@ -133,7 +133,7 @@ ClientEvent: TypeAlias = (
 
 # ── The machine ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-RATES = range(4_000, 96_001)
+RATES = range(4_000, 192_001)
 """Sample rates taken, Hz. The guide says any rate may be declared; the bounds are ours: nobody records speech beyond."""
 
 _ROLES = (None, "", "user", "model")
