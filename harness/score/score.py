@@ -212,7 +212,7 @@ def counts_of(
     strict = strict_profile(profile)
     numbers = tolerates_numbers(profile)
     rewritten = numbers or metric == "WERc"
-    tokens = tokens_of(metric, locale)
+    count = counter(tokens_of(metric, locale))
     normal = Normaliser(locale, strict)
     found = []
     for reference, hypothesis in zip(references, hypotheses, strict=True):
@@ -220,15 +220,17 @@ def counts_of(
         if rewritten:
             digits = numbers and (has_digits(said) or has_digits(heard))
             heard = _written(said, heard, locale, strict, metric, numbers=digits)
-        found.append(text_counts(said, heard, tokens))
+        found.append(count(said, heard))
     return found
 
 
-def text_counts(said: str, heard: str, tokens: Tokens) -> EditCounts:
-    """Return the counts of a minimal alignment of two normal texts, cut into `tokens`."""
-    if said == heard:
-        return EditCounts(hits=len(tokens(said)))
-    return align.counted(tokens(said), tokens(heard))
+def counter(tokens: Tokens) -> Callable[[str, str], EditCounts]:
+    """Return what counts a minimal alignment of two normal texts, cut into `tokens`."""
+    if tokens is tokenise.words:
+        return align.counted_words
+    if tokens is tokenise.characters:
+        return align.counted
+    return lambda said, heard: align.counted(tokens(said), tokens(heard))
 
 
 def _written(
@@ -299,7 +301,7 @@ def _aligned(said: str, heard: str, tokens: Tokens, aligner: str) -> tuple[str, 
 def _counted(said: str, heard: str, tokens: Tokens, aligner: str) -> EditCounts:
     """Return the counts of `_aligned`."""
     if aligner == "minimal":
-        return text_counts(said, heard, tokens)
+        return counter(tokens)(said, heard)
     return ALIGNERS[aligner](tokens(said), tokens(heard))[1]
 
 

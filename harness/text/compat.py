@@ -54,6 +54,7 @@ def steps(locale: str, profile: str) -> dict[str, Callable[[str], str]]:
                 "whisper_basic": whisper_basic,
                 "words_only": _words_only,
                 "numbers": _numbers(locale.partition("-")[0], _library(profile).num2words),
+                "ws": _spaced,
             }
         case "compat-mms":
             language = locale.partition("-")[0]

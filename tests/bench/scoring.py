@@ -78,10 +78,10 @@ def characters(said: Texts, heard: Texts) -> object:
 
 
 def _counted(metric: str, said: Texts, heard: Texts) -> object:
-    from harness.score.score import TOKENS, text_counts
+    from harness.score.score import TOKENS, counter
 
-    tokens = TOKENS[metric]
-    counts = [text_counts(one, other, tokens) for one, other in zip(said, heard, strict=True)]
+    count = counter(TOKENS[metric])
+    counts = [count(one, other) for one, other in zip(said, heard, strict=True)]
     return lambda: _sums(counts)
 
 

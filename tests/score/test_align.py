@@ -1,5 +1,6 @@
 """A minimal alignment, against two other implementations."""
 
+import itertools
 import random
 
 import jiwer
@@ -30,6 +31,7 @@ def test_counts_are_those_of_jiwer_and_totals_those_of_the_textbook(pairs):
         assert textbook(reference, hypothesis) == counts.errors, script
         assert align.distance(reference, hypothesis) == counts.errors
         assert align.counted(reference, hypothesis) == counts
+        assert align.counted_words(" ".join(reference), " ".join(hypothesis)) == counts
         theirs = jiwer.process_words(" ".join(reference), " ".join(hypothesis))
         assert (theirs.hits, theirs.substitutions, theirs.deletions, theirs.insertions) == (
             counts.hits,
@@ -77,6 +79,26 @@ def test_an_alignment_replays_to_both_texts(reference, hypothesis):
 def test_counts_alone_are_those_of_the_alignment(reference, hypothesis):
     """Counting without an alignment gives what the alignment has."""
     assert align.edits(reference, hypothesis)[1] == align.counted(reference, hypothesis)
+
+
+_WORDS = st.lists(st.sampled_from(["a", "b", "ab", "ba", "aab", "ä", "की"]), max_size=14)
+
+
+@settings(max_examples=1000)
+@given(_WORDS, _WORDS, _WORDS, _WORDS)
+def test_words_that_are_not_cut_change_nothing(begun, said, heard, ended):
+    """Words counted in two texts are those of their lists, whatever both texts begin and end with, words' parts too."""
+    reference, hypothesis = begun + said + ended, begun + heard + ended
+    counts = align.edits(reference, hypothesis)[1]
+    assert counts == align.counted_words(" ".join(reference), " ".join(hypothesis))
+
+
+def test_words_of_every_pair_of_short_texts():
+    """All pairs of up to four of three words, of which one begins and ends another, are counted as their lists are."""
+    texts = [text for n in range(5) for text in itertools.product(["a", "ba", "bab"], repeat=n)]
+    for reference, hypothesis in itertools.product(texts, texts):
+        counts = align.edits(reference, hypothesis)[1]
+        assert counts == align.counted_words(" ".join(reference), " ".join(hypothesis))
 
 
 @settings(max_examples=300)

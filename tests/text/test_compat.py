@@ -80,6 +80,7 @@ def test_our_basic_normaliser_is_whispers_on_any_text(text):
         ("C’est l’été !", "fr-FR", "c est l été"),
         ("Vinte e 5", "pt-BR", "vinte e cinco"),
         ("25 ജനം", "ml-IN", "25 ജന"),
+        ("50 50", "te-IN", "యాభ\u0c46\u0c56 యాభ\u0c46\u0c56"),
     ],
 )
 def test_open_asr_writes_numbers_in_words(text, locale, expected):
