@@ -271,54 +271,15 @@ def _session(service: Any, url: str | None, model: str) -> Finding:
 
 
 async def _one_session(given: Callable[[], Endpoint], model: str) -> Finding:
-    import asyncio
-
-    import msgspec
-
-    from harness.audio.load import load
-    from harness.clock import utc_now
-    from harness.corpus.shelf import open_dataset
+    from harness.cli.walk import recording
     from harness.run.attempt import record
-    from harness.session.assignment import Assignment
-    from harness.session.drive import Session
-    from harness.session.frames import Frames
-    from harness.session.pace import Pacer
     from harness.session.transport import connect
-    from harness.trace import TraceHeader
-    from harness.version import __version__
+    from harness.session.trial import trial
     from harness.wire.live.setups import transcription_setup
 
-    english = [u for u in open_dataset("sample").utterances if u.locale == "en-US"]
-    utterance = min(english, key=lambda u: u.duration_s or float("inf"))
-    assert utterance.audio is not None  # noqa: S101 - of the bundled recordings
     endpoint = given()
     setup = transcription_setup(model, turns="manual", transcript="input")
-    header = TraceHeader(
-        utterance=utterance.id,
-        dataset="sample",
-        locale=utterance.locale,
-        model=model,
-        repeat=1,
-        attempt=1,
-        plan="doctor",
-        endpoint=endpoint.printable,
-        client=f"live-harness/{__version__}",
-        started_at=utc_now(),
-        chunk_ms=100,
-        pace=1.0,
-        turns="manual",
-    )
-    clip = load(utterance.audio, offset_s=utterance.offset_s, duration_s=utterance.duration_s)
-    assignment = Assignment(
-        header=header,
-        name="doctor",
-        endpoint=endpoint,
-        setup=msgspec.structs.replace(setup, model=endpoint.model_name(model)),
-        frames=Frames(clip, chunk_ms=100),
-        pace=1.0,
-    )
-    result = await Session(assignment, connect, Pacer(asyncio.get_running_loop())).run()
-    assert result is not None  # noqa: S101 - it is alone, so nobody kept it from asking
+    result = await trial(recording(), connect, endpoint, setup, model)
     told = record(result.recorder.trace()[0], "input", path=None, final=True)
     if result.ending.failure is not None:
         raise (

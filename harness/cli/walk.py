@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from harness.audio.clip import AudioClip
     from harness.secret import Secret
     from harness.session.probes.probe import Outcome, Place, Probe, Tls
     from harness.units import Seconds
@@ -143,6 +144,7 @@ def _place(
     def needed(setup: Setup) -> Route:
         return route(service, None, [setup], environment)
 
+    clip = recording()
     key: Secret | None = Secret("doctor") if service == "emulator" else api_key(environment)
     return Place(
         connect=connect,
@@ -152,7 +154,7 @@ def _place(
         url=url,
         key=key,
         model=model,
-        speech=_recording(),
+        speech=clip.read(0, len(clip)),
         pause_s=0.0 if service == "emulator" else 0.1,
         hurried=own.hurried if own else None,
         tls=own.tls if own else None,
@@ -160,13 +162,12 @@ def _place(
     )
 
 
-def _recording() -> bytes:
-    """Return the shortest English recording of the sample dataset, s16le mono 16 kHz."""
+def recording() -> AudioClip:
+    """Return the shortest English recording of the sample dataset."""
     from harness.audio.load import load
     from harness.corpus.shelf import open_dataset
 
     english = [u for u in open_dataset("sample").utterances if u.locale == "en-US"]
     shortest = min(english, key=lambda u: u.duration_s or float("inf"))
     assert shortest.audio is not None  # noqa: S101 - of the bundled recordings
-    clip = load(shortest.audio, offset_s=shortest.offset_s, duration_s=shortest.duration_s)
-    return clip.read(0, len(clip))
+    return load(shortest.audio, offset_s=shortest.offset_s, duration_s=shortest.duration_s)

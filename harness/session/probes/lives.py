@@ -8,11 +8,6 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from harness.audio.clip import AudioClip, MemoryPcm
-from harness.clock import utc_now
-from harness.session.assignment import Assignment
-from harness.session.drive import Session
-from harness.session.frames import Frames
-from harness.session.pace import Pacer
 from harness.session.probes.pictures import grey_png
 from harness.session.probes.probe import (
     NOTES,
@@ -24,10 +19,10 @@ from harness.session.probes.probe import (
 )
 from harness.session.probes.texts import recalled
 from harness.session.talk import FaultError
+from harness.session.trial import trial
 from harness.session.waits import Waits
-from harness.trace import TraceHeader, hypothesis
+from harness.trace import hypothesis
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE
-from harness.version import __version__
 from harness.wire.live.messages import (
     ContextWindowCompressionConfig,
     SessionResumptionConfig,
@@ -139,43 +134,17 @@ async def _seamed(place: Place) -> str:
     """Stream more audio than one connection has time for: the next one goes on with what was not sent."""
     hurried = place.require_hurried(_MINUTES.format("10", "--connection-life"))
     place.require_conversing()
-    endpoint = place.at(hurried)
-    bare = transcription_setup(place.model, turns="manual", transcript="input")
     setup = msgspec.structs.replace(
-        bare,
-        model=endpoint.model_name(place.model),
+        transcription_setup(place.model, turns="manual", transcript="input"),
         session_resumption=SessionResumptionConfig(),
         context_window_compression=ContextWindowCompressionConfig(sliding_window=SlidingWindow()),
     )
     size = round(SEAMED_S * SAMPLE_RATE) * SAMPLE_BYTES
     pcm = (place.speech * (size // len(place.speech) + 1))[:size]
-    header = TraceHeader(
-        utterance="doctor",
-        dataset="doctor",
-        locale="en-US",
-        model=place.model,
-        repeat=1,
-        attempt=1,
-        plan="doctor",
-        endpoint=endpoint.printable,
-        client=f"live-harness/{__version__}",
-        started_at=utc_now(),
-        chunk_ms=100,
-        pace=1.0,
-        turns="manual",
-    )
-    todo = Assignment(
-        header=header,
-        name="doctor",
-        endpoint=endpoint,
-        setup=setup,
-        frames=Frames(AudioClip(pcm=MemoryPcm(pcm)), chunk_ms=100),
-        pace=1.0,
-        waits=_BRISK,
-    )
-    result = await Session(todo, place.connect, Pacer(asyncio.get_running_loop())).run()
-    if result is None or result.ending.failure is not None:
-        raise FaultError("the session failed", why=result.ending.reason if result else None)
+    clip = AudioClip(pcm=MemoryPcm(pcm))
+    result = await trial(clip, place.connect, place.at(hurried), setup, place.model, waits=_BRISK)
+    if result.ending.failure is not None:
+        raise FaultError("the session failed", why=result.ending.reason)
     heard = hypothesis(result.recorder.trace()[0], "input")
     if not heard.seams:
         raise NotShownError("one connection took it all")
