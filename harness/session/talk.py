@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from harness.errors import HarnessError, RemoteProtocolError
 from harness.secret import Secret, redact
+from harness.session.recorder import MESSAGE_BYTES
 from harness.session.transport import Closed
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE
 from harness.wire.live import codec
@@ -35,6 +36,9 @@ WAIT_S: Final[Seconds] = 30.0
 HANDLE_S: Final[Seconds] = 3.0
 """Wait for the handle that follows a turn; one that came before it may be good no more."""
 
+MOST_HEARD: Final = 16 * 2**20
+"""Bytes taken over one connection, each message with `MESSAGE_BYTES` beside its own: four minutes of speech as base64."""
+
 _CHUNK_S: Final[Seconds] = 0.1
 
 
@@ -43,7 +47,7 @@ class SilenceError(HarnessError):
 
 
 class FaultError(HarnessError):
-    """What came is no Live message, or is not as it must be."""
+    """What came is no Live message, is not as it must be, or is more than anybody asked for."""
 
 
 class HungUpError(HarnessError):
@@ -154,6 +158,7 @@ class Talk:
         self._secrets = secrets
         self._wait_s = wait_s
         self._inbox: asyncio.Queue[bytes | str | Closed] = asyncio.Queue()
+        self._room = MOST_HEARD
         self.connection: Connection | None = None
 
     # ── what the connection calls ──
@@ -163,8 +168,14 @@ class Talk:
         self.send(self.client.open())
 
     def received(self, frame: bytes | str, t: Seconds) -> None:
-        """Hear a message."""
-        self._inbox.put_nowait(frame)
+        """Hear a message; who sends more than there is room for is left, and no more is kept."""
+        if self._room < 0:
+            return
+        self._room -= len(frame) + MESSAGE_BYTES
+        if self._room >= 0:
+            self._inbox.put_nowait(frame)
+        elif self.connection is not None:
+            self.connection.abort()
 
     def closed(self, closed: Closed, t: Seconds) -> None:
         """Hear that the connection is over."""
@@ -251,6 +262,10 @@ class Talk:
             self.connection.close()
 
     async def _next(self) -> None:
+        if self._room < 0:
+            raise FaultError(
+                f"the service has sent more than {MOST_HEARD // 2**20} MiB over one connection"
+            )
         frame = await self._inbox.get()
         if isinstance(frame, Closed):
             raise HungUpError.by_close(frame, self._secrets)

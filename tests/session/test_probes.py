@@ -146,6 +146,25 @@ def test_a_flood_does_not_hold_a_probe():
     assert seconds == pytest.approx(WAIT_S, abs=0.1)
 
 
+@pytest.mark.parametrize("size, count", [(100_000, 200), (0, 20_000)])
+def test_a_flood_is_told_and_not_kept(size, count):
+    """A service that sends more than any answer is left at once, whatever it sends, and no more of it is kept."""
+    lines = []
+
+    def flood(line, frame):
+        lines.append(line)
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+            for _ in range(count):
+                line.say_raw(
+                    b'{"serverContent":{"modelTurn":{"parts":[{"text":"%s"}]}}}' % (b"x" * size)
+                )
+
+    told = found("text: turns", flood)
+    assert failed("the service has sent more than 16 MiB over one connection") == told
+    assert lines[0].over
+
+
 @pytest.mark.parametrize(
     "frame, words",
     [
