@@ -214,6 +214,13 @@ def _print(told: Forecast, service: Assumptions, concurrency: int) -> None:
                 f"{service.sessions:,} sessions: {told.refusals:,} refused, {told.limit_at_end:,} at once at the end",
             )
         )
+    if service.faults:
+        rows.append(
+            (
+                "breaks",
+                f"{service.faults:.2%} of sessions, each tried again whole; a real one that holds a handle sends less again",
+            )
+        )
     click.echo(
         f"SIMULATED {method}, on virtual time: a forecast. Nothing was sent, and there are no transcripts."
     )

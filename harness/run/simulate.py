@@ -1,8 +1,8 @@
 """A plan tried before it is paid for: the run's own scheduling, on virtual time, over a model of the service.
 
 A session of the model opens, is admitted or refused for quota, hears its audio over as many connections as that takes,
-answers and closes; some break. Everything else is the real thing: the pool, its gate, retries, rate and budget.
-Deterministic: the same plan and seed give the same forecast.
+answers and closes; some break, and are tried again whole. Everything else is the real thing: the pool, its gate, retries,
+rate and budget. Deterministic: the same plan and seed give the same forecast.
 
 What comes of it is a forecast, never a transcript.
 """
@@ -68,7 +68,8 @@ class Assumptions:
     """Longest span of audio that one connection hears before goAway."""
 
     faults: float = 0.0
-    """Share of sessions that break."""
+    """Share of sessions that break. Each is tried again whole: a real one with a handle, or behind a seam, is gone on with
+and sends less again (decision 9)."""
 
 
 def assumptions(pairs: Iterable[str]) -> Assumptions:

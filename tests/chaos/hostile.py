@@ -149,6 +149,7 @@ def _section(options: Options, said: IO[bytes]) -> Section:
         "heads, TLS on the plain port, frames that WebSocket forbids or that claim 15 MiB, fragments without end, pings by "
         "the hundred, turns by the hundred, wrong messages after a right setup; torn off, reset or left open. Then "
         f"{HOGS} that each hold {HOG_BYTES // 2**20} MiB of a message back at once. Two clients have one session after "
-        "the other meanwhile, over real sockets.\n\n"
+        "the other meanwhile, over real sockets. The bench fails when the emulator's process ever needs more than "
+        f"{MOST_MIB} MiB, by `VmHWM`.\n\n"
     )
     return Section(title="Hostile connections", text=text + table(head, rows), broken=broken)

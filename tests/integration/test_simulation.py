@@ -47,6 +47,14 @@ def test_a_simulation_says_that_it_is_one(capsys):
     assert "quota     2 sessions" in out
 
 
+def test_breaks_are_said_to_be_simpler_than_real_ones(capsys):
+    """Who assumes breaks reads that each is tried again whole, though a real session goes on where it can."""
+    made, how = plan([utterance(0, 2.0)]), {"concurrency": 4, "budget": None, "rate": None}
+    for faults, said in ((0.0, False), (0.25, True)):
+        simulation.print_simulation(made, Assumptions(faults=faults), as_json=False, **how)
+        assert said == ("25.00% of sessions, each tried again whole" in capsys.readouterr().out)
+
+
 def test_the_same_simulation_twice_is_the_same(capsys):
     """Frame by frame, too, a plan has one forecast."""
     made = plan([utterance(n, 1.0 + n % 3) for n in range(12)])
