@@ -390,7 +390,7 @@ def _cost(model: str, usages: list[Usage]) -> Usd | None:
 
 def _unbilled(attempts: list[UtteranceRecord]) -> Usd | None:
     """Return the estimate of what the attempts cost, or their broken connections, that brought no bill."""
-    taken = [one for one in attempts if one.setup_s is not None or one.unbilled_samples]
+    taken = [one for one in attempts if one.setup_s is not None or one.unbilled_samples or one.lost]
     silent = sum(spent_usd(one) for one in taken if not one.usage.records)
     broken = sum(unbilled_usd(one) or 0.0 for one in taken if one.usage.records)
     return silent + broken or None

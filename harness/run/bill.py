@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from harness.units import SAMPLE_RATE
+import msgspec
+
+from harness.units import SAMPLE_RATE, Seconds
 from harness.wire.live.catalogue import DEFAULT_AUDIO_TOKENS_PER_S, cost_usd
 
 if TYPE_CHECKING:
     from harness.run.record import Usage, UtteranceRecord
-    from harness.units import Seconds, Usd
+    from harness.units import Usd
 
 TEXT_TOKENS_PER_S: Final = 4.0
 """Transcript tokens a second of speech: 150 words a minute at 1.6 tokens a word, over the languages' spread."""
@@ -42,8 +43,7 @@ def bill_usd(model: str, usage: Usage) -> Usd | None:
     return cost_usd(model, prompt, response)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
+class Demand(msgspec.Struct, frozen=True, kw_only=True):
     """What a session sends and is expected to bring."""
 
     audio_s: Seconds = 0.0
@@ -73,6 +73,15 @@ class Demand:
         """Return all tokens, sent and answered."""
         return sum((*self.prompt.values(), *self.response.values()))
 
+    def __add__(self, other: Demand) -> Demand:
+        """Return both together."""
+        return Demand(
+            audio_s=self.audio_s + other.audio_s,
+            text=self.text + other.text,
+            speech_s=self.speech_s + other.speech_s,
+            reply=self.reply + other.reply,
+        )
+
 
 def transcription(audio_s: Seconds) -> Demand:
     """Return what it takes to transcribe `audio_s` of speech."""
@@ -99,8 +108,11 @@ def estimate_usd(model: str, demand: Demand) -> Usd | None:
 def spent_usd(record: UtteranceRecord) -> Usd:
     """Return what an attempt counts for against a budget: its bill, else the estimate of what was sent and came.
 
-    Its bill lacks what was sent over connections that broke off before they were billed, which is estimated as well.
+    Its bill lacks what was sent over connections that broke off before they were billed, which is estimated as well. One
+    whose process died counts for all that it was to take.
     """
+    if record.lost is not None:
+        return estimate_usd(record.model, record.lost) or 0.0
     billed = bill_usd(record.model, record.usage)
     if billed is not None:
         return billed + (unbilled_usd(record) or 0.0)
@@ -108,7 +120,7 @@ def spent_usd(record: UtteranceRecord) -> Usd:
     demand = transcription(((record.audio_samples or 0) + replayed) / SAMPLE_RATE)
     if record.exchange is not None:
         reply = round(len(record.hypothesis or "") / CHARACTERS_A_TOKEN)
-        demand = replace(demand, speech_s=record.exchange.speech_s, reply=reply)
+        demand = msgspec.structs.replace(demand, speech_s=record.exchange.speech_s, reply=reply)
     return estimate_usd(record.model, demand) or 0.0
 
 

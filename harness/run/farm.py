@@ -16,6 +16,7 @@ import msgspec
 
 from harness.errors import HarnessError, InputError
 from harness.run import pipe
+from harness.run.bill import spent_usd, transcription
 from harness.run.pool import Attempted
 from harness.run.stream import Streamer
 from harness.session.retry import Ending
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from harness.run.certificate import Certificate
     from harness.run.folder import Slot
     from harness.session.way import Way
-    from harness.units import Milliseconds, Seconds
+    from harness.units import Milliseconds, Samples, Seconds
 
 TRIES: Final = 3
 """How many processes may die of preparing one clip before it counts as unreadable."""
@@ -60,10 +61,10 @@ class Ready:
 class ProcessLostError(Exception):
     """A streaming process ended before its work did."""
 
-    def __init__(self, why: str, *, entered: bool = False) -> None:
+    def __init__(self, why: str, *, replayed: Samples | None = None) -> None:
         super().__init__(why)
-        self.entered = entered
-        """True: the session may have begun, so the service may have billed it."""
+        self.replayed = replayed
+        """What the session was let send again. None: it was never let in, so the service cannot have billed it."""
 
 
 class Farm(Streamer):
@@ -142,17 +143,18 @@ class Farm(Streamer):
 
     def _lost(self, slot: Slot, prepared: Any, number: int, error: ProcessLostError) -> Attempted:
         """Return the attempt whose process died: it is tried again as after any break, and costs what it was to cost."""
-        why = str(error)
-        sent = round(self._length_s(prepared) * SAMPLE_RATE) if error.entered else None
+        why, replayed = str(error), error.replayed
         record = msgspec.structs.replace(
-            self._never_sent(slot, failure="transient", reason=why),
-            attempt=number,
-            audio_samples=sent,
-            unbilled_samples=sent or 0,
+            self._never_sent(slot, failure="transient", reason=why), attempt=number
         )
+        if replayed is not None:
+            record = msgspec.structs.replace(
+                record,
+                audio_samples=round(self._length_s(prepared) * SAMPLE_RATE),
+                lost=self._demand(slot, prepared) + transcription(replayed / SAMPLE_RATE),
+            )
         ending = Ending(outcome=record.outcome, failure=record.failure, reason=why)
-        cost_usd = self.estimate(slot, prepared) if error.entered else 0.0
-        return Attempted(record=record, ending=ending, cost_usd=cost_usd)
+        return Attempted(record=record, ending=ending, cost_usd=spent_usd(record))
 
     async def _free_hand(self) -> _Hand:
         """Return the process with the least to do, after a new one has taken the place of each that died."""
@@ -178,8 +180,8 @@ class _Hand:
         self._asked: dict[int, asyncio.Future[Any]] = {}
         self._ways: dict[int, Way] = {}
         self._entering: set[asyncio.Task[None]] = set()
-        self._entered: set[int] = set()
-        """Jobs that were let in."""
+        self._entered: dict[int, Samples] = {}
+        """Jobs that were let in, and what each was let send again."""
 
         self._began: asyncio.Future[pipe.Begun] = asyncio.get_running_loop().create_future()
         self._listening: asyncio.Task[None] | None = None
@@ -243,7 +245,7 @@ class _Hand:
         finally:
             self._asked.pop(job, None)
             self._ways.pop(job, None)
-            self._entered.discard(job)
+            self._entered.pop(job, None)
 
     async def finish(self) -> Certificate | None:
         """Have it end, and return what it saw; None when it ended otherwise, or is ended by us."""
@@ -289,8 +291,8 @@ class _Hand:
             self._began.set_exception(ProcessLostError(self.epitaph))
         for job, answer in self._asked.items():
             if not answer.done():
-                entered = job in self._entered
-                answer.set_exception(ProcessLostError(self.epitaph, entered=entered))
+                replayed = self._entered.get(job)
+                answer.set_exception(ProcessLostError(self.epitaph, replayed=replayed))
         self._began.exception()  # whoever waits has it; nobody may wait
 
     async def _silence(self) -> None:
@@ -310,7 +312,7 @@ class _Hand:
             case pipe.Wants(job=job):
                 self._let_in(job, lambda way: way.enter())
             case pipe.Again(job=job, replayed=replayed):
-                self._let_in(job, lambda way: way.again(replayed))
+                self._let_in(job, lambda way: way.again(replayed), replayed)
             case pipe.Admitted(job=job):
                 if job in self._ways:
                     self._ways[job].admitted()
@@ -324,13 +326,15 @@ class _Hand:
             case _:
                 self._answer(said.job, said)
 
-    def _let_in(self, job: int, turn: Callable[[Way], Coroutine[Any, Any, bool]]) -> None:
-        """Let a job in when its `turn` comes."""
+    def _let_in(
+        self, job: int, turn: Callable[[Way], Coroutine[Any, Any, bool]], replayed: Samples = 0
+    ) -> None:
+        """Let a job in when its `turn` comes; it sends so many samples again."""
 
         async def enter(way: Way) -> None:
             may = await turn(way)
             if may and job in self._asked:
-                self._entered.add(job)
+                self._entered[job] = self._entered.get(job, 0) + replayed
             self._tell(pipe.Entered(job=job, may=may))
 
         if (way := self._ways.get(job)) is not None:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from harness.corpus.scenario import Scenario
+from harness.run.bill import Demand
 from harness.session.course import KnownBy
 from harness.trace import Channel, FailureKind, Outcome
 from harness.units import Milliseconds, Samples, Seconds
@@ -259,7 +260,10 @@ class UtteranceRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Those of them where a connection had broken off, in order."""
 
     unbilled_samples: Samples = 0
-    """Audio sent over connections that broke off before a bill for it came; the whole clip where our process died."""
+    """Audio sent over connections that broke off before a bill for it came."""
+
+    lost: Demand | None = None
+    """What it was to take, where our process died before it could tell what it took; None: it told, or never asked."""
 
     setup_s: Seconds | None = None
     """From the start of the connection to `setupComplete`, less the wait for the session's turn once connected."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from harness.session.course import Start
     from harness.session.pace import Pacer
     from harness.session.transport import Connect
-    from harness.units import Seconds
+    from harness.units import Samples, Seconds
     from harness.wire.live.endpoint import Endpoint
 
 
@@ -77,6 +77,7 @@ class Session:
         end = len(todo.clip)
         self._rec.began(self._loop.time())
         course, zero, first_answer = Course(end), None, None
+        allowed: Samples = 0  # that may be sent again and have not been: a connection can break off before it sends any
         while True:
             start = course.start
             stop = next((cut for cut in todo.cuts if cut > start.position), end)
@@ -98,21 +99,26 @@ class Session:
             if not todo.errand.divisible:
                 break
             following = course.after(leg, ended, self._rec.messages)
-            if following is None or not await self._may_follow(following, course, ended):
+            if following is None:
                 break
+            again = following.replay.samples if following.replay else 0
+            allowed = 0 if leg.span.begun else allowed
+            if not await self._may_follow(following, course, ended, max(0, again - allowed)):
+                break
+            allowed = max(again, allowed)
             todo = await self._renewed(todo)
         self._rec.ended(self._loop.time(), ended)
         return SessionResult(recorder=self._rec, ending=ended)
 
-    async def _may_follow(self, start: Start, course: Course, ended: Ending) -> bool:
-        """Wait until another connection may be opened; False: it never may.
+    async def _may_follow(self, start: Start, course: Course, ended: Ending, more: Samples) -> bool:
+        """Wait until another connection may be opened, over which so many `more` samples are sent again; False: it never may.
 
         The old socket is closed by then: while one is open, some services refuse its handle (aicc2025/sip-to-ai#14).
         """
         if ended.failure is not None and (start.replay is not None or course.idle):
             wait_s = backoff_s(course.idle + 1, self._rng, asked_s=ended.retry_after_s)
             await asyncio.sleep(wait_s)
-        return await self._todo.way.again(start.replay.samples if start.replay else 0)
+        return await self._todo.way.again(more)
 
     async def _renewed(self, todo: Assignment) -> Assignment:
         """Return `todo` for another connection: a bearer token lives for an hour, and a clip may last longer."""

@@ -18,9 +18,9 @@ class Way(Protocol):
         """Hear that the service has taken the session."""
 
     async def again(self, replayed: Samples) -> bool:
-        """Wait until the session may open another connection, over which so many samples are sent again.
+        """Wait until the session may open another connection, over which so many samples more are sent again.
 
-        False: it never may.
+        What it was allowed before and has not sent is not asked for twice. False: it never may.
         """
 
     def leave(self) -> None:

@@ -74,6 +74,9 @@ PROMISES = {
         "run/test_budget.py::test_without_bills_the_estimate_is_never_passed",
         "run/test_budget.py::test_unknown_usage_is_estimated_for_the_budget_and_said_in_the_report",
         "run/test_pool.py::test_the_budget_holds_over_sittings_and_without_bills",
+        "run/test_farm.py::test_what_was_sent_again_before_a_process_died_is_paid",
+        "run/test_farm.py::test_a_text_whose_process_died_is_paid_in_every_sitting",
+        "session/test_drive.py::test_what_is_sent_again_is_asked_for_once",
     ),
     "No secret is in any output of a run, echoed plain, cut, split, JSON-escaped, percent-encoded, in base64 or with blanks between": (
         "run/test_secrets.py::test_a_faulty_run_leaves_no_secret_anywhere",
@@ -106,6 +109,7 @@ PROMISES = {
         "run/test_pool.py::test_any_frame_leaves_a_record",
         "run/test_pool.py::test_a_flood_is_bounded_for_an_utterance_not_for_an_attempt",
         "session/test_drive.py::test_a_service_that_sends_without_end_is_left",
+        "session/test_probes.py::test_a_flood_is_told_and_not_kept",
     ),
     "The emulator listens on loopback, bounds what a client may take, and survives hostile ones": (
         "emulator/test_command.py::test_one_line_says_that_it_is_ready",

@@ -19,7 +19,7 @@ from harness.report.bounds import SpeechBook
 from harness.report.build import run_table
 from harness.run import pipe
 from harness.run.access import access
-from harness.run.bill import estimate_usd, spent_usd, transcription
+from harness.run.bill import estimate_usd, reading, spent_usd, transcription
 from harness.run.certificate import read_certificates
 from harness.run.execute import execute, open_folder
 from harness.run.farm import Farm, processes_needed
@@ -173,9 +173,9 @@ def test_a_rate_holds_over_all_processes(tmp_path):
     assert loop_times[-1] - loop_times[0] >= 9 * 0.05 - 0.04
 
 
-def test_a_process_that_is_killed_loses_nothing(tmp_path, monkeypatch):
-    """When a process is killed in mid-session, its sessions are tried again in another, and the journal says why."""
-    made = recorded(tmp_path, 12)
+@pytest.fixture
+def kill(monkeypatch):
+    """Give what kills every process that has let a session in."""
     farms: list[Farm] = []
     enter = Farm.__aenter__
 
@@ -183,23 +183,29 @@ def test_a_process_that_is_killed_loses_nothing(tmp_path, monkeypatch):
         farms.append(self)
         return await enter(self)
 
+    def killed() -> None:
+        for hand in farms[0]._hands:
+            if hand._entered:
+                os.kill(hand.pid, signal.SIGKILL)
+
     monkeypatch.setattr(Farm, "__aenter__", entered)
+    return killed
+
+
+def test_a_process_that_is_killed_loses_nothing(tmp_path, kill):
+    """When a process is killed in mid-session, its sessions are tried again in another, and the journal says why."""
+    made = recorded(tmp_path, 12)
     live = Live()
-
-    def kill():
-        if live.asked == 4:  # that session has not been answered: its process is among these
-            for hand in farms[0]._hands:
-                if hand._entered:
-                    os.kill(hand.pid, signal.SIGKILL)
-
-    live.meddle = kill
+    # The fourth session has not been answered: its process is among those killed.
+    live.meddle = lambda: kill() if live.asked == 4 else None
     tally = asyncio.run(farmed(made, tmp_path / "run", live))
     assert (12, 0) == (tally.done, tally.failed)
     assert ended_once(made, tmp_path / "run")
     lost = [r for r in read_journal(tmp_path / "run") if not r.final]
     assert lost
     assert {"the streaming process was ended by signal 9"} == {r.reason for r in lost}
-    estimated = [estimate_usd(MODEL, transcription(0.2)) for r in lost if r.unbilled_samples]
+    assert {transcription(0.2)} == {r.lost for r in lost} - {None}
+    estimated = [estimate_usd(MODEL, r.lost) for r in lost if r.lost]
     assert estimated
     assert sum(estimated) == pytest.approx(sum(map(spent_usd, lost)))
     whole = [r for r in read_journal(tmp_path / "run") if r.final]
@@ -298,6 +304,64 @@ def test_a_break_is_gone_on_with_in_its_process(tmp_path):
     assert [(1, True, "hello")] * 6 == [(r.attempt, r.final, r.hypothesis) for r in records]
     reasons = {replay.why for record in records for replay in record.replays}
     assert {"closed 1011: Internal error encountered."} == reasons
+
+
+class Doomed(Resumable):
+    """One that meddles as soon as a session is resumed for the first time."""
+
+    async def answer(self, socket) -> None:
+        if self.asked == 1:
+            self.asked += 1
+            await socket.recv()
+            self.meddle()
+        else:
+            await super().answer(socket)
+
+
+def test_what_was_sent_again_before_a_process_died_is_paid(tmp_path, kill):
+    """A session whose process dies after a break counts for its clip and for what it was let send again."""
+    made = recorded(tmp_path, 1, seconds=2.0)
+    setups = {model: setup | {"sessionResumption": {}} for model, setup in made.setups.items()}
+    made = msgspec.structs.replace(made, setups=setups)
+    live = Doomed()
+    live.meddle = kill
+    tally = asyncio.run(farmed(made, tmp_path / "run", live, processes=1))
+    lost, last = read_journal(tmp_path / "run")
+    assert (True, False) == (last.final, lost.final)
+    assert 2.0 < lost.lost.audio_s <= 4.0
+    assert estimate_usd(MODEL, lost.lost) == pytest.approx(spent_usd(lost))
+    assert spent_usd(lost) + spent_usd(last) == pytest.approx(tally.cost_usd)
+
+
+class Mute(Live):
+    """One that takes a text and says nothing."""
+
+    async def answer(self, socket) -> None:
+        async for frame in socket:
+            self.asked += "setup" in json.loads(frame)
+            if "setup" in json.loads(frame):
+                await socket.send(b'{"setupComplete": {}}')
+            elif self.asked == 1:
+                self.meddle()
+            else:
+                text = {"outputTranscription": {"text": "hello"}, "turnComplete": True}
+                await socket.send(json.dumps({"serverContent": text}))
+
+
+def test_a_text_whose_process_died_is_paid_in_every_sitting(tmp_path, kill):
+    """What was to be spoken when a process died counts for its estimate, now and when the run goes on."""
+    words = "Zwei plus zwei ist vier, sagt sie."
+    one = msgspec.structs.replace(utterance(0), audio=None, sha256=None, reference=words)
+    made = plan([one], pace=0.0, task="speak", transcript="output")
+    setup = {"generationConfig": {"responseModalities": ["AUDIO"]}, "outputAudioTranscription": {}}
+    made = msgspec.structs.replace(made, setups={MODEL: setup})
+    live = Mute()
+    live.meddle = kill
+    tally = asyncio.run(farmed(made, tmp_path / "run", live, processes=1))
+    lost, last = read_journal(tmp_path / "run")
+    assert (reading(words), None) == (lost.lost, last.lost)
+    assert 0 < estimate_usd(MODEL, reading(words)) == pytest.approx(spent_usd(lost))
+    assert spent_usd(lost) + spent_usd(last) == pytest.approx(tally.cost_usd)
 
 
 def test_an_unreadable_clip_is_a_row_from_any_process(tmp_path):

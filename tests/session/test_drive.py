@@ -27,6 +27,7 @@ from harness.session.frames import Frames
 from harness.session.leg import Leg
 from harness.session.transport import Upgraded
 from harness.session.waits import Waits
+from harness.session.way import OpenWay
 from harness.trace import hypothesis, seams
 from harness.wire.live import endpoint as live
 from harness.wire.live.messages import SessionResumptionConfig
@@ -575,6 +576,41 @@ def test_a_break_goes_back_to_the_message_that_was_consumed_last(index, offset, 
     kept = record(trace, "input", path=None, final=True)
     assert () == kept.violations
     assert 1 > kept.send_lag_max_ms
+
+
+class CountingWay(OpenWay):
+    """Lets everybody in, and remembers what was asked to be sent again."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    async def again(self, replayed):
+        self.asked.append(replayed)
+        return True
+
+
+@pytest.mark.parametrize("lost", [0, 1, 2])
+def test_what_is_sent_again_is_asked_for_once(lost):
+    """Connections that break off before they send audio ask for no more than was allowed to the first of them."""
+    service = breaking(8, transparent=True)
+    broken = service.answer
+
+    def answer(line, frame):
+        if 1 < len(service.lines) <= 1 + lost:
+            line.frames = []
+            line.hang_up(1006)
+        else:
+            broken(line, frame)
+
+    service.answer = answer
+    config = SessionResumptionConfig(transparent=True)
+    todo, way = assignment(3.0), CountingWay()
+    setup = msgspec.structs.replace(todo.setup, session_resumption=config)
+    ending, trace = run_virtual(drive(service, dataclasses.replace(todo, setup=setup, way=way)))
+    sent = sum(samples for _, _, samples in audio_of(trace))
+    assert "ok" == ending.outcome
+    assert 1 + lost == len(way.asked)
+    assert 0 < sent - 48_000 == sum(way.asked)
 
 
 @pytest.mark.capability("long sessions: replay and seams", side="client")
