@@ -282,6 +282,7 @@ def _long_sessions() -> Iterator[Fault]:
     yield survives("go-away=8s", "stale-handles", resumption=True, **gone)
     yield survives("go-away=8s", "busy-handles=3s", resumption=True, **gone)
     yield survives("go-away=8s", "unresumable", resumption=True, **gone)
+    yield survives("go-away=8s", "late-handles=1s", resumption=True, **gone)
     longer = {"clip_s": 24.0, "text": " ".join([HEARD] * 3), "extra_s": 30.0}
     yield survives("go-away=20s", "dead-after-resume", resumption=True, **longer)
     again = gone | {"text": f"{' '.join([f'{HEARD} Morgen.'] * 3)} {HEARD}"}

@@ -15,6 +15,8 @@ from harness.audio.clip import AudioClip, MemoryPcm
 from harness.clock import run_virtual
 from harness.emulator.context import Handles
 from harness.emulator.manners import Manners
+from harness.emulator.quirks.mischief import Mischief, parsed
+from harness.emulator.scripted import Line, Scripted
 from harness.emulator.serve import Service, listen, stop
 from harness.emulator.turns import Appetite
 from harness.report.bounds import SpeechBook
@@ -36,6 +38,7 @@ from harness.wire.live.messages import (
 from harness.wire.live.setups import transcription_setup
 from tests.integration.joined import Emulator
 from tests.integration.numbered import Perfect, recording, reference
+from tests.integration.socketless import run_socketless, served
 from tests.run.runs import plan, run, utterance
 
 MODEL = "gemini-live-2.5-flash"
@@ -362,3 +365,30 @@ def test_sockets_that_are_reset_lose_nothing(tmp_path, turns):
     assert_whole(found)
     assert 3 == len(found.last.replays) == service.served - 1
     assert {"index"} == {replay.known_by for replay in found.last.replays}
+
+
+@pytest.mark.capability("long sessions: replay and seams")
+@pytest.mark.parametrize("resumption, known_by", [(PLAIN, "position"), (TRANSPARENT, "index")])
+def test_what_a_late_handle_does_not_know_is_lost_or_known(tmp_path, resumption, known_by):
+    """Said before a handle came, and unknown to it, audio is lost unless the service says which message was its last."""
+    emulator = Service(
+        ear=Scripted({"*": Line(fragments=[" {seconds}"])}),
+        sessions=2,
+        mischief=Mischief(parsed(["late-handles=300ms", "close=internal@audio", "first=1"])),
+    )
+    made = planned(recording(0.5))
+
+    async def whole():
+        async with served(emulator):
+            here = SimpleNamespace(connect=connect)
+            setups = {MODEL: prepared(resumption=resumption, compression=SLIDING)}
+            await run(made, tmp_path, here, setups=setups, endpoint=lambda: VERTEX)
+
+    run_socketless(whole())
+    [record] = read_journal(tmp_path)
+    [replay] = record.replays
+    heard = sum(map(float, record.hypothesis.split()))
+    lost = made.utterances[0].duration_s - heard
+    assert known_by == replay.known_by
+    assert lost == pytest.approx(replay.offset / SAMPLE_RATE, abs=0.1)
+    assert ({"position": 0.2, "index": 0.0}[known_by]) == pytest.approx(lost, abs=0.1)

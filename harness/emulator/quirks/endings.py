@@ -93,6 +93,10 @@ def _unresumable(message: Message, _: None, talk: Talk) -> Later:
     yield 0.0, message
 
 
+def _late_handles(message: Message, seconds: Seconds, talk: Talk) -> Later:
+    yield (seconds if "sessionResumptionUpdate" in message else 0.0), message
+
+
 QUIRKS: Final = (
     Quirk(
         name="close",
@@ -190,6 +194,13 @@ QUIRKS: Final = (
         does="A handle is refused until VALUE after it was first tried.",
         source="aicc2025/sip-to-ai#14: resuming fails while the old socket is open",
         hears=_busy_handles,
+    ),
+    Quirk(
+        name="late-handles",
+        takes=Parameter(kind="duration", default="1s"),
+        does="A handle comes VALUE late, and knows nothing of what was said meanwhile.",
+        source="generative_service.proto: the state that a handle keeps may lag",
+        says=_late_handles,
     ),
     Quirk(
         name="unresumable",
