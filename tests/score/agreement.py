@@ -5,22 +5,26 @@ A program that is not installed leaves its line as it was.
 
 import json
 import random
-import re
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from importlib.metadata import version
+import runpy
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import files, version
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
 
-from harness.score import align, sclite
+from harness.score import align
 from harness.score.score import TOKENS
+from harness.score.stability import lagging
 from harness.stats.intervals import share_interval, t_quantile
-from harness.stats.significance import benjamini_hochberg, mapsswe, segments
-from harness.text import tokenise
+from harness.stats.significance import benjamini_hochberg
 from harness.text.normalise import normalised
-from tests.score import textbook
+from tests.score import nist, textbook
+from tests.score import test_align as dynamic
+from tests.score import test_published as published
 from tests.score.conftest import _pairs
+from tests.text import agreement as text
 from tests.text import test_compounds as compounds
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -51,6 +55,62 @@ def jiwer_line() -> str:
         f"| jiwer {version('jiwer')} | H, S, D, I of words; of characters | {words:,} of {len(pairs):,} pairs in eight "
         f"scripts; {characters:,} of {len(pairs):,} |"
     )
+
+
+def dynamic_programme_line() -> str:
+    """Compare totals with the distance as the textbook writes it down."""
+    pairs = list(_pairs(4000, seed=29, corruption=0.5))
+    same = sum(
+        dynamic.textbook(said, heard) == align.distance(said, heard) for _, said, heard in pairs
+    )
+    return f"| textbook dynamic programme | total | {same:,} of {len(pairs):,} |"
+
+
+def published_line() -> str:
+    """Ask for what the tests of jiwer and kaldialign expect."""
+    jiwers = [_holds(published.test_jiwers_measures, case) for case in published.MEASURES]
+    jiwers += [_holds(published.test_jiwers_character_rates, case) for case in published.CHARACTERS]
+    kaldis = [_holds(published.test_kaldialigns_edits, case) for case in published.EDITS]
+    kaldis += [_holds(published.test_kaldialigns_corpora, case) for case in published.CORPORA]
+    return (
+        "| tests of jiwer and kaldialign | WER, MER, WIL, CER; totals and sclite's split | "
+        f"{sum(jiwers)} of {len(jiwers)} cases about texts; {sum(kaldis)} of {len(kaldis)} |"
+    )
+
+
+def _holds(test: Callable[..., None], case: Sequence[object]) -> bool:
+    try:
+        test(*case)
+    except AssertionError:
+        return False
+    return True
+
+
+def simuleval_line() -> str:
+    """Compare what tokens lag, on random delays, early tails and late ones."""
+    scorers = _simulevals_scorers()
+    draw = random.Random(31)  # noqa: S311 - seeded
+    apart = []
+    for _ in range(3000):
+        source, said = draw.uniform(0.5, 20), draw.randint(1, 40)
+        delays = sorted(draw.uniform(0, 1.5 * source) for _ in range(draw.randint(1, 40)))
+        case = SimpleNamespace(
+            delays=delays, source_length=source, reference="", reference_length=said
+        )
+        found = lagging(delays, source, said)
+        theirs = [scorers[f"{name}Scorer"]().compute(case) for name in ("AL", "LAAL", "DAL", "AP")]
+        ours = (found.al_s, found.laal_s, found.dal_s, found.ap)
+        apart += [abs(one - other) for one, other in zip(ours, theirs, strict=True)]
+    same = sum(one < 1e-12 for one in apart)
+    return f"| SimulEval {version('simuleval')}* | AL, LAAL, DAL, AP | {same:,} of {len(apart):,} values within 1e-12 |"
+
+
+def _simulevals_scorers() -> dict[str, Any]:
+    """Return what SimulEval's one module of scorers defines; the package wants a score of others, which it does not use."""
+    module = next(file for file in files("simuleval") or () if file.name == "latency_scorer.py")
+    unused = ("textgrid", "simuleval", "simuleval.evaluator", "simuleval.evaluator.instance")
+    with mock.patch.dict(sys.modules, dict.fromkeys(unused, mock.MagicMock())):
+        return runpy.run_path(str(module.locate()))
 
 
 def kaldialign_line() -> str:
@@ -102,137 +162,6 @@ def scipy_line() -> str:
     )
 
 
-def sctk(program: str) -> list[str]:
-    """Return the command of one of NIST's programs; ImportError: it is not installed."""
-    if tool := shutil.which(program):
-        return [tool]
-    if tool := shutil.which("sctk"):
-        return [tool, program]
-    raise ImportError(f"no {program} (Debian: apt install sctk)")
-
-
-def sctk_version() -> str:
-    """Return the version that sclite prints of itself."""
-    printed = subprocess.run(sctk("sclite"), capture_output=True, text=True, check=False)
-    return re.search(r"sclite Version: ([\d.]+)", printed.stdout + printed.stderr)[1]
-
-
-def trn(folder: str, name: str, texts: Iterable[list[str]], ids: dict[str, int]) -> None:
-    """Write word lists as NIST's `trn`, every word replaced by an id of its own: sclite has markup."""
-    lines = (
-        " ".join(f"w{ids.setdefault(word, len(ids))}" for word in words) + f" (s-{number:06d})"
-        for number, words in enumerate(texts)
-    )
-    Path(folder, f"{name}.trn").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def sclite_counts(cases: list[tuple[str, list[str], list[str]]]) -> list[Counts]:
-    """Return hits, substitutions, deletions and insertions as sclite prints them."""
-    ids: dict[str, int] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        trn(folder, "r", (said for _, said, _ in cases), ids)
-        trn(folder, "h", (heard for *_, heard in cases), ids)
-        printed = subprocess.run(
-            [*sctk("sclite"), "-r", "r.trn", "trn", "-h", "h.trn", "trn", "-i", "rm", "-s", "-o", "pralign", "stdout"],
-            cwd=folder, capture_output=True, text=True, check=True,
-        ).stdout  # fmt: skip
-    found = re.findall(
-        r"id: \(s-(\d+)\)\n(?:.*\n)*?Scores: \(#C #S #D #I\) (\d+) (\d+) (\d+) (\d+)", printed
-    )
-    by_number = {int(number): tuple(map(int, counts)) for number, *counts in found}
-    return [by_number[number] for number in range(len(cases))]
-
-
-def sclite_line() -> str:
-    """Compare the split of errors, and on realistic pairs the totals, with what NIST's program prints."""
-    same = every = totals = realistic = 0
-    for corruption in (0.25, 0.9):
-        cases = list(_pairs(12_000, seed=23, corruption=corruption))
-        for (_, said, heard), theirs in zip(cases, sclite_counts(cases), strict=True):
-            found = sclite.edits(said, heard)[1]
-            same += theirs == (found.hits, found.substitutions, found.deletions, found.insertions)
-            every += 1
-            if corruption == 0.25:
-                totals += sum(theirs[1:]) == align.distance(said, heard)
-                realistic += 1
-    return (
-        f"| NIST sclite {sctk_version()} | H, S, D, I with `--sclite`; total without, of realistic pairs | {same:,} of "
-        f"{every:,}, realistic and unrelated; {totals:,} of {realistic:,} |"
-    )
-
-
-def sc_stats_line() -> str:
-    """Compare MAPSSWE with what NIST's program prints of pairs of systems."""
-    same = every = 0
-    for seed in range(6):
-        said = [reference for _, reference, _ in _pairs(300, seed=30 + seed)]
-        ids: dict[str, int] = {}
-        heard = {
-            name: [
-                _corrupted(words, rate, random.Random(f"{seed} {name} {number}"))  # noqa: S311 - seeded
-                for number, words in enumerate(said)
-            ]
-            for name, rate in (("a", 0.2), ("b", 0.2 + 0.02 * seed))
-        }
-        with tempfile.TemporaryDirectory() as folder:
-            trn(folder, "r", said, ids)
-            sgml = ""
-            for name, texts in heard.items():
-                trn(folder, name, texts, ids)
-                sgml += subprocess.run(
-                    [*sctk("sclite"), "-r", "r.trn", "trn", "-h", f"{name}.trn", "trn", "-i", "rm", "-s", "-o", "sgml", "stdout"],
-                    cwd=folder, capture_output=True, text=True, check=True,
-                ).stdout  # fmt: skip
-            printed = subprocess.run(
-                [*sctk("sc_stats"), "-p", "-t", "mapsswe", "-v", "-n", "-"],
-                cwd=folder, input=sgml, capture_output=True, text=True, check=True,
-            ).stdout  # fmt: skip
-        segments_there, z = re.search(
-            r"MTCH_PR_RESULTS.*\(# segs: (\d+)\).*\(Z Stat: (-?[\d.]+)\)", printed
-        ).groups()
-        differences = []
-        for words, first, second in zip(said, heard["a"], heard["b"], strict=True):
-            differences += segments(sclite.edits(words, first)[0], sclite.edits(words, second)[0])
-        found = mapsswe(differences)
-        same += (int(segments_there), float(z)) == (found.n, round(found.statistic, 3))
-        every += 1
-    return (
-        f"| NIST sc_stats (with sclite {sctk_version()}) | MAPSSWE: segments, Z to 3 decimals | {same} of {every} corpora of "
-        "300 utterances |"
-    )
-
-
-def _corrupted(words: list[str], rate: float, draw: random.Random) -> list[str]:
-    heard = []
-    for word in words:
-        chance = draw.random()
-        if chance > rate / 2:
-            heard.append(draw.choice(words) if chance < rate else word)
-        if chance > 1 - rate / 3:
-            heard.append(draw.choice(words))
-    return heard
-
-
-def whisper_line() -> str:
-    """Compare the basic normaliser on every example, and on its words in any order."""
-    from whisper_normalizer.basic import BasicTextNormalizer
-
-    basic = BasicTextNormalizer()
-    examples = [
-        json.loads(line)
-        for line in (GOLDEN / "normalise_examples.jsonl").read_text(encoding="utf-8").splitlines()
-    ]
-    draw = random.Random(25)  # noqa: S311 - seeded
-    words = [word for row in examples for word in row["text"].split()]
-    texts = [(row["text"], row["locale"]) for row in examples]
-    texts += [(" ".join(draw.choices(words, k=6)), "en-US") for _ in range(5000)]
-    same = sum(
-        " ".join(basic(text).split()) == normalised(text, locale, "compat-whisper-basic")
-        for text, locale in texts
-    )
-    return f"| whisper-normalizer {version('whisper-normalizer')}* | `compat-whisper-basic` | {same:,} of {len(texts):,} texts |"
-
-
 def textbook_line() -> str:
     """Compare with the second scorer: normal texts and totals in every locale."""
     texts: dict[str, list[str]] = {}
@@ -257,24 +186,6 @@ def textbook_line() -> str:
     )
 
 
-def unicode_line() -> str:
-    """Compare grapheme clusters with Unicode's own cases."""
-    same = every = 0
-    for line in (GOLDEN / "grapheme_break_test.txt").read_text(encoding="utf-8").splitlines():
-        if line.startswith("÷"):
-            parts = [
-                "".join(chr(int(code, 16)) for code in part.split(" × "))
-                for part in line.strip("÷ ").split(" ÷ ")
-            ]
-            same += parts == tokenise._CLUSTER.findall("".join(parts))
-            every += 1
-    return (
-        f"| Unicode 17 GraphemeBreakTest | `gCER`'s clusters (regex {version('regex')}, which follows Unicode "
-        f"{tokenise.clusters_unicode().removesuffix('.0')}) | {same} of {every}; the other four are those that Unicode 18 "
-        "changed (GB9c: a virama joins what follows, whatever stands before it), and are as it has them |"
-    )
-
-
 def bootstrap_line() -> str:
     """Compare the linearised standard error with a plain bootstrap of numpy."""
     import numpy as np
@@ -294,14 +205,21 @@ def bootstrap_line() -> str:
 
 LINES: dict[str, Callable[[], str]] = {
     "| jiwer ": jiwer_line,
+    "| textbook dynamic": dynamic_programme_line,
     "| kaldialign ": kaldialign_line,
     "| `merge_compounds`": compounds_line,
     "| scipy": scipy_line,
-    "| NIST sclite": sclite_line,
-    "| NIST sc_stats": sc_stats_line,
-    "| whisper-normalizer": whisper_line,
+    "| NIST sclite": nist.sclite_line,
+    "| NIST sc_stats": nist.sc_stats_line,
+    "| SimulEval": simuleval_line,
+    "| Whisper's tests": text.whisper_english_line,
+    "| tests of jiwer": published_line,
+    "| Unicode": text.unicode_line,
+    "| whisper-normalizer": text.whisper_line,
+    "| fairseq": text.mms_line,
+    "| Indic NLP": text.vistaar_line,
     "| a second scorer": textbook_line,
-    "| Unicode": unicode_line,
+    "| PyThaiNLP": text.spelling_line,
     "| numpy": bootstrap_line,
 }
 """How a line begins → what makes it."""

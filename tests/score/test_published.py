@@ -42,6 +42,12 @@ EDITS = [
 ]
 
 
+CORPORA = [
+    (["abc", "def"], ["abd", "eff"], 0.5),
+    (["abc", "def"], ["abc", "eef"], 1 / 6),
+]
+
+
 @pytest.mark.parametrize("reference, hypothesis, wer, mer, wil", MEASURES)
 def test_jiwers_measures(reference, hypothesis, wer, mer, wil):
     """WER, MER and WIL are what jiwer's tests expect."""
@@ -66,10 +72,9 @@ def test_kaldialigns_edits(reference, hypothesis, split):
     assert split == (theirs.substitutions, theirs.deletions, theirs.insertions)
 
 
-def test_kaldialigns_corpus():
+@pytest.mark.parametrize("references, hypotheses, expected", CORPORA)
+def test_kaldialigns_corpora(references, hypotheses, expected):
     """Its corpus of two utterances has a rate of a half, and of a sixth with the second system."""
-    references = ["abc", "def"]
-    for hypotheses, expected in ((["abd", "eff"], 0.5), (["abc", "eef"], 1 / 6)):
-        pairs = zip(references, hypotheses, strict=True)
-        counts = sum((align.counted(*pair) for pair in pairs), EditCounts.zero())
-        assert pytest.approx(expected) == counts.rate
+    pairs = zip(references, hypotheses, strict=True)
+    counts = sum((align.counted(*pair) for pair in pairs), EditCounts.zero())
+    assert pytest.approx(expected) == counts.rate

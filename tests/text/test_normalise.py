@@ -198,13 +198,22 @@ def test_an_unknown_profile_or_locale_is_named_with_the_nearest():
         normalised("a", "xx", "norm-1")
 
 
+THAI = "เแโไใาิีึืุูำะั่้๊๋์ํกขคนมย็ๆ"
+
+# PyThaiNLP's last steps delete marks without a base and all but the last of different tone marks in a row.
+STRAY_MARKS = regex.compile(r"(^|[ะาำเ-ไๆ็-๎])[ัิ-ฺ็-๎]|[่-๋][่-๋]")
+
+TRADITIONAL = (
+    "臺灣的軟體", "皇后在後面", "乾隆皇帝覺得很乾燥", "他說頭髮發現了", "鬱鬱蔥蔥的樹木", "一目瞭然",
+)  # fmt: skip
+
+
 @pytest.mark.witness
-@given(st.text(alphabet="เแโไใาิีึืุูำะั่้๊๋์ํกขคนมย็ๆ", max_size=12))
+@given(st.text(alphabet=THAI, max_size=12))
 def test_thai_agrees_with_pythainlp(text):
     """Thai spelling is ordered as PyThaiNLP orders it, where it does not delete marks that stand alone."""
     normalize = pytest.importorskip("pythainlp.util").normalize
-    # Its last steps delete marks without a base and all but the last of different tone marks in a row.
-    assume(not regex.search(r"(^|[ะาำเ-ไๆ็-๎])[ัิ-ฺ็-๎]|[่-๋][่-๋]", text))
+    assume(not STRAY_MARKS.search(text))
     ours = scripts.thai(text)
     assert ours == normalize(text)
 
@@ -213,12 +222,5 @@ def test_thai_agrees_with_pythainlp(text):
 def test_simplified_agrees_with_opencc():
     """Traditional text becomes the simplified text that OpenCC makes of it."""
     opencc = pytest.importorskip("opencc").OpenCC("t2s")
-    for text in (
-        "臺灣的軟體",
-        "皇后在後面",
-        "乾隆皇帝覺得很乾燥",
-        "他說頭髮發現了",
-        "鬱鬱蔥蔥的樹木",
-        "一目瞭然",
-    ):
+    for text in TRADITIONAL:
         assert opencc.convert(text) == scripts.simplified(text)

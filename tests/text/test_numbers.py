@@ -112,14 +112,18 @@ def test_chinese_numerals(number, expected):
     assert expected == form(number, "cmn-CN")
 
 
+def some_numbers():
+    """Return every number under a thousand, and 500 of up to eleven digits."""
+    draw = random.Random(3)  # noqa: S311 - seeded
+    return [*range(1000), *(draw.randrange(10 ** draw.randint(3, 11)) for _ in range(500))]
+
+
 @pytest.mark.witness
 def test_chinese_japanese_and_korean_agree_with_the_libraries():
     """Our East Asian numerals are those of cn2an and num2words."""
     an2cn = pytest.importorskip("cn2an").an2cn
     num2words = pytest.importorskip("num2words").num2words
-    draw = random.Random(3)  # noqa: S311 - seeded
-    numbers = [*range(1000), *(draw.randrange(10 ** draw.randint(3, 11)) for _ in range(500))]
-    for number in numbers:
+    for number in some_numbers():
         if not 10 <= number < 20:
             assert an2cn(number) == form(number, "cmn-CN").replace("两", "二")
         assert num2words(number, lang="ko").replace(" ", "") == form(number, "ko-KR")
