@@ -42,10 +42,8 @@ class _FineSelector(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> list[Any]:
         if timeout is None or timeout <= 0 or self.fileno() >= _MOST_SELECTED:
             return super().select(timeout)
-        if not (ready := super().select(0)):
-            readable, _, _ = select.select((self.fileno(),), (), (), timeout)
-            ready = super().select(0) if readable else ready
-        return ready
+        readable, _, _ = select.select((self.fileno(),), (), (), timeout)
+        return super().select(0) if readable else []
 
 
 def run_punctual(main: Coroutine[Any, Any, _T]) -> _T:

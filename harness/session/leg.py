@@ -352,28 +352,34 @@ class Leg:
         """Send what is due and return when the next message is; the pacer calls it."""
         span, connection, horizon = self.span, self._connection, now + SAME_S
         try:
+            if span.due > horizon:
+                return span.due
             for _ in range(BURST):
                 if self._over.done() or connection is None:
                     return None
-                if span.due > horizon:
-                    return span.due
                 if (message := span.message()) is None:
-                    if span.starves:
-                        return now + RETRY_S
-                    if span.tail():
-                        self._rec.audio_follows(span.cursor, span.size, span.limit, tail=True)
-                        continue
-                    self._end_audio()
-                    return None
+                    return self._out_of_messages(now)
                 if connection.congested:
                     return self._held_up(now)
                 self._stalled = None
                 connection.send(message)
                 self._rec.audio(self._loop.time())
-                span.advance()
+                if (due := span.advance()) > horizon:
+                    return due
         except OSError as error:
             self._fail("client", f"the clip can no longer be read: {error}")
         return now
+
+    def _out_of_messages(self, now: Seconds) -> Seconds | None:
+        """Return when the next message is due, or may be made; None: the last one has been sent, and the end of the audio."""
+        span = self.span
+        if span.starves:
+            return now + RETRY_S
+        if span.tail():
+            self._rec.audio_follows(span.cursor, span.size, span.limit, tail=True)
+            return span.due
+        self._end_audio()
+        return None
 
     def _held_up(self, now: Seconds) -> Seconds:
         """Return when to look again, now that the connection takes no more; give it up after a while."""

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from harness.units import Seconds
 
 
-GRID_S: Final = 0.005
-"""Distance of the instants at which streams start, s: 200 streams of 100 ms a frame are served ten at a time."""
+GRID_S: Final = 0.010
+"""Distance of the instants at which streams start, s: 200 streams of 100 ms a frame are served twenty at a time."""
+
+ROUND: Final = 32
+"""Streams served in one go, before the loop looks whether something has come: it is to be stamped soon."""
 
 SAME_S: Final = 1e-7
 """Deadlines closer than this are the same, s: they differ by the rounding of sums."""
@@ -62,16 +65,26 @@ class Pacer:
 
     def add(self, stream: Stream, due: Seconds) -> None:
         """Serve `stream` from `due` on, until it has nothing more to send."""
-        self._put(stream, due)
+        self._waiting_for(round(due * _TICKS)).append(stream)
         self._arm()
 
-    def _put(self, stream: Stream, due: Seconds) -> None:
-        """Have `stream` wait for its instant, with all that are due in the same."""
-        instant = round(due * _TICKS)
+    def _waiting_for(self, instant: int) -> list[Stream]:
+        """Return the streams that are due at `instant`, to which more may be added."""
         if (waiting := self._waiting.get(instant)) is None:
             waiting = self._waiting[instant] = []
             heapq.heappush(self._instants, instant)
-        waiting.append(stream)
+        return waiting
+
+    def _taken(self, horizon: int) -> list[Stream]:
+        """Return streams that are due by `horizon`, the earliest first, `ROUND` at most; they wait no longer."""
+        taken: list[Stream] = []
+        while self._instants and self._instants[0] <= horizon and len(taken) < ROUND:
+            waiting = self._waiting[self._instants[0]]
+            taken += waiting[: (room := ROUND - len(taken))]
+            del waiting[:room]
+            if not waiting:
+                del self._waiting[heapq.heappop(self._instants)]
+        return taken
 
     def _arm(self) -> None:
         if not self._instants:
@@ -84,19 +97,21 @@ class Pacer:
         self._timer = self._loop.call_at(due, self._round)
 
     def _round(self) -> None:
-        """Serve every stream that is due now, each once."""
+        """Serve the streams that are due now, each once; the next round is for those that there are too many of."""
         self._timer = None
         now = self._loop.time()
-        horizon = round((now + SAME_S) * _TICKS)
-        due_now: list[Stream] = []
-        while self._instants and self._instants[0] <= horizon:
-            due_now += self._waiting.pop(heapq.heappop(self._instants))
+        due_now = self._taken(round((now + SAME_S) * _TICKS))
+        instant: int | None = None
+        together = due_now
         for stream in due_now:
             try:
                 after = stream.send_due(now)
             except Exception as error:  # noqa: BLE001 - whatever one stream does, the others keep their times
                 stream.broke(error)
                 continue
-            if after is not None:
-                self._put(stream, after)
+            if after is None:
+                continue
+            if instant != (instant := round(after * _TICKS)):
+                together = self._waiting_for(instant)
+            together.append(stream)
         self._arm()

@@ -19,7 +19,7 @@ from harness.wire.live.endpoint import EMULATOR_HEADER
 from harness.wire.live.messages import Blob
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from harness.secret import Secret
     from harness.session.course import Start
@@ -70,6 +70,9 @@ class Recorder:
         """True: the service has been asked for a session."""
 
         self._audio_t = array("d")
+        self.audio: Callable[[Seconds], None] = self._audio_t.append
+        """Keeps that a message of audio was sent then: 8 bytes, since all else of it is known."""
+
         self._runs: list[_Run] = []
         self._zero: Seconds = 0.0
         self._emulator: str | None = None
@@ -125,10 +128,6 @@ class Recorder:
         """
         first = len(self._audio_t)
         self._runs.append(_Run(first=first, offset=offset, size=size, end=end, tail=tail))
-
-    def audio(self, t: Seconds) -> None:
-        """Keep that a message of audio was sent: 8 bytes, since all else of it is known."""
-        self._audio_t.append(t)
 
     def audio_by(self, t: Seconds) -> int:
         """Return how many messages of audio had been sent by then."""

@@ -114,10 +114,11 @@ class Span:
         """Whether there is more of the clip, but its block has not been made yet."""
         return self.cursor < self.stop and not self.in_tail
 
-    def advance(self) -> None:
-        """Go on to the message after the next: the next has been sent."""
-        self._place += 1
-        self.due = self._dues[self._place]
+    def advance(self) -> Seconds:
+        """Go on to the message after the next, since the next has been sent; return when it is due."""
+        self._place = place = self._place + 1
+        self.due = due = self._dues[place]
+        return due
 
     def tail(self) -> bool:
         """Go on to the silence behind the clip, and return whether there is any that has not begun yet."""

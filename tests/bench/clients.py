@@ -1,6 +1,7 @@
 """One client process: `python -m tests.bench.clients KIND URL SESSIONS SECONDS CHUNK_MS PACE [CLIP]`. Prints JSON.
 
-KIND is `ours`, `sdk` (Google's), `raw` (ready frames on blocking sockets) or `timers` (an event loop's, and nothing sent).
+KIND is `ours`, `sdk` (Google's), `raw` (ready frames on blocking sockets), `framed` (framed and masked on a loop, and nothing
+else) or `timers` (an event loop's, and nothing sent).
 CPU is user and system time, imports left out: of the whole of it, and of a message from the fifth of every session to the
 last; `kib` is a session's memory when all stream; lags are how late frames left, and stamps how late messages were noted
 after the server sent them, both in ms: median and 99th percentile. `ours` converts CLIP in a thread all the while.
@@ -19,14 +20,22 @@ import socket
 import ssl
 import sys
 import time
+from array import array
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 
 from harness.clock import run_punctual
+from harness.session.pace import GRID_S
 from tests.bench.beside import converting
 
 RATE = 16_000
+
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+SETUP = b"\x81\xfe" + (300).to_bytes(2, "big") + bytes(4) + b" " * 300
 
 
 def used() -> float:
@@ -209,11 +218,6 @@ async def sdk(todo) -> dict:
 
 def opened(todo) -> list[socket.socket]:
     """Return sockets that have asked for their session."""
-    upgrade = (
-        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    )
-    setup = b"\x81\xfe" + (300).to_bytes(2, "big") + bytes(4) + b" " * 300
     address = todo.url.rpartition("/")[2].split(":")
     tls = ssl.create_default_context() if todo.url.startswith("wss:") else None
     plugs = []
@@ -222,32 +226,38 @@ def opened(todo) -> list[socket.socket]:
         plug.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is not None:
             plug = tls.wrap_socket(plug, server_hostname=address[0])
-        plug.sendall(upgrade)
+        plug.sendall(UPGRADE)
         plug.recv(4096)
-        plug.sendall(setup)
+        plug.sendall(SETUP)
         plugs.append(plug)
     return plugs
 
 
-def raw(todo) -> dict:
-    """Send ready, masked frames over blocking sockets, all that is due in a slot of 5 ms at once: the floor."""
+def messages(todo) -> tuple[list[bytes], bytes]:
+    """Return the texts of the audio messages, and the frame of a small one."""
     import base64
 
     head = b'{"realtimeInput":{"audio":{"mimeType":"audio/pcm;rate=16000","data":"'
     step = todo.chunk_ms * RATE // 1000 * 2
-    ready = []
-    for at in range(0, len(todo.pcm), step):
-        body = head + base64.b64encode(todo.pcm[at : at + step]) + b'"}}}'
-        ready.append(b"\x81\xfe" + len(body).to_bytes(2, "big") + bytes(4) + body)
-    small = [b"\x81\x90" + bytes(4) + b" " * 16] * 2
+    bodies = [
+        head + base64.b64encode(todo.pcm[at : at + step]) + b'"}}}'
+        for at in range(0, len(todo.pcm), step)
+    ]
+    return bodies, b"\x81\x90" + bytes(4) + b" " * 16
+
+
+def raw(todo) -> dict:
+    """Send ready, masked frames over blocking sockets, all that is due in a slot at once: the floor."""
+    bodies, small = messages(todo)
+    ready = [b"\x81\xfe" + len(body).to_bytes(2, "big") + bytes(4) + body for body in bodies]
     meter = Meter(todo)
     began = used()
     plugs = opened(todo)
     for plug in plugs:
         plug.recv(4096)
-        plug.sendall(small[0])
+        plug.sendall(small)
     period = todo.chunk_ms / 1000 / todo.pace if todo.pace else 0.0
-    slots = max(1, round(period / 0.005))
+    slots = max(1, round(period / GRID_S))
     first, lags = time.monotonic() + 0.005, []
     for place, frame in enumerate(ready, 1):
         for slot in range(slots):
@@ -260,10 +270,82 @@ def raw(todo) -> dict:
                 if todo.pace:
                     lags.append((time.monotonic() - due) * 1000)
     for plug in plugs:
-        plug.sendall(small[1])
+        plug.sendall(small)
         plug.recv(65536)
         plug.close()
     return {"cpu": used() - began, "message_us": meter.message_us, "lag": spread(lags)}
+
+
+async def joined(todo, heard: asyncio.Semaphore) -> list:
+    """Return what writes to each session, once all are set up; `heard` is released for all that comes."""
+    from harness.session.transport import tls_context
+
+    class Ear(asyncio.Protocol):
+        def data_received(self, data: bytes) -> None:
+            heard.release()
+
+    host, port = todo.url.rpartition("/")[2].split(":")
+    tls = tls_context() if todo.url.startswith("wss:") else None
+    writes = []
+    for _ in range(todo.sessions):
+        transport, _ = await asyncio.get_running_loop().create_connection(Ear, host, port, ssl=tls)
+        transport.write(UPGRADE)
+        await heard.acquire()
+        transport.write(SETUP)
+        writes.append(transport.write)
+    for _ in writes:
+        await heard.acquire()
+    return writes
+
+
+async def framed(todo) -> dict:
+    """Frame, mask, send and stamp messages on a loop, all that is due in a slot at once: what no client can leave out."""
+    from itertools import chain
+    from struct import Struct
+
+    from websockets.speedups import apply_mask
+
+    loop = asyncio.get_running_loop()
+    keys = chain.from_iterable(map(Struct("4s" * 256).unpack, iter(lambda: os.urandom(1024), b"")))
+    bodies, small = messages(todo)
+    meter, ready = Meter(todo), asyncio.Semaphore(0)
+    head, join, now = Struct("!BBH").pack, b"".join, loop.time
+
+    began = used()
+    writes = await joined(todo, ready)
+    for write in writes:
+        write(small)
+    period = todo.chunk_ms / 1000 / todo.pace
+    slots = max(1, round(period / GRID_S))
+    first, lags = now() + GRID_S, array("d")
+    over = loop.create_future()
+
+    def serve(place: int, slot: int) -> None:
+        body = bodies[place]
+        due = first + (place + 1) * period + slot * period / slots
+        for write in writes[slot::slots]:
+            write(join((head(0x81, 0xFE, len(body)), key := next(keys), apply_mask(body, key))))
+            lags.append(now() - due)
+            meter.sent()
+        slot += 1
+        if slot == slots:
+            place, slot = place + 1, 0
+        if place == len(bodies):
+            over.set_result(None)
+        else:
+            loop.call_at(first + (place + 1) * period + slot * period / slots, serve, place, slot)
+
+    loop.call_at(first + period, serve, 0, 0)
+    await over
+    for write in writes:
+        write(small)
+    for _ in writes:
+        await ready.acquire()
+    return {
+        "cpu": used() - began,
+        "message_us": meter.message_us,
+        "lag": spread([lag * 1000 for lag in lags]),
+    }
 
 
 async def timers(todo) -> dict:
@@ -299,6 +381,8 @@ def main() -> None:
     tasks = {"sdk": sdk, "timers": timers}
     if kind == "raw":
         told = raw(todo)
+    elif kind == "framed":
+        told = run_punctual(framed(todo))
     elif kind == "ours":
         with converting(Path(clip[0])) if clip else contextlib.nullcontext():
             told = run_punctual(ours(todo))
