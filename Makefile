@@ -5,8 +5,8 @@ BIN     = $(VENV)/bin
 # The pins are those of the Python that CI uses; another version resolves for itself.
 PINS    = $(shell $(PYTHON) -c 'import sys; print("-c constraints.txt" if sys.version_info[:2] == (3, 11) else "")')
 
-# One more than there are cores: tests of whole runs wait for their audio's own time.
-WORKERS = $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
+# Twice as many as there are cores: tests of whole runs wait for their audio's own time.
+WORKERS = $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) * 2)')
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint types rooms docs bench agreement chaos sample record picture wheel clean
