@@ -19,8 +19,9 @@ from tests.session.memory import Service, polite
 
 
 def watched(work: Streamer):
-    """Have the process watched as the command has it."""
-    return asyncio.get_running_loop().create_task(vigil.keep_vigil(work.stood_still))
+    """Have the process watched as the command has it, by the loop's clock alone: virtual time runs beside any other."""
+    loop = asyncio.get_running_loop()
+    return loop.create_task(vigil.keep_vigil(work.stood_still, loop.time))
 
 
 class Stopping(VirtualTimeLoop):
