@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMA = 1
+
+_LEAST_WBITS: Final = 9
+_GZIP_WBITS: Final = 16
+"""Least power of two for deflate's window, and what is added to it for gzip's head and tail (zlib.h, deflateInit2)."""
 
 Direction = Literal[">", "<", "!"]
 """`>` we sent, `<` we received, `!` something that happened to the connection (a note of ours)."""
@@ -135,10 +139,21 @@ def write_trace(path: Path, trace: SessionTrace) -> None:
     """Write `trace` to `path` whole or not at all; OSError when the place does not allow it."""
     encode = msgspec.json.encode
     lines = [encode(trace.header), *(encode(event) for event in trace.events), b""]
-    data = gzip.compress(b"\n".join(lines), compresslevel=1, mtime=0)
     unfinished = path.with_name(path.name + ".part")
-    unfinished.write_bytes(data)
+    unfinished.write_bytes(_gzipped(b"\n".join(lines)))
     unfinished.replace(path)
+
+
+def _gzipped(data: bytes) -> bytes:
+    """Return `data` as a gzip file.
+
+    zlib sets a quarter of a MiB aside and clears it for every one, unless it is told that a window as long as the data will
+    do: a fifth of the time for a session of a second.
+    """
+    window = min(zlib.MAX_WBITS, max(_LEAST_WBITS, len(data).bit_length()))
+    memory = zlib.DEF_MEM_LEVEL if window == zlib.MAX_WBITS else window // 2
+    packer = zlib.compressobj(1, zlib.DEFLATED, _GZIP_WBITS + window, memory)
+    return packer.compress(data) + packer.flush()
 
 
 def read_trace(path: Path) -> SessionTrace:
@@ -206,19 +221,18 @@ def hypothesis(trace: SessionTrace, channel: Channel) -> Hypothesis:
     )
 
 
-def behind_turn_s(trace: SessionTrace, channel: Channel) -> Seconds | None:
-    """Return the longest wait without a message, behind the end of the last turn, that text on `channel` has ended, s.
+def behind_turn_s(trace: SessionTrace, heard: Hypothesis) -> Seconds | None:
+    """Return the longest wait without a message, behind the end of the last turn, that text `heard` in `trace` has ended, s.
 
     None: all text came before. Text that comes later than a session listens is not in its trace: this says how near it was.
     """
-    texts = {fragment.t for fragment in _fragments(trace, channel) if fragment.text.strip()}
-    asked = max((event.t for event in trace.events if event.dir == ">"), default=float("inf"))
+    texts = {fragment.t for fragment in heard.fragments if fragment.text.strip()}
+    asked = next((event.t for event in reversed(trace.events) if event.dir == ">"), float("inf"))
     over = False
     last: Seconds = asked
     longest: Seconds | None = None
     for event in trace.events:
-        content = event.frame.get("serverContent") if event.dir == "<" else None
-        if content is None or event.t < asked:
+        if event.dir != "<" or event.t < asked or event.frame.get("serverContent") is None:
             continue
         if over and event.t in texts:
             longest = max(longest or 0.0, round(event.t - last, 6))
@@ -240,18 +254,22 @@ def _is_seam(event: TimedEvent) -> bool:
     return event.dir == "!" and "seam" in event.frame
 
 
-def standing(events: Sequence[TimedEvent]) -> Iterator[TimedEvent]:
-    """Yield `events` without the messages received whose text was taken back."""
+def standing(events: Sequence[TimedEvent]) -> Sequence[TimedEvent]:
+    """Return `events` without the messages received whose text was taken back; itself where there is none."""
     unsaid: set[int] = set()
     for event in events:
         if _is_seam(event) and "replay" in event.frame["seam"]:
             taken = event.frame["seam"]["replay"]["unsaid"]
             unsaid.update(range(taken["after"], taken["after"] + taken["messages"]))
+    if not unsaid:
+        return events
+    kept: list[TimedEvent] = []
     received = 0
     for event in events:
         received += event.dir == "<"
         if event.dir != "<" or received - 1 not in unsaid:
-            yield event
+            kept.append(event)
+    return kept
 
 
 def commits(event: TimedEvent) -> bool:
@@ -259,16 +277,16 @@ def commits(event: TimedEvent) -> bool:
     return _is_seam(event) and "replay" not in event.frame["seam"]
 
 
-def open_turn(trace: SessionTrace, channel: Channel) -> bool:
-    """Return whether text came on `channel` whose turn was never said to have ended, so that there may have been more.
+def open_turn(trace: SessionTrace, heard: Hypothesis) -> bool:
+    """Return whether text was `heard` in `trace` whose turn was never said to have ended, so that there may have been more.
 
     Text that comes behind a turn's end is late, and of no turn that is open, once all of the clip was sent.
     """
-    said = max((event.t for event in trace.events if _says(event)), default=float("inf"))
-    ends = [event.t for event in trace.events if _ends_turn(event)]
-    texts = [fragment.t for fragment in _fragments(trace, channel) if fragment.text.strip()]
-    last = max(ends, default=float("-inf"))
-    return bool(texts) and last < said and last < texts[-1]
+    backwards = trace.events[::-1]
+    said = next((event.t for event in backwards if _says(event)), float("inf"))
+    over = next((event.t for event in backwards if _ends_turn(event)), float("-inf"))
+    texts = (fragment.t for fragment in reversed(heard.fragments) if fragment.text.strip())
+    return over < min(said, next(texts, float("-inf")))
 
 
 def _says(event: TimedEvent) -> bool:
@@ -293,11 +311,12 @@ def _ends_turn(event: TimedEvent) -> bool:
 
 def _fragments(trace: SessionTrace, channel: Channel) -> Iterator[Fragment]:
     for event in standing(trace.events):
+        if event.dir == ">":
+            continue
         if _is_seam(event):
             # A turn that a replay goes on with is not over: what was interim can still be replaced.
             yield Fragment(t=event.t, text="", seam=True, interim=not commits(event))
-        content = event.frame.get("serverContent") if event.dir == "<" else None
-        if content is not None:
+        elif (content := event.frame.get("serverContent")) is not None:
             yield from _pieces(event.t, content, channel)
 
 

@@ -126,12 +126,14 @@ def _in_place(
 
     there = (source.info.frames or 0) - start
     first = (source.plain_start or 0) + start
-    pcm = FilePcm(path.absolute(), first, there if count is None else min(there, count))
+    pcm: Pcm = FilePcm(path.absolute(), first, there if count is None else min(there, count))
+    if len(pcm) <= IN_MEMORY:
+        pcm = MemoryPcm(pcm.read(0, len(pcm)))
     for data in AudioClip(pcm=pcm).blocks(BLOCK):
         block = np.frombuffer(data, dtype="<i2")
         heard(block)
         signal.streamed(block)
-    return pcm if len(pcm) > IN_MEMORY else MemoryPcm(pcm.read(0, len(pcm)))
+    return pcm
 
 
 def _converted(

@@ -59,6 +59,10 @@ HELD_BYTES: Final = 16 * 2**20
 """Memory for clips that nobody streams at the moment but somebody may soon: another model's turn, another repeat."""
 
 
+KNOWN_S: Final[Seconds] = 1.0
+"""How long credentials are not asked for again, s: who renews them does so minutes before they expire."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True, eq=False)
 class Prepared:
     """A clip that is ready to be streamed."""
@@ -103,6 +107,8 @@ class Streamer:
         self._journal = journal
         self._setups = setups
         self._endpoint = endpoint
+        self._known: Endpoint | None = None
+        self._known_until: Seconds = 0.0
         self._connect = connect
         self._load = load
         self._client = client
@@ -198,7 +204,7 @@ class Streamer:
         """
         dataset, _, model, repeat = slot
         utterance = self._utterances[slot[:2]]
-        endpoint: Endpoint = await self._offload(self._endpoint)
+        endpoint = await self._credentials()
         name = trace_name(utterance.id, dataset, model, repeat, number)
         header = TraceHeader(
             utterance=utterance.id,
@@ -251,6 +257,18 @@ class Streamer:
             reason = attempt.OF_THE_AUDIO + "; ".join(prepared.frames.clip.faults)
             record = msgspec.structs.replace(record, reason=reason)
         return Attempted(record=record, ending=result.ending, cost_usd=spent_usd(record))
+
+    async def _credentials(self) -> Endpoint:
+        """Return the endpoint with credentials that were good a moment ago.
+
+        Renewing them takes a request, so they are asked for beside the loop, and that costs more than sending a second of
+        audio: sessions that begin together are given the same.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._known is None or now >= self._known_until:
+            self._known = await self._offload(self._endpoint)
+            self._known_until = now + KNOWN_S
+        return self._known
 
     def _write_down(
         self, taken: Callable[[], tuple[SessionTrace, bytes]], name: str

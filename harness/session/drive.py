@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness.audio.chunk import due
@@ -52,9 +53,6 @@ class Session:
         self._connect = connect
         self._pacer = pacer
         self._loop = asyncio.get_running_loop()
-        header = assignment.header
-        named = f"{header.plan}/{assignment.name}"
-        self._rng = random.Random(named)  # noqa: S311 - jitter, not a secret
         self._secrets = _secrets(assignment.endpoint)
         self._rec = Recorder(
             assignment.header,
@@ -62,6 +60,12 @@ class Session:
             self._secrets,
             most_bytes=assignment.most_received,
         )
+
+    @cached_property
+    def _rng(self) -> random.Random:
+        """Made only for who waits: seeding it takes as long as sending a second of audio."""
+        todo = self._todo
+        return random.Random(f"{todo.header.plan}/{todo.name}")  # noqa: S311 - jitter, not a secret
 
     def stood_still(self, seconds: Seconds) -> None:
         """Hear that nothing of ours ran for `seconds` until now; nothing is lost while the session waits for its turn."""

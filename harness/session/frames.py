@@ -8,12 +8,13 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from harness.audio.chunk import chunk_samples, chunks
-from harness.audio.clip import AudioClip, MemoryPcm
+from harness.audio.chunk import chunk_samples
+from harness.audio.clip import MemoryPcm
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE
 from harness.wire.live.codec import audio_frame
 
 if TYPE_CHECKING:
+    from harness.audio.clip import AudioClip
     from harness.units import Milliseconds, Samples, Seconds
 
 Block: TypeAlias = "tuple[bytes, ...]"
@@ -63,6 +64,5 @@ def silence(samples: Samples, chunk_ms: Milliseconds) -> Block:
 
 
 def _messages(pcm: bytes, chunk_ms: Milliseconds) -> Block:
-    return tuple(
-        audio_frame(chunk.pcm) for chunk in chunks(AudioClip(pcm=MemoryPcm(pcm)), chunk_ms)
-    )
+    size = chunk_samples(chunk_ms) * SAMPLE_BYTES
+    return tuple(audio_frame(pcm[at : at + size]) for at in range(0, len(pcm), size))

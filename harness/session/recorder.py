@@ -315,8 +315,7 @@ def _mask_across(events: Sequence[TimedEvent], secrets: Sequence[Secret]) -> Non
     They are joined as they came, and as every reader joins them: without those that were taken back.
     """
     _mask_joined(events, secrets)
-    kept = list(standing(events))
-    if len(kept) < len(events):
+    if (kept := standing(events)) is not events:
         _mask_joined(kept, secrets)
 
 
@@ -327,6 +326,8 @@ def _mask_joined(events: Sequence[TimedEvent], secrets: Sequence[Secret]) -> Non
     interim: list[dict[str, Any]] = []
     before = ""
     for event in events:
+        if event.dir == ">":
+            continue
         if commits(event):
             spoken += interim  # it stays
             before = tail(before + "".join(piece["text"] for piece in interim))

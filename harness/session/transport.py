@@ -19,7 +19,7 @@ from asyncio import sslproto
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from itertools import chain
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -147,7 +147,7 @@ def tls_context() -> ssl.SSLContext:
 async def connect(endpoint: Endpoint, listener: Listener) -> Connection:
     """Open a WebSocket to `endpoint`; what cannot be opened is told to `listener` as closed, never raised."""
     loop = asyncio.get_running_loop()
-    uri = parse_uri(endpoint.url)
+    uri = _parsed(endpoint.url)
     socket_protocol = _Socket(endpoint, uri, listener, loop)
     try:
         await loop.create_connection(
@@ -168,6 +168,12 @@ async def connect(endpoint: Endpoint, listener: Listener) -> Connection:
             f"cannot connect to {uri.host}:{uri.port}: {error.strerror or str(error) or type(error).__name__}"
         )
     return socket_protocol
+
+
+@lru_cache(maxsize=8)
+def _parsed(url: str) -> WebSocketURI:
+    """Return the parts of a URL: a run has one, and asks for it with every connection."""
+    return parse_uri(url)
 
 
 _HEAD_16: Final = struct.Struct("!BBH")

@@ -117,6 +117,40 @@ def test_where_a_text_is_divided_to_be_searched_does_not_matter(value, form, bef
         assert shows(said.encode(), [Secret(value)])
 
 
+@settings(max_examples=300)
+@given(st.lists(VALUES, min_size=1, max_size=2), st.data())
+def test_what_is_seen_at_once_is_what_a_search_finds(values, data):
+    """A small text is masked just as a large one is: looking at it first misses no run, however it is cut and spread."""
+    secrets = [Secret(value) for value in values]
+    cut = st.tuples(
+        st.sampled_from(values),
+        st.sampled_from(sorted(FORMS)),
+        st.integers(0, 60),
+        st.sampled_from([5, 7, 8, 9, 12, 24, 48, 60]),
+    )
+    parts = st.one_of(
+        cut.map(lambda it: FORMS[it[1]](it[0])[it[2] : it[2] + it[3]]),
+        st.text(max_size=9),
+        st.sampled_from(["\\", "%", "\\n", "%41", " ", "\x7f", "é", "\ud800", '"']),
+    )
+    said = "".join(data.draw(st.lists(parts, max_size=6)))
+    told = said.encode(errors="surrogatepass")
+    at_once = redact(said, secrets), redact_bytes(told, secrets), shows(told, secrets)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(secret, "_SMALL", -1)
+        assert at_once == (redact(said, secrets), redact_bytes(told, secrets), shows(told, secrets))
+
+
+@given(VALUES)
+def test_a_small_text_is_searched_only_when_it_may_hold_a_secret(value):
+    """Of a text without escapes every run of eight characters is seen, wherever it begins; other words take no search."""
+    runs = secret._runs((Secret(value),))
+    for begin in range(len(value) - 7):
+        for before in range(4):
+            assert not runs.plainly_absent("~" * before + value[begin : begin + 8] + "~")
+    assert runs.plainly_absent('{"text": "~ Guten Morgen, ~ здравствуйте! ~"}')
+
+
 @given(st.lists(VALUES, min_size=2, max_size=3), st.data())
 def test_several_secrets_are_masked_at_once(values, data):
     """Each of several secrets is masked, in whatever order and pieces they come."""

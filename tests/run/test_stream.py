@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 from harness.clock import run_virtual
 from harness.run.folder import read_journal
+from harness.secret import Secret
 from harness.session.leg import Leg
+from harness.wire.live import endpoint as live
 from tests.run.runs import clip, plan, run, utterance
 from tests.session.memory import MODEL, Service, polite
 
@@ -36,6 +40,31 @@ def test_what_is_wrong_with_the_audio_is_in_the_row(tmp_path):
     [kept] = read_journal(tmp_path)
     assert (1, 0) == (tally.done, tally.failed)
     assert ("ok", "the audio: damaged after 0.5 s") == (kept.outcome, kept.reason)
+
+
+def test_credentials_are_asked_for_again_once_they_are_a_second_old(tmp_path):
+    """Sessions that begin together are given the same credentials, and none is given any that are over a second old."""
+    given = []
+
+    def endpoint():
+        given.append(asyncio.get_running_loop().time())
+        return live.gemini(Secret(f"key-number-{len(given)}"), url="ws://127.0.0.1:1")
+
+    opened = []
+    service = Service(polite(" hello"))
+
+    async def connect(to, listener):
+        opened.append((asyncio.get_running_loop().time(), to))
+        return await service.connect(to, listener)
+
+    made = plan([utterance(n, 1.0) for n in range(12)])
+    service_of = SimpleNamespace(connect=connect)
+    tally = run_virtual(run(made, tmp_path, service_of, concurrency=3, endpoint=endpoint))
+    assert (12, 0) == (tally.done, tally.failed)
+    assert 1 < len(given) < 12
+    for at, to in opened:
+        ((_, key),) = [header for header in to.headers if isinstance(header[1], Secret)]
+        assert at - given[int(key.reveal().rpartition("-")[2]) - 1] <= 1.0
 
 
 def test_a_bug_in_one_session_is_that_sessions_row(tmp_path, monkeypatch):
