@@ -36,7 +36,8 @@ class HarnessError(Exception):
     def __str__(self) -> str:
         lines = [self.what]
         if self.why:
-            lines.append(f"  {self.why}")
+            # A peer's words may have lines of their own: none of them looks like one of ours.
+            lines += (f"  {line}" for line in self.why.splitlines())
         if self.hint:
             lines.append(f"  try: {self.hint}")
         return "\n".join(lines)

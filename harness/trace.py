@@ -192,25 +192,22 @@ def hypothesis(trace: SessionTrace, channel: Channel) -> Hypothesis:
         elif fragments and fragments[-1].interim and not piece.interim:
             # What was interim when a turn ended is replaced by nothing: it stays.
             fragments[-1] = msgspec.structs.replace(fragments[-1], interim=False)
-    text, interim = "", ""
+    text = _Growing()
     first: Seconds | None = None
     final: Seconds | None = None
-    seen = ""
     seams: list[int] = []
     for fragment in pieces:
         if fragment.seam:
             if not fragment.interim:
-                text, interim = text + interim, ""
-            seams.append(len((text + interim).lstrip()))
-        elif fragment.interim:
-            interim = fragment.text
-        else:
-            text, interim = text + fragment.text, ""
-        whole = (text + interim).strip()
-        if whole and first is None:
+                text.add(text.guess)
+            seams.append(text.length)
+            continue
+        changed = text.guesses(fragment.text) if fragment.interim else text.add(fragment.text)
+        if changed:
+            final = fragment.t
+        if first is None and text.length:
             first = fragment.t
-        if whole != seen:
-            seen, final = whole, fragment.t
+    seen = text.whole
     return Hypothesis(
         channel=channel,
         text=seen,
@@ -219,6 +216,42 @@ def hypothesis(trace: SessionTrace, channel: Channel) -> Hypothesis:
         final_text_t=final if seen else None,
         seams=tuple(min(seam, len(seen)) for seam in seams),
     )
+
+
+class _Growing:
+    """A text that grows by fragments, and a guess of what comes next. No step looks at all of it: there may be many."""
+
+    def __init__(self) -> None:
+        self.guess = ""
+        self._parts: list[str] = []
+        self._length = 0
+        """Of the parts, from the first character that is no blank; 0: there is none."""
+
+    def add(self, text: str) -> bool:
+        """Add `text` in the place of the guess; return whether that changes the whole."""
+        changed = self.guesses(text)
+        self._parts.append(text)
+        self._length, self.guess = self.length, ""
+        return changed
+
+    def guesses(self, text: str) -> bool:
+        """Let `text` take the place of the guess; return whether that changes the whole."""
+        before, self.guess = self.guess, text
+        return self._told(before) != self._told(text)
+
+    def _told(self, text: str) -> str:
+        """Return what `text` adds to the parts but for blanks at the ends of the whole."""
+        return text.rstrip() if self._length else text.strip()
+
+    @property
+    def length(self) -> int:
+        """How long the whole is, from its first character that is no blank."""
+        return self._length + len(self.guess if self._length else self.guess.lstrip())
+
+    @property
+    def whole(self) -> str:
+        """All of it, ends trimmed."""
+        return ("".join(self._parts) + self.guess).strip()
 
 
 def behind_turn_s(trace: SessionTrace, heard: Hypothesis) -> Seconds | None:

@@ -1,17 +1,25 @@
-"""Traces on disk."""
+"""Traces on disk, and the text in them."""
 
 from __future__ import annotations
 
 import gzip
 import json
 import subprocess
+import time
 from shutil import which
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.trace import SessionTrace, TimedEvent, TraceHeader, read_trace, write_trace
+from harness.trace import (
+    SessionTrace,
+    TimedEvent,
+    TraceHeader,
+    hypothesis,
+    read_trace,
+    write_trace,
+)
 
 HEADER = TraceHeader(
     utterance="u",
@@ -56,3 +64,67 @@ def test_another_gzip_unpacks_a_trace_of_any_size(tmp_path, size):
         [which("gzip"), "-dc", tmp_path / "t.gz"], check=True, capture_output=True
     )
     assert {"note": words} == json.loads(unpacked.stdout.splitlines()[1])["frame"]
+
+
+PIECES = st.lists(
+    st.tuples(
+        st.sampled_from(["inputTranscription", "interimInputTranscription", "seam", "replay"]),
+        st.text(" \n\u3000ab", max_size=4),
+    ),
+    max_size=12,
+)
+
+
+def traced(pieces) -> SessionTrace:
+    """Return a trace with a message, or the note of a seam, for each piece, a second apart."""
+    events = []
+    for t, (kind, text) in enumerate(pieces):
+        if kind in ("seam", "replay"):
+            unsaid = {"replay": {"unsaid": {"after": 0, "messages": 0}}} if kind == "replay" else {}
+            seam = {"seam": {"offset": 0, "pause_s": 0.0} | unsaid}
+            events.append(TimedEvent(t=float(t), dir="!", frame=seam))
+        else:
+            said = {"serverContent": {kind: {"text": text}}}
+            events.append(TimedEvent(t=float(t), dir="<", frame=said))
+    return SessionTrace(header=HEADER, events=events)
+
+
+def joined(pieces):
+    """Return text, first and last time, and seams, as told by joining all text at each piece."""
+    text = interim = seen = ""
+    first = final = None
+    seams = []
+    for t, (kind, piece) in enumerate(pieces):
+        if kind == "seam":
+            text, interim = text + interim, ""
+        elif kind == "interimInputTranscription":
+            interim = piece
+        elif kind == "inputTranscription":
+            text, interim = text + piece, ""
+        if kind in ("seam", "replay"):
+            seams.append(len((text + interim).lstrip()))
+        whole = (text + interim).strip()
+        if whole and first is None:
+            first = float(t)
+        if whole != seen:
+            seen, final = whole, float(t)
+    times = (first, final) if seen else (None, None)
+    return (seen, *times, tuple(min(seam, len(seen)) for seam in seams))
+
+
+@given(PIECES)
+def test_text_is_joined_as_a_reader_joins_it(pieces):
+    """Text, times and seams are those that joining everything anew at each piece gives, guesses and blanks and all."""
+    found = hypothesis(traced(pieces), "input")
+    assert joined(pieces) == (found.text, found.first_text_t, found.final_text_t, found.seams)
+
+
+def test_many_pieces_take_time_as_few_do():
+    """Twenty times the pieces take some twenty times the time, and not four hundred times."""
+    spent = []
+    for count in (1_000, 20_000):
+        trace = traced([("inputTranscription", " word and word and word" * 20)] * count)
+        begun = time.process_time()
+        hypothesis(trace, "input")
+        spent.append(time.process_time() - begun)
+    assert spent[1] < 100 * spent[0]

@@ -27,6 +27,9 @@ LATE_MS: Final[Milliseconds] = 20.0
 one during which our process stood still (`harness.run.vigil`)."""
 
 
+MOST_TEXT: Final = 2**20
+"""Longest text that is judged, in characters: a day of speech. More is a service that floods, and no scorer's business."""
+
 OF_THE_AUDIO: Final = "the audio: "
 """How a reason begins that tells of faults of the clip itself, which was streamed all the same."""
 
@@ -60,18 +63,18 @@ def record(
         trace=path,
         outcome=ended.get("outcome", "failed_client"),
         failure=ended.get("failure"),
-        reason=ended.get("reason"),
+        reason=_reason(ended.get("reason"), len(heard.text) if judged else 0),
         started_at=header.started_at,
         emulator=header.emulator,
         endpoint=header.endpoint,
         audio_samples=header.audio_samples,
-        hypothesis=heard.text if judged else None,
+        hypothesis=heard.text[:MOST_TEXT] if judged else None,
         first_text_t=_on_the_clips_clock(trace, heard.first_text_t),
         final_text_t=_on_the_clips_clock(trace, heard.final_text_t),
         open_turn=open_turn(trace, heard),
         behind_turn_s=behind_turn_s(trace, heard),
         seams=len(heard.seams),
-        seam_at=heard.seams if judged else (),
+        seam_at=tuple(min(seam, MOST_TEXT) for seam in heard.seams) if judged else (),
         replays=tuple(_replays(trace)),
         unbilled_samples=unbilled_samples(trace),
         setup_s=_span(began, ready),
@@ -85,6 +88,14 @@ def record(
         wall_s=_span(began, trace.events[-1].t) if trace.events else None,
         violations=violations(trace),
     )
+
+
+def _reason(told: str | None, characters: int) -> str | None:
+    """Return why a session is not whole, as it was told, and that its text is too long where it is."""
+    if characters <= MOST_TEXT:
+        return told
+    cut = f"of {characters:,} characters of text the first {MOST_TEXT:,} are judged"
+    return f"{told}; {cut}" if told else cut
 
 
 def _began(trace: SessionTrace) -> Seconds | None:

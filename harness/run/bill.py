@@ -28,7 +28,7 @@ ANSWER_S: Final = 6.0
 
 
 def bill_usd(model: str, usage: Usage) -> Usd | None:
-    """Return what a session cost; None: no bill came, it has no details to price, or the model has no price.
+    """Return what a session cost; None: no bill came, it has no details or none to believe, or the model has no price.
 
     Details that cover only a part of a count are priced as they are: the service leaves small gaps. Thoughts, which no
     detail covers, are priced as text answered ("output price (including thinking tokens)", Gemini API, pricing). What the
@@ -40,6 +40,8 @@ def bill_usd(model: str, usage: Usage) -> Usd | None:
         return None
     response["TEXT"] += usage.thoughts_tokens or 0
     prompt.update(usage.tool_use_by_modality or {"TEXT": usage.tool_use_tokens or 0})
+    if min((*prompt.values(), *response.values())) < 0:
+        return None  # else a service that pays back would keep every budget open
     return cost_usd(model, prompt, response)
 
 

@@ -267,7 +267,8 @@ class Pool:
         self.tally.cost_usd += done.cost_usd
         if self._rate is not None and done.record.usage.total_tokens is not None:
             silent = transcription(done.record.unbilled_samples / SAMPLE_RATE)
-            self._rate.billed(done.record.usage.total_tokens + silent.tokens - estimated)
+            billed = max(0, done.record.usage.total_tokens) + silent.tokens
+            self._rate.billed(billed - estimated)
         if done.ending.failure == "quota":
             self.gate.refused(done.ending.retry_after_s, inside=way.inside)
             self.tally.quota_waits += 1

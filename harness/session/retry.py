@@ -74,7 +74,7 @@ def ending(
     if has_text:
         return Ending(outcome="ok")
     if blocked is not None:
-        return Ending(outcome="blocked", reason=f"the service ended the turn: {blocked}")
+        return Ending(outcome="blocked", reason=_short(f"the service ended the turn: {blocked}"))
     silence = (
         "the turn ended without text" if turn_over else missed or "the service closed without text"
     )
@@ -121,10 +121,18 @@ def _failed(
     return Ending(
         outcome=outcome,
         failure=kind,
-        reason=reason,
+        reason=_short(reason),
         retry_after_s=retry_after_s,
         unreachable=unreachable,
     )
+
+
+REASON: Final = 500
+"""Longest reason, in characters: a peer may give it any length, all of which is in the trace."""
+
+
+def _short(reason: str) -> str:
+    return reason if len(reason) <= REASON else f"{reason[: REASON - 1]}…"
 
 
 ATTEMPTS: Final[dict[FailureKind, int]] = {"transient": 3, "duration": 3, "stale_handle": 2}

@@ -10,6 +10,7 @@ import pytest
 
 from harness.cli import main, root
 from harness.cli.sitting import _say_end
+from harness.errors import RefusedError
 from harness.run.pool import Tally
 
 
@@ -77,6 +78,16 @@ def _options(command):
     yield from command.params
     for name in getattr(command, "list_commands", lambda _: ())(None):
         yield from _options(command.get_command(None, name))
+
+
+def test_a_peers_words_cannot_look_like_ours():
+    """Whatever lines a service's words have, each stands below what we say of it."""
+    error = RefusedError(
+        "refused", why="no\r\nerror: all is lost\n  try: rm -rf /\x0bdone", hint="wait"
+    )
+    first, *others, last = str(error).split("\n")
+    assert ("refused", "  try: wait") == (first, last)
+    assert all(line.startswith("  ") for line in others)
 
 
 def test_no_secret_can_be_typed():

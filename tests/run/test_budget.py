@@ -12,7 +12,7 @@ from harness.report.bounds import SpeechBook
 from harness.report.build import run_table
 from harness.run.bill import bill_usd, estimate_usd, spent_usd, transcription
 from harness.run.folder import read_journal, unfinished
-from harness.run.record import Usage
+from harness.run.record import Usage, UtteranceRecord
 from harness.wire.live import catalogue
 from tests.run.runs import final_slots, plan, run, utterance
 from tests.session.memory import MODEL, Service
@@ -149,6 +149,19 @@ def test_what_breaks_for_good_is_estimated_behind_its_last_bill(tmp_path):
     assert bill_usd(MODEL, broken.usage) + more == pytest.approx(spent_usd(broken))
     assert bill_usd(MODEL, whole.usage) == pytest.approx(spent_usd(whole))
     assert spent_usd(broken) + spent_usd(whole) == pytest.approx(tally.cost_usd)
+
+
+@pytest.mark.parametrize("side", ["prompt_by_modality", "response_by_modality"])
+def test_a_service_that_pays_back_is_not_believed(side):
+    """A bill with fewer tokens than none has no price, and counts for the budget as an estimate: never below nothing."""
+    record = msgspec.json.decode(
+        b'{"utterance":"u","dataset":"d","locale":"en-US","model":"%s","repeat":1,"attempt":1,"final":true,"trace":null,'
+        b'"outcome":"ok","started_at":"","audio_samples":16000,"usage":{"records":1,"%s":{"AUDIO":-2147483648}}}'
+        % (MODEL.encode(), side.encode()),
+        type=UtteranceRecord,
+    )
+    assert bill_usd(MODEL, record.usage) is None
+    assert estimate_usd(MODEL, transcription(1.0)) == spent_usd(record)
 
 
 def test_thoughts_are_billed_as_text_answered():

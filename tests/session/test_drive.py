@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from harness.audio.clip import AudioClip, FilePcm
 from harness.clock import run_virtual
 from harness.errors import RefusedError
-from harness.run.attempt import record, send_lags_ms
+from harness.run.attempt import MOST_TEXT, record, send_lags_ms
 from harness.run.invariants import violations
 from harness.run.record import Usage
 from harness.score.stability import screens
@@ -1045,6 +1045,44 @@ def test_a_service_that_sends_without_end_is_left(size, most):
     assert cut["messages"] * size <= cut["bytes"]
     assert "cut" in trace.events[-2].frame, "the outcome comes last"
     assert () == violations(trace)
+
+
+def wordy(line, frame):
+    """Say twice as much as anybody judges, in pieces of the length that a word has."""
+    if "setup" in frame:
+        line.say({"setupComplete": {}})
+    elif "activityEnd" in frame.get("realtimeInput", {}):
+        word = " word" * 1000
+        for _ in range(2 * MOST_TEXT // len(word)):
+            line.say({"serverContent": {"inputTranscription": {"text": word}}}, 0.1)
+        line.say({"serverContent": {"turnComplete": True}}, 0.2)
+
+
+def test_text_without_end_is_judged_to_a_length():
+    """Of more text than a day of speech has, the beginning is judged, the record says so, and the trace keeps all."""
+    ending, trace = run_virtual(drive(Service(wordy), assignment(1.0)))
+    kept = record(trace, "input", path=None, final=True)
+    assert ("ok", MOST_TEXT) == (ending.outcome, len(kept.hypothesis))
+    assert f"characters of text the first {MOST_TEXT:,} are judged" in kept.reason
+    assert len(hypothesis(trace, "input").text) > 2 * MOST_TEXT - 10_000
+
+
+@pytest.mark.parametrize("said", ["error", "turnCompleteReason"])
+def test_a_reason_without_end_is_cut(said):
+    """A peer's words for a refusal are told as far as a person reads them; the trace has all."""
+    words = "boom " * 100_000
+
+    def refusing(line, frame):
+        line.say({"setupComplete": {}})
+        if said == "error":
+            line.say({"error": {"code": 400, "message": words}})
+        else:
+            line.say({"serverContent": {"turnComplete": True, said: words}}, 3.0)
+
+    ending, trace = run_virtual(drive(Service(refusing), assignment(1.0)))
+    assert 500 == len(ending.reason)
+    assert ending.reason.endswith("…")
+    assert any(len(str(event.frame)) > len(words) for event in trace.events)
 
 
 def test_handles_and_bills_keep_nobody_waiting():

@@ -6,7 +6,7 @@ import base64
 import json
 import types
 from functools import cache
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 import pytest
@@ -18,6 +18,7 @@ from harness.wire.live import codec
 from harness.wire.live.messages import (
     Blob,
     ClientMessage,
+    Count,
     FunctionCall,
     GenerationConfig,
     GoAway,
@@ -59,6 +60,7 @@ scalars = {
     str: texts,
     bool: st.booleans(),
     int: st.integers(-(2**63), 2**63 - 1),
+    Count: st.integers(-(2**31), 2**31 - 1),
     float: finite,
     bytes: st.binary(max_size=9),
     Any: json_values,
@@ -68,7 +70,7 @@ scalars = {
 def values_of(hint: Any, *, always: bool, unknown: bool) -> st.SearchStrategy[Any]:
     """Return values of a field of type `hint`; with `always`, never None."""
     arguments = get_args(hint)
-    if get_origin(hint) is types.UnionType:
+    if get_origin(hint) in (types.UnionType, Union):
         (inner,) = (one for one in arguments if one is not types.NoneType)
         given_one = values_of(inner, always=always, unknown=unknown)
         return given_one if always else st.none() | given_one
@@ -90,7 +92,7 @@ def messages(
     kind: type[Message], *, always: bool = False, unknown: bool = True
 ) -> st.SearchStrategy[Any]:
     """Return messages of class `kind`; with `always`, every field set."""
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     fields = {
         name: st.deferred(lambda hint=hint: values_of(hint, always=always, unknown=unknown))
         for name, hint in hints.items()
@@ -234,6 +236,16 @@ def test_unusual_frames_are_read(frame, message):
     """Null is absent, numbers may be text, unknown names and fields are kept, free-form objects are left alone."""
     assert message == codec.decode_server(frame)
     assert message == codec.decode_server(memoryview(frame.encode()))
+
+
+@pytest.mark.parametrize("count", [2**31, -(2**31) - 1, 2**70, 1e30])
+@pytest.mark.parametrize("spelling", ["promptTokenCount", "prompt_token_count"])
+def test_a_count_that_no_proto_holds_is_refused(spelling, count):
+    """Tokens beyond an int32 are no count, in whichever spelling: no sum of those that are outgrows a table."""
+    for value in (count, str(int(count))):
+        frame = json.dumps({"usageMetadata": {spelling: value}})
+        with pytest.raises(RemoteProtocolError, match=r"INT32|INT64"):
+            codec.decode_server(frame)
 
 
 # ── Garbage ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -59,7 +59,7 @@ def _leaves(kind: type[Message]) -> Iterator[tuple[str, Any]]:
     """Yield the fields of `kind` with their types, lists and None taken off."""
     for name, hint in get_type_hints(kind).items():
         inner = hint
-        while get_origin(inner) in (types.UnionType, list):
+        while get_origin(inner) in (types.UnionType, Union, list):
             inner = next(one for one in get_args(inner) if one is not types.NoneType)
         if name != "unknown":
             yield name, inner

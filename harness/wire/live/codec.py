@@ -22,6 +22,7 @@ from typing import (
     Any,
     TypeAlias,
     TypeVar,
+    Union,
     get_args,
     get_origin,
     get_type_hints,
@@ -32,7 +33,7 @@ import pybase64
 
 from harness.errors import LocalProtocolError, RemoteProtocolError
 from harness.units import SAMPLE_RATE
-from harness.wire.live.messages import ClientMessage, Message, ServerMessage
+from harness.wire.live.messages import ClientMessage, Count, Message, ServerMessage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -183,7 +184,7 @@ class _Field:
 @cache
 def _fields(kind: type[Message]) -> dict[str, _Field]:
     """Return the fields of `kind` by each of their names on the wire: camelCase and snake_case."""
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     table = {}
     for info in msgspec.structs.fields(kind):
         if info.name != "unknown":
@@ -195,7 +196,7 @@ def _fields(kind: type[Message]) -> dict[str, _Field]:
 def _reader(hint: Any) -> _Reader:
     """Return the function that reads a JSON value, never null, into a field of type `hint`."""
     arguments = get_args(hint)
-    if get_origin(hint) is types.UnionType:
+    if get_origin(hint) in (types.UnionType, Union):
         (hint,) = (one for one in arguments if one is not types.NoneType)
         return _reader(hint)
     if get_origin(hint) is list:
@@ -263,6 +264,13 @@ def _read_int(value: Any) -> int:
     raise _mismatch("TYPE_INT64", value)
 
 
+def _read_count(value: Any) -> int:
+    number = _read_int(value)
+    if -(2**31) <= number < 2**31:
+        return number
+    raise _mismatch("TYPE_INT32", value)
+
+
 def _read_float(value: Any) -> float:
     if isinstance(value, (int, float, str)) and not isinstance(value, bool):
         try:
@@ -303,6 +311,7 @@ _SCALARS: dict[Any, _Reader] = {
     str: _read_text,
     bool: _read_bool,
     int: _read_int,
+    Count: _read_count,
     float: _read_float,
     bytes: _read_bytes,
     Any: lambda value: value,

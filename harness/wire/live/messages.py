@@ -11,7 +11,7 @@ for what it lacks (marked "SDK"), the types of the official SDK `google-genai` 2
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
@@ -450,13 +450,17 @@ class SessionResumptionUpdate(Message, frozen=True):
     last_consumed_client_message_index: int | None = None
 
 
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
+"""A proto's int32: sums of such never outgrow a column."""
+
+
 class ModalityTokenCount(Message, frozen=True):
     """Tokens of one modality."""
 
     modality: str = ""
     """`TEXT`, `IMAGE`, `VIDEO`, `AUDIO`, `DOCUMENT`."""
 
-    token_count: int = 0
+    token_count: Count = 0
 
 
 class UsageMetadata(Message, frozen=True):
@@ -465,17 +469,17 @@ class UsageMetadata(Message, frozen=True):
     The Developer API says `response…` where Vertex says `candidates…`; read `response_tokens` and `response_details`.
     """
 
-    prompt_token_count: int | None = None
+    prompt_token_count: Count | None = None
     """Tokens of the whole context of the turn."""
 
-    cached_content_token_count: int | None = None
-    response_token_count: int | None = None
-    candidates_token_count: int | None = None
-    tool_use_prompt_token_count: int | None = None
-    thoughts_token_count: int | None = None
+    cached_content_token_count: Count | None = None
+    response_token_count: Count | None = None
+    candidates_token_count: Count | None = None
+    tool_use_prompt_token_count: Count | None = None
+    thoughts_token_count: Count | None = None
     """May lie outside the total."""
 
-    total_token_count: int | None = None
+    total_token_count: Count | None = None
     prompt_tokens_details: list[ModalityTokenCount] = []
     cache_tokens_details: list[ModalityTokenCount] = []
     response_tokens_details: list[ModalityTokenCount] = []
