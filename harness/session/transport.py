@@ -232,6 +232,7 @@ class _Socket(asyncio.Protocol):
         self._refusal: Closed | None = None
         self._head = bytearray()
         self.congested = False
+        self._owed = b""
 
     # ── what the session calls ──
 
@@ -290,6 +291,9 @@ class _Socket(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.congested = False
+        owed, self._owed = self._owed, b""
+        if owed and self._takes and self._transport is not None:
+            self._transport.write(owed)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._finish(self._refusal or self._how_it_ended(exc))
@@ -301,7 +305,12 @@ class _Socket(asyncio.Protocol):
         self._takes = self._ws.state is State.OPEN
         if self._transport is None or self._transport.is_closing():
             return
-        for data in self._ws.data_to_send():
+        pieces = self._ws.data_to_send()
+        if self.congested and self._takes and pieces:
+            # Pongs, for a peer that reads none: the last answers all its pings (RFC 6455 §5.5.3), and can wait.
+            self._owed = pieces[-1]
+            return
+        for data in pieces:
             if data:
                 self._transport.write(data)
             elif self._ws.state is State.CLOSED or not self._transport.can_write_eof():

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.asyncio.server import serve
 from websockets.frames import Frame, Opcode
+from websockets.server import ServerProtocol
 
 from harness.run.attempt import send_lags_ms
 from harness.secret import Secret
@@ -406,6 +407,41 @@ async def test_a_close_frame_ends_the_connection_even_without_the_end_of_tcp():
         await connect(at(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"), ear)
         closed = await asyncio.wait_for(ear.over, 20)
     assert (1011, False) == (closed.code, closed.by_us)
+
+
+async def test_a_peer_that_pings_and_reads_nothing_fills_no_memory():
+    """Answers to pings do not pile up: the last one waits until the peer reads, and answers all before it."""
+    release, pings = asyncio.Event(), 40_000
+    answers = bytearray()
+
+    async def pinging(reader, writer):
+        protocol = ServerProtocol()
+        protocol.receive_data(await reader.readuntil(b"\r\n\r\n"))
+        (request,) = protocol.events_received()
+        protocol.send_response(protocol.accept(request))
+        for data in protocol.data_to_send():
+            writer.write(data)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        for number in range(pings):
+            writer.write(b"\x89\x7d" + f"{number:0125}".encode())
+            await writer.drain()
+        writer.write(b"\x82\x01x")
+        await release.wait()
+        while f"{pings - 1:0125}".encode() not in bytes(answers):
+            protocol.receive_data(await reader.read(2**16))
+            for frame in protocol.events_received():
+                answers.extend(frame.data)
+        writer.close()
+
+    server = await asyncio.start_server(pinging, "127.0.0.1", 0, limit=2**10)
+    async with server:
+        ear = Ear()
+        connection = await connect(at(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"), ear)
+        await ear.frames.get()
+        assert connection._transport.get_write_buffer_size() < 64 * 2**10
+        release.set()
+        await ear.over
+    assert len(answers) < pings * 125
 
 
 @pytest.mark.capability("connection: refusals at the upgrade", side="client")
