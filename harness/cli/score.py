@@ -225,7 +225,9 @@ def _means(document: dict[str, Any]) -> list[str]:
     """Return a line for each dataset's and model's mean over locales; one that lacks locales of another names them."""
     metrics = {cell["metric"] for cell in document["cells"] if cell["metric"]}
     means = [("macro_wer", "mean WER"), ("macro_cerns", "mean CER without spaces")]
-    if len(metrics) == 1:  # one that was asked for, or is every locale's own
+    if metrics == {"CERns"}:
+        means = means[1:]
+    elif len(metrics) == 1:  # one that was asked for, or is every locale's own
         means[0] = ("macro_rate", f"mean {metrics.pop()}")
     macros = document["totals"]["macros"]
     lines = []

@@ -130,7 +130,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """The smallest true difference of rates to another system that this cell finds with 80 % power; None: unknown."""
 
     basis: Basis | None = None
-    """What `rate_low` and `rate_high` rest on; None: no rate, or one that is no ratio of sums (MER, WIL)."""
+    """What `rate_low` and `rate_high` rest on; None: no rate, or one that is not over reference tokens (MER, WIL)."""
 
     utterance_rates: UtteranceRates | None = None
     """Companions of the rate; None: no rate."""

@@ -98,7 +98,8 @@ def macro_differences(
 def mapsswe(segments: Sequence[int]) -> Test:
     """Return the matched-pair sentence-segment word-error test over differences of errors per segment (NIST).
 
-    Z = mean / (sd / √segments), two-sided normal; wants about 50 independent segments (Gillick & Cox 1989).
+    Z = mean / (sd / √segments), two-sided normal; wants about 50 independent segments (Gillick & Cox 1989). Where all
+    segments differ alike there is no spread to hold the mean against: Z is 0, as sc_stats prints it.
     """
     n = len(segments)
     spread = stdev(segments) if n > 1 else 0.0

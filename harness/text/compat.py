@@ -45,7 +45,7 @@ _NOT_IN_TEXT = {"indic-nlp-library": "pip install --no-deps indic-nlp-library"}
 
 
 def steps(locale: str, profile: str) -> dict[str, Callable[[str], str]]:
-    """Return the steps of a profile; UsageError when the package that it takes is not installed."""
+    """Return the steps of a profile; UsageError: the package that it takes is not installed, or not for that language."""
     match profile:
         case "compat-whisper-en":
             return {"whisper_en": _library(profile).EnglishTextNormalizer(), "ws": _spaced}
@@ -61,7 +61,14 @@ def steps(locale: str, profile: str) -> dict[str, Callable[[str], str]]:
             return {"mms": lambda text: mms(text, language)}
         case "compat-vistaar":
             language = locale.partition("-")[0]
-            normaliser = _library(profile).IndicNormalizerFactory().get_normalizer(language)
+            factory = _library(profile).IndicNormalizerFactory()
+            if not factory.is_language_supported(language):
+                raise UsageError(
+                    f"text profile {profile!r} is not for {locale}",
+                    why="it is for the languages of India written in its own scripts",
+                    hint="score them alone, or take norm-1n",
+                )
+            normaliser = factory.get_normalizer(language)
             return {
                 "unpunctuated": _without_vistaar_marks,
                 "indic_nlp": normaliser.normalize,

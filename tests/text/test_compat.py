@@ -138,6 +138,15 @@ def test_vistaar():
         assert theirs == ours
 
 
+@pytest.mark.witness
+@pytest.mark.parametrize("locale", ["en-US", "ar-XA", "ja-JP"])
+def test_vistaar_is_for_indic_languages(locale):
+    """Asked for another language, the profile is refused with the locale: the library has no normaliser for it."""
+    pytest.importorskip("indicnlp.normalize.indic_normalize")
+    with pytest.raises(UsageError, match=locale):
+        normalised("a", locale, "compat-vistaar")
+
+
 def test_why_it_is_no_headline():
     """Whisper's basic normaliser hides a wrong vowel sign: which is why it is never the headline."""
     pair = ("की किताब", "कि किताब", "hi-IN")
