@@ -86,7 +86,7 @@ def _counted(metric: str, said: Texts, heard: Texts) -> object:
 
 
 def floor_words(said: Texts, heard: Texts) -> object:
-    """Cut texts at spaces and let the engine align them, and count nothing: no scorer that uses it can take less."""
+    """Cut texts at spaces and let the engine align all of their words, and count nothing."""
     from rapidfuzz.distance.Levenshtein import editops
 
     for one, other in zip(said, heard, strict=True):

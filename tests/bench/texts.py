@@ -76,7 +76,8 @@ def scoring() -> str:
 
 CPU µs an utterance of 10 to 28 words, a tenth of them wrong, each in a process of its own, 3 rounds in turn. jiwer is given
 all of them at once; the counts are the same. The floor is Python's `split` and RapidFuzz's `editops`, which jiwer uses too,
-and nothing counted.
+of whole texts, and nothing counted. Ours does not cut words that both texts begin or end with; where characters are
+counted, reading S, D and I off an alignment takes nearly as long as making it.
 
 | utterances | jiwer | ours | floor | jiwer to ours | ours to floor |
 |---|---|---|---|---|---|
