@@ -10,13 +10,13 @@ import csv
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 from harness.errors import InputError
 from harness.report.columns import SUMMARY_COLUMNS, UTTERANCE_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 UTTERANCES = "utterances.csv"
 
 _DTYPES = {"text": "string", "whole": "Int64", "real": "Float64", "flag": "boolean"}
+
+_VALUES: Final[Mapping[str, Callable[[str], object]]] = {
+    "whole": int,
+    "real": float,
+    "flag": {"True": True, "False": False}.__getitem__,
+}
+"""What a cell that is not empty stands for, by its column's kind; ValueError or KeyError when it is none."""
 
 _EXECUTED = tuple("=+-@\t\r'")
 """First characters that make a spreadsheet run a cell (OWASP, CSV Injection), and the mark that stops it."""
@@ -81,61 +88,76 @@ def read_table(file: Path, columns: Sequence[Column]) -> pd.DataFrame:
     """Return the CSV at `file`, typed as `columns` declares; columns that are not declared are left as text."""
     import pandas as pd
 
-    header, lines = _lines(file)
-    declared = {column.name: column for column in columns}
-    if missing := [name for name in declared if name not in header]:
+    header = _header(file)
+    kinds = {column.name: column.kind for column in columns}
+    if missing := [name for name in kinds if name not in header]:
         raise InputError(
             f"{file}: not a table of a run",
             why=f"it lacks the column {', '.join(missing)}",
             hint=f"harness report {file.parent} writes it again",
         )
-    values: dict[str, Any] = {}
-    for place, name in enumerate(header):
-        kind = declared[name].kind if name in declared else "text"
-        cells = [_value(file, number, name, kind, line[place]) for number, line in lines]
-        values[name] = pd.array(cells, dtype=_DTYPES[kind])  # type: ignore[call-overload]  # as above
-    return pd.DataFrame(values)
+    kinds = {name: kinds.get(name, "text") for name in header}
+    try:
+        frame = pd.read_csv(
+            file,
+            dtype={name: _DTYPES[kind] for name, kind in kinds.items()},
+            keep_default_na=False,
+            na_values=[""],
+            encoding="utf-8-sig",
+        )
+    except ValueError as error:
+        raise _misfit(file, kinds) or _unreadable(file, error) from error
+    for name, kind in kinds.items():
+        if kind == "text":
+            frame[name] = frame[name].str.removeprefix("'")
+    return frame
 
 
-def _lines(file: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield the header and the rows, each with the number of its last line; InputError when there is no such table."""
     csv.field_size_limit(sys.maxsize)  # a reference may be the transcript of ten hours
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, strict=True)
-            header = next(reader, [])
-            lines = [(reader.line_num, line) for line in reader]
+            for row in reader:
+                yield reader.line_num, row
     except FileNotFoundError:
         raise InputError(
             f"{file}: there is no such table",
             hint=f"harness report {file.parent} writes it, when the folder holds a run",
         ) from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{file}: not a readable table", why=str(error)) from error
-    for number, line in lines:
-        if len(line) != len(header):
+        raise _unreadable(file, error) from error
+
+
+def _header(file: Path) -> list[str]:
+    """Return the names of the columns; InputError names a row that has more or fewer cells."""
+    rows = _rows(file)
+    _, header = next(rows, (1, []))
+    for number, row in rows:
+        if len(row) != len(header):
             raise InputError(
-                f"{file}:{number}: {len(line)} cells where the header has {len(header)}"
+                f"{file}:{number}: {len(row)} cells where the header has {len(header)}"
             )
-    return header, lines
+    return header
 
 
-def _value(
-    file: Path, number: int, name: str, kind: str, cell: str
-) -> str | int | float | bool | None:
-    if cell == "":
-        return None
-    try:
-        match kind:
-            case "whole":
-                return int(cell)
-            case "real":
-                return float(cell)
-            case "flag":
-                return {"True": True, "False": False}[cell]
-            case _:
-                return cell.removeprefix("'")
-    except (ValueError, KeyError):
-        raise InputError(f"{file}:{number}: {name} is {cell!r}, not a {kind} value") from None
+def _misfit(file: Path, kinds: Mapping[str, str]) -> InputError | None:
+    """Return what is wrong with the first cell that is not of its column's kind; None: there is none."""
+    rows = _rows(file)
+    next(rows)
+    for number, row in rows:
+        for cell, (name, kind) in zip(row, kinds.items(), strict=False):
+            try:
+                if cell and kind != "text":
+                    _VALUES[kind](cell)
+            except (ValueError, KeyError):
+                return InputError(f"{file}:{number}: {name} is {cell!r}, not a {kind} value")
+    return None
+
+
+def _unreadable(file: Path, error: Exception) -> InputError:
+    return InputError(f"{file}: not a readable table", why=str(error))
 
 
 def csv_cell(value: object) -> str:

@@ -55,12 +55,14 @@ def csv_bytes(
     records: Sequence[Row] | Sequence[Cell] | Sequence[StreamedSession], columns: Sequence[Column]
 ) -> bytes:
     """Return `records` as CSV (RFC 4180, UTF-8) with exactly `columns`; a missing value is an empty cell."""
-    text = io.StringIO(newline="")
+    data = io.BytesIO()
+    text = io.TextIOWrapper(data, encoding="utf-8", newline="")
     writer = csv.writer(text)
     writer.writerow(column.name for column in columns)
     for record in records:
         writer.writerow(csv_cell(getattr(record, column.name)) for column in columns)
-    return text.getvalue().encode()
+    text.flush()
+    return data.getvalue()
 
 
 def json_bytes(summary: Summary) -> bytes:

@@ -13,7 +13,7 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import beside, disk, texts, whole, wire
+from tests.bench import beside, disk, records, texts, whole, wire
 from tests.bench.measure import machine
 
 DOCS = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -31,7 +31,7 @@ SECTIONS = {
     "beside": beside.beside,
     "audio": disk.audio,
     "scoring": texts.scoring,
-    "records": disk.records,
+    "records": records.records,
     "simulation": whole.simulation,
 }
 """In the page's order."""

@@ -1,4 +1,4 @@
-"""Converting audio and reading records, against peers and floors."""
+"""Converting audio, against peers and floors."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import sys
 import tempfile
 from pathlib import Path
 from statistics import median
-
-import msgspec
 
 from tests.bench.measure import Goal, ratio, ratios
 
@@ -99,54 +97,3 @@ def recordings(paths: list[Path], minutes: int) -> None:
                     0, len(minute), 4096
                 ):  # libsndfile's Vorbis overflows its stack on more
                     file.write(minute[at : at + 4096])
-
-
-def records(rounds: int = 3, count: int = 100_000) -> str:
-    """What reading a journal costs, against pandas and the standard library."""
-    from harness.run.folder import JOURNAL
-    from harness.run.record import Usage, UtteranceRecord
-
-    record = UtteranceRecord(
-        utterance="u000000", dataset="d", locale="en-US", model="gemini-live-2.5-flash-preview", repeat=1, attempt=1,
-        final=True, trace="traces/u000000-gemini-live-2.5-flash-preview-r1-a1-01234567.jsonl.gz", outcome="ok",
-        started_at="2026-01-02T03:04:05.678Z", endpoint="wss://example.org/ws", audio_samples=80_000,
-        hypothesis="a transcript of a few words as there are many", first_text_t=1.25, final_text_t=5.5, setup_s=0.25,
-        send_lag_p50_ms=0.5, send_lag_p99_ms=1.5, send_lag_max_ms=2.5, usage=Usage(records=1, total_tokens=150), wall_s=8.0,
-    )  # fmt: skip
-    with tempfile.TemporaryDirectory() as name:
-        with (Path(name) / JOURNAL).open("wb") as file:
-            for number in range(count):
-                line = msgspec.json.encode(record).replace(b"u000000", b"u%06d" % number)
-                file.write(line + b"\n")
-        mib = (Path(name) / JOURNAL).stat().st_size / 2**20
-        kinds = ("journal", "pandas_journal", "plain_journal", "lines")
-        found = measured(rounds, kinds, [Path(name)])
-    assert {count} == {one["paths"][0]["count"] for told in found.values() for one in told}
-    mib_of = {kind: [one["mib"] for one in told] for kind, told in found.items()}
-    goals = [
-        Goal(
-            "CPU, ours to pandas",
-            ratios(cpu(found["journal"]), cpu(found["pandas_journal"])),
-            1 / 5,
-        ),
-        Goal("memory, ours to pandas", ratios(mib_of["journal"], mib_of["pandas_journal"]), 1 / 8),
-    ]
-    rows = "\n".join(
-        f"| {words} | {median(cpu(found[kind])):.2f} | {median(mib_of[kind]):.0f} "
-        f"| {ratio(cpu(found['journal']), cpu(found[kind]))} |"
-        for kind, words in (
-            ("journal", "ours, typed, one after the other"),
-            ("pandas_journal", "pandas.read_json(lines=True)"),
-            ("plain_journal", "json.loads a line, kept"),
-            ("lines", "lines alone"),
-        )
-    )
-    return f"""## Records
-
-Reading a journal of {count:,} records, {mib:.0f} MiB; fresh processes with their imports, {rounds} rounds in turn.
-
-| | CPU s | MiB | ours to it |
-|---|---|---|---|
-{rows}
-
-{Goal.table(goals)}"""

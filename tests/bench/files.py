@@ -73,6 +73,20 @@ def pandas_journal(path: Path) -> int:
     return len(pd.read_json(path / "journal.jsonl", lines=True))
 
 
+def table(path: Path) -> int:
+    """Read the table of a run as a data frame."""
+    import harness
+
+    return len(harness.read_run(path))
+
+
+def pandas_table(path: Path) -> int:
+    """Read the table of a run with pandas, its types guessed."""
+    import pandas as pd
+
+    return len(pd.read_csv(path / "utterances.csv"))
+
+
 def plain_journal(path: Path) -> int:
     """Read a journal with the standard library, all at once."""
     with (path / "journal.jsonl").open("rb") as file:
@@ -102,6 +116,8 @@ KINDS = {
         cached,
         pandas_journal,
         plain_journal,
+        table,
+        pandas_table,
         journal,
         lines,
     )
