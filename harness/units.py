@@ -29,6 +29,12 @@ def duration_text(seconds: Seconds) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def rough_text(seconds: Seconds) -> str:
+    """Return an estimated duration, in whole seconds at the finest: `38 s`, `2 min 05 s`, `1 h 52 min`."""
+    whole = round(seconds)
+    return f"{whole} s" if whole < 60 else duration_text(whole)
+
+
 def count_text(number: int, noun: str) -> str:
     """Return a number of things, in words that agree with it: `1 locale`, `1,200 utterances`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

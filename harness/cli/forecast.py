@@ -19,7 +19,7 @@ def print_forecast(plan: Plan, concurrency: int, *, as_json: bool) -> None:
 
     from harness.run.plan import estimate
     from harness.stats.power import PLANNED_RATE, planned, planned_text
-    from harness.units import count_text, duration_text, usd_text
+    from harness.units import count_text, duration_text, rough_text, usd_text
     from harness.wire.live.catalogue import AS_OF
 
     told = estimate(plan, concurrency)
@@ -44,7 +44,7 @@ def print_forecast(plan: Plan, concurrency: int, *, as_json: bool) -> None:
     selected = f"{count_text(len(plan.utterances), 'utterance')} in {locales}"
     unknown = f" ({told.unknown_lengths} of unknown length)" if told.unknown_lengths else ""
     wall = (
-        f"about {duration_text(told.wall_s)}"
+        f"about {rough_text(told.wall_s)}"
         if told.wall_s is not None
         else "not paced: as fast as the service takes it"
     )

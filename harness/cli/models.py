@@ -33,6 +33,7 @@ def command(platform: Platform | None, as_json: bool) -> None:
     models = [
         model for model in catalogue.MODELS if platform is None or platform in model.platforms
     ]
+    models.sort(key=lambda model: model.gone)
     if as_json:
         document = {
             "as_of": catalogue.AS_OF,
@@ -41,13 +42,15 @@ def command(platform: Platform | None, as_json: bool) -> None:
         }
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
-    for model in models:
+    for number, model in enumerate(models):
+        if model.gone and not (number and models[number - 1].gone):
+            click.echo("Shut down at the services:\n")
         usual = [task for task in TASKS if usual_model(task, "emulator") == model.id]
         click.echo("\n".join(_lines(model, usual)) + "\n")
     limits = _limits()
     click.echo(
         textwrap.fill(
-            f"{len(models)} models, as of {catalogue.AS_OF}. Prices in USD for a million tokens; a second of audio is "
+            f"{len(models)} models, {sum(model.gone for model in models)} of them shut down, as of {catalogue.AS_OF}. Prices in USD for a million tokens; a second of audio is "
             f"{limits['audio_tokens_per_s']} tokens (some sources say {min(catalogue.AUDIO_TOKENS_PER_S)}). Without "
             f"context compression a session lasts {limits['session_audio_s'] / 60:.0f} min, with video "
             f"{limits['session_video_s'] / 60:.0f} min; a connection about {limits['connection_s'] / 60:.0f} min. "
@@ -90,7 +93,7 @@ def _lines(model: Model, usual: Sequence[str]) -> Iterator[str]:
     yield _indented(model.status)
     if usual:
         yield _indented(f"default with the emulator: harness run --task {', '.join(usual)}")
-        if model.retired:
+        if model.gone:
             yield _indented(
                 "It has ended at the service; the emulator still serves its wire, since it replies in TEXT as well as in AUDIO."
                 if "TEXT" in model.modalities

@@ -108,7 +108,9 @@ def sit(
             raise  # what lies there is the other's
         except HarnessError:
             gone = not continues and discard_untouched(folder)
-            if not gone and any(record.final for record in iter_journal(folder)):
+            if gone:
+                click.echo("nothing came of it: its folder is removed", err=True)
+            elif any(record.final for record in iter_journal(folder)):
                 _report(folder, gate, ear, as_json=as_json)
             raise
     code = _ended(plan, folder, gate, ear, as_json=as_json)

@@ -7,7 +7,7 @@ import sys
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from harness.units import Seconds, duration_text, usd_text
+from harness.units import Seconds, duration_text, rough_text, usd_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -54,7 +54,7 @@ class Outlook:
             rest_s = (self._last_end - self._began) / tally.done * (tally.wanted - tally.done)
             left_s = rest_s - (now - self._last_end)
             # Nothing where the sessions that are open take longer than those that have ended.
-            parts += [f"about {duration_text(left_s)} left"] if left_s >= 1 else []
+            parts += [f"about {rough_text(left_s)} left"] if left_s >= 1 else []
         return " · ".join(parts)
 
 

@@ -1,14 +1,18 @@
-"""One streaming process: N utterances of one second at pace 0. Prints CPU and memory of the sessions alone, as JSON."""
+"""One streaming process: N utterances of one second at pace 0. Prints CPU and memory of the sessions alone, as JSON.
+
+`python -m tests.bench.sessions N URL FOLDER`. What it writes into FOLDER stays: ext4 is slow to make files where as many were
+removed a moment ago, which is no session's cost.
+"""
 
 from __future__ import annotations
 
 import json
 import resource
 import sys
-import tempfile
 import time
 import wave
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.audio.load import load
 from harness.clock import run_punctual
@@ -19,65 +23,75 @@ from harness.session.config import endpoints
 from harness.wire.live.codec import to_json
 from harness.wire.live.setups import transcription_setup
 
+if TYPE_CHECKING:
+    from harness.run.record import Plan
+
 MODEL = "gemini-live-2.5-flash-preview"
+SETUP = transcription_setup(MODEL, turns="manual", transcript="input")
 CLIPS = 50
 """Distinct files; the rest repeat them."""
 
 
-def main(count: int, url: str) -> None:
+QUIET_S = 0.5
+"""How long a session listens behind its turn, s: 200 at once are then more than a core can serve, and none waits long."""
+
+
+def planned(count: int, url: str, root: Path) -> Plan:
+    """Return the plan of `count` sessions with `url`, of clips that it makes below `root`."""
+    for number in range(CLIPS):
+        with wave.open(str(root / f"{number}.wav"), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(16000)
+            file.writeframes((number + 1).to_bytes(2, "little") * 16000)
+    items = tuple(
+        Utterance(
+            id=f"u{n}",
+            dataset="d",
+            audio=root / f"{n % CLIPS}.wav",
+            reference="hello",
+            locale="en-US",
+            duration_s=1.0,
+        )
+        for n in range(count)
+    )
+    return make_plan(
+        datasets=[Dataset(name="d", title="bench", root=root, utterances=items)],
+        utterances=items,
+        service="emulator",
+        url=url,
+        models=[MODEL],
+        setups={MODEL: to_json(SETUP)},
+        transcript="input",
+        pace=0.0,
+        quiet_s=QUIET_S,
+        chunk_ms=100,
+        turns="manual",
+        repeats=1,
+        seed=0,
+        command="bench",
+    )
+
+
+def main(count: int, url: str, root: Path) -> None:
     """Run `count` sessions against `url`."""
-    with tempfile.TemporaryDirectory() as name:
-        root = Path(name)
-        for number in range(CLIPS):
-            with wave.open(str(root / f"{number}.wav"), "wb") as file:
-                file.setnchannels(1)
-                file.setsampwidth(2)
-                file.setframerate(16000)
-                file.writeframes((number + 1).to_bytes(2, "little") * 16000)
-        items = tuple(
-            Utterance(
-                id=f"u{n}",
-                dataset="d",
-                audio=root / f"{n % CLIPS}.wav",
-                reference="hello",
-                locale="en-US",
-                duration_s=1.0,
-            )
-            for n in range(count)
+    plan = planned(count, url, root)
+    folder, _ = open_folder(plan, root / "run", root)
+    load(root / "0.wav")  # what the first conversion imports is not a session's cost
+    before, began = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
+    tally = run_punctual(
+        execute(
+            plan,
+            folder,
+            setups={MODEL: SETUP},
+            endpoint=endpoints("emulator", url, {}),
+            load=lambda u: load(Path(u.audio), duration_s=u.duration_s),
+            client="bench",
+            concurrency=200,
+            budget_usd=None,
         )
-        data = Dataset(name="d", title="bench", root=root, utterances=items)
-        setup = transcription_setup(MODEL, turns="manual", transcript="input")
-        plan = make_plan(
-            datasets=[data],
-            utterances=items,
-            service="emulator",
-            url=url,
-            models=[MODEL],
-            setups={MODEL: to_json(setup)},
-            transcript="input",
-            pace=0.0,
-            chunk_ms=100,
-            turns="manual",
-            repeats=1,
-            seed=0,
-            command="bench",
-        )
-        folder, _ = open_folder(plan, root / "run", root)
-        load(items[0].audio)  # what the first conversion imports is not a session's cost
-        before, began = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
-        tally = run_punctual(
-            execute(
-                plan,
-                folder,
-                setups={MODEL: setup},
-                endpoint=endpoints("emulator", url, {}),
-                load=lambda u: load(Path(u.audio), duration_s=u.duration_s),
-                client="bench",
-                concurrency=200,
-                budget_usd=None,
-            )
-        )
-        after, ended = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
+    )
+    after, ended = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert (count, 0) == (tally.done, tally.failed), tally
     print(  # noqa: T201 - for the parent
@@ -92,4 +106,4 @@ def main(count: int, url: str) -> None:
     )
 
 
-main(int(sys.argv[1]), sys.argv[2])
+main(int(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))

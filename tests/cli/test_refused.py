@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from harness.cli import main
@@ -50,3 +52,18 @@ def test_a_module_in_the_working_folder_does_not_stand_in_for_ours(tmp_path, mon
     monkeypatch.setenv("HARNESS_EMULATE_EAR", "scripted")
     with companion(tmp_path / "emulator.log") as url:
         assert url.startswith("ws://127.0.0.1:")
+
+
+@pytest.mark.wall
+def test_where_nothing_answers_nothing_is_left(tmp_path, monkeypatch, capsys):
+    """A run whose service was never reached is exit 3, says that its folder is removed, and has removed it."""
+    manifest(tmp_path, clips=1)
+    monkeypatch.chdir(tmp_path)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"ws://127.0.0.1:{nobody.getsockname()[1]}"
+        assert 3 == refused(tmp_path / "manifest.jsonl", "--url", url, "--out", "out")
+    told = capsys.readouterr().err
+    assert "nothing answers at the service's address" in told
+    assert "its folder is removed" in told
+    assert not (tmp_path / "out").exists()

@@ -12,6 +12,7 @@ from harness.cli import main, root
 from harness.cli.sitting import _say_end
 from harness.errors import RefusedError
 from harness.run.pool import Tally
+from harness.wire.live.catalogue import MODELS
 
 
 def ended(*arguments):
@@ -146,6 +147,19 @@ def test_the_emulators_default_model_is_marked_and_explained(capsys):
     assert default.startswith("gemini-live-2.5-flash-preview")
     assert "has ended at the service" in default
     assert "TEXT" in default
+
+
+@pytest.mark.parametrize("platform", [[], ["--platform", "gemini"], ["--platform", "vertex"]])
+def test_models_that_were_shut_down_stand_behind_the_others(capsys, platform):
+    """Who picks a model reads those that exist first, and below a line those that do not, as many as are counted."""
+    assert 0 == ended("models", *platform)
+    there, gone = capsys.readouterr().out.split("Shut down at the services:\n\n")
+    assert "gemini-3.5-transcribe-live" in there
+    assert "shut down" not in there
+    *models, counted = gone.rstrip().split("\n\n")
+    ids = {one.splitlines()[0] for one in models}
+    assert {model.id for model in MODELS if model.gone} >= ids > set()
+    assert f"{len(ids)} of them shut down" in counted.replace("\n", " ")
 
 
 def test_the_layouts_are_named_where_the_datasets_are(capsys):

@@ -42,7 +42,7 @@ def test_the_rest_only_gets_shorter_until_a_session_ends():
     told = [outlook.text(Tally(wanted=3, done=number), 1) for number in done]
     assert "0/3 done · 0.0 s" == told[0]
     left = [line.split(" · ")[2:] for line in told]
-    assert [[], ["about 20.0 s left"], ["about 15.0 s left"], [], [], ["about 20.5 s left"]] == left
+    assert [[], ["about 20 s left"], ["about 15 s left"], [], [], ["about 20 s left"]] == left
 
 
 def test_before_a_first_wave_has_ended_nobody_knows_the_rest():

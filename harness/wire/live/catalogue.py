@@ -99,6 +99,9 @@ class Model:
     retired: str | None = None
     """Day it was shut down or is announced to be, ISO 8601; None: none announced."""
 
+    gone: bool = False
+    """True: it has been shut down; an emulator may still serve its wire."""
+
     source: str
     price: Price | None = None
     """None: no price is known, which is not a price of 0."""
@@ -356,6 +359,7 @@ MODELS: tuple[Model, ...] = (
         era="guide",
         status="2025-06-17 to 2025-12-09",
         retired="2025-12-09",
+        gone=True,
         source=_CAPABILITIES,
         price=_FLASH_DEV,
     ),
@@ -368,6 +372,7 @@ MODELS: tuple[Model, ...] = (
         era="guide",
         status="2025-04-09 to 2025-12-09",
         retired="2025-12-09",
+        gone=True,
         source=_CAPABILITIES,
         price=Price(
             text_in=0.35,
@@ -415,6 +420,7 @@ MODELS: tuple[Model, ...] = (
         era="guide",
         status="until 2025-10-18",
         retired="2025-10-18",
+        gone=True,
         source=_VERTEX_OVERVIEW,
         price=_flash_price("2025-10", _LITELLM_2025, assumed=True),
     ),
@@ -439,6 +445,7 @@ MODELS: tuple[Model, ...] = (
         proactive=True,
         era="guide",
         status="since 2025-05; shut down",
+        gone=True,
         source="Gemini API release notes, 2025-05",
     ),
     Model(
@@ -452,6 +459,7 @@ MODELS: tuple[Model, ...] = (
         proactive=True,
         era="guide",
         status="since 2025-05; shut down",
+        gone=True,
         source="Gemini API release notes, 2025-05",
     ),
     Model(
@@ -462,6 +470,7 @@ MODELS: tuple[Model, ...] = (
         context_tokens=32_768,
         era="guide",
         status="since 2024-12, the first Live model; shut down",
+        gone=True,
         source="Gemini API release notes, 2024-12",
     ),
 )
