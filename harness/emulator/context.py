@@ -73,7 +73,11 @@ class Context:
         """Go by a connection's setup from now on."""
         self.picture = _picture_tokens(setup, assumed)
         self.tells_cache = assumed.cached_turns == "told"
-        self.instructions = sum(tokens for _, tokens in self._counted(setup.system_instruction))
+        self.instruct(setup.system_instruction)
+
+    def instruct(self, content: Content | None) -> None:
+        """Go by this system instruction from now on, and by no other."""
+        self.instructions = sum(tokens for _, tokens in self._counted(content))
 
     def take(self, content: Content | None) -> None:
         """Take in a turn."""

@@ -429,16 +429,20 @@ class Conversation:
     def _take_turns(self, event: TurnsReceived) -> None:
         """Take turns into the context; they always interrupt, and when they are complete the last one is answered.
 
-        Those that seed the history come before the conversation, and are not answered.
+        Those that seed the history come before the conversation, and are not answered. The system's take the place of its
+        instruction.
         """
         for one in event.turns:
-            self._context.take(one)
+            if one.role == "system":
+                self._context.instruct(one)
+            else:
+                self._context.take(one)
         if self._seeding:
             self._seeding = not event.complete
             return
         self._their_respondent().interrupt()
         for one in event.turns:
-            if one.role != "model":
+            if one.role not in ("model", "system"):
                 self._typed = text_of(one)
         if event.complete:
             self._end(Turn(text=self._typed or "…", typed=True))

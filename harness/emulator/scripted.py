@@ -2,7 +2,8 @@
 
 The file is a JSON object: the SHA-256 (hex) of a turn's 16 kHz PCM, or `*` for any other, gives a text, or an object
 with `fragments` (texts, sent one by one), `delay_s` (before the first) and `every_s` (between them). With manual turns
-the PCM is all that came between activityStart and activityEnd. `{seconds}` in a text is the length of what was heard.
+the PCM is all that came between activityStart and activityEnd; where none came, nothing is heard. `{seconds}` in a text is
+the length of what was heard.
 """
 
 from __future__ import annotations
@@ -92,10 +93,11 @@ class ScriptedListening:
         if not last:
             return
         line = self._lines.get(self._hash.hexdigest()) or self._lines.get(ANY)
-        seconds = f"{self._bytes / SAMPLE_BYTES / SAMPLE_RATE:.1f}"
+        heard = self._bytes
         self._begin()
-        if line is None:
+        if line is None or not heard:
             return
+        seconds = f"{heard / SAMPLE_BYTES / SAMPLE_RATE:.1f}"
         self.language = line.language
         await asyncio.sleep(line.delay_s)
         for index, fragment in enumerate(line.fragments):

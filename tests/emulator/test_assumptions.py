@@ -329,6 +329,16 @@ async def picture_tokens(how):
     return found
 
 
+async def cached_turns(how):
+    """Return what of the second turn's bill is of the first: its question, and its answer."""
+    here = call(how)
+    here.set_up()
+    for _ in range(2):
+        here.say(turn("x" * 40))
+        await asyncio.sleep(2)
+    return here.usage[1].get("cachedContentTokenCount")
+
+
 async def full_after(how, tokens, **where):
     """Return how a session ends whose context has grown to so many tokens; None: it goes on."""
     generation = {"responseModalities": ["AUDIO"]}
@@ -402,6 +412,7 @@ EFFECTS = {
     "resumption-use": (resumption_use, {"free": None, "counted": 1011}),
     "audio-tokens": (audio_tokens, {"25": 50, "32": 64}),
     "picture-tokens": (picture_tokens, {"258": [66, 258], "256": [64, 256]}),
+    "cached-turns": (cached_turns, {"untold": None, "told": 20}),
     "half-cascade-context": (half_cascade_context, {"32k": INVALID, "1M": None}),
     "vertex-native-context": (vertex_native_context, {"128k": None, "32k": INVALID}),
 }

@@ -18,7 +18,7 @@ from harness.session.frames import Frames
 from harness.wire.live import codec
 from harness.wire.live.assumptions import assumed
 from tests.audio.test_stream import pcm, tone
-from tests.emulator.memory import MANUAL, VERTEX, Call, Drone, kind, script, turn
+from tests.emulator.memory import GEMINI, MANUAL, VERTEX, Call, Drone, kind, script, turn
 from tests.emulator.signals import burst, hush, seconds_of
 from tests.integration.joined import Emulator
 
@@ -494,6 +494,41 @@ def test_a_history_is_not_answered(model):
     call, silent = told(scene)
     assert ["setupComplete"] == silent
     assert 10 + 10 + 2 == call.usage[0]["promptTokenCount"]
+
+
+@pytest.mark.capability("text: incremental context", side="emulator")
+def test_the_system_may_instruct_anew():
+    """On Vertex AI a turn of the system's takes the place of the instruction, and is not what is answered."""
+
+    async def scene():
+        call = Call(path=VERTEX)
+        model = "projects/p/locations/l/publishers/google/models/gemini-live-2.5-flash"
+        call.set_up(model=model, systemInstruction={"parts": [{"text": "x" * 400}]})
+        call.say(turn("y" * 40))
+        await asyncio.sleep(5)
+        system = {"role": "system", "parts": [{"text": "x" * 40}]}
+        call.say({"clientContent": {"turns": [system]}})
+        call.say(turn("What now?"))
+        await asyncio.sleep(5)
+        return call
+
+    call = told(scene)
+    assert [110, 10 + 20 + 3] == [one["promptTokenCount"] for one in call.usage]
+    assert "".join(call.texts("reply")).endswith("What now?")
+
+
+@pytest.mark.parametrize("path, era", [(GEMINI, "later"), (VERTEX, "guide")])
+def test_nobody_else_has_a_system_that_speaks(path, era):
+    """Elsewhere, and in the guides' time, a turn has the user's or the model's role, or is refused."""
+
+    async def scene():
+        call = Call(path=path, era=era)
+        name = "projects/p/locations/l/publishers/google/models/gemini-live-2.5-flash"
+        call.set_up(**({"model": name} if path == VERTEX else {}))
+        call.say({"clientContent": {"turns": [{"role": "system", "parts": [{"text": "hi"}]}]}})
+        return call
+
+    assert (1007, "Request contains an invalid argument.") == told(scene).closed
 
 
 @pytest.mark.capability("long sessions: context-window compression", side="emulator")

@@ -225,7 +225,7 @@ class LiveServer:
                 yield from self._realtime(realtime)
             case ClientMessage(client_content=ClientContent() as content):
                 self._check_content()
-                if any(turn.role not in _ROLES for turn in content.turns):
+                if any(turn.role not in self._roles for turn in content.turns):
                     raise Refused(refusals.INVALID_ARGUMENT)
                 yield TurnsReceived(turns=content.turns, complete=content.turn_complete)
             case ClientMessage(tool_response=response) if response is not None:
@@ -254,6 +254,12 @@ class LiveServer:
             yield StreamEnded()
         elif realtime.audio_stream_end and self.assumed.manual_stream_end == "refused":
             raise Refused(refusals.INVALID_ARGUMENT)
+
+    @property
+    def _roles(self) -> tuple[str | None, ...]:
+        """Whose a turn may be: later, on Vertex AI, also the system's, which instructs anew (its session management page)."""
+        later = self.era == "later" and self.route.platform == "vertex"
+        return (*_ROLES, "system") if later else _ROLES
 
     @property
     def _textless(self) -> bool:
