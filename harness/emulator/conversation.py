@@ -16,11 +16,18 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, assert_never
 
 from harness.audio.stream import StreamResampler
 from harness.emulator.backlog import Backlog
-from harness.emulator.context import Context, Handles, Hearing, Life, text_of, text_tokens
+from harness.emulator.context import (
+    Context,
+    Handles,
+    Hearing,
+    Life,
+    Saved,
+    text_of,
+    text_tokens,
+)
 from harness.emulator.coverage import Coverage
 from harness.emulator.ears import EarLostError
 from harness.emulator.intake import Intake
-from harness.emulator.ledger import Ledger
 from harness.emulator.limits import Limits
 from harness.emulator.manners import Manners
 from harness.emulator.respondent import Respondent, Turn
@@ -45,7 +52,6 @@ from harness.wire.live.messages import (
     GoAway,
     ServerContent,
     ServerMessage,
-    SessionResumptionUpdate,
     Setup,
     SetupComplete,
     VoiceActivity,
@@ -140,11 +146,6 @@ class Conversation:
         self._turns: Turns | None = None
         self._turn = Turn()
         self._hearing: Turn | None = None
-        self._ledger = Ledger()
-        self._skip: Samples = 0
-        self._transparent = False
-        self._resumable = False
-        self._owes_handle = False
         self._transcript: Transcript | None = None
         self._typed = ""
         self._seeding = False
@@ -180,7 +181,7 @@ class Conversation:
                 yield from self._hear(event)
             else:
                 self._on(event)
-        self._ledger.taken()
+        self._resumption.taken()
 
     def gone(self) -> None:
         """Stop everything: nobody is there any more."""
@@ -323,10 +324,7 @@ class Conversation:
 
     def _go_on(self, setup: Setup, hearing: Hearing) -> None:
         """Hear on from where an earlier connection was heard to; of a session that begins, from its beginning."""
-        config = setup.session_resumption
-        self._transparent = config is not None and config.transparent
-        self._skip = hearing.ahead if self._transparent else 0
-        self._ledger = Ledger(indexed=self._transparent, keeps=config is not None, ahead=self._skip)
+        self._resumption.go_on(setup.session_resumption, hearing)
         self._their_turns().open = hearing.open
         self._server.in_activity = hearing.open and self._server.manual
         if hearing.pieces:
@@ -360,10 +358,7 @@ class Conversation:
 
     def _hear_pcm(self, pcm: bytes) -> None:
         """Take 16 kHz audio, but for what an earlier connection was heard of it."""
-        self._ledger.came(pcm)
-        skipped = min(self._skip, len(pcm) // SAMPLE_BYTES)
-        self._skip -= skipped
-        self._follow(self._their_turns().audio(pcm[skipped * SAMPLE_BYTES :]))
+        self._follow(self._their_turns().audio(self._resumption.audio(pcm)))
 
     def _heard(self, turn: Turn, piece: Piece, end: Samples) -> None:
         """Note that a piece was heard, up to sample `end` of the connection's audio."""
@@ -372,10 +367,9 @@ class Conversation:
         if not piece.last:
             return
         self._hearing = turn
-        self._ledger.heard(end)
+        self._resumption.heard(end)
         # Behind its end a turn is only to be answered: a handle follows that.
-        lasts = turn is self._turn and self._their_turns().open
-        if lasts and self._resumable and (self._transparent or self._owes_handle):
+        if turn is self._turn and self._their_turns().open and self._resumption.due:
             self._tell_resumable(True)
 
     def _look(self) -> None:
@@ -485,52 +479,30 @@ class Conversation:
             self._send(ServerMessage(go_away=GoAway(time_left=f"{round(left, 3):g}s")))
 
     def _tell_resumable(self, now: bool) -> None:
-        """Give out a handle, or say that none is valid, where handles are asked for.
+        """Give out a handle, or say that none is valid, where handles are asked for."""
+        update = self._resumption.update(now, between=self._backlog.between, saved=self._saved)
+        if update is not None:
+            self._send(ServerMessage(session_resumption_update=update))
 
-        A handle stands for what was heard between two phrases: in the middle of one it waits for its end.
-        """
-        setup, model = self._server.setup, self._server.model
-        if setup is None or model is None or setup.session_resumption is None:
-            return
-        self._resumable = now
-        self._owes_handle = now and not self._backlog.between
-        if self._owes_handle:
-            return
-        update = SessionResumptionUpdate()
-        if now:
-            # What is sent again is counted again.
-            again_s = self._ledger.behind / SAMPLE_RATE if self._their_coverage().silence else 0.0
-            handle = self._resumption.handle(
-                model.id,
-                self._context.copy(less_s=again_s),
-                self._hearing_now(),
-                self._limits.age_s,
-                self._life,
-            )
-            update = SessionResumptionUpdate(
-                new_handle=handle,
-                resumable=True,
-                last_consumed_client_message_index=self._ledger.index
-                if self._transparent
-                else None,
-            )
-        self._send(ServerMessage(session_resumption_update=update))
-
-    def _hearing_now(self) -> Hearing:
-        """Return how far the user was heard."""
+    def _saved(self) -> Saved:
+        """Return the session as it is now."""
+        assert self._server.model is not None  # noqa: S101 - handles are for sessions
         turns = self._their_turns()
         if self._backlog.idle and not turns.open:
-            self._ledger.heard(turns.begins)  # what is before was silence
+            self._resumption.heard(turns.begins)  # what is before was silence
         turn = self._hearing if self._hearing and not self._hearing.over else None
-        return Hearing(
-            open=turn is not None or (turns.manual and turns.open),
-            text=turn.text if turn else "",
-            typed=turn.typed if turn else False,
-            pieces=turn.pieces if turn else 0,
-            language=turn.language if turn else None,
-            untold=self._transcript.heard if self._transcript and turn else "",
-            ahead=self._ledger.ahead,
-            unheard=self._ledger.unheard,
+        # What is sent again is counted again.
+        again_s = self._resumption.again_s if self._their_coverage().silence else 0.0
+        return Saved(
+            model=self._server.model.id,
+            context=self._context.copy(less_s=again_s),
+            hearing=self._resumption.hearing(
+                turn,
+                lasts=turn is not None or (turns.manual and turns.open),
+                untold=self._transcript.heard if self._transcript and turn else "",
+            ),
+            age_s=self._limits.age_s,
+            life=self._life,
         )
 
     def _their_turns(self) -> Turns:
