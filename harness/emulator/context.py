@@ -223,11 +223,21 @@ class Saved:
 
     life: Life
 
+    @property
+    def size(self) -> int:
+        """Bytes that no other handle keeps, about."""
+        hearing = self.hearing
+        texts = len(hearing.unheard) + len(hearing.text) + len(hearing.untold)
+        return texts + _TURN_BYTES * len(self.context.past)
+
+
+_TURN_BYTES: Final = 8
+"""Of a turn that is remembered, which all handles of its session share."""
 
 _MOST_HANDLES: Final = 10_000
 
-_MOST_UNHEARD: Final = 64 * 2**20
-"""Bytes of audio that all handles together keep."""
+_MOST_KEPT: Final = 64 * 2**20
+"""Bytes of audio and text, and of turns remembered, that all handles together keep."""
 
 
 @dataclass(slots=True)
@@ -235,16 +245,16 @@ class Handles:
     """The sessions that can be resumed; the oldest are forgotten first."""
 
     _saved: OrderedDict[str, Saved] = field(default_factory=OrderedDict)
-    _unheard: int = 0
+    _size: int = 0
 
     def issue(self, saved: Saved) -> str:
         """Return a new handle for a session as it is now."""
         handle = secrets.token_urlsafe(24)
         self._saved[handle] = replace(saved, context=saved.context.copy())
-        self._unheard += len(saved.hearing.unheard)
-        while len(self._saved) > _MOST_HANDLES or self._unheard > _MOST_UNHEARD:
+        self._size += self._saved[handle].size
+        while len(self._saved) > _MOST_HANDLES or self._size > _MOST_KEPT:
             _, oldest = self._saved.popitem(last=False)
-            self._unheard -= len(oldest.hearing.unheard)
+            self._size -= oldest.size
         return handle
 
     def find(self, handle: str) -> Saved | None:

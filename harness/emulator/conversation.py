@@ -93,6 +93,10 @@ _Instant: TypeAlias = (
 """What is taken at once: all but audio."""
 
 
+READ_BYTES: Final = 4
+"""What a byte of a setup takes once it is read, about: many small parts take more, long texts less."""
+
+
 class Line(Protocol):
     """The connection to the client."""
 
@@ -155,6 +159,7 @@ class Conversation:
         self._respondent: Respondent | None = None
         self._life = Life()
         self._over = False
+        self._setup_bytes = 0
         self._workers: tuple[asyncio.Task[None], ...] = ()
         self._limits = Limits(
             self._loop,
@@ -172,7 +177,16 @@ class Conversation:
 
     def received(self, frame: Frame) -> None:
         """Take a frame from the client, once all that came before it is taken."""
+        if self._server.setup is None:
+            self._setup_bytes = len(frame)
         self._intake.add(frame)
+
+    @property
+    def kept(self) -> int:
+        """Bytes that it keeps of what the client wrote, about: its setup, and text that waits for an answer."""
+        waiting = self._respondent.waiting if self._respondent is not None else 0
+        written = len(self._turn.text) + len(self._typed) + waiting
+        return READ_BYTES * self._setup_bytes + written
 
     def _take(self, frame: Frame) -> Iterator[None]:
         """Take a frame, with a yield behind each piece of audio; Refused when the service would refuse it."""

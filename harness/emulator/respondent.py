@@ -102,6 +102,9 @@ class Respondent:
         self._calls = Calls(event.model, named=unnumbered)
         self._calls.declare(event.setup.tools)
         self._unanswered: list[Turn] = []
+        self.waiting = 0
+        """Characters of the turns that wait for their answers."""
+
         self._heard: asyncio.Queue[Turn] = asyncio.Queue()
 
     # ── what the user does ───────────────────────────────────────────────────────────────────────────────────────────
@@ -114,6 +117,7 @@ class Respondent:
         if len(self._unanswered) >= MOST_UNANSWERED:
             raise Refused(refusals.EXHAUSTED)
         self._unanswered.append(turn)
+        self.waiting += len(turn.text)
 
     def answer(self, turn: Turn) -> None:
         """Answer a turn that was expected, after those before it; one with nothing in it is forgotten."""
@@ -166,6 +170,7 @@ class Respondent:
             turn = await self._heard.get()
             await self._respond(turn)
             self._unanswered.remove(turn)
+            self.waiting = sum(len(one.text) for one in self._unanswered)
 
     async def _respond(self, turn: Turn) -> None:
         """Answer a turn until it is done or interrupted, then close it with its bill."""

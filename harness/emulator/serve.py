@@ -73,7 +73,8 @@ SPARE_FILES: Final = 64
 """Files that the process keeps for everything but connections."""
 
 MOST_HELD: Final = 128 * 2**20
-"""Bytes of unfinished messages, over all connections; when there are more, the connection that holds most is dropped."""
+"""Bytes of unfinished messages and of what sessions keep of them, over all connections; when there are more, the connection
+that holds most is dropped."""
 
 _silent = logging.getLogger("harness.emulator.serve.websockets")
 _silent.setLevel(logging.CRITICAL)
@@ -118,7 +119,7 @@ class Service:
     connections: set[_Connection] = field(default_factory=set)
     most_connections: int = field(default_factory=_most_connections)
     held: int = 0
-    """Bytes of unfinished messages, over all connections."""
+    """Bytes that are kept for connections, over all of them."""
 
     @property
     def title(self) -> str:
@@ -204,7 +205,7 @@ class _Connection(asyncio.Protocol):
         self._fresh = True
         self._post: PostReader | None = None
         self.held = 0
-        """Bytes of an unfinished message."""
+        """Bytes of an unfinished message, and of what the session keeps."""
 
         self.lost: asyncio.Future[None] = self._loop.create_future()
         """Done when the socket is closed."""
@@ -239,10 +240,11 @@ class _Connection(asyncio.Protocol):
                 case Response():
                     pass  # Only a client's protocol gives one.
         self._flush()
-        self.note_held(len(self._ws.reader.buffer) + len(self._fragments))
+        kept = self._conversation.kept if self._conversation is not None else 0
+        self.note_held(len(self._ws.reader.buffer) + len(self._fragments) + kept)
 
     def note_held(self, held: int) -> None:
-        """Note how many bytes of an unfinished message are kept; who keeps most makes room when it is too much."""
+        """Note how many bytes are kept for this connection; who keeps most makes room when it is too much."""
         service = self._service
         service.held += held - self.held
         self.held = held

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _ROUTE: Final = Route(platform="gemini", version="v1alpha")
 _MOST_TOKENS: Final = 10_000
+_MOST_BYTES: Final = 16 * 2**20
+"""Of the requests of all tokens; what is read of one takes several times as much."""
 
 
 Answer: TypeAlias = tuple[HTTPStatus, dict[str, object]]
@@ -53,6 +55,9 @@ class Grant:
     """Sessions that may still be opened; None: any number."""
 
     now: Callable[[], Seconds]
+    size: int
+    """Bytes of its request."""
+
     resuming_counts: bool = False
     """True: resuming a session takes a use as well."""
 
@@ -84,6 +89,7 @@ class Tokens:
     """Unix time."""
 
     _grants: dict[str, Grant] = field(default_factory=dict)
+    _size: int = 0
 
     def answer(self, post: Post) -> Answer:
         """Return the answer to a request: a new token's name, or why there is none."""
@@ -138,9 +144,11 @@ class Tokens:
             ),
             left={None: 1, 0: None}.get(request.uses, request.uses),
             now=self.now,
+            size=len(body),
         )
-        if len(self._grants) > _MOST_TOKENS:
-            del self._grants[next(iter(self._grants))]
+        self._size += len(body)
+        while len(self._grants) > _MOST_TOKENS or self._size > _MOST_BYTES:
+            self._size -= self._grants.pop(next(iter(self._grants))).size
         return name
 
     def grant(self, name: str, assumed: Assumptions = USUAL) -> Grant:

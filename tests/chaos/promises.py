@@ -110,11 +110,17 @@ PROMISES = {
         "run/test_pool.py::test_a_flood_is_bounded_for_an_utterance_not_for_an_attempt",
         "session/test_drive.py::test_a_service_that_sends_without_end_is_left",
         "session/test_probes.py::test_a_flood_is_told_and_not_kept",
+        "session/test_drive.py::test_text_without_end_is_judged_to_a_length",
+        "session/test_transport.py::test_a_peer_that_pings_and_reads_nothing_fills_no_memory",
+        "wire/test_codec.py::test_a_count_that_no_proto_holds_is_refused",
     ),
     "The emulator listens on loopback, bounds what a client may take, and survives hostile ones": (
         "emulator/test_command.py::test_one_line_says_that_it_is_ready",
         "emulator/test_serve.py::test_a_message_too_big_is_refused",
         "emulator/test_serve.py::test_one_session_too_many_is_refused_for_quota",
+        "emulator/test_serve.py::test_who_has_most_kept_makes_room",
+        "emulator/test_conversation.py::test_what_handles_keep_is_bounded",
+        "emulator/test_tokens.py::test_large_requests_leave_room_for_few",
         "emulator/test_serve.py::test_nothing_that_comes_in_stops_it",
     ),
     "Every session is checked against what must hold of every session, and what it breaks is shown": (

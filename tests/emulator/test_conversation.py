@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from harness.clock import run_virtual
+from harness.emulator import context
 from harness.emulator.backlog import MOST_WAITING
-from harness.emulator.context import Handles, text_tokens
+from harness.emulator.context import Context, Handles, Hearing, Life, Saved, text_tokens
 from harness.emulator.ears import EarLostError
 from harness.emulator.manners import Manners
 from harness.emulator.scripted import Line, Scripted
@@ -765,6 +766,32 @@ def test_a_resumed_session_remembers():
     first, second = told(scene)
     (before,), (after,) = first.usage, second.usage
     assert before["totalTokenCount"] + 25 == after["promptTokenCount"]
+
+
+@pytest.mark.parametrize(
+    "heard, past",
+    [
+        ({"text": "x" * 1000}, 0),
+        ({"untold": "x" * 1000}, 0),
+        ({"unheard": bytes(1000)}, 0),
+        ({}, 125),
+    ],
+)
+def test_what_handles_keep_is_bounded(monkeypatch, heard, past):
+    """The oldest handles are forgotten when what all keep is too much: audio, text, or turns remembered."""
+    monkeypatch.setattr(context, "_MOST_KEPT", 3000)
+    handles = Handles()
+    saved = Saved(
+        model="m",
+        context=Context(audio_rate=25, past=({"TEXT": 1},) * past),
+        hearing=Hearing(**heard),
+        age_s=0.0,
+        life=Life(),
+    )
+    first, *_, last = [handles.issue(saved) for _ in range(5)]
+    assert handles.find(first) is None
+    assert handles.find(last) is not None
+    assert 3 == len(handles._saved)
 
 
 @pytest.mark.capability("long sessions: resumption", side="emulator")

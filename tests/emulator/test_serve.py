@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedError, Inval
 
 from harness import __version__
 from harness.emulator import respondent, serve
-from harness.emulator.answers import Answers
+from harness.emulator.answers import Answer, Answers
 from harness.emulator.manners import Manners
 from harness.emulator.quirks.mischief import Mischief, parsed
 from harness.emulator.serve import Service, listen, stop
@@ -287,6 +287,61 @@ async def test_who_holds_most_makes_room(monkeypatch):
             await reader.read()
         writer.close()
         assert STORY[1:] == [kind(message) for message in await turn(ws, set_up=False)]
+
+
+def instructed(letters: int) -> str:
+    """Return a setup with an instruction of so many letters."""
+    instruction = {"parts": [{"text": "x" * letters}]}
+    return json.dumps({"setup": SETUP["setup"] | {"systemInstruction": instruction}})
+
+
+LONG_TEXT = json.dumps({"realtimeInput": {"text": "x" * 200_000}})
+HOARDS = {
+    "a long setup": [instructed(300_000)],
+    "a turn that is never ended": [
+        json.dumps(SETUP),
+        '{"realtimeInput":{"activityStart":{}}}',
+        *[LONG_TEXT] * 6,
+    ],
+    "turns that are not complete": [
+        json.dumps(SETUP),
+        json.dumps({"clientContent": {"turns": [{"role": "user", "parts": [{"text": "x" * 1_100_000}]}]}}),
+        '{"realtimeInput":{"activityStart":{}}}',
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("frames", HOARDS.values(), ids=HOARDS)
+async def test_who_has_most_kept_makes_room(monkeypatch, frames):
+    """What a session keeps of its client's words counts as what is unfinished: the greediest goes, and gives it back."""
+    monkeypatch.setattr(serve, "MOST_HELD", 1_000_000)
+    async with serving() as (service, port), dial(port) as ws:
+        await ws.send(json.dumps(SETUP))
+        await ws.recv()
+        async with dial(port) as greedy:
+            with contextlib.suppress(ConnectionClosed):
+                for frame in frames:
+                    await greedy.send(frame)
+            await greedy.wait_closed()
+        assert STORY[1:] == [kind(message) for message in await turn(ws, set_up=False)]
+        assert service.held < 10_000
+
+
+async def test_answered_turns_are_kept_no_more():
+    """A client may write more than may be kept, as long as it waits for its answers."""
+    async with (
+        serving(manners=Manners(answers=Answers([Answer(say="ok")]))) as (service, port),
+        dial(port) as ws,
+    ):
+        await ws.send(json.dumps(SETUP))
+        for _ in range(3):
+            await ws.send(json.dumps({"realtimeInput": {"text": "x" * 30_000}}))
+            async for frame in ws:
+                if json.loads(frame).get("serverContent", {}).get("turnComplete"):
+                    break
+        await ws.send('{"realtimeInput":{"activityStart":{}}}')
+        await (await ws.ping())
+        assert service.held < 10_000
 
 
 async def test_pings_must_be_read_too(monkeypatch):

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
 
+from harness.emulator import tokens as minting
 from harness.emulator.post import MOST_BYTES, MalformedRequestError, PostReader
 from harness.emulator.tokens import RequestRefusedError, Tokens
 from harness.errors import InputError, RefusedError, UsageError
@@ -50,6 +51,19 @@ def minted(clock=None, **request):
     """Return what a fresh token allows."""
     tokens = Tokens(now=clock or Clock())
     return tokens.grant(tokens.mint(json.dumps(request).encode()))
+
+
+def test_large_requests_leave_room_for_few(monkeypatch):
+    """The oldest tokens are forgotten when the requests of all are too long together, or too many."""
+    monkeypatch.setattr(minting, "_MOST_BYTES", 10_000)
+    tokens = Tokens(now=Clock())
+    instruction = {"parts": [{"text": "x" * 3000}]}
+    body = json.dumps({"bidiGenerateContentSetup": {"systemInstruction": instruction}}).encode()
+    first, *_, last = [tokens.mint(body) for _ in range(5)]
+    assert tokens.grant(last)
+    with pytest.raises(Refused):
+        tokens.grant(first)
+    assert 3 == len(tokens._grants)
 
 
 @pytest.mark.parametrize("uses, sessions", [(None, 1), (1, 1), (3, 3), (0, 50)])
