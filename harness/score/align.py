@@ -9,7 +9,6 @@ Knows tokens; does not know what they were cut from.
 from __future__ import annotations
 
 from itertools import repeat
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 import regex
@@ -33,7 +32,6 @@ _RUN = regex.compile(r"([=SDI])([0-9]+)")
 _editops: Any = Levenshtein.editops  # the type stubs lack half of what it returns
 _begun_alike = Prefix.similarity
 _ended_alike = Postfix.similarity
-_length = attrgetter("size")
 
 
 def distance(reference: Sequence[str], hypothesis: Sequence[str]) -> int:
@@ -77,8 +75,9 @@ def counted(reference: Sequence[str], hypothesis: Sequence[str], beside: int = 0
     substitutions = errors - abs(longer)
     if substitutions > 1:
         # 2 H + 2 S + D + I tokens are in the two sequences. Equal runs are fewer than steps.
-        hits = sum(map(_length, steps.as_matching_blocks()))
-        substitutions = said + heard - 2 * hits - errors
+        substitutions = said + heard - errors
+        for run in steps.as_matching_blocks():
+            substitutions -= 2 * run.size
     deletions = (errors - substitutions + longer) // 2
     return EditCounts(
         hits=beside + said - substitutions - deletions,
