@@ -205,7 +205,9 @@ def _mapsswe(pairs: Sequence[Pair]) -> float | None:
         if pair.base[0].counts and pair.new[0].counts
         for length in segments(operations(pair.new[0].diff), operations(pair.base[0].diff))
     ]
-    return mapsswe(found).p if len(found) > 1 else None
+    if len(found) < 2 or (found[0] and len(set(found)) == 1):  # without spread Z has no value; NIST prints 0
+        return None
+    return mapsswe(found).p
 
 
 def operations(diff: Iterable[Piece]) -> str:

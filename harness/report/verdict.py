@@ -69,7 +69,11 @@ def _verdict(found: RateDifference, p: float, margin: float | None) -> tuple[Ver
         return ("better" if (found.difference > 0) == (found.better == "higher") else "worse"), None
     if 2.0 ** (1 - found.blocks) > LEVEL:
         why = f"too few speakers, recordings or sentences ({found.blocks}): p cannot fall to {LEVEL:g}"
-    elif found.low is None:
+        return (
+            "cannot tell",
+            why,
+        )  # so few cannot show either that it is no worse, however alike they are
+    if found.low is None:
         why = "a locale has a single speaker, recording or sentence"
     elif found.detectable is None:
         why = "no pair differs in errors" if found.better == "lower" else "no answer differs"

@@ -44,7 +44,7 @@ Fault: TypeAlias = Literal[
 - `loop`: the same words again and again. `hallucination`: far more text than was said, or than can be said.
 - `speech_in_silence`: text where nothing was said.
 - `lost_start`, `lost_end`: the transcript begins late or ends early.
-- `numbers_differ`: only one of the two texts writes numbers in digits.
+- `numbers_differ`: only one of the two texts, as scored, writes numbers in digits.
 """
 
 LANGUAGE_MARGIN = 5.0
@@ -188,7 +188,8 @@ def _is_hallucination(score: Score, audio_s: Seconds | None) -> bool:
     return len(words(score.normalised_hypothesis)) > FASTEST_TOKENS_A_SECOND * audio_s
 
 
-_EDGE = regex.compile(r"^D([0-9]+)|D([0-9]+)$")
+_EDGE = regex.compile(r"^(?:[SI]1)?D([0-9]+)|D([0-9]+)(?:[SI]1)?$")
+"""Deletions at an edge: a minimal alignment may put one word that was heard wrongly beyond those that were not heard."""
 
 
 def _lost_edges(score: Score) -> list[Fault]:

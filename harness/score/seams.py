@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.score.align import equal_runs
 from harness.score.edits import EditCounts
 from harness.score.score import tokens_of
 from harness.text.normalise import normalised, strict_profile
@@ -27,16 +28,33 @@ def at_seams(score: Score, heard: str, seams: Sequence[int]) -> EditCounts:
     after = [0]  # how many tokens of the transcript lie before each operation
     for operation in operations:
         after.append(after[-1] + (operation != "D"))
+    whole = tokens(normalised(heard, score.locale, profile)) if seams else ()
+    scored = tokens(score.normalised_hypothesis)
     touching: set[int] = set()
     for seam in seams:
         before = len(tokens(normalised(heard[:seam], score.locale, profile)))
-        touching.update(_around(operations, after, before))
+        touching.update(_around(operations, after, _place(before, whole, scored)))
     found = [operations[at] for at in touching]
     return EditCounts(
         substitutions=found.count("S"),
         deletions=found.count("D"),
         insertions=found.count("I"),
     )
+
+
+def _place(before: int, heard: Sequence[str], scored: Sequence[str]) -> int:
+    """Return how many of the `scored` tokens lie before the place behind the first `before` that were `heard`.
+
+    Those that are scored have numbers and compounds as the reference writes them; a place within one is behind it.
+    """
+    if not before or heard == scored:
+        return before
+    for start, scored_start, length in equal_runs(heard, scored):
+        if before <= start:
+            return scored_start
+        if before <= start + length:
+            return scored_start + before - start
+    return len(scored)
 
 
 def _around(operations: Sequence[str], after: Sequence[int], before: int) -> set[int]:

@@ -109,8 +109,10 @@ def _steps(locale: str, profile: str) -> dict[str, Step]:
         "ws2": _spaced,
     }
     if language in {"ja", "cmn", "th"}:
-        norm["cjkspace"] = _unspaced
-    return norm | (_LENIENT.get(language, {}) if profile == "lenient-1" else {})
+        norm["cjkspace"] = _unspaced_thai if language == "th" else _unspaced
+    if profile == "lenient-1" and language in _LENIENT:
+        norm |= _LENIENT[language] | {"nfc2": _nfc}
+    return norm
 
 
 def _nfc(text: str) -> str:
@@ -291,6 +293,11 @@ _EMPTY_SPACE = regex.compile(rf"(?<=[{UNSPACED}]) | (?=[{UNSPACED}])")
 
 def _unspaced(text: str) -> str:
     return _EMPTY_SPACE.sub("", text)
+
+
+def _unspaced_thai(text: str) -> str:
+    # What stood on both sides of a space or a mark is written together now.
+    return scripts.thai(_unspaced(text))
 
 
 _SPELLING: dict[str, dict[str, Step]] = {

@@ -18,11 +18,12 @@ from harness.text.normalise import normalised
 from harness.text.numerals import written_forms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _DIGIT = regex.compile("[0-9]")
 _NUMBER = regex.compile(r"[0-9]+(?:\.[0-9]+)?")
 _SUFFIXED = regex.compile(r"[0-9]+(?:st|nd|rd|th)\b")
+_ORDINAL = regex.compile(r"(?:first|second|third|th)$")
 _WITHIN_WORDS = ("cmn", "ja", "ko", "th")
 """Languages that write numbers next to other words without a space."""
 
@@ -46,12 +47,22 @@ def tolerant(
     if not (has_digits(reference) or has_digits(hypothesis)):
         return hypothesis
     hypothesis, least = _spelt(hypothesis, locale, profile, errors, errors(hypothesis))
-    for digits in dict.fromkeys(_NUMBER.findall(reference)):
-        for form in _forms(digits, locale, profile):
+    for digits, forms in _written_in(reference, locale, profile):
+        for form in forms:
             if least and form in hypothesis:
                 pattern = _standing(form, locale)
                 hypothesis, least = _in_digits(hypothesis, pattern, digits, errors, least)
     return hypothesis
+
+
+def _written_in(reference: str, locale: str, profile: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield each number that a reference writes in digits, once, and its forms in words: `21st` has those of an ordinal."""
+    if locale.startswith("en"):
+        for ordinal in dict.fromkeys(_SUFFIXED.findall(reference)):
+            forms = _forms(ordinal[:-2], locale, profile)
+            yield ordinal, tuple(form for form in forms if _ORDINAL.search(form))
+    for digits in dict.fromkeys(_NUMBER.findall(reference)):
+        yield digits, _forms(digits, locale, profile)
 
 
 @lru_cache(maxsize=1 << 14)

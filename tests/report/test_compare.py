@@ -249,6 +249,14 @@ def test_no_worse_is_said_only_below_the_margin(margin, verdict):
     assert (verdict == "no worse") == (margin is not None and found.high < margin)
 
 
+@pytest.mark.parametrize("blocks", [[(0, 0, 1)] * 2, [(3, 2, 10)] * 2, [(0, 0, 30)] * 5])
+def test_few_that_are_alike_show_nothing(blocks):
+    """From fewer speakers than a p value takes, nothing is no worse, however alike the models were on them."""
+    found = rate_difference(blocks, margin=0.005)
+    assert "cannot tell" == found.verdict
+    assert "too few" in found.why
+
+
 # ── Pairs ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

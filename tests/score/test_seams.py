@@ -42,6 +42,23 @@ def test_errors_that_touch_a_seam(heard, seam, errors):
     assert errors == counted(heard, seam)
 
 
+@pytest.mark.parametrize(
+    "said, before, after, metric, errors",
+    [
+        ("in 1999 and in 2005 it was one two three four", "in nineteen ninety nine and in two thousand and five it was", "four", "WER", (0, 3, 0)),
+        ("in nineteen ninety nine and in two thousand and five it was one two three four", "in 1999 and in 2005 it was", "four", "WER", (0, 3, 0)),
+        ("in 1999 and in 2005 it was one", "in nineteen ninety nine", "and in two thousand and five it was one", "WER", (0, 0, 0)),
+        ("in 1999 and so on", "in nineteen ninety", "nine and so on", "WER", (0, 0, 0)),
+        ("a data base and one two three", "a database and", "three", "WERc", (0, 2, 0)),
+    ],
+)  # fmt: skip
+def test_numbers_before_a_seam_do_not_move_it(said, before, after, metric, errors):
+    """What is scored has numbers and compounds as the reference has them; a seam stays between the words it was between."""
+    heard = f"{before} {after}"
+    found = at_seams(score_text(said, heard, "en-US", metric=metric), heard, [len(before)])
+    assert errors == (found.substitutions, found.deletions, found.insertions)
+
+
 def test_an_error_between_two_seams_counts_once():
     """A word that is lost where two seams meet is one word lost."""
     heard = "one two three four six seven eight nine ten"

@@ -76,6 +76,21 @@ def test_lagging_does_not_see_a_late_tail():
     assert 2.2 == pytest.approx(found.ap)
 
 
+@pytest.mark.parametrize(
+    "tokens, al_s, laal_s",
+    # Of 10 s the ideal reader of n tokens has said the i-th at 10 i / n: LAAL's n is the longer of the two texts' (Papi
+    # et al. 2022), AL's the reference's.
+    [(2, (1 + (3 - 5) + (5 - 10)) / 3, (1 + (3 - 10 / 3) + (5 - 20 / 3)) / 3),
+     (3, (1 + (3 - 10 / 3) + (5 - 20 / 3)) / 3, (1 + (3 - 10 / 3) + (5 - 20 / 3)) / 3),
+     (5, (1 + (3 - 2) + (5 - 4)) / 3, (1 + (3 - 2) + (5 - 4)) / 3)],
+)  # fmt: skip
+def test_saying_too_much_does_not_make_it_quicker(tokens, al_s, laal_s):
+    """LAAL spreads the audio over the longer of reference and transcript; AL over the reference alone."""
+    found = lagging([1.0, 3.0, 5.0], 10.0, tokens)
+    assert al_s == pytest.approx(found.al_s)
+    assert laal_s == pytest.approx(found.laal_s)
+
+
 @given(st.integers(1, 20), st.floats(0.5, 30.0))
 def test_an_ideal_reader_lags_by_nothing(n, source):
     """Tokens that come evenly as they are said have a lag of one token's length at most."""

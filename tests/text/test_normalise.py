@@ -63,6 +63,10 @@ localised = locales.flatmap(lambda locale: st.tuples(st.just(locale), texts(loca
 @example(("vi-VN", "HOÀ"), "orth-1")
 @example(("en-US", "a\u200b\u0301"), "raw-1")
 @example(("th-TH", "เเเเ"), "norm-1")
+@example(("th-TH", "เ เก"), "norm-1")
+@example(("th-TH", 'ก่"ุ'), "norm-1")
+@example(("fr-FR", "æ\u0301"), "lenient-1")
+@example(("de-DE", "ß\u0307"), "lenient-1")
 def test_a_normal_text_is_its_own_normal_form(localised, profile):
     """Normalising a text that is normal already changes nothing; numbers aside, whose marks are read only once."""
     locale, text = localised

@@ -92,6 +92,9 @@ def test_tolerance_never_adds_an_error_and_never_changes_the_reference(locale, s
         ("hi-IN", "एक हजार", "१०००", 0),
         ("en-US", "seven", "007", 0),
         ("en-US", "a hundred and twenty five", "25", 3),
+        ("en-US", "the 21st of may", "the twenty first of may", 0),
+        ("en-US", "the 1st and the 1st", "the first and the first", 0),
+        ("en-US", "the 21st of may", "the twenty one of may", 1),
     ],
 )
 def test_readings(locale, reference, hypothesis, errors):
