@@ -205,7 +205,8 @@ def _mapsswe(pairs: Sequence[Pair]) -> float | None:
         if pair.base[0].counts and pair.new[0].counts
         for length in segments(operations(pair.new[0].diff), operations(pair.base[0].diff))
     ]
-    if len(found) < 2 or (found[0] and len(set(found)) == 1):  # without spread Z has no value; NIST prints 0
+    without_spread = len(set(found)) == 1 and any(found)
+    if len(found) < 2 or without_spread:  # Z has no value then; NIST's tool prints 0
         return None
     return mapsswe(found).p
 

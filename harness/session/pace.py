@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 GRID_S: Final = 0.010
 """Distance of the instants at which streams start, s: 200 streams of 100 ms a frame are served twenty at a time."""
 
+SPREAD: Final = 10
+"""Instants that starts are spread over, 100 ms: frames of a second each do not hold a session up for a second."""
+
 ROUND: Final = 32
 """Streams served in one go, before the loop looks whether something has come: it is to be stamped soon."""
 
@@ -53,15 +56,17 @@ class Pacer:
         self._streams = 0
 
     def start(self, period_s: Seconds) -> Seconds:
-        """Return when the next stream is to start, within the coming `period_s`: not all at once, and on the grid.
+        """Return when the next stream is to start, within the coming `period_s` and `SPREAD`: not all at once, on the grid.
 
         The golden ratio's multiples spread any number of phases evenly (Weyl's equidistribution).
         """
         self._streams += 1
         slots = max(1, round(period_s / GRID_S))
-        phase = math.floor(self._streams * 0.6180339887498949 % 1.0 * slots) * period_s / slots
+        apart = period_s / slots
+        among = min(slots, SPREAD)
+        phase = math.floor(self._streams * 0.6180339887498949 % 1.0 * among) * apart
         now = self._loop.time()
-        return now + (phase - now) % period_s
+        return now + (phase - now) % (among * apart)
 
     def add(self, stream: Stream, due: Seconds) -> None:
         """Serve `stream` from `due` on, until it has nothing more to send."""

@@ -120,7 +120,7 @@ def test_starts_spread():
 
 @given(st.floats(0, 1000), st.floats(0.001, 2.0))
 def test_streams_start_soon_and_on_a_grid(now, period):
-    """Whenever a stream is started, it is due within its period, and streams share few instants: one per 10 ms."""
+    """A stream is due within its period and a tenth of a second, and streams share few instants: one per 10 ms."""
 
     async def main():
         loop = asyncio.get_running_loop()
@@ -133,7 +133,10 @@ def test_streams_start_soon_and_on_a_grid(now, period):
         return starts
 
     starts = run_virtual(main())
-    assert all(-1e-9 <= start - at <= period + 1e-9 for at, start in starts)
+    soon = min(
+        period, 0.105
+    )  # instants are 10 ms apart, or a little more where the period wants it
+    assert all(-1e-9 <= start - at <= soon + 1e-9 for at, start in starts)
     instants = {round(start % period / period * 1e6) % 1_000_000 for _, start in starts}
     assert len(instants) <= max(1, round(period / 0.010)) * 2
 
