@@ -30,6 +30,9 @@ _LEAST_WBITS: Final = 9
 _GZIP_WBITS: Final = 16
 """Least power of two for deflate's window, and what is added to it for gzip's head and tail (zlib.h, deflateInit2)."""
 
+MOST_BYTES: Final = 2**30
+"""Longest trace that is read, unpacked: what may be received for an utterance, four times over."""
+
 Direction = Literal[">", "<", "!"]
 """`>` we sent, `<` we received, `!` something that happened to the connection (a note of ours)."""
 
@@ -159,8 +162,16 @@ def _gzipped(data: bytes) -> bytes:
 def read_trace(path: Path) -> SessionTrace:
     """Return the trace at `path`; InputError that names the file when it is missing, torn or of another schema."""
     try:
+        if not path.is_file():
+            raise InputError(f"{path}: not a readable trace", why="it is missing, or no file")
         with gzip.open(path, "rb") as file:
-            header, *events = file.read().splitlines()
+            data = file.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise InputError(
+                f"{path}: not a readable trace",
+                why=f"it unpacks to more than {MOST_BYTES // 2**20} MiB",
+            )
+        header, *events = data.splitlines()
         trace = SessionTrace(
             header=msgspec.json.decode(header, type=TraceHeader),
             events=[msgspec.json.decode(line, type=TimedEvent) for line in events],

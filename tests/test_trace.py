@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import subprocess
 import time
 from shutil import which
@@ -12,6 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import harness.trace
+from harness.errors import InputError
 from harness.trace import (
     SessionTrace,
     TimedEvent,
@@ -128,3 +131,16 @@ def test_many_pieces_take_time_as_few_do():
         hypothesis(trace, "input")
         spent.append(time.process_time() - begun)
     assert spent[1] < 100 * spent[0]
+
+
+def test_a_trace_that_unpacks_without_end_is_named(tmp_path, monkeypatch):
+    """A bomb, a pipe, a folder and a device in the place of a trace are named, and nobody waits for their end."""
+    monkeypatch.setattr(harness.trace, "MOST_BYTES", 1000)
+    bomb, pipe, folder, device = (tmp_path / f"{n}.jsonl.gz" for n in range(4))
+    bomb.write_bytes(gzip.compress(bytes(1001)))
+    os.mkfifo(pipe)
+    folder.mkdir()
+    device.symlink_to("/dev/zero")
+    for path in (bomb, pipe, folder, device, tmp_path / "nowhere"):
+        with pytest.raises(InputError, match="not a readable trace"):
+            read_trace(path)

@@ -8,13 +8,16 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
+from itertools import count
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from harness.errors import InputError
 from harness.run.record import PLAN_SCHEMA, RECORD_SCHEMA, Plan, UtteranceRecord
+from harness.session.assignment import MOST_RECEIVED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,6 +32,9 @@ TRACES = "traces"
 AUDIO = "audio"
 REPORT = "report.html"
 """Written last of all, and taken away when a run goes on: where it lies, the tables are those of the whole journal."""
+
+LINE_BYTES: Final = 6 * MOST_RECEIVED
+"""Longest line: a record's texts are no longer than all that may be received for it, and JSON writes a byte as six at most."""
 
 _BESIDE = frozenset({PLAN + ".part", "emulator.log"})
 """What a folder may hold whose run was killed before it had a plan."""
@@ -46,9 +52,11 @@ def write_plan(folder: Path, plan: Plan) -> None:
 
 
 def read_plan(folder: Path) -> Plan:
-    """Return the plan of the run in `folder`; InputError that says what is missing or wrong."""
+    """Return the plan of the run in `folder`; InputError that says what is missing or wrong, with any of its files."""
     path = folder / PLAN
     try:
+        for entry in folder.iterdir():
+            _require_file(entry)
         data = path.read_bytes()
     except FileNotFoundError:
         raise InputError(
@@ -69,6 +77,16 @@ def read_plan(folder: Path) -> Plan:
             why=str(error),
             hint="name a folder that harness run made, or take its plan.json from a copy",
         ) from error
+
+
+def _require_file(entry: Path) -> None:
+    """Raise InputError when `entry` of a run folder is a pipe or a device, which nobody comes to the end of."""
+    try:
+        mode = entry.stat().st_mode
+    except OSError:
+        return  # a link that leads nowhere: it is as good as missing
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise InputError(f"{entry}: is a pipe or a device, not a file", hint="remove it")
 
 
 class _Versioned(msgspec.Struct, frozen=True):
@@ -157,9 +175,15 @@ def iter_journal(folder: Path) -> Iterator[UtteranceRecord]:
     decode = msgspec.json.Decoder(UtteranceRecord).decode
     try:
         with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
+            for number in count(1):
+                line = file.readline(LINE_BYTES)
                 if not line.endswith(b"\n"):
-                    return  # torn: its session is as good as never finished
+                    if len(line) < LINE_BYTES:
+                        return  # torn: its session is as good as never finished
+                    raise InputError(
+                        f"{path}:{number}: a line of more than {LINE_BYTES // 2**20} MiB is no record",
+                        hint="remove that line: its session is then run again",
+                    )
                 try:
                     record = decode(line)
                 except UNREADABLE as error:

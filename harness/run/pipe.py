@@ -6,18 +6,15 @@ the plan in one process.
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
 from harness.run.certificate import Certificate
+from harness.run.folder import LINE_BYTES as LINE_BYTES  # noqa: PLC0414 - re-exported
 from harness.run.folder import Slot
 from harness.run.record import UtteranceRecord
-from harness.session.assignment import MOST_RECEIVED
 from harness.units import Milliseconds, Samples, Seconds, Usd
-
-LINE_BYTES: Final = 6 * MOST_RECEIVED
-"""Longest line: a record's texts are no longer than all that may be received for it, and JSON writes a byte as six at most."""
 
 
 class Orders(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -24,6 +24,9 @@ PROMISES = {
         "run/test_journal.py::test_a_torn_line_is_repaired",
         "run/test_journal.py::test_a_corrupt_line_in_the_middle_is_named",
         "run/test_journal.py::test_any_bytes_are_read_or_named",
+        "run/test_journal.py::test_a_line_without_end_is_named",
+        "run/test_journal.py::test_what_is_no_file_is_named",
+        "test_trace.py::test_a_trace_that_unpacks_without_end_is_named",
     ),
     "Two processes cannot run in one folder": (
         "run/test_journal.py::test_two_processes_cannot_write_one_journal",

@@ -14,9 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import InputError
+from harness.run import folder
 from harness.run.folder import JOURNAL, read_journal
 from harness.run.journal import Journal
 from harness.run.record import Usage, UtteranceRecord
+from tests.run.runs import plan, utterance
 
 HOLD = """
 import sys, pathlib
@@ -196,3 +198,31 @@ def test_any_bytes_are_read_or_named(tmp_path_factory, data, whole):
         told = f"{JOURNAL}:{whole + 1}"
     assert [entry(n) for n in range(whole)] == found[:whole]
     assert f"{JOURNAL}:{whole + 1}" in told or b"\n" in data
+
+
+def test_a_line_without_end_is_named(tmp_path, monkeypatch):
+    """A line that is longer than any record is named, not read to its end; one that is merely torn is passed over."""
+    monkeypatch.setattr(folder, "LINE_BYTES", 10_000)
+    with Journal(tmp_path) as journal:
+        journal.append(entry(0))
+    with (tmp_path / JOURNAL).open("ab") as file:
+        file.write(b"{" * 9_999)
+        file.flush()
+        assert [entry(0)] == read_journal(tmp_path)
+        file.write(b"{")
+    with pytest.raises(InputError, match=r"journal.jsonl:2: a line of more than"):
+        read_journal(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["plan.json", "journal.jsonl", "report.html", "heard.jsonl"])
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_is_no_file_is_named(tmp_path, name, kind):
+    """A pipe or a device in a run folder is named before anybody reads it, since nobody comes to its end."""
+    folder.write_plan(tmp_path, plan([utterance(0)]))
+    (tmp_path / name).unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(tmp_path / name)
+    else:
+        (tmp_path / name).symlink_to("/dev/zero")
+    with pytest.raises(InputError, match=f"{name}: is a pipe or a device"):
+        folder.read_plan(tmp_path)
