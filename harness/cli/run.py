@@ -291,6 +291,7 @@ def command(
     if simulated:
         from harness.cli.simulation import print_simulation
 
+        del opened, utterances  # a million of them, perhaps; all that counts is in the plan
         print_simulation(
             plan,
             simulated,

@@ -24,7 +24,7 @@ SECTIONS = {
     "punctuality": whole.punctuality,
     "send": wire.send,
     "paced": lambda: wire.paced(100),
-    "paced40": lambda: wire.paced(40),
+    "paced40": lambda: wire.paced(40, frames=100),
     "tls": lambda: wire.paced(100, tls=True),
     "lag": wire.lag,
     "receive": wire.receive,

@@ -21,7 +21,7 @@ import ssl
 import sys
 import time
 from array import array
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -138,6 +138,7 @@ async def ours(todo) -> dict:
     cpu = used() - began
     traces = [result.recorder.trace()[0] for result in results]
     assert {"ok"} == {result.ending.outcome for result in results}, results[0].ending
+    lags = [send_lags_ms(trace) for trace in traces]
     zeros = [result.recorder._zero for result in results]
     heard = [
         (event.t + zero, event.frame["serverContent"]["inputTranscription"]["text"])
@@ -149,9 +150,26 @@ async def ours(todo) -> dict:
         "cpu": cpu,
         "message_us": meter.message_us,
         "kib": meter.kib,
-        "lag": spread([lag for trace in traces for lag in send_lags_ms(trace)]),
+        "lag": spread(list(chain.from_iterable(lags))),
+        "drift": drift(lags),
+        "early": share_early(lags),
         "stamp": spread(stamps(heard)),
     }
+
+
+def drift(lags: list[list[float]]) -> float:
+    """Return how much later the last tenth of the frames leave than the first tenth, ms, in the mean over all sessions."""
+    tenth = len(lags[0]) // 10
+    if not tenth:
+        return 0.0
+    first = [lag for one in lags for lag in one[:tenth]]
+    last = [lag for one in lags for lag in one[-tenth:]]
+    return sum(last) / len(last) - sum(first) / len(first)
+
+
+def share_early(lags: list[list[float]]) -> float:
+    """Return which share of the frames left more than a millisecond early."""
+    return sum(lag < -1 for one in lags for lag in one) / max(1, sum(map(len, lags)))
 
 
 async def sdk(todo) -> dict:
@@ -300,7 +318,6 @@ async def joined(todo, heard: asyncio.Semaphore) -> list:
 
 async def framed(todo) -> dict:
     """Frame, mask, send and stamp messages on a loop, all that is due in a slot at once: what no client can leave out."""
-    from itertools import chain
     from struct import Struct
 
     from websockets.speedups import apply_mask

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import soundfile
 
 from harness.cli import COMMANDS, root
 
@@ -46,6 +49,23 @@ def test_help_imports_nothing_but_click(arguments):
     loaded = set(eval(ran.stderr.strip().splitlines()[-1])) - baseline()  # noqa: S307 - our own list
     assert loaded <= {"click", "harness", "__main__"}, loaded
     assert not loaded & set(HEAVY)
+
+
+@pytest.mark.wall
+def test_a_run_streams_with_little_loaded(tmp_path, monkeypatch):
+    """The process that converts and streams loads no tables, plots, scorers or other clients: a child of it reports."""
+    rate = 44_100
+    soundfile.write(tmp_path / "clip.flac", np.zeros(rate // 2), rate)
+    (tmp_path / "few.jsonl").write_text(
+        json.dumps({"id": "a", "audio": "clip.flac", "text": "hello", "locale": "en-US"})
+    )
+    monkeypatch.setenv("HARNESS_EMULATE_EAR", "scripted")
+    out = str(tmp_path / "run")
+    code = HELP.format(arguments=["run", str(tmp_path / "few.jsonl"), "--pace", "0", "--out", out])
+    ran = python(code)
+    loaded = set(eval(ran.stderr.strip().splitlines()[-1]))  # noqa: S307 - our own list
+    assert {"soundfile", "soxr", "websockets"} <= loaded
+    assert not loaded & {"pandas", "librosa", "scipy", "matplotlib", "google", "jiwer", "rapidfuzz"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

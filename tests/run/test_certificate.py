@@ -22,6 +22,7 @@ from harness.run.certificate import (
     watched,
     write_certificates,
 )
+from harness.run.execute import _floor_text
 from tests.run.crash import CERTIFICATE as SITTING
 from tests.run.disk import Disk
 
@@ -41,6 +42,17 @@ def test_a_clock_that_is_never_late_has_no_floor_and_no_lag():
     assert 0.0 == pytest.approx(told.lag_max_ms, abs=1e-3)
     assert 3 == told.open_max
     assert 10 == pytest.approx(told.wall_s, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    "p99, told",
+    [(0.4, "timers before the first session: 0.1 ms"), (10.5, "warning: this machine is busy")],
+)
+def test_the_floor_is_told_before_the_first_session(p99, told):
+    """A run says how late timers are with nothing to do, and warns when that is half of what a session may be late."""
+    text = _floor_text(0.1, p99)
+    assert text.startswith(told)
+    assert f"{p99} ms at the 99th percentile" in text
 
 
 def test_what_holds_up_the_loop_is_seen():

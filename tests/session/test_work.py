@@ -41,14 +41,14 @@ def streamed(seconds: float):
 
 
 def test_a_frame_takes_few_calls():
-    """A frame takes no more than 36 calls in all: made, awaited, sent, and written into the trace."""
+    """A frame takes no more than 32 calls in all: made, awaited, sent, and written into the trace."""
     streamed(1.0)()
     share = (calls(streamed(9.0)) - calls(streamed(1.0))) / 80
-    assert share <= 36
+    assert share <= 32
 
 
 def test_a_frame_is_framed_with_few_calls():
-    """Framing and masking takes no more than six calls: the library's own way takes over twenty."""
+    """Framing and masking takes no more than five calls: the library's own way takes over twenty."""
     keys, payload = masking_keys(), bytes(4000)
     next(keys)
-    assert calls(lambda: text_frame(payload, next(keys))) <= 6
+    assert calls(lambda: text_frame(payload, next(keys))) <= 5
