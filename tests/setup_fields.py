@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Union, get_args, get_origin, get_type_hints
 
 from harness.wire.live.messages import Content, FunctionDeclaration, Message, Setup
 
@@ -107,7 +107,7 @@ def paths(kind: type[Message] = Setup, parent: str = "") -> Iterator[str]:
 
 def _class(hint: object) -> type[Message] | None:
     """Return the message that a field holds, one or several; None: it holds none."""
-    for one in get_args(hint) if get_origin(hint) in (types.UnionType, list) else (hint,):
+    for one in get_args(hint) if get_origin(hint) in (types.UnionType, Union, list) else (hint,):
         if isinstance(one, type) and issubclass(one, Message):
             return one
     return None

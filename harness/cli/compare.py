@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.finite import FiniteRange
+
 if TYPE_CHECKING:
     from harness.report.gate import GateResult
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--margin",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=FiniteRange(0, 1, min_open=True, max_open=True),
     help="What “no worse” allows, as a ratio: 0.005 is half a point.",
 )
 @click.option("--profile", help="How texts are made comparable. Default: as BASE was reported.")

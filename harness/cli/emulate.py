@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.finite import FiniteRange
 from harness.errors import InputError, UsageError, suggestion
 from harness.units import duration_text
 from harness.wire.live import catalogue
@@ -87,7 +88,7 @@ if TYPE_CHECKING:
 @click.option("--list-assumptions", is_flag=True, help="Show all open questions and stop.")
 @click.option(
     "--connection-life",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     default=catalogue.CONNECTION_S,
     show_default=True,
     metavar="SECONDS",
@@ -95,7 +96,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--go-away-lead",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     default=catalogue.GO_AWAY_LEAD_S,
     show_default=True,
     metavar="SECONDS",
@@ -114,7 +115,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Show them as JSON.")
 @click.option(
     "--session-life",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     default=catalogue.SESSION_AUDIO_S,
     show_default=True,
     metavar="SECONDS",
@@ -122,7 +123,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--video-session-life",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     default=catalogue.SESSION_VIDEO_S,
     show_default=True,
     metavar="SECONDS",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.finite import FiniteRange
 from harness.cli.overrides import overrides
 from harness.cli.typed import typed
 from harness.errors import UsageError
@@ -75,7 +76,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--pace",
-    type=click.FloatRange(0, 100),
+    type=FiniteRange(0, 100),
     default=1.0,
     show_default=True,
     help="1 is real time; 0 is as fast as the service takes it, and latency is then not reported.",
@@ -96,7 +97,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--quiet",
-    type=click.FloatRange(0, 60),
+    type=FiniteRange(0, 60),
     default=2.0,
     show_default=True,
     metavar="S",
@@ -110,7 +111,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--interrupt-after",
-    type=click.FloatRange(0, 600),
+    type=FiniteRange(0, 600),
     metavar="S",
     help="With --task ask: speak over each answer S seconds after it begins, and see how fast the model falls silent.",
 )
@@ -145,7 +146,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--budget",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteRange(0, min_open=True),
     metavar="USD",
     help="Stop cleanly before more is spent.",
 )
@@ -260,6 +261,7 @@ def command(
     for name, setup in setups.items():
         if task != "speak":  # a text has no activity to signal
             _require_turns(setup, turns)
+        _require_transcript(setup, transcript)
         require_taken(setup, name, method)
     plan = make_plan(
         datasets=opened,
@@ -371,6 +373,10 @@ def _warn_unknown(models: list[str]) -> None:
     from harness.wire.live.catalogue import find, nearest
 
     for model in models:
+        if not model.strip():
+            raise UsageError(
+                "--model: a model has a name", hint="harness models lists those that are known"
+            )
         if find(model) is None:
             near = nearest(model)
             hint = f"; the nearest known are {', '.join(near)}" if near else ""
@@ -388,4 +394,19 @@ def _require_turns(setup: Setup, turns: str) -> None:
             why="activity signals are for sessions without automatic detection, and for no others "
             "(Live API capabilities guide)",
             hint="leave automaticActivityDetection.disabled to --turns",
+        )
+
+
+def _require_transcript(setup: Setup, transcript: str) -> None:
+    """Refuse a setup without the text that is to be scored: its sessions would be paid for nothing."""
+    asked = {
+        "input": ("inputAudioTranscription", setup.input_audio_transcription),
+        "output": ("outputAudioTranscription", setup.output_audio_transcription),
+    }
+    name, transcription = asked.get(transcript, ("", setup))
+    if transcription is None:
+        raise UsageError(
+            f"--transcript {transcript} needs {name}, which this setup lacks",
+            why="no session would bring the text that is scored",
+            hint=f"leave out --set {name}=null, or score another --transcript",
         )

@@ -248,10 +248,10 @@ class Handles:
     _size: int = 0
 
     def issue(self, saved: Saved) -> str:
-        """Return a new handle for a session as it is now."""
+        """Return a new handle for a session; `saved` is kept, so its context must be a copy."""
         handle = secrets.token_urlsafe(24)
-        self._saved[handle] = replace(saved, context=saved.context.copy())
-        self._size += self._saved[handle].size
+        self._saved[handle] = saved
+        self._size += saved.size
         while len(self._saved) > _MOST_HANDLES or self._size > _MOST_KEPT:
             _, oldest = self._saved.popitem(last=False)
             self._size -= oldest.size

@@ -134,13 +134,18 @@ def _on_the_clips_clock(trace: SessionTrace, t: Seconds | None) -> Seconds | Non
 
 
 def usage(trace: SessionTrace) -> Usage:
-    """Return the sum over the session's usage records: each is one turn's bill (pydantic/pydantic-ai#7269)."""
+    """Return the sum over the session's usage records: each is one turn's bill (pydantic/pydantic-ai#7269).
+
+    None of them counts when one has a negative count: what the session took is then unknown.
+    """
     bills = [
         bill
         for event in trace.events
         if event.dir == "<" and _has(event.frame, "usageMetadata")
         if (bill := decode_server(msgspec.json.encode(event.frame)).usage_metadata) is not None
     ]
+    if not all(bill.credible for bill in bills):
+        return Usage()
     return Usage(
         records=len(bills),
         prompt_tokens=_sum(bill.prompt_token_count for bill in bills),

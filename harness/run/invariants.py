@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.trace import audio_sent
+from harness.wire.live.codec import message_from
+from harness.wire.live.messages import UsageMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +31,7 @@ def violations(trace: SessionTrace) -> tuple[str, ...]:
       where one broke off; and all of it when the session ended well.
     - A usage record's total is the sum of its parts; thoughts and what tools found may lie outside (the protocol's
       definition has prompt and response alone, the SDK's all four). What came from a cache is no more than the prompt.
+      No count is negative.
     """
     found: list[str] = []
     for what in _broken(trace):
@@ -130,7 +133,10 @@ def _received(seen: _Session, event: TimedEvent) -> Iterator[str]:
             yield "setupComplete came twice on one connection"
         line.ready = True
     if isinstance(bill := event.frame.get("usageMetadata"), dict):
-        yield from _billed(bill)
+        if not message_from(bill, UsageMetadata).credible:
+            yield "a usage record has a negative count: what the session took is unknown"
+        else:
+            yield from _billed(bill)
 
 
 def _billed(bill: dict[str, Any]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
@@ -103,28 +103,32 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What the reader should know: languages asked for that the datasets lack, …"""
 
 
+Tokens: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+"""A session's: many more than a service can count in its messages' int32, and still exact in every table."""
+
+
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens of a session: the sum over its usage records. None: the service did not say."""
 
     records: int = 0
-    """How many usage records came."""
+    """How many usage records came; 0 as well when one of them cannot be, as `invariants` then says."""
 
-    prompt_tokens: int | None = None
-    response_tokens: int | None = None
-    total_tokens: int | None = None
-    thoughts_tokens: int | None = None
+    prompt_tokens: Tokens | None = None
+    response_tokens: Tokens | None = None
+    total_tokens: Tokens | None = None
+    thoughts_tokens: Tokens | None = None
     """They may lie outside the total."""
 
-    cached_tokens: int | None = None
+    cached_tokens: Tokens | None = None
     """Those of the prompt that came from a cache."""
 
-    tool_use_tokens: int | None = None
+    tool_use_tokens: Tokens | None = None
     """What the service's own tools found and gave the model to read, beside the prompt."""
 
-    prompt_by_modality: dict[str, int] = {}
-    response_by_modality: dict[str, int] = {}
-    cached_by_modality: dict[str, int] = {}
-    tool_use_by_modality: dict[str, int] = {}
+    prompt_by_modality: dict[str, Tokens] = {}
+    response_by_modality: dict[str, Tokens] = {}
+    cached_by_modality: dict[str, Tokens] = {}
+    tool_use_by_modality: dict[str, Tokens] = {}
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):

@@ -43,6 +43,72 @@ def test_two_datasets_of_one_name_are_refused(tmp_path, monkeypatch, capsys):
     assert "two" in told
 
 
+NO_NUMBERS = ["nan", "NaN", "-nan", "inf", "-inf", "1e999"]
+
+
+@pytest.mark.parametrize("number", NO_NUMBERS)
+@pytest.mark.parametrize("option", ["--pace", "--quiet", "--budget", "--interrupt-after"])
+def test_what_is_no_number_is_refused(tmp_path, monkeypatch, capsys, option, number):
+    """NaN and infinity are exit 2 for every number of a run, and nothing is made."""
+    monkeypatch.chdir(tmp_path)
+    assert 2 == refused("sample", f"{option}={number}", "--task=ask", "--dry-run")
+    assert option in capsys.readouterr().err
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("number", NO_NUMBERS)
+@pytest.mark.parametrize(
+    "command",
+    [
+        *[f"emulate --{name}" for name in ("connection-life", "go-away-lead", "session-life")],
+        "emulate --video-session-life",
+        "compare --margin",
+    ],
+)
+def test_no_command_takes_what_is_no_number(capsys, command, number):
+    """The other commands refuse NaN and infinity in the same way."""
+    with pytest.raises(SystemExit) as ended:
+        main(
+            f"{command}={number} . .".split()
+            if "margin" in command
+            else f"{command}={number}".split()
+        )
+    assert 2 == ended.value.code
+    assert command.split()[1] in capsys.readouterr().err
+
+
+def test_what_is_no_number_is_refused_from_a_file_and_the_environment(
+    tmp_path, monkeypatch, capsys
+):
+    """TOML has a NaN of its own; it is refused there and in a variable, and the message says where it stands."""
+    file = tmp_path / "config.toml"
+    file.write_text("[run]\npace = nan\n")
+    with pytest.raises(SystemExit) as ended:
+        main(["--config", str(file), "run", "--dry-run"])
+    assert 2 == ended.value.code
+    assert "the key pace of [run]" in capsys.readouterr().err
+    monkeypatch.setenv("HARNESS_RUN_QUIET", "nan")
+    assert 2 == refused("--dry-run")
+    assert "HARNESS_RUN_QUIET" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        (["--set", "inputAudioTranscription=null"], "inputAudioTranscription"),
+        (
+            ["--task", "speak", "speak", "--set", "outputAudioTranscription=null"],
+            "outputAudioTranscription",
+        ),
+        (["--model", ""], "a model has a name"),
+    ],
+)
+def test_a_run_that_could_bring_nothing_is_refused(capsys, arguments, told):
+    """A setup without the transcript that is scored, and a model without a name, are exit 2 before anything is opened."""
+    assert 2 == refused(*arguments, "--dry-run")
+    assert told in capsys.readouterr().err
+
+
 @pytest.mark.wall
 def test_a_module_in_the_working_folder_does_not_stand_in_for_ours(tmp_path, monkeypatch):
     """Our own child processes do not import what lies in the folder where the command was typed."""

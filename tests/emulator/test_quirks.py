@@ -74,6 +74,12 @@ def test_values_have_units(typed, value):
         ("share=200%", "at most at 100%"),
         ("share=0%", "above 0%"),
         ("big-frames=9999MiB", "at most 256MiB"),
+        ("split-words=0", "at least 1"),
+        ("flood=0", "at least 1"),
+        ("dribble=0B", "at least 1"),
+        ("late-transcription=nan", "ms, s, min"),
+        ("late-transcription=" + "9" * 400, "ms, s, min"),
+        ("late-transcription=٣s", "ms, s, min"),
     ],
 )
 def test_what_cannot_be_done_is_explained(typed, words):

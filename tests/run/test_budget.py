@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import msgspec
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.clock import run_virtual
+from harness.errors import InputError
 from harness.report.bounds import SpeechBook
 from harness.report.build import run_table
+from harness.report.table import UTTERANCES, read_run
+from harness.report.write import table_files
 from harness.run.bill import bill_usd, estimate_usd, spent_usd, transcription
-from harness.run.folder import read_journal, unfinished
+from harness.run.folder import JOURNAL, read_journal, unfinished
 from harness.run.record import Usage, UtteranceRecord
 from harness.wire.live import catalogue
 from tests.run.runs import final_slots, plan, run, utterance
@@ -115,6 +119,118 @@ def test_unknown_usage_is_estimated_for_the_budget_and_said_in_the_report(tmp_pa
     )
     assert {None} == {row.cost_usd for row in table.rows}
     assert any("3 sessions brought no usage record" in one.text for one in table.summary.warnings)
+
+
+whole = st.integers(-(2**31), 2**31 - 1)
+counts = whole | st.integers(0, 100) | st.none()
+details = st.lists(
+    st.fixed_dictionaries(
+        {"modality": st.sampled_from(["AUDIO", "TEXT", "NEW", ""]), "tokenCount": whole}
+    ),
+    max_size=2,
+)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    bills=st.lists(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "promptTokenCount": counts,
+                "responseTokenCount": counts,
+                "candidatesTokenCount": counts,
+                "thoughtsTokenCount": counts,
+                "totalTokenCount": counts,
+                "cachedContentTokenCount": counts,
+                "toolUsePromptTokenCount": counts,
+                "promptTokensDetails": details,
+                "responseTokensDetails": details,
+                "candidatesTokensDetails": details,
+                "cacheTokensDetails": details,
+                "toolUsePromptTokensDetails": details,
+            },
+        ),
+        min_size=1,
+        max_size=2,
+    )
+)
+def test_any_usage_has_a_record_a_bill_and_a_table(tmp_path_factory, bills):
+    """Whatever a service may count, the run ends, costs what is not negative, and its table is written and read again."""
+
+    def answer(line, frame):
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+        if "activityEnd" in frame.get("realtimeInput", {}):
+            for bill in bills:
+                line.say({"usageMetadata": bill})
+            text = {"inputTranscription": {"text": " hello"}, "turnComplete": True}
+            line.say({"serverContent": text})
+
+    folder = tmp_path_factory.mktemp("run")
+    made = plan([utterance(0)])
+    tally = run_virtual(run(made, folder, Service(answer)))
+    (record,) = read_journal(folder)
+    assert "ok" == record.outcome
+    negative = any(
+        count is not None and count < 0
+        for bill in bills
+        for field in bill.values()
+        for count in ([one["tokenCount"] for one in field] if isinstance(field, list) else [field])
+    )
+    assert negative == any("negative" in one for one in record.violations)
+    billed = bill_usd(MODEL, record.usage)
+    assert tally.cost_usd == pytest.approx(spent_usd(record))
+    assert tally.cost_usd >= 0
+    if negative:
+        assert (Usage(), None) == (record.usage, billed)
+        assert estimate_usd(MODEL, transcription(1.0)) == pytest.approx(tally.cost_usd)
+    table = run_table(folder, made, [record], SpeechBook(folder), profile="norm-1n", metric="auto")
+    (folder / UTTERANCES).write_bytes(table_files(table, excel=False)[UTTERANCES])
+    (row,) = read_run(folder).to_dict("records")
+    assert "ok" == row["outcome"]
+    for name in ("prompt_tokens", "response_tokens", "total_tokens", "thoughts_tokens"):
+        told = getattr(record.usage, name)
+        assert told == row[name] if told is not None else pd.isna(row[name])
+    assert (
+        billed == pytest.approx(row["cost_usd"]) if billed is not None else pd.isna(row["cost_usd"])
+    )
+
+
+@pytest.mark.parametrize("tokens", [-(10**30), 10**30, 10**400], ids=["-10^30", "10^30", "10^400"])
+def test_a_journal_with_counts_that_cannot_be_is_named(tmp_path, tokens):
+    """A record of an earlier version that counts more than a table holds is named by its line."""
+    made = plan([utterance(0)])
+    run_virtual(run(made, tmp_path, billing([7], [False])))
+    path = tmp_path / JOURNAL
+    path.write_text(path.read_text().replace('"total_tokens":7', f'"total_tokens":{tokens}'))
+    with pytest.raises(InputError, match=r"journal\.jsonl:1.*\n.*total_tokens"):
+        read_journal(tmp_path)
+
+
+@pytest.mark.parametrize("tokens", [2**31, 10**400], ids=["2^31", "10^400"])
+@pytest.mark.parametrize("where", ["total", "detail"])
+def test_a_count_that_no_message_holds_fails_its_session_alone(tmp_path, tokens, where):
+    """A number beyond the protocol's is refused as the peer's fault; what else is planned goes on."""
+    sent = []
+
+    def answer(line, frame):
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+        if "activityEnd" in frame.get("realtimeInput", {}):
+            sent.append(line)
+            detail = [{"modality": "AUDIO", "tokenCount": tokens}]
+            bill = (
+                {"totalTokenCount": tokens} if where == "total" else {"promptTokensDetails": detail}
+            )
+            text = {"inputTranscription": {"text": " hello"}, "turnComplete": True}
+            line.say({"serverContent": text} | ({"usageMetadata": bill} if len(sent) == 1 else {}))
+
+    made = plan([utterance(n) for n in range(3)])
+    run_virtual(run(made, tmp_path, Service(answer), concurrency=1))
+    records = read_journal(tmp_path)
+    assert 1 == sum(record.failure is not None for record in records)
+    assert 3 == len({record.utterance for record in records})
 
 
 def test_what_breaks_for_good_is_estimated_behind_its_last_bill(tmp_path):

@@ -112,6 +112,14 @@ BROKEN = {
         with_bill({"promptTokenCount": 30, "responseTokenCount": 2, "totalTokenCount": 40}),
         "counts 40 tokens, and its parts 32",
     ),
+    "a negative total": (
+        with_bill({"promptTokenCount": -32, "totalTokenCount": -32}),
+        "has a negative count",
+    ),
+    "a negative detail": (
+        with_bill({"promptTokensDetails": [{"modality": "AUDIO", "tokenCount": -1_000_000}]}),
+        "has a negative count",
+    ),
 }
 
 

@@ -18,7 +18,6 @@ from harness.wire.live import codec
 from harness.wire.live.messages import (
     Blob,
     ClientMessage,
-    Count,
     FunctionCall,
     GenerationConfig,
     GoAway,
@@ -34,6 +33,7 @@ from harness.wire.live.messages import (
     Transcription,
     UsageMetadata,
 )
+from harness.wire.live.scalars import Float32, Int32, Int64
 
 some = settings(deadline=None, max_examples=40)
 few = settings(deadline=None, max_examples=10)
@@ -59,9 +59,9 @@ objects = st.dictionaries(texts, json_values | st.none(), max_size=3)
 scalars = {
     str: texts,
     bool: st.booleans(),
-    int: st.integers(-(2**63), 2**63 - 1),
-    Count: st.integers(-(2**31), 2**31 - 1),
-    float: finite,
+    Int32: st.integers(-(2**31), 2**31 - 1),
+    Int64: st.integers(-(2**63), 2**63 - 1),
+    Float32: st.floats(-3e38, 3e38),
     bytes: st.binary(max_size=9),
     Any: json_values,
 }
@@ -322,7 +322,12 @@ def test_damaged_frames_are_a_message_or_refused(message, data):
         b'{"setup": {"generationConfig": {"temperature": 1e999}}}',
         b'{"setup": {"generationConfig": {"temperature": "Infinity"}}}',
         b'{"setup": {"generationConfig": {"seed": 1' + b"0" * 5000 + b"}}}",
+        b'{"setup": {"generationConfig": {"seed": 2147483648}}}',
+        b'{"setup": {"generationConfig": {"seed": "-2147483649"}}}',
         b'{"setup": {"generation_config": {"seed": 9223372036854775808}}}',
+        b'{"setup": {"generationConfig": {"topK": 1.5}}}',
+        b'{"setup": {"generationConfig": {"temperature": 1e39}}}',
+        b'{"setup": {"contextWindowCompression": {"triggerTokens": 9223372036854775808}}}',
         b'{"setup": {"generation_config": {"seed": true}}}',
         b'{"setup": {"generationConfig": {"seed": 1.5}}}',
         b'{"setup": {"generationConfig": {"responseModalities": "TEXT"}}}',
@@ -350,7 +355,7 @@ def test_bad_frames_are_refused(frame):
     [
         (
             '{"setup": {"generationConfig": {"topP": "x"}}}',
-            "Invalid value at 'setup.generation_config.top_p' (TYPE_DOUBLE), \"x\"",
+            "Invalid value at 'setup.generation_config.top_p' (TYPE_FLOAT), \"x\"",
         ),
         (
             '{"setup": {"systemInstruction": {"parts": [{}, {"text": []}]}}}',
@@ -385,6 +390,38 @@ def test_depth_is_bounded_where_protobuf_bounds_it():
                 codec.decode_client(frame)
     wide = ClientMessage(setup=Setup(safety_settings=[{}] * 1000))
     assert wide == codec.decode_client(codec.encode(wide))
+
+
+numbers = (
+    st.integers(-(10**400), 10**400)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(
+        [s * 2**bits + n for s in (-1, 1) for bits in (31, 63, 64) for n in (-1, 0, 1)]
+    )
+)
+
+
+@pytest.mark.parametrize(
+    "place, bits",
+    [
+        ('{"usageMetadata": {"totalTokenCount": %s}}', 31),
+        ('{"sessionResumptionUpdate": {"lastConsumedClientMessageIndex": %s}}', 63),
+    ],
+    ids=["int32", "int64"],
+)
+@given(number=numbers)
+@some
+def test_an_integer_is_what_its_type_holds(place, bits, number):
+    """A number that the field's type cannot hold is refused and every other is taken, whichever decoder reads it."""
+    spellings = [json.dumps(number)] + [f'"{number}"'] * isinstance(number, int)
+    for spelling in spellings:
+        try:
+            message = codec.decode_server(place % spelling)
+        except RemoteProtocolError:
+            assert not -(2**bits) <= number < 2**bits or number != int(number)
+        else:
+            assert -(2**bits) <= number < 2**bits
+            assert message == codec.decode_server(codec.encode(message))
 
 
 # ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────

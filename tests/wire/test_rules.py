@@ -94,7 +94,7 @@ REFUSED = [
     (
         [setup(**generation(topP="x"))],
         1007,
-        "Invalid value at 'setup.generation_config.top_p' (TYPE_DOUBLE), \"x\"",
+        "Invalid value at 'setup.generation_config.top_p' (TYPE_FLOAT), \"x\"",
     ),
     (
         [setup(realtimeInputConfig={"turnCoverage": "ALL"})],

@@ -138,13 +138,15 @@ class Parameter:
         number = self._number(text)
         if self.kind == "share" and not 0 < number <= 1:
             raise ValueError("a share lies above 0% and at most at 100%")
+        if self.kind in ("bytes", "rate", "count") and number < 1:
+            raise ValueError("at least 1")
         if self.most is not None and number > self._number(self.most):
             raise ValueError(f"at most {self.most}")
         return number if self.kind in ("duration", "share") else int(number)
 
     def _number(self, text: str) -> float:
         units = _UNITS[self.kind]
-        written = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z/%]*)", text)
+        written = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)\s*([A-Za-z/%]*)", text)
         if written is None or written[2] not in units:
             raise ValueError(f"write {self.written}")
         return float(written[1]) * units[written[2]]

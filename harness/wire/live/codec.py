@@ -12,13 +12,13 @@ takes (`names`, `rules`).
 from __future__ import annotations
 
 import binascii
-import math
 import re
 import types
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import (
     TYPE_CHECKING,
+    Annotated,
     Any,
     TypeAlias,
     TypeVar,
@@ -33,7 +33,8 @@ import pybase64
 
 from harness.errors import LocalProtocolError, RemoteProtocolError
 from harness.units import SAMPLE_RATE
-from harness.wire.live.messages import ClientMessage, Count, Message, ServerMessage
+from harness.wire.live.messages import ClientMessage, Message, ServerMessage
+from harness.wire.live.scalars import Float32, Int32, Int64
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -199,6 +200,8 @@ def _reader(hint: Any) -> _Reader:
     if get_origin(hint) in (types.UnionType, Union):
         (hint,) = (one for one in arguments if one is not types.NoneType)
         return _reader(hint)
+    if get_origin(hint) is Annotated and hint not in _SCALARS:
+        return _reader(arguments[0])
     if get_origin(hint) is list:
         return _list_reader(_reader(arguments[0]))
     if get_origin(hint) is dict:
@@ -253,33 +256,29 @@ def _read_bool(value: Any) -> bool:
     raise _mismatch("TYPE_BOOL", value)
 
 
-def _read_int(value: Any) -> int:
-    number = value
-    if (isinstance(value, str) and _INTEGER.fullmatch(value)) or (
-        isinstance(value, float) and value.is_integer()
-    ):
-        number = int(value)
-    if isinstance(number, int) and not isinstance(number, bool) and -(2**63) <= number < 2**63:
-        return number
-    raise _mismatch("TYPE_INT64", value)
+def _bounded(hint: Any, number_from: _Reader) -> _Reader:
+    """Return the reader of a number of type `hint` (`scalars`), within its bounds."""
+    _, type_name, bounds = get_args(hint)
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, bool):
+            try:
+                number = number_from(value)
+            except (TypeError, ValueError, OverflowError):
+                raise _mismatch(type_name, value) from None
+            if bounds.ge <= number <= bounds.le:
+                return number
+        raise _mismatch(type_name, value)
+
+    return read
 
 
-def _read_count(value: Any) -> int:
-    number = _read_int(value)
-    if -(2**31) <= number < 2**31:
-        return number
-    raise _mismatch("TYPE_INT32", value)
-
-
-def _read_float(value: Any) -> float:
-    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
-        try:
-            number = float(value)
-        except (ValueError, OverflowError):
-            raise _mismatch("TYPE_DOUBLE", value) from None
-        if math.isfinite(number):
-            return number
-    raise _mismatch("TYPE_DOUBLE", value)
+def _integer(value: Any) -> int:
+    if isinstance(value, float) and not value.is_integer():
+        raise ValueError
+    if isinstance(value, str) and not _INTEGER.fullmatch(value):
+        raise ValueError
+    return int(value)
 
 
 def _read_bytes(value: Any) -> bytes:
@@ -310,9 +309,9 @@ def _mismatch(type_name: str, value: object) -> _MismatchError:
 _SCALARS: dict[Any, _Reader] = {
     str: _read_text,
     bool: _read_bool,
-    int: _read_int,
-    Count: _read_count,
-    float: _read_float,
+    Int32: _bounded(Int32, _integer),
+    Int64: _bounded(Int64, _integer),
+    Float32: _bounded(Float32, float),
     bytes: _read_bytes,
     Any: lambda value: value,
 }

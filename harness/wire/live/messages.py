@@ -11,11 +11,12 @@ for what it lacks (marked "SDK"), the types of the official SDK `google-genai` 2
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any
 
 import msgspec
 
 from harness.units import Seconds
+from harness.wire.live.scalars import Float32, Int32, Int64
 
 UNKNOWN = ""
 """The wire name of `unknown` inside the codec: no real field has an empty name."""
@@ -142,7 +143,7 @@ class SpeechConfig(Message, frozen=True):
 class ThinkingConfig(Message, frozen=True):
     """How much the model thinks before it answers."""
 
-    thinking_budget: int | None = None
+    thinking_budget: Int32 | None = None
     """Tokens; 0 off, -1 dynamic."""
 
     include_thoughts: bool = False
@@ -163,14 +164,14 @@ class GenerationConfig(Message, frozen=True):
     response_modalities: list[str] = []
     """Exactly one of `TEXT`, `AUDIO`; empty: the service's default, AUDIO."""
 
-    temperature: float | None = None
-    top_p: float | None = None
-    top_k: float | None = None
-    max_output_tokens: int | None = None
-    candidate_count: int | None = None
-    seed: int | None = None
-    presence_penalty: float | None = None
-    frequency_penalty: float | None = None
+    temperature: Float32 | None = None
+    top_p: Float32 | None = None
+    top_k: Int32 | None = None
+    max_output_tokens: Int32 | None = None
+    candidate_count: Int32 | None = None
+    seed: Int32 | None = None
+    presence_penalty: Float32 | None = None
+    frequency_penalty: Float32 | None = None
     speech_config: SpeechConfig | None = None
     media_resolution: str | None = None
     """`MEDIA_RESOLUTION_LOW`, `_MEDIUM`, `_HIGH`."""
@@ -192,10 +193,10 @@ class AutomaticActivityDetection(Message, frozen=True):
     end_of_speech_sensitivity: str | None = None
     """`END_SENSITIVITY_HIGH` or `_LOW`."""
 
-    prefix_padding_ms: int | None = None
+    prefix_padding_ms: Int32 | None = None
     """Speech needed before a start is committed, ms."""
 
-    silence_duration_ms: int | None = None
+    silence_duration_ms: Int32 | None = None
     """Silence needed before an end is committed, ms."""
 
 
@@ -236,13 +237,13 @@ class SessionResumptionConfig(Message, frozen=True):
 class SlidingWindow(Message, frozen=True):
     """Keep the newest part of the context."""
 
-    target_tokens: int | None = None
+    target_tokens: Int64 | None = None
 
 
 class ContextWindowCompressionConfig(Message, frozen=True):
     """What happens when the context is nearly full."""
 
-    trigger_tokens: int | None = None
+    trigger_tokens: Int64 | None = None
     sliding_window: SlidingWindow | None = None
 
 
@@ -447,11 +448,7 @@ class SessionResumptionUpdate(Message, frozen=True):
 
     new_handle: str = ""
     resumable: bool = False
-    last_consumed_client_message_index: int | None = None
-
-
-Count: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
-"""A proto's int32: sums of such never outgrow a column."""
+    last_consumed_client_message_index: Int64 | None = None
 
 
 class ModalityTokenCount(Message, frozen=True):
@@ -460,7 +457,7 @@ class ModalityTokenCount(Message, frozen=True):
     modality: str = ""
     """`TEXT`, `IMAGE`, `VIDEO`, `AUDIO`, `DOCUMENT`."""
 
-    token_count: Count = 0
+    token_count: Int32 = 0
 
 
 class UsageMetadata(Message, frozen=True):
@@ -469,17 +466,17 @@ class UsageMetadata(Message, frozen=True):
     The Developer API says `response…` where Vertex says `candidates…`; read `response_tokens` and `response_details`.
     """
 
-    prompt_token_count: Count | None = None
+    prompt_token_count: Int32 | None = None
     """Tokens of the whole context of the turn."""
 
-    cached_content_token_count: Count | None = None
-    response_token_count: Count | None = None
-    candidates_token_count: Count | None = None
-    tool_use_prompt_token_count: Count | None = None
-    thoughts_token_count: Count | None = None
+    cached_content_token_count: Int32 | None = None
+    response_token_count: Int32 | None = None
+    candidates_token_count: Int32 | None = None
+    tool_use_prompt_token_count: Int32 | None = None
+    thoughts_token_count: Int32 | None = None
     """May lie outside the total."""
 
-    total_token_count: Count | None = None
+    total_token_count: Int32 | None = None
     prompt_tokens_details: list[ModalityTokenCount] = []
     cache_tokens_details: list[ModalityTokenCount] = []
     response_tokens_details: list[ModalityTokenCount] = []
@@ -499,6 +496,14 @@ class UsageMetadata(Message, frozen=True):
     def response_details(self) -> list[ModalityTokenCount]:
         """Return the response's tokens per modality under either platform's name."""
         return self.response_tokens_details or self.candidates_tokens_details
+
+    @property
+    def credible(self) -> bool:
+        """True: no count is negative, so each may be what was counted."""
+        values = [getattr(self, name) for name in self.__struct_fields__]
+        counts = [value for value in values if isinstance(value, int)]
+        details = [one for value in values if isinstance(value, list) for one in value]
+        return min((*counts, *(one.token_count for one in details)), default=0) >= 0
 
 
 class VoiceActivity(Message, frozen=True):

@@ -7,7 +7,16 @@ put in by whoever opens the session.
 from __future__ import annotations
 
 import types
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    TypeAlias,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import msgspec
 
@@ -249,7 +258,7 @@ def _below(kind: type[Message], name: str, path: str) -> type[Message] | None:
     """Return the class of the object in field `name` of `kind`, or None when the object is free-form."""
     attribute = kind.__struct_fields__[kind.__struct_encode_fields__.index(name)]
     hint = get_type_hints(kind)[attribute]
-    if get_origin(hint) is types.UnionType:
+    if get_origin(hint) in (types.UnionType, Union):
         hint = next(one for one in get_args(hint) if one is not types.NoneType)
     if get_origin(hint) is dict or hint is Any:
         return None

@@ -18,6 +18,7 @@ import msgspec
 
 from harness.wire.live import codec
 from harness.wire.live.messages import Message, SessionResumptionConfig, Setup
+from harness.wire.live.scalars import Int32
 
 if TYPE_CHECKING:
     from harness.units import Seconds
@@ -38,7 +39,7 @@ LONGEST_LIFE_S: Final[Seconds] = 20 * 3600
 class TokenRequest(Message, frozen=True):
     """What is asked for."""
 
-    uses: int | None = None
+    uses: Int32 | None = None
     """Sessions that may be opened; 0: any number; None: 1. Resuming one takes none."""
 
     expire_time: str | None = None
