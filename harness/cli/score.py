@@ -34,6 +34,12 @@ if TYPE_CHECKING:
     help="Divide errors into S, D and I as NIST's sclite does (weights 4, 3, 3).",
 )
 @click.option("--language", help="Locale of pairs that name none.")
+@click.option(
+    "--draw",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Draw the alignments of the N rows with the most errors.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print rows, cells, totals and the profile.")
 def command(  # noqa: PLR0917 - Click passes them by name
     path: Path,
@@ -42,6 +48,7 @@ def command(  # noqa: PLR0917 - Click passes them by name
     metric: str,
     sclite: bool,
     language: str | None,
+    draw: int | None,
     as_json: bool,
 ) -> int:
     """Score PATH: a run folder, or a table with the columns reference, hypothesis and locale.
@@ -55,8 +62,11 @@ def command(  # noqa: PLR0917 - Click passes them by name
     """
     import msgspec
 
+    from harness.errors import UsageError
     from harness.report.sheet import sheet
 
+    if draw and as_json:
+        raise UsageError("--draw is for people", hint="--json has the alignment of every row")
     locale = None
     if language is not None:
         from harness.text.locales import canonical
@@ -71,12 +81,14 @@ def command(  # noqa: PLR0917 - Click passes them by name
         _tell_unanswered(pairs)
         _tell_speakerless(pairs)
     aligner = "sclite" if sclite else "minimal"
-    document = sheet(pairs, profile=profile, metric=metric, aligner=aligner, details=as_json)
+    details = as_json or bool(draw)
+    document = sheet(pairs, profile=profile, metric=metric, aligner=aligner, details=details)
     _warn(document, profile)
     if as_json:
         click.echo(msgspec.json.encode(document))
     else:
         click.echo(_table(document))
+        click.echo(_drawings(document["rows"], draw or 0), nl=False)
     return 5 if document["totals"]["failed"] else 0
 
 
@@ -219,6 +231,29 @@ def _table(document: dict[str, Any]) -> str:
     if tools := _tools({cell["metric"] for cell in document["cells"]}, profile["versions"]):
         lines.append(f"cut by {', '.join(tools)}")
     return "\n".join(lines)
+
+
+def _drawings(rows: list[dict[str, Any]], most: int) -> str:
+    """Return the alignments of the rows with the most errors, the worst first; rows without any are none of them."""
+    from shutil import get_terminal_size
+
+    from harness.score.drawing import drawing
+
+    def errors(row: dict[str, Any]) -> int:
+        return sum(row[name] or 0 for name in ("substitutions", "deletions", "insertions"))
+
+    width = get_terminal_size((100, 24)).columns
+    drawn = ""
+    for row in sorted(filter(errors, rows), key=errors, reverse=True)[:most]:
+        steps = [
+            (op, *(token if token is None else visible(token) for token in pair))
+            for op, *pair in row["alignment"]
+        ]
+        who = ", ".join(visible(row[name]) for name in ("id", "locale", "model") if row[name])
+        rate = "no rate" if row["rate"] is None else f"{row['metric']} {_percent(row['rate'])}"
+        drawn += f"\n{who}: {rate}\n"
+        drawn += drawing(steps, divided=row["metric"] not in {"CER", "CERns"}, width=width) + "\n"
+    return drawn
 
 
 def _means(document: dict[str, Any]) -> list[str]:

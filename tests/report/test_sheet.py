@@ -197,6 +197,24 @@ def test_a_good_table_is_exit_0(csv):
     assert "25.00 %" in out
 
 
+def test_the_worst_rows_are_drawn(tmp_path):
+    """`--draw N` draws the alignments of the N rows with the most errors, the worst first, and nothing a terminal obeys."""
+    table = tmp_path / "t.csv"
+    table.write_text(
+        "id,reference,hypothesis,locale\n"
+        "one,the cat sat,the cat sit,en-US\nright,a b,a b,en-US\n"
+        "\x1b[2Jtwo,we go home now,we home,en-US\nempty,,oh,en-US\n"
+    )
+    code, out, _ = invoke("score", str(table), "--draw", "5")
+    assert 5 == code
+    drawn = out.partition("\n\n")[2].partition("\n\n")[2]
+    two = "\\x1b[2Jtwo, en-US: WER 50.00 %\nREF: we go home now\nHYP: we ** home ***\n         D        D\n"
+    one = "one, en-US: WER 33.33 %\nREF: the cat sat\nHYP: the cat sit\n               S\n"
+    assert f"{two}\n{one}\nempty, en-US: no rate\nREF: **\nHYP: oh\n      I\n" == drawn
+    assert invoke("score", str(table), "--draw", "1")[1].endswith(f"\n\n{two}")
+    assert 2 == invoke("score", str(table), "--draw", "1", "--json")[0]
+
+
 def test_a_run_is_scored_again(run):
     """A run's rows are those of its journal, its reports are written again under the profile, and none is lost."""
     folder = run()
