@@ -143,7 +143,8 @@ async def execute(
         try:
             async with _punctual(work, folder) as (p50, p99):
                 beside.append(asyncio.create_task(progress))
-                sys.stderr.write(_floor_text(p50, p99))
+                if plan.pace:
+                    sys.stderr.write(_floor_text(p50, p99))
                 with _signals(pool, asyncio.current_task()):
                     return await pool.run(wanted)
         except asyncio.CancelledError:

@@ -8,6 +8,7 @@ import pytest
 
 from harness.cli import main
 from harness.cli.companion import companion
+from harness.run import certificate
 from tests.integration.sittings import manifest
 
 
@@ -121,15 +122,26 @@ def test_a_module_in_the_working_folder_does_not_stand_in_for_ours(tmp_path, mon
 
 
 @pytest.mark.wall
-def test_where_nothing_answers_nothing_is_left(tmp_path, monkeypatch, capsys):
-    """A run whose service was never reached is exit 3, says that its folder is removed, and has removed it."""
+@pytest.mark.parametrize("pace", [0, 1])
+def test_where_nothing_answers_nothing_is_left(tmp_path, monkeypatch, capsys, pace):
+    """A run whose service was never reached is exit 3, says that its folder is removed, and has removed it.
+
+    That timers are late is told to who streams in real time: others' latencies are not reported anyway.
+    """
+
+    async def late():
+        return 5.0, 50.0
+
+    monkeypatch.setattr(certificate, "timer_floor_ms", late)
     manifest(tmp_path, clips=1)
     monkeypatch.chdir(tmp_path)
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         url = f"ws://127.0.0.1:{nobody.getsockname()[1]}"
-        assert 3 == refused(tmp_path / "manifest.jsonl", "--url", url, "--out", "out")
+        options = ("--url", url, "--pace", pace, "--out", "out")
+        assert 3 == refused(tmp_path / "manifest.jsonl", *options)
     told = capsys.readouterr().err
+    assert bool(pace) == ("this machine is busy" in told)
     assert "nothing answers at the service's address" in told
     assert "its folder is removed" in told
     assert not (tmp_path / "out").exists()
