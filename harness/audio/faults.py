@@ -30,6 +30,9 @@ _SHORTEST_S: Final[Seconds] = 0.1
 _DC_SHARE: Final = 0.01
 """Mean of the samples, as a share of full scale, from which it is called a DC offset (-40 dBFS)."""
 
+_SUMMED: Final = 2**16
+"""Samples of 16 bits whose sum always fits into 32, which are added eight times as fast as into 64."""
+
 _KINDS: Final = {
     "wav wave": "WAV WAVEX RF64 NIST wav",
     "rf64 bwf": "WAV WAVEX RF64",
@@ -105,7 +108,9 @@ class SignalFaults:
         """Take samples as they are streamed."""
         if pcm.size:
             self._streamed += pcm.size
-            self._sum += int(pcm.sum(dtype="int64"))
+            self._sum += sum(
+                int(pcm[at : at + _SUMMED].sum(dtype="int32")) for at in range(0, pcm.size, _SUMMED)
+            )
             self._peak = max(self._peak, int(pcm.max()), -int(pcm.min()))
 
     def found(self) -> Iterator[str]:

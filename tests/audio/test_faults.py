@@ -8,6 +8,7 @@ import struct
 import numpy as np
 import pytest
 
+from harness.audio.faults import SignalFaults
 from harness.audio.load import load, probe
 
 
@@ -87,6 +88,17 @@ def test_dc_is_named(written, speech, rate, offset):
     (fault,) = load(written(speech(rate, 2.0) + offset, rate)).faults
     assert fault.startswith("DC offset: the mean is ")
     assert abs(number(fault) / 100 - offset) < 0.005
+
+
+@pytest.mark.parametrize("level", [-32768, 32767])
+def test_a_mean_is_exact_however_long_the_block(level):
+    """Blocks of any length at either end of the scale have their mean, which no sum overflows on the way to."""
+    signal = SignalFaults(1.0)
+    signal.recorded(np.zeros(16_000))
+    signal.streamed(np.full(200_000, level, dtype="<i2"))
+    assert [f"DC offset: the mean is {'-' if level < 0 else '+'}100.0% of full scale"] == list(
+        signal.found()
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from tests.bench.measure import Goal, ratio, ratios
+from tests.bench.measure import Goal, pairs, ratio, ratios
 
 
 def measured(rounds: int, kinds: tuple[str, ...], paths: list[Path]) -> dict[str, list[dict]]:
@@ -42,6 +42,14 @@ def audio(rounds: int = 3, minutes: int = 3) -> str:
         recordings(paths, minutes)
         measured(1, ("cached",), paths)
         found = measured(rounds, kinds, paths)
+        plain, short = Path(name) / "plain.wav", Path(name) / "short.flac"
+        recordings([plain], minutes, rate=16_000)
+        recordings([short], 1)
+        through = [
+            cost * 60 / minutes for cost in cpu(measured(rounds, ("load",), [plain])["load"])
+        ]
+        once = [sys.executable, "-m", "tests.bench.files"]
+        cold = pairs([*once, "load", str(short)], [*once, "librosa_load", str(short)], rounds)
     rows, goals = [], []
     for place, suffix in enumerate(FORMATS):
         ours, librosa, decoding, resampling, kept = (cpu(found[kind], place) for kind in kinds)
@@ -64,7 +72,12 @@ def audio(rounds: int = 3, minutes: int = 3) -> str:
             )
         goals.append(Goal(f"{suffix}: kept to ours", ratios(kept, ours), 0.1))
     mib = {kind: [one["mib"] for one in told] for kind, told in found.items()}
-    goals.append(Goal("memory, MiB", mib["load"], 40))
+    starts = [[cost.cpu_s for cost in side] for side in cold]
+    goals += [
+        Goal("PCM16 at 16 kHz, read and looked through, CPU s an hour", through, 0.1),
+        Goal("a process that converts a minute twice, to librosa's", ratios(*starts), 0.1),
+        Goal("memory, MiB", mib["load"], 40),
+    ]
     table = "\n".join(rows)
     return f"""## Audio
 
@@ -79,12 +92,11 @@ decoding alone (the floor), decoding and soxr's resampling, and a clip kept from
 {Goal.table(goals)}"""
 
 
-def recordings(paths: list[Path], minutes: int) -> None:
+def recordings(paths: list[Path], minutes: int, rate: int = 44_100) -> None:
     """Write a voice's harmonics over noise, each file in its format."""
     import numpy as np
     import soundfile
 
-    rate = 44_100
     draw = np.random.default_rng(0)
     t = np.arange(rate * 60) / rate
     voice = sum(np.sin(2 * np.pi * 140 * k * t) / k for k in range(1, 12))
