@@ -45,6 +45,9 @@ from harness.errors import InputError, UsageError
 from harness.text.locales import Canonical, canonical
 from harness.text.visible import visible
 
+LONGEST_S: Final = 366 * 86_400.0
+"""Latest instant in a recording that is believed, s."""
+
 LONGEST_ID: Final = 512
 """Characters."""
 
@@ -369,6 +372,9 @@ def _number(cell: Any, column: str, notes: _Notes) -> float | None:
         return None
     if not math.isfinite(seconds) or seconds < 0:
         notes.fault(f"{column} “{str(cell)[:40]}” is not a time: it must be 0 or more seconds")
+        return None
+    if seconds > LONGEST_S:
+        notes.fault(f"{column} “{str(cell)[:40]}” is more than a year: no recording lasts so long")
         return None
     return seconds
 

@@ -68,6 +68,8 @@ def manifest(tmp_path, wav):
         (row(offset=-1), "offset “-1” is not a time"),
         (row(duration="inf"), "duration “inf” is not a time"),
         (row(duration=0), "duration is 0"),
+        (row(duration=1e308), "duration “1e+308” is more than a year"),
+        (row(offset="1e308"), "offset “1e308” is more than a year"),
         (row(offset=0.1, duration=9), "the span ends at 9.1 s, and the file at 0.20 s"),
         (row(offset=9), "the span ends at 9 s"),
         ('{"audio_filepath": "good.wav", ', "not a JSON object"),

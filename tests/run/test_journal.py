@@ -226,3 +226,16 @@ def test_what_is_no_file_is_named(tmp_path, name, kind):
         (tmp_path / name).symlink_to("/dev/zero")
     with pytest.raises(InputError, match=f"{name}: is a pipe or a device"):
         folder.read_plan(tmp_path)
+
+
+@pytest.mark.parametrize("field", ["total_tokens", "prompt_by_modality"])
+def test_a_count_that_no_table_holds_is_named(tmp_path, field):
+    """A journal that was edited to a number which no column takes is named, and does not end the report as a bug."""
+    with Journal(tmp_path) as journal:
+        journal.append(entry(0, usage=Usage(total_tokens=77, prompt_by_modality={"AUDIO": 77})))
+    line = (tmp_path / JOURNAL).read_text(encoding="utf-8")
+    old = '"total_tokens":77' if field == "total_tokens" else '"AUDIO":77'
+    assert old in line
+    (tmp_path / JOURNAL).write_text(line.replace(old, old + "0" * 20), encoding="utf-8")
+    with pytest.raises(InputError, match=r"journal.jsonl:1: not a readable record"):
+        read_journal(tmp_path)
