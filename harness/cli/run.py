@@ -15,6 +15,7 @@ from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.corpus.utterance import Dataset
+    from harness.run.record import Plan
     from harness.run.simulate import Assumptions
     from harness.wire.live.messages import Setup
 
@@ -285,6 +286,8 @@ def command(
     )
     if rules:
         require_baseline(rules, plan)
+    if budget is not None:
+        _require_prices(plan)
     if dry_run:
         print_forecast(plan, concurrency, as_json=as_json)
         return 0
@@ -367,6 +370,18 @@ def _notes(datasets: list[Dataset], locales: list[str] | None) -> list[str]:
                 f"the datasets: {', '.join(lacking)}"
             )
     return notes
+
+
+def _require_prices(plan: Plan) -> None:
+    """Raise UsageError when there is a budget for sessions whose cost nobody can tell."""
+    from harness.run.plan import unpriced
+
+    if dear := unpriced(plan):
+        raise UsageError(
+            f"--budget cannot bind {', '.join(map(repr, dear))}",
+            why="no list price is known for what its sessions send and receive, so nobody can say what is spent",
+            hint="leave --budget out and bound the run by --limit or --rate; harness models lists the prices that are known",
+        )
 
 
 def _warn_unknown(models: list[str]) -> None:

@@ -80,7 +80,9 @@ def discard_untouched(folder: Path) -> bool:
     A refusal is an answer: it stays, with its trace.
     """
     untouched = all(
-        record.setup_s is None and record.failure in ("transient", "client", "input")
+        record.setup_s is None
+        and record.lost is None
+        and record.failure in ("transient", "client", "input")
         for record in iter_journal(folder)
     )
     if untouched:

@@ -151,7 +151,7 @@ class Farm(Streamer):
             record = msgspec.structs.replace(
                 record,
                 audio_samples=round(self._length_s(prepared) * SAMPLE_RATE),
-                lost=self._demand(slot, prepared) + transcription(replayed / SAMPLE_RATE),
+                lost=self.demand(slot, prepared) + transcription(replayed / SAMPLE_RATE),
             )
         ending = Ending(outcome=record.outcome, failure=record.failure, reason=why)
         return Attempted(record=record, ending=ending, cost_usd=spent_usd(record))
@@ -179,7 +179,9 @@ class _Hand:
         self._numbers = itertools.count(1)
         self._asked: dict[int, asyncio.Future[Any]] = {}
         self._ways: dict[int, Way] = {}
-        self._entering: set[asyncio.Task[None]] = set()
+        self._entering: dict[int, asyncio.Task[None]] = {}
+        """Jobs that wait for their turn."""
+
         self._entered: dict[int, Samples] = {}
         """Jobs that were let in, and what each was let send again."""
 
@@ -246,6 +248,8 @@ class _Hand:
             self._asked.pop(job, None)
             self._ways.pop(job, None)
             self._entered.pop(job, None)
+            if (entering := self._entering.get(job)) is not None:
+                entering.cancel()  # nobody wants what it would begin
 
     async def finish(self) -> Certificate | None:
         """Have it end, and return what it saw; None when it ended otherwise, or is ended by us."""
@@ -285,7 +289,7 @@ class _Hand:
         if how is None:
             how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
         self.epitaph = f"the streaming process {how}"
-        for task in self._entering:
+        for task in self._entering.values():
             task.cancel()
         if not self._began.done():
             self._began.set_exception(ProcessLostError(self.epitaph))
@@ -332,15 +336,18 @@ class _Hand:
         """Let a job in when its `turn` comes; it sends so many samples again."""
 
         async def enter(way: Way) -> None:
-            may = await turn(way)
+            try:
+                may = await turn(way)
+            except InputError as error:  # it cannot be written down
+                self._answer(job, error)
+                return
             if may and job in self._asked:
                 self._entered[job] = self._entered.get(job, 0) + replayed
             self._tell(pipe.Entered(job=job, may=may))
 
         if (way := self._ways.get(job)) is not None:
-            task = asyncio.create_task(enter(way))
-            self._entering.add(task)
-            task.add_done_callback(self._entering.discard)
+            task = self._entering[job] = asyncio.create_task(enter(way))
+            task.add_done_callback(lambda _: self._entering.pop(job, None))
 
     def _answer(self, job: int, said: Any) -> None:
         answer = self._asked.get(job)

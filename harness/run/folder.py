@@ -28,6 +28,9 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 PLAN = "plan.json"
 JOURNAL = "journal.jsonl"
+BEGUN = "begun.jsonl"
+"""What `harness.run.ledger` keeps while sessions are open; gone when each has its record."""
+
 TRACES = "traces"
 AUDIO = "audio"
 REPORT = "report.html"

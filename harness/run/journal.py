@@ -1,4 +1,8 @@
-"""The journal: one line per finished attempt, written at once by one writer, on the disk at most a second later."""
+"""The journal: one line per finished attempt, written at once by one writer, on the disk at most a second later.
+
+An attempt that was begun and never finished, since a process was ended meanwhile, gets its line too: it may have cost what it
+was to cost.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +14,21 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import msgspec
 
 from harness.errors import BusyError, InputError
-from harness.run.folder import JOURNAL
+from harness.run.folder import BEGUN, JOURNAL, iter_journal
+from harness.run.ledger import Ledger
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from harness.run.ledger import Stake
     from harness.run.record import UtteranceRecord
     from harness.units import Seconds
 
 SYNC_EVERY_S: Final[Seconds] = 1.0
+
+KILLED: Final = "the run was killed while this session was open"
+STOPPED: Final = "the run ended while this session was open"
+"""Reasons of what was begun and has no end."""
 
 
 class Journal:
@@ -28,7 +38,9 @@ class Journal:
     """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._path = folder / JOURNAL
+        self._ledger: Ledger
         self._fd = -1
         self._unsynced = False
         self._broken: OSError | None = None
@@ -48,16 +60,27 @@ class Journal:
                 f"{self._path.parent}: another run is at work in this folder",
                 hint="wait for it, or choose another --out",
             )
-        self._repair()
+        try:
+            self._repair()
+            self._take_up()
+        except BaseException:
+            os.close(self._fd)
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         try:
-            os.fdatasync(self._fd)
-        except OSError as error:
-            raise self._full(error) from error
+            self._settle(STOPPED)
         finally:
+            self._ledger.close()
             os.close(self._fd)  # and with it the lock
+
+    def begin(self, stake: Stake) -> None:
+        """Write down that the service is about to be asked for a session, or for more of one."""
+        try:
+            self._ledger.begin(stake)
+        except OSError as error:
+            raise self._full(error, self._folder / BEGUN) from error
 
     def append(self, record: UtteranceRecord) -> None:
         """Write `record` as one line with one write."""
@@ -72,6 +95,30 @@ class Journal:
             self._broken = error  # a line behind half a line could not be read back
             raise self._full(error) from error
         self._unsynced = True
+        self._ledger.end(record)
+
+    def _take_up(self) -> None:
+        """Open the ledger, and settle what an earlier sitting left in it."""
+        try:
+            self._ledger = Ledger(self._folder)
+        except OSError as error:
+            raise InputError(
+                f"{self._folder / BEGUN}: cannot be read", why=error.strerror
+            ) from error
+        if self._ledger.open:
+            for record in iter_journal(self._folder):
+                self._ledger.end(record)
+            self._settle(KILLED)
+
+    def _settle(self, why: str) -> None:
+        """Give every attempt that was begun its record, and bring all onto the disk."""
+        for record in self._ledger.lost(why):
+            self.append(record)
+        try:
+            os.fdatasync(self._fd)
+            self._ledger.clear()
+        except OSError as error:
+            raise self._full(error) from error
 
     async def keep_synced(self) -> None:
         """Bring what was written onto the disk every second, off the loop, until cancelled."""
@@ -98,9 +145,9 @@ class Journal:
         if end < size:
             os.ftruncate(self._fd, end)
 
-    def _full(self, error: OSError) -> InputError:
+    def _full(self, error: OSError, path: Path | None = None) -> InputError:
         return InputError(
-            f"{self._path}: cannot be written: {error.strerror}",
+            f"{path or self._path}: cannot be written: {error.strerror}",
             why="what was finished before is kept",
             hint="make room, then give the same command again: it continues",
         )

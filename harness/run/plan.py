@@ -22,7 +22,7 @@ import msgspec
 from harness.clock import utc_now
 from harness.errors import InputError
 from harness.run import errands
-from harness.run.bill import estimate_usd
+from harness.run.bill import Demand, estimate_usd
 from harness.run.record import Plan, PlannedDataset, PlannedUtterance
 from harness.session.waits import QUIET_S
 
@@ -280,6 +280,16 @@ def estimate(plan: Plan, concurrency: int) -> Estimate:
         response_tokens=sum(sum(one.response.values()) for one in demands) * rounds,
         cost_usd=None if once is None else plan.repeats * once,
     )
+
+
+def unpriced(plan: Plan) -> list[str]:
+    """Return the models of `plan` of which nobody can say what its sessions cost, so that no budget could bind them."""
+    whole = (
+        Demand()
+    )  # a second of audio stands for any length: what has a price has one for all of its tokens
+    for one in plan.utterances:
+        whole += errands.demand(plan, one, 1.0 if errands.speaks(plan, one) else 0.0)
+    return [model for model in plan.models if estimate_usd(model, whole) is None]
 
 
 def _sum(costs: Sequence[Usd | None]) -> Usd | None:

@@ -68,11 +68,14 @@ class Work(Protocol):
     async def prepare(self, slot: Slot) -> Any:
         """Return what an attempt needs (the clip); InputError when the utterance cannot be read."""
 
-    def estimate(self, slot: Slot, prepared: Any) -> Usd:
-        """Return what an attempt will cost, as far as that can be known."""
+    def demand(self, slot: Slot, prepared: Any) -> Demand:
+        """Return what an attempt will take, as far as that can be known."""
 
-    def tokens(self, slot: Slot, prepared: Any) -> int:
-        """Return how many tokens an attempt will take, as far as that can be known."""
+    def begin(self, slot: Slot, number: int, takes: Demand | None) -> None:
+        """Write down that attempt `number` is about to ask for a session, or for more of it, that takes so much.
+
+        None: it did not ask after all.
+        """
 
     def configuration(self, slot: Slot) -> Configuration:
         """Return what a slot is asked with: the service takes or refuses it for all slots that have the same."""
@@ -216,11 +219,12 @@ class Pool:
         number = self._attempts[slot]
         failures = self._failures[slot]
         refusals = 0
-        while await self.gate.approach(self._work.tokens(slot, prepared)):
-            if not self._may_spend(self._work.estimate(slot, prepared)) or self._is_refused(slot):
+        takes = self._work.demand(slot, prepared)
+        while await self.gate.approach(takes.tokens):
+            if not self._may_spend(_usd(slot, takes)) or self._is_refused(slot):
                 self.gate.turn_back()
                 return
-            done = await self._attempt(slot, prepared, number + 1)
+            done = await self._attempt(slot, prepared, number + 1, takes)
             if done is None:
                 if self.refusal(slot) is None:
                     self.gate.alone()  # the service did not wait until it was asked
@@ -248,15 +252,19 @@ class Pool:
                 self._finish(done.record)
             return
 
-    async def _attempt(self, slot: Slot, prepared: Any, number: int) -> Attempted | None:
+    async def _attempt(
+        self, slot: Slot, prepared: Any, number: int, takes: Demand
+    ) -> Attempted | None:
         """Return what came of one attempt that has approached the gate; None: it never entered."""
-        reserved = self._work.estimate(slot, prepared)
-        way = _Pass(self, slot)
+        reserved = _usd(slot, takes)
+        way = _Pass(self, slot, number, takes)
         self._reserved += reserved
         try:
             done = await self._work.attempt(slot, prepared, number, way)
             if done is not None:
-                self._draw(done, way, self._work.tokens(slot, prepared) + way.tokens)
+                self._draw(done, way, takes.tokens + way.tokens)
+            elif way.inside:
+                self._work.begin(slot, number, None)
         finally:
             self._reserved -= reserved + way.cost_usd
             way.end()
@@ -301,7 +309,7 @@ class Pool:
 
         A session that has begun is brought to its end, also when no other is to begin.
         """
-        cost_usd = estimate_usd(way.slot[2], more) or 0.0
+        cost_usd = _usd(way.slot, more)
         if cost_usd and not self._affords(cost_usd):
             return False
         self._reserved += cost_usd
@@ -310,7 +318,13 @@ class Pool:
         if self._rate is not None:
             now = asyncio.get_running_loop().time()
             await self.gate.sleep(self._rate.wait_s(now, more.tokens))
+        if more.tokens:
+            self.begin(way, more)
         return True
+
+    def begin(self, way: _Pass, takes: Demand) -> None:
+        """Write down that what has approached is about to take so much."""
+        self._work.begin(way.slot, way.number, takes)
 
     def _pauses_for(self, ending: Ending, refusals: int) -> bool:
         """Return whether the utterance waits for its turn again: that was no answer to it.
@@ -391,9 +405,11 @@ class Pool:
 class _Pass:
     """One attempt's way: it has approached the gate."""
 
-    def __init__(self, pool: Pool, slot: Slot) -> None:
+    def __init__(self, pool: Pool, slot: Slot, number: int, takes: Demand) -> None:
         self._pool = pool
         self.slot = slot
+        self.number = number
+        self._takes = takes
         self._over = False
         self.inside = False
         """True: it holds a place, or has held one."""
@@ -410,6 +426,7 @@ class _Pass:
         self.inside = True
         if self._pool.refusal(self.slot) is not None:
             return False
+        self._pool.begin(self, self._takes)
         self._pool.tally.attempts += 1
         return True
 
@@ -436,6 +453,11 @@ class _Pass:
 def failed_once(record: UtteranceRecord) -> bool:
     """Return whether `record` is an attempt that counts against its utterance: refusals and absent services do not."""
     return not record.final and record.failure in ATTEMPTS and record.outcome != "failed_client"
+
+
+def _usd(slot: Slot, takes: Demand) -> Usd:
+    """Return what an attempt will cost; 0 when its model has no price, which no budget is given for."""
+    return estimate_usd(slot[2], takes) or 0.0
 
 
 def _not_final(record: UtteranceRecord) -> UtteranceRecord:

@@ -155,20 +155,16 @@ class Modelled:
         length = planned_length_s(self._utterances[slot[:2]])
         return TYPICAL_S if length is None else length
 
-    def estimate(self, slot: Slot, prepared: Seconds) -> Usd:
-        """Return what a session costs."""
-        return estimate_usd(slot[2], self._demand(slot, prepared)) or 0.0
+    def demand(self, slot: Slot, prepared: Seconds) -> Demand:
+        """Return what a session takes."""
+        return errands.demand(self._plan, self._utterances[slot[:2]], prepared)
 
-    def tokens(self, slot: Slot, prepared: Seconds) -> int:
-        """Return how many tokens a session takes."""
-        return self._demand(slot, prepared).tokens
+    def begin(self, slot: Slot, number: int, takes: Demand | None) -> None:
+        """Write nothing: nothing is spent."""
 
     def configuration(self, slot: Slot) -> Configuration:
         """Return the model: the model of a service refuses none."""
         return slot[2], ""
-
-    def _demand(self, slot: Slot, prepared: Seconds) -> Demand:
-        return errands.demand(self._plan, self._utterances[slot[:2]], prepared)
 
     async def attempt(
         self, slot: Slot, prepared: Seconds, number: int, way: Way
@@ -202,7 +198,7 @@ class Modelled:
         return self._ended(slot, number, heard_s, ending)
 
     def _ended(self, slot: Slot, number: int, heard_s: Seconds, ending: Ending) -> Attempted:
-        demand = self._demand(slot, heard_s)
+        demand = self.demand(slot, heard_s)
         tokens = demand.tokens if heard_s else 0
         self.tokens_billed += tokens
         self.audio_s += heard_s

@@ -16,8 +16,9 @@ from harness.audio.cuts import quiet_cuts
 from harness.clock import utc_now
 from harness.errors import InputError
 from harness.run import attempt, errands
-from harness.run.bill import estimate_usd, spent_usd
+from harness.run.bill import spent_usd
 from harness.run.folder import AUDIO, REPORT, TRACES, trace_name
+from harness.run.ledger import Stake
 from harness.run.pool import Attempted
 from harness.run.record import UtteranceRecord
 from harness.session.assignment import MOST_RECEIVED, Assignment, Offload
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from harness.session.transport import Connect
     from harness.session.way import Way
     from harness.trace import SessionTrace
-    from harness.units import Samples, Seconds, Usd
+    from harness.units import Samples, Seconds
     from harness.wire.live.endpoint import Endpoint
     from harness.wire.live.messages import Setup
 
@@ -170,17 +171,26 @@ class Streamer:
             interjection=errands.interjection(self._plan, clip),
         )
 
-    def estimate(self, slot: Slot, prepared: Any) -> Usd:
-        """Return what a session with the clip will cost; 0 when the model has no price."""
-        return estimate_usd(slot[2], self._demand(slot, prepared)) or 0.0
-
-    def tokens(self, slot: Slot, prepared: Any) -> int:
-        """Return how many tokens a session with the clip will take."""
-        return self._demand(slot, prepared).tokens
-
-    def _demand(self, slot: Slot, prepared: Any) -> Demand:
+    def demand(self, slot: Slot, prepared: Any) -> Demand:
+        """Return what a session with the clip will take."""
         length = self._length_s(prepared)
         return errands.demand(self._plan, self._utterances[slot[:2]], length)
+
+    def begin(self, slot: Slot, number: int, takes: Demand | None) -> None:
+        """Write down that the service is about to be asked for a session, or for more of one, that takes so much."""
+        assert self._journal is not None  # noqa: S101 - only a run keeps records, not its processes
+        dataset, utterance, model, repeat = slot
+        stake = Stake(
+            utterance=utterance,
+            dataset=dataset,
+            locale=self._utterances[slot[:2]].locale,
+            model=model,
+            repeat=repeat,
+            attempt=number,
+            takes=takes,
+            at=utc_now(),
+        )
+        self._journal.begin(stake)
 
     def configuration(self, slot: Slot) -> Configuration:
         """Return what a slot is asked with: its model, and its setup where that is the utterance's own."""

@@ -26,7 +26,8 @@ TEXT = """A run of {utterances} utterances of every fate (answered, broken off o
 speech, unreadable) goes through {steps} writes, syncs, renames and new folders. It died at each of them, with nothing,
 half, nine tenths or all of that write done, every fourth time once more while it was being mended; and the disk filled at
 each that needs room. Then the same command went on. It holds that every utterance is answered once, that no attempt is counted
-twice, and that `utterances.csv` and `summary.csv` are, byte for byte, those of a run that nothing happened to.
+twice, that no session that was asked for is forgotten, and that `utterances.csv` and `summary.csv` are, cell for cell, those of
+a run that nothing happened to; only the `attempts` are more by those that were open when it died.
 
 {table}
 

@@ -72,14 +72,21 @@ PROMISES = {
         "integration/test_long.py::test_handles_that_go_stale_lose_nothing",
         "integration/test_long.py::test_what_is_lost_at_a_seam_is_counted_and_shown",
     ),
-    "A budget is passed by no more than the sessions that are open; usage that nobody told is estimated and said": (
+    "A budget is passed by no more than the sessions that are open, however often the run is stopped or killed with its sessions open: each is counted, by its estimate; usage that nobody told is estimated and said": (
         "run/test_budget.py::test_a_budget_is_passed_by_no_more_than_what_was_open",
+        "run/test_budget.py::test_a_budget_holds_over_sittings_that_were_cut_off",
+        "run/test_farm.py::test_what_processes_had_open_when_a_run_ended_is_paid",
+        "run/test_ledger.py::test_what_was_open_is_known_after_a_kill",
         "run/test_budget.py::test_without_bills_the_estimate_is_never_passed",
         "run/test_budget.py::test_unknown_usage_is_estimated_for_the_budget_and_said_in_the_report",
         "run/test_pool.py::test_the_budget_holds_over_sittings_and_without_bills",
         "run/test_farm.py::test_what_was_sent_again_before_a_process_died_is_paid",
         "run/test_farm.py::test_a_text_whose_process_died_is_paid_in_every_sitting",
         "session/test_drive.py::test_what_is_sent_again_is_asked_for_once",
+    ),
+    "A budget for a model without a price is refused before anything is sent": (
+        "integration/test_command.py::test_a_budget_needs_a_price",
+        "run/test_plan.py::test_a_budget_binds_what_has_a_price",
     ),
     "No secret is in any output of a run, echoed plain, cut, split, JSON-escaped, percent-encoded, in base64 or with blanks between": (
         "run/test_secrets.py::test_a_faulty_run_leaves_no_secret_anywhere",

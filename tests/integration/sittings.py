@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import wave
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -77,8 +78,13 @@ def finished(manifest: Path, out: Path, *options: str) -> pd.DataFrame:
 
 
 def table(out: Path) -> pd.DataFrame:
-    """Return the columns of a run's table that no clock shapes."""
-    return pd.read_csv(out / "utterances.csv", dtype=str)[SAME]
+    """Return the columns of a run's table that no clock shapes, less the attempts that were open when it was killed."""
+    rows = pd.read_csv(out / "utterances.csv", dtype=str)[SAME]
+    lost = Counter(record.utterance for record in read_journal(out) if record.lost)
+    rows["attempts"] = rows["attempts"].astype(int) - rows["utterance_id"].map(
+        lambda one: lost[one]
+    )
+    return rows
 
 
 def until(process: subprocess.Popen, happened) -> None:

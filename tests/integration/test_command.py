@@ -421,3 +421,17 @@ def test_a_setup_that_breaks_a_rule_opens_nothing(harness, tmp_path, options, wo
     assert 2 == ran.returncode, ran.stderr
     assert all(word in ran.stderr for word in words), ran.stderr
     assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "how", [("--url", "ws://127.0.0.1:9"), ("--dry-run",), ("--service", "simulated")]
+)
+def test_a_budget_needs_a_price(harness, tmp_path, how):
+    """A budget for a model whose price nobody knows is exit 2 with its name and what to do, and nothing is sent."""
+    models = ("--model", "gemini-live-2.5-flash-preview", "--model", "gemini-2.0-flash-exp")
+    ran = harness("run", "sample", *how, *models, "--budget", "5")
+    assert 2 == ran.returncode, ran.stderr
+    assert "--budget cannot bind 'gemini-2.0-flash-exp'" in ran.stderr
+    assert "leave --budget out" in ran.stderr
+    assert "harness models" in ran.stderr
+    assert [] == list(tmp_path.iterdir())

@@ -12,6 +12,7 @@ import pytest
 import soundfile
 
 from harness.run.folder import read_journal
+from harness.run.journal import STOPPED
 from tests.integration.sittings import (
     CLIPS,
     begun,
@@ -89,12 +90,15 @@ def test_a_second_sigterm_stops_now(clips, whole, emulator_url, tmp_path):
     for line in process.stdout:
         if "open sessions end first" in line:
             break
+    still = int(line.removeprefix("stopping: ").split()[0])
     process.send_signal(signal.SIGTERM)
     said, _ = process.communicate(timeout=30)
     assert 130 == process.returncode, said
     assert "The same command continues" in said
     assert not (out / "report.html").exists()
     assert ["00.wav"] == finals(out)
+    lost = [record.reason for record in read_journal(out) if record.lost]
+    assert [STOPPED] * still == lost, "what was open is counted"
     process = begun(mixed, out, *options, "--pace", "0.01")
     assert "continuing in" in process.stdout.readline()
     process.kill()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import random
 from collections import Counter
 from pathlib import Path
@@ -16,7 +17,7 @@ from harness.report.table import UTTERANCES
 from harness.report.write import PAGE, SUMMARY_CSV, table_files, write_files
 from harness.run.certificate import Certificate, write_certificates
 from harness.run.execute import open_folder
-from harness.run.folder import read_journal, read_plan, slots, unfinished
+from harness.run.folder import BEGUN, read_journal, read_plan, slots, unfinished
 from tests.run.disk import Disk, Killed
 from tests.run.runs import plan, run, utterance
 from tests.session.memory import Service, polite
@@ -51,14 +52,16 @@ def load(planned):
 
 
 class Fates(Service):
-    """Answers every utterance in its own way, the same in every sitting: by its number and the attempts written down."""
+    """Answers every utterance in its own way, the same in every sitting: by its number and the attempts that it ended."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, asked: list | None = None) -> None:
         super().__init__(self._answer)
         self.folder = folder
+        self.asked = [] if asked is None else asked
 
     def _answer(self, line, frame):
         if "setup" in frame:
+            self.asked.append(line)
             line.say({"setupComplete": {}})
         audio = frame.get("realtimeInput", {}).get("audio")
         if audio:
@@ -66,7 +69,8 @@ class Fates(Service):
         if "activityEnd" not in frame.get("realtimeInput", {}):
             return
         number, text = line.number, f" word {line.number}"
-        attempts = sum(r.utterance == f"u{number:04}" for r in read_journal(self.folder))
+        before = [r for r in read_journal(self.folder) if r.lost is None]
+        attempts = sum(r.utterance == f"u{number:04}" for r in before)
         match number % 7:
             case 1 if attempts < 1:
                 line.hang_up(1011, "Internal error encountered.")
@@ -86,11 +90,15 @@ class Fates(Service):
                 polite(text)(line, frame)
 
 
-def sitting(made, folder: Path, concurrency: int) -> None:
-    """Do what the command does: open the folder, stream what is missing, write the tables, and the page last."""
+def sitting(made, folder: Path, concurrency: int, asked: list | None = None) -> None:
+    """Do what the command does: open the folder, stream what is missing, write the tables, and the page last.
+
+    Sessions that the service is asked for are noted in `asked`.
+    """
+    service = Fates(folder, asked)
     open_folder(made, folder, folder.parent)
     if unfinished(made, read_journal(folder)):
-        run_virtual(run(made, folder, Fates(folder), concurrency=concurrency, load=load))
+        run_virtual(run(made, folder, service, concurrency=concurrency, load=load))
         write_certificates(folder, [CERTIFICATE])
     table = run_table(
         folder,
@@ -103,9 +111,17 @@ def sitting(made, folder: Path, concurrency: int) -> None:
     write_files(folder, {**table_files(table, excel=False), PAGE: b"page"})
 
 
-def tables(folder: Path) -> tuple[bytes, bytes]:
-    """Return the rows and the summary as they lie in `folder`."""
-    return (folder / UTTERANCES).read_bytes(), (folder / SUMMARY_CSV).read_bytes()
+def tables(folder: Path) -> tuple[list[dict[str, str]], bytes]:
+    """Return the rows and the summary as they lie in `folder`, less the attempts that were open when a run died."""
+    with (folder / UTTERANCES).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    open_then = Counter(
+        (r.utterance, r.model, str(r.repeat)) for r in read_journal(folder) if r.lost is not None
+    )
+    for row in rows:
+        taken = open_then[row["utterance_id"], row["model"], row["repeat"]]
+        row["attempts"] = str(int(row["attempts"]) - taken)
+    return rows, (folder / SUMMARY_CSV).read_bytes()
 
 
 def planned(repeats: int):
@@ -113,7 +129,7 @@ def planned(repeats: int):
     return plan([utterance(n, 0.2) for n in range(UTTERANCES_A_RUN)], repeats=repeats)
 
 
-def undisturbed(folder: Path, *, repeats=1, concurrency=3) -> tuple[list[str], tuple[bytes, bytes]]:
+def undisturbed(folder: Path, *, repeats=1, concurrency=3) -> tuple[list[str], tuple]:
     """Return the steps of a run in `folder` that nothing happens to, and its tables."""
     with Disk(folder).watched() as disk:
         sitting(planned(repeats), folder, concurrency)
@@ -123,10 +139,11 @@ def undisturbed(folder: Path, *, repeats=1, concurrency=3) -> tuple[list[str], t
 def death(folder: Path, steps: list[int], *, torn: float, repeats=1, concurrency=3, whole) -> None:
     """Kill a run in `folder` at each of `steps`, one sitting after the other, continue it, and compare with `whole`."""
     made = planned(repeats)
+    asked = []
     for dies_at in steps:
         with Disk(folder, dies_at=dies_at, torn=torn).watched() as disk:
             try:
-                sitting(made, folder, concurrency)
+                sitting(made, folder, concurrency, asked)
             except Killed:
                 pass
             except BaseExceptionGroup as errors:
@@ -135,12 +152,15 @@ def death(folder: Path, steps: list[int], *, torn: float, repeats=1, concurrency
         if not disk.dead:
             break  # there was less left to do
     if not (disk.steps and not disk.dead):
-        sitting(made, folder, concurrency)
+        sitting(made, folder, concurrency, asked)
     records = read_journal(folder)
     finals = Counter((r.dataset, r.utterance, r.model, r.repeat) for r in records if r.final)
     assert dict.fromkeys(slots(made), 1) == finals, "every utterance is answered once"
     attempts = Counter((r.utterance, r.model, r.repeat, r.attempt) for r in records)
     assert {1} == set(attempts.values()), "no attempt is counted twice"
+    counted = sum(r.trace is not None or r.lost is not None for r in records)
+    assert len(asked) <= counted, "no session that was asked for is forgotten"
+    assert not (folder / BEGUN).exists(), "each has its record"
     assert whole == tables(folder)
 
 

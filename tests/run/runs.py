@@ -90,8 +90,8 @@ async def run(
 ):
     """Bring `made` to its end in `folder` and return the pool's tally; `meddle(pool)` may interfere."""
     await directly(open_folder, made, folder, folder.parent)
-    before = read_journal(folder)
     with Journal(folder) as journal:
+        before = read_journal(folder)
         work = Streamer(
             plan=made,
             folder=folder,

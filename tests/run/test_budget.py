@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
+
 import msgspec
 import pandas as pd
 import pytest
@@ -101,6 +104,71 @@ def test_without_bills_the_estimate_is_never_passed(tmp_path_factory, bills, sha
     assert int(share) >= tally.done
     assert (tally.done == tally.wanted) == (tally.needed_usd is None)
     assert tally.needed_usd is None or tally.needed_usd > budget
+
+
+class Asked(Service):
+    """A service that never answers, and notes when it is asked for a session."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        super().__init__(self._admit)
+
+    def _admit(self, line, frame):
+        if "setup" in frame:
+            self.asked += 1
+            line.say({"setupComplete": {}})
+
+
+async def cut_off(made, folder, service, after_s, *, budget=None, how="stopped"):
+    """Do a sitting that ends after a while, "stopped" in order or "killed"; return where the run lies then."""
+    task = asyncio.create_task(run(made, folder, service, concurrency=4, budget_usd=budget))
+    await asyncio.sleep(after_s)
+    left = folder
+    if how == "killed":  # what a process leaves that is gone at once
+        left = folder.with_name(folder.name + "+")
+        shutil.copytree(folder, left)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return left
+
+
+@pytest.mark.parametrize("how", ["stopped", "killed"])
+@settings(max_examples=10)
+@given(after=st.lists(st.floats(0.05, 2.0), min_size=1, max_size=8), share=st.floats(1.0, 20.0))
+def test_a_budget_holds_over_sittings_that_were_cut_off(tmp_path_factory, how, after, share):
+    """However often a run is stopped or killed with its sessions open, each of them is counted, and the budget is kept."""
+    one = estimate_usd(MODEL, transcription(3.0))
+    made = plan([utterance(n, 3.0) for n in range(30)])
+    folder, service = tmp_path_factory.mktemp("run") / "run", Asked()
+    for after_s in after:
+        folder = run_virtual(cut_off(made, folder, service, after_s, budget=share * one, how=how))
+    (asked, rest) = service.asked, billing([None], [False])
+    tally = run_virtual(run(made, folder, rest, concurrency=4, budget_usd=share * one))
+    records = read_journal(folder)
+    lost = [record for record in records if record.lost]
+    assert asked == len(lost) == min(4 * len(after), int(share + 1e-9))
+    assert sum(map(spent_usd, records)) == pytest.approx(tally.cost_usd)
+    assert (asked + tally.done) * one <= share * one + 1e-9
+    assert all(record.final is False and "open" in record.reason for record in lost)
+    numbers = [(record.utterance, record.attempt) for record in records]
+    assert len(numbers) == len(set(numbers)), "each attempt has one record"
+    table = run_table(folder, made, records, SpeechBook(folder), profile="norm-1n", metric="auto")
+    assert len(records) == sum(row.attempts for row in table.rows)
+    told = [one.text for one in table.summary.warnings if "ended without a bill" in one.text]
+    assert told
+
+
+def test_a_run_that_was_cut_off_often_fails_nothing(tmp_path):
+    """Being cut off is no failure of the utterance: after many sittings it has all its attempts left."""
+    made, service = plan([utterance(0)]), Asked()
+    for _ in range(5):
+        run_virtual(cut_off(made, tmp_path / "run", service, 0.5))
+    broken = billing([30], [True, True, False])
+    tally = run_virtual(run(made, tmp_path / "run", broken))
+    assert (1, 0) == (tally.done, tally.failed)
+    last = read_journal(tmp_path / "run")[-1]
+    assert ("ok", True) == (last.outcome, last.final)
+    assert 5 + len(broken.lines) == last.attempt
 
 
 def test_unknown_usage_is_estimated_for_the_budget_and_said_in_the_report(tmp_path):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import json
 import os
+import shutil
 import signal
 import wave
 from collections import Counter
@@ -15,6 +17,7 @@ import msgspec
 import pytest
 from websockets.asyncio.server import serve
 
+from harness.errors import InputError
 from harness.report.bounds import SpeechBook
 from harness.report.build import run_table
 from harness.run import pipe
@@ -24,6 +27,8 @@ from harness.run.certificate import read_certificates
 from harness.run.execute import execute, open_folder
 from harness.run.farm import Farm, processes_needed
 from harness.run.folder import read_journal, slots
+from harness.run.journal import KILLED, STOPPED, Journal
+from harness.run.ledger import Ledger
 from harness.run.pipe import Orders
 from harness.run.rate import RateLimit
 from harness.run.record import UtteranceRecord
@@ -362,6 +367,60 @@ def test_a_text_whose_process_died_is_paid_in_every_sitting(tmp_path, kill):
     assert (reading(words), None) == (lost.lost, last.lost)
     assert 0 < estimate_usd(MODEL, reading(words)) == pytest.approx(spent_usd(lost))
     assert spent_usd(lost) + spent_usd(last) == pytest.approx(tally.cost_usd)
+
+
+class Silent(Live):
+    """One that admits and never answers."""
+
+    async def answer(self, socket) -> None:
+        async for frame in socket:
+            if "setup" in json.loads(frame):
+                self.asked += 1
+                await socket.send(b'{"setupComplete": {}}')
+                self.meddle()
+
+
+def test_what_processes_had_open_when_a_run_ended_is_paid(tmp_path):
+    """Stopped at once or killed, a run over processes knows which sessions were open, and counts each for its estimate."""
+    made, live, folder = recorded(tmp_path, 12), Silent(), tmp_path / "run"
+
+    async def main():
+        task = asyncio.current_task()
+
+        def end() -> None:
+            if live.asked == 4:
+                shutil.copytree(folder, tmp_path / "killed")
+                task.cancel()
+
+        live.meddle = end
+        await farmed(made, folder, live, concurrency=4)
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(main())
+    with Journal(tmp_path / "killed"):
+        pass
+    for left, why in ((folder, STOPPED), (tmp_path / "killed", KILLED)):
+        lost = read_journal(left)
+        assert [(why, transcription(0.2), False)] * 4 == [(r.reason, r.lost, r.final) for r in lost]
+    live.meddle = lambda: None
+    again = Live()
+    tally = asyncio.run(farmed(made, folder, again))
+    assert (12, 12) == (tally.done, again.asked)
+    assert sum(map(spent_usd, read_journal(folder))) == pytest.approx(tally.cost_usd)
+    assert ended_once(made, folder)
+
+
+def test_what_cannot_be_written_down_is_not_asked_for(tmp_path, monkeypatch):
+    """A disk that is full when a process wants to begin a session ends the run with that, and the service is not asked."""
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Ledger, "begin", full)
+    live = Live()
+    with pytest.raises(InputError, match=r"begun\.jsonl: cannot be written: No space left"):
+        asyncio.run(farmed(recorded(tmp_path, 2), tmp_path / "run", live))
+    assert 0 == live.asked
 
 
 def test_an_unreadable_clip_is_a_row_from_any_process(tmp_path):

@@ -14,7 +14,7 @@ from harness.corpus.scenario import Expectation, Said, Scenario
 from harness.corpus.utterance import Dataset, Utterance
 from harness.errors import InputError
 from harness.run.folder import read_plan, write_plan
-from harness.run.plan import chosen, estimate, make_plan, run_id
+from harness.run.plan import chosen, estimate, make_plan, run_id, unpriced
 
 
 def wav(path: Path, seconds: float = 1.0, value: int = 0) -> Path:
@@ -177,3 +177,15 @@ def test_what_an_item_brings_along_counts_where_it_is_sent(tmp_path):
     assert hashed("transcribe") == hashed("transcribe", reference="b")
     assert 3 == len({hashed(task) for task in ("transcribe", "speak", "ask")})
     assert hashed("ask") != made(tmp_path, task="ask", interrupt_after_s=1.0).hash
+
+
+@pytest.mark.parametrize("task", ["transcribe", "speak", "ask"])
+def test_a_budget_binds_what_has_a_price(tmp_path, task):
+    """A model is unpriced where the estimate of a session of its is unknown: without a price, or without one for its answer."""
+    models = ["gemini-3.8-live", "gemini-3.5-transcribe-live", "gemini-2.0-flash-exp", "new"]
+    plan = msgspec.structs.replace(made(tmp_path), task=task, models=models)
+    priced = [msgspec.structs.replace(plan, models=[m]) for m in models]
+    assert [
+        m for m, one in zip(models, priced, strict=True) if estimate(one, 1).cost_usd is None
+    ] == unpriced(plan)
+    assert models[2 if task == "transcribe" else 1 :] == unpriced(plan)
