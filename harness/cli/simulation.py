@@ -27,6 +27,8 @@ from harness.wire.live.refusals import QUOTA
 
 if TYPE_CHECKING:
     from harness.emulator.ears import Ear
+    from harness.run.bill import Demand
+    from harness.run.folder import Slot
     from harness.run.pool import Pool
     from harness.run.rate import RateLimit
     from harness.run.record import Plan, PlannedUtterance, UtteranceRecord
@@ -117,6 +119,9 @@ class _Unwritten(Streamer):
     def _write_down(self, taken: Any, name: str) -> UtteranceRecord:
         plan = self._plan
         return attempt.record(taken()[0], plan.transcript, path=None, final=True, task=plan.task)
+
+    def begin(self, slot: Slot, number: int, takes: Demand | None) -> None:
+        """Write nothing: nothing is spent."""
 
     def keep(self, record: UtteranceRecord) -> None:
         self._counts.tokens += record.usage.total_tokens or 0

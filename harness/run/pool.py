@@ -226,7 +226,7 @@ class Pool:
                 return
             done = await self._attempt(slot, prepared, number + 1, takes)
             if done is None:
-                if self.refusal(slot) is None:
+                if self.refusal(slot) is None and not self.gate.stopped.is_set():
                     self.gate.alone()  # the service did not wait until it was asked
                 continue
             number += 1

@@ -289,6 +289,30 @@ def test_a_stop_drains_and_the_same_run_continues(tmp_path):
     assert sorted(slots(made)) == sorted(final_slots(tmp_path))
 
 
+def test_a_stop_begins_no_session_whose_connection_was_opening(tmp_path):
+    """What is still connecting when a run is stopped asks for no session, one after the other though they arrive."""
+    service = Service(polite(" hello"))
+    arrive = service.connect
+
+    async def connect(endpoint, listener):
+        service.waiting += 1
+        await asyncio.sleep(service.waiting)
+        return await arrive(endpoint, listener)
+
+    service.connect, service.waiting = connect, 0
+    made = plan([utterance(n) for n in range(8)])
+    tally = run_virtual(
+        run(
+            made,
+            tmp_path,
+            service,
+            meddle=lambda pool: asyncio.get_running_loop().call_later(0.5, pool.stop, "test"),
+        )
+    )
+    assert 1 < service.waiting == len(service.lines)
+    assert (0, []) == (tally.attempts, [line for line in service.lines if line.heard])
+
+
 def test_a_cut_run_continues(tmp_path):
     """A run that is cut down in the middle, sessions open, continues: every slot ends once."""
     made = plan([utterance(n) for n in range(20)])
