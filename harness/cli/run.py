@@ -286,8 +286,7 @@ def command(
     )
     if rules:
         require_baseline(rules, plan)
-    if budget is not None:
-        _require_prices(plan)
+    _require_prices(plan, budget)
     if dry_run:
         print_forecast(plan, concurrency, as_json=as_json)
         return 0
@@ -372,11 +371,11 @@ def _notes(datasets: list[Dataset], locales: list[str] | None) -> list[str]:
     return notes
 
 
-def _require_prices(plan: Plan) -> None:
+def _require_prices(plan: Plan, budget: float | None) -> None:
     """Raise UsageError when there is a budget for sessions whose cost nobody can tell."""
     from harness.run.plan import unpriced
 
-    if dear := unpriced(plan):
+    if budget is not None and (dear := unpriced(plan)):
         raise UsageError(
             f"--budget cannot bind {', '.join(map(repr, dear))}",
             why="no list price is known for what its sessions send and receive, so nobody can say what is spent",
