@@ -44,7 +44,7 @@ def audio(rounds: int = 3, minutes: int = 3) -> str:
         found = measured(rounds, kinds, paths)
         plain, short = Path(name) / "plain.wav", Path(name) / "short.flac"
         recordings([plain], minutes, rate=16_000)
-        recordings([short], 1)
+        recordings([short], 1, seconds=1)
         through = [
             cost * 60 / minutes for cost in cpu(measured(rounds, ("load",), [plain])["load"])
         ]
@@ -74,8 +74,13 @@ def audio(rounds: int = 3, minutes: int = 3) -> str:
     mib = {kind: [one["mib"] for one in told] for kind, told in found.items()}
     starts = [[cost.cpu_s for cost in side] for side in cold]
     goals += [
-        Goal("PCM16 at 16 kHz, read and looked through, CPU s an hour", through, 0.1),
-        Goal("a process that converts a minute twice, to librosa's", ratios(*starts), 0.1),
+        Goal(
+            "PCM16 at 16 kHz as it is, CPU s an hour",
+            through,
+            0.1,
+            floor="it is read twice: looked through for faults, and to be streamed",
+        ),
+        Goal("a process that converts a second, to librosa's", ratios(*starts), 0.1),
         Goal("memory, MiB", mib["load"], 40),
     ]
     table = "\n".join(rows)
@@ -92,13 +97,13 @@ decoding alone (the floor), decoding and soxr's resampling, and a clip kept from
 {Goal.table(goals)}"""
 
 
-def recordings(paths: list[Path], minutes: int, rate: int = 44_100) -> None:
-    """Write a voice's harmonics over noise, each file in its format."""
+def recordings(paths: list[Path], minutes: int, *, rate: int = 44_100, seconds: int = 60) -> None:
+    """Write a voice's harmonics over noise, each file in its format; `seconds` are a minute's."""
     import numpy as np
     import soundfile
 
     draw = np.random.default_rng(0)
-    t = np.arange(rate * 60) / rate
+    t = np.arange(rate * seconds) / rate
     voice = sum(np.sin(2 * np.pi * 140 * k * t) / k for k in range(1, 12))
     swell = 0.5 + 0.5 * np.sin(2 * np.pi * 3 * t)
     minute = 0.1 * voice * swell + 0.003 * draw.standard_normal(len(t))
