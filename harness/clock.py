@@ -36,14 +36,21 @@ _MOST_SELECTED: Final = 1024
 class _FineSelector(selectors.DefaultSelector):
     """A selector that wakes within microseconds of a timer: epoll alone rounds every wait up to a whole millisecond.
 
-    An epoll is itself a file that can be waited for, and `select` counts in microseconds.
+    An epoll is itself a file that can be waited for, and `select` counts in microseconds. Bytes come in flocks: while they
+    do, the next are looked for before any are waited for.
     """
+
+    _came = False
 
     def select(self, timeout: float | None = None) -> list[Any]:
         if timeout is None or timeout <= 0 or self.fileno() >= _MOST_SELECTED:
             return super().select(timeout)
-        readable, _, _ = select.select((self.fileno(),), (), (), timeout)
-        return super().select(0) if readable else []
+        ready = super().select(0) if self._came else []
+        if not ready:
+            readable, _, _ = select.select((self.fileno(),), (), (), timeout)
+            ready = super().select(0) if readable else []
+        self._came = bool(ready)
+        return ready
 
 
 def run_punctual(main: Coroutine[Any, Any, _T]) -> _T:
