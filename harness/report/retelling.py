@@ -14,7 +14,7 @@ import msgspec
 from harness.errors import InputError, RemoteProtocolError
 from harness.report.document import Retold
 from harness.run import attempt
-from harness.run.folder import TRACES, slot, trace_path, traces_there
+from harness.run.folder import TRACES, slot, slots, trace_path, traces_there
 from harness.trace import read_trace
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def retelling(
     asked = min(most, len(there))
     heard = [there[n * len(there) // asked] for n in range(asked)]
     told = [list(contradictions(folder, plan, record)) for record in heard]
-    told += [[one] for one in miscounted(records)]
+    told += [list(contradictions(folder, plan, record)) for record in records if not record.trace]
+    told += [[one] for one in miscounted(plan, records)]
     told = [one for one in told if one]
     return Retelling(
         traces=len(there),
@@ -74,12 +75,24 @@ def told_again(heard: Retelling | None) -> Retold | None:
     return Retold(traces=heard.traces, read=heard.heard, contradicted=heard.attempts)
 
 
-def miscounted(records: Sequence[UtteranceRecord]) -> Iterator[str]:
-    """Yield in words which attempts are in the journal more than once, and would count twice, or were taken out of it."""
+def miscounted(plan: Plan, records: Sequence[UtteranceRecord]) -> Iterator[str]:
+    """Yield in words which attempts are in the journal more than once, and would count twice, or were taken out of it.
+
+    Also those that nobody asked for: of what the plan does not have, or behind an answer that was final.
+    """
+    wanted_slots = set(slots(plan))
     numbers: dict[Slot, Counter[int]] = {}
+    answered: set[Slot] = set()
     for record in records:
+        its = slot(record)
+        if its not in wanted_slots:
+            yield f"{record.utterance}, attempt {record.attempt}: the plan has no such utterance, model or repeat"
+        if its in answered:
+            yield f"{record.utterance}, attempt {record.attempt}: comes behind the utterance's final record"
+        if record.final and record.outcome != "failed_quota":
+            answered.add(its)
         # What was never sent has the number 1, whatever went before.
-        numbers.setdefault(slot(record), Counter())[record.attempt] += record.trace is not None
+        numbers.setdefault(its, Counter())[record.attempt] += record.trace is not None
     for wanted, times in numbers.items():
         for number in range(1, max(times) + 1):
             if number not in times:
@@ -89,8 +102,12 @@ def miscounted(records: Sequence[UtteranceRecord]) -> Iterator[str]:
 
 
 def contradictions(folder: Path, plan: Plan, kept: UtteranceRecord) -> Iterator[str]:
-    """Yield what the journal says otherwise than the trace of an attempt, or why that trace says nothing."""
+    """Yield what the journal says otherwise than the trace of an attempt, or why that trace says nothing.
+
+    Without a trace nothing was sent, or the process died that sent it: the journal may not tell what came of it.
+    """
     if kept.trace is None:
+        yield from _untold(kept)
         return
     who = f"{kept.utterance}, attempt {kept.attempt}"
     if (path := trace_path(folder, kept.trace)) is None:
@@ -114,6 +131,24 @@ def contradictions(folder: Path, plan: Plan, kept: UtteranceRecord) -> Iterator[
         here, there = getattr(kept, name), getattr(told, name)
         if here != there:
             yield f"{who}: {name} is {_short(here)} in the journal and {_short(there)} by the trace"
+
+
+UNTRACED: Final = frozenset(
+    ("schema", "utterance", "dataset", "locale", "model", "repeat", "attempt", "final", "trace", "outcome", "failure",
+     "reason", "started_at", "lost", "audio_samples")
+)  # fmt: skip
+"""What a record may say of an attempt that left no trace; the rest is what a session says."""
+
+
+def _untold(kept: UtteranceRecord) -> Iterator[str]:
+    """Yield what a record without a trace tells that only a trace can."""
+    who = f"{kept.utterance}, attempt {kept.attempt}"
+    if not kept.outcome.startswith("failed"):
+        yield f"{who}: its outcome is {kept.outcome}, and there is no trace of it"
+    for field in msgspec.structs.fields(kept):
+        said = getattr(kept, field.name)
+        if field.name not in UNTRACED and said != field.default:
+            yield f"{who}: {field.name} is {_short(said)}, and there is no trace that says so"
 
 
 def _short(value: Any) -> str:

@@ -39,7 +39,7 @@ def differences(folder: Path) -> Iterator[str]:
     """
     plan = read_plan(folder)
     records = read_journal(folder)
-    yield from miscounted(records)
+    yield from miscounted(plan, records)
     for record in records:
         yield from contradictions(folder, plan, record)
     yield from changed(folder, read_heard(folder).values())

@@ -183,9 +183,6 @@ def _record(plan: Plan, one: Said, **values: Any) -> UtteranceRecord:
         model=one.model,
         repeat=one.repeat,
         started_at=STARTED,
-        emulator=one.emulator,
-        endpoint=one.endpoint,
-        audio_samples=int(one.audio_s * 16_000),
         **{"trace": None, **values},
     )
 

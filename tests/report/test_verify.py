@@ -16,7 +16,8 @@ from harness.report.build import build_reports
 from harness.report.clips import Embed
 from harness.report.retelling import contradictions, miscounted, retelling
 from harness.report.verify import differences
-from harness.run.folder import JOURNAL, iter_journal, read_journal, read_plan
+from harness.run.folder import JOURNAL, iter_journal, read_journal, read_plan, slot
+from harness.run.record import UtteranceRecord
 from harness.score.score import profile_block
 from harness.trace import TimedEvent, read_trace, write_trace
 from tests.run.crash import Fates, load
@@ -120,9 +121,53 @@ def test_an_attempt_that_was_taken_out_is_named(folder):
 def test_what_was_never_sent_after_an_attempt_is_no_contradiction(folder):
     """A session that was refused once and never asked again has two records of one number, and nothing is wrong."""
     records = read_journal(folder)
-    first = next(r for r in records if r.trace and r.attempt == 1)
-    never = msgspec.structs.replace(first, trace=None, outcome="failed_client", failure="config")
-    assert [] == list(miscounted([*records, never]))
+    first = next(r for r in records if not r.final and r.trace and r.attempt == 1)
+    alone = [r for r in records if slot(r) != slot(first)]
+    never = UtteranceRecord(
+        utterance=first.utterance, dataset=first.dataset, locale=first.locale, model=first.model, repeat=first.repeat,
+        attempt=1, final=True, trace=None, outcome="failed_client", failure="config", started_at=first.started_at,
+    )  # fmt: skip
+    assert [] == list(miscounted(read_plan(folder), [*alone, first, never]))
+    assert [] == list(contradictions(folder, read_plan(folder), never))
+
+
+def invented(record):
+    """Return a record that says it was answered, with nothing that shows it."""
+    return msgspec.structs.replace(record, trace=None, hypothesis="invented")
+
+
+def replaced(record):
+    """Return a final record behind a final record."""
+    return msgspec.structs.replace(
+        record, hypothesis="invented", trace=None, attempt=record.attempt + 1
+    )
+
+
+def foreign(record):
+    """Return a record of what nobody asked for."""
+    return msgspec.structs.replace(record, utterance="nobody", trace=None)
+
+
+@pytest.mark.parametrize(
+    "lie, words",
+    [
+        (invented, "its outcome is ok, and there is no trace of it"),
+        (invented, "hypothesis is 'invented', and there is no trace that says so"),
+        (replaced, "comes behind the utterance's final record"),
+        (foreign, "the plan has no such utterance, model or repeat"),
+    ],
+)
+def test_what_no_trace_tells_is_named(folder, lie, words):
+    """An answer without a trace, one behind the answer, and one to what nobody asked are named by reports and verifying."""
+    records = read_journal(folder)
+    told = next(r for r in records if r.final and r.outcome == "ok")
+    kept = [r for r in records if r is not told] if lie is invented else records
+    (folder / JOURNAL).write_bytes(
+        b"".join(msgspec.json.encode(r) + b"\n" for r in [*kept, lie(told)])
+    )
+    assert any(words in one for one in differences(folder))
+    found = retelling(folder, read_plan(folder), read_journal(folder))
+    assert any(words in one for one in found.contradictions)
 
 
 def test_a_trace_elsewhere_is_not_read(folder):
