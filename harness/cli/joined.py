@@ -14,6 +14,7 @@ from harness.wire.live.server import LiveServer
 
 if TYPE_CHECKING:
     from harness.emulator.ears import Ear
+    from harness.emulator.voice import Voice
     from harness.session.transport import Listener
     from harness.wire.live.endpoint import Endpoint
 
@@ -22,7 +23,14 @@ class Joint:
     """One connection: the session's `Connection` on one side, the conversation's `Line` on the other."""
 
     def __init__(
-        self, listener: Listener, ear: Ear, manners: Manners, handles: Handles, path: str
+        self,
+        listener: Listener,
+        ear: Ear,
+        manners: Manners,
+        handles: Handles,
+        path: str,
+        *,
+        voice: Voice | None = None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.listener = listener
@@ -31,7 +39,12 @@ class Joint:
         where = route(path)
         assert where is not None  # noqa: S101 - our own endpoint
         self.conversation = Conversation(
-            LiveServer(where, assumed=manners.assumed), ear, _Line(self), manners, handles
+            LiveServer(where, assumed=manners.assumed),
+            ear,
+            _Line(self),
+            manners,
+            handles,
+            voice=voice,
         )
 
     def send(self, payload: bytes) -> None:
@@ -79,14 +92,17 @@ class _Line:
 class Emulator:
     """An emulator that is reached by `connect` instead of a URL."""
 
-    def __init__(self, ear: Ear, manners: Manners | None = None) -> None:
+    def __init__(
+        self, ear: Ear, manners: Manners | None = None, voice: Voice | None = None
+    ) -> None:
         self.ear = ear
+        self.voice = voice
         self.manners = manners or Manners()
         self.handles = Handles()
 
     async def connect(self, endpoint: Endpoint, listener: Listener) -> Joint:
         """Return an open connection to a new conversation."""
         path = "/" + endpoint.url.split("/", 3)[3]
-        joint = Joint(listener, self.ear, self.manners, self.handles, path)
+        joint = Joint(listener, self.ear, self.manners, self.handles, path, voice=self.voice)
         listener.upgraded(Upgraded(headers={"x-live-emulator": f"test; {self.ear.name}"}))
         return joint

@@ -15,8 +15,8 @@ from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.corpus.utterance import Dataset
+    from harness.run.assumptions import Assumptions
     from harness.run.record import Plan
-    from harness.run.simulate import Assumptions
     from harness.wire.live.messages import Setup
 
 
@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     "--assume",
     multiple=True,
     metavar="NAME=VALUE",
-    help="What the simulated service is like, e.g. sessions=50, faults=0.01, opening-s=0.3.",
+    help="What the simulated service is like: sessions, opening-s, setup-s, answer-s, silence-s, quiet-s, connection-s, "
+    "faults; e.g. sessions=50.",
 )
 @click.option(
     "--url",
@@ -235,7 +236,7 @@ def command(
 
     at_most = rate_limit(rate) if rate else None
     simulated = _assumptions(service, assume)
-    spoken: Any = "emulator" if simulated else service
+    spoken: Any = _platform_of(model) if simulated else service
     rules = open_gate(gate) if gate else None
     refuse_interruption(task, interrupt_after)
     refuse_unheard(task, heard_by)
@@ -299,6 +300,7 @@ def command(
         print_simulation(
             plan,
             simulated,
+            route=method,
             concurrency=concurrency,
             budget=budget,
             rate=at_most,
@@ -331,9 +333,17 @@ def _assumptions(service: str, assume: tuple[str, ...]) -> Assumptions | None:
         if assume:
             raise UsageError("--assume is for --service simulated alone")
         return None
-    from harness.run.simulate import assumptions
+    from harness.run.assumptions import assumptions
 
     return assumptions(assume)
+
+
+def _platform_of(models: tuple[str, ...]) -> str:
+    """Return the service whose protocol a simulated run speaks: Vertex AI's where a model is served by it alone."""
+    from harness.wire.live.catalogue import find
+
+    known = filter(None, map(find, models))
+    return "vertex" if any(one.platforms == ("vertex",) for one in known) else "emulator"
 
 
 def _refuse_namesakes(datasets: list[Dataset]) -> None:

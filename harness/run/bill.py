@@ -84,10 +84,23 @@ class Demand(msgspec.Struct, frozen=True, kw_only=True):
             reply=self.reply + other.reply,
         )
 
+    def share(self, share: float) -> Demand:
+        """Return what a session takes that breaks off after a share of it; text is sent at once."""
+        return Demand(
+            audio_s=self.audio_s * share,
+            text=self.text,
+            speech_s=self.speech_s * share,
+            reply=round(self.reply * share),
+        )
 
-def transcription(audio_s: Seconds) -> Demand:
-    """Return what it takes to transcribe `audio_s` of speech."""
-    return Demand(audio_s=audio_s, reply=round(audio_s * TEXT_TOKENS_PER_S))
+
+def transcription(audio_s: Seconds, *, aloud: bool = False) -> Demand:
+    """Return what it takes to transcribe `audio_s` of speech; `aloud`: all of it is repeated."""
+    return Demand(
+        audio_s=audio_s,
+        speech_s=audio_s if aloud else 0.0,
+        reply=round(audio_s * TEXT_TOKENS_PER_S),
+    )
 
 
 def reading(words: str) -> Demand:

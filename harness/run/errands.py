@@ -110,7 +110,7 @@ def demand(plan: Plan, utterance: PlannedUtterance, audio_s: Seconds) -> Demand:
     """Return what a session with an utterance takes, whose clip has `audio_s`."""
     match plan.task:
         case "transcribe":
-            return transcription(audio_s)
+            return transcription(audio_s, aloud=plan.transcript == "output")
         case "speak":
             return reading(utterance.reference or "")
         case "ask":

@@ -1,8 +1,8 @@
 """A plan tried before it is paid for: the run's own scheduling, on virtual time, over a model of the service.
 
-A session of the model opens, is admitted or refused for quota, hears its audio over as many connections as that takes,
-answers and closes; some break, and are tried again whole. Everything else is the real thing: the pool, its gate, retries,
-rate and budget. Deterministic: the same plan and seed give the same forecast.
+A session of the model opens, is admitted or refused for quota, stays as long as `stay` says, and closes; some break, and
+are tried again whole. Everything else is the real thing: the pool, its gate, retries, rate and budget. Deterministic: the
+same plan and seed give the same forecast.
 
 What comes of it is a forecast, never a transcript.
 """
@@ -13,93 +13,30 @@ import asyncio
 import math
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from harness.clock import VirtualTimeLoop
-from harness.errors import UsageError
 from harness.run import errands
-from harness.run.bill import estimate_usd
-from harness.run.plan import PER_SESSION_S, longest_first, planned_length_s
+from harness.run.bill import Demand, estimate_usd
+from harness.run.plan import longest_first
 from harness.run.pool import Attempted, Pool
 from harness.run.record import Usage, UtteranceRecord
-from harness.run.stream import LEG_S
+from harness.run.stay import Account, Stays, billed, priced
+from harness.session.pace import Pacer
 from harness.session.retry import Ending
-from harness.units import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from harness.errors import InputError
-    from harness.run.bill import Demand
+    from harness.run.assumptions import Assumptions
     from harness.run.folder import Slot
     from harness.run.pool import Configuration, Work
     from harness.run.rate import RateLimit
     from harness.run.record import Plan
+    from harness.run.stay import Stay
     from harness.session.way import Way
-    from harness.units import Seconds, Usd
-
-UNPACED: Final = 20.0
-"""How much faster than real time the model takes audio that is not paced."""
-
-TYPICAL_S: Final[Seconds] = 5.0
-"""Assumed length of an utterance that nobody knows, s."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assumptions:
-    """The service as it is modelled."""
-
-    sessions: int | None = None
-    """How many it admits at once; None: any number."""
-
-    opening_s: Seconds = 0.3
-    """From the start of a connection to its being open: some round trips and TLS."""
-
-    setup_s: Seconds = 0.2
-    """From the setup to `setupComplete`."""
-
-    answer_s: Seconds = 0.3
-    """From the end of the audio to the last text."""
-
-    quiet_s: Seconds = PER_SESSION_S - 0.5
-    """How long the client then listens for more."""
-
-    connection_s: Seconds = LEG_S
-    """Longest span of audio that one connection hears before goAway."""
-
-    faults: float = 0.0
-    """Share of sessions that break. Each is tried again whole: a real one with a handle, or behind a seam, is gone on with
-and sends less again (decision 9)."""
-
-
-def assumptions(pairs: Iterable[str]) -> Assumptions:
-    """Return the assumptions with `NAME=VALUE` replaced; UsageError when one is none."""
-    made: dict[str, Any] = {}
-    for pair in pairs:
-        name, _, value = pair.partition("=")
-        field = name.replace("-", "_")
-        number = _number(field, value)
-        if number is None:
-            raise UsageError(
-                f"not an assumption: {pair!r}",
-                why=f"there are {', '.join(f.replace('_', '-') for f in Assumptions.__slots__)}",
-                hint="--assume sessions=50 --assume faults=0.01",
-            )
-        made[field] = number
-    return Assumptions(**made)
-
-
-def _number(field: str, value: str) -> float | int | None:
-    """Return what an assumption's value stands for; None when it can stand for nothing."""
-    if field not in Assumptions.__slots__:
-        return None
-    try:
-        number = int(value) if field == "sessions" else float(value)
-    except ValueError:
-        return None
-    least = 1 if field in ("sessions", "connection_s") else 0
-    most = 0.99 if field == "faults" else 1e9
-    return number if least <= number <= most else None
+    from harness.units import Samples, Seconds, Usd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +59,8 @@ class Forecast:
     unattempted: int
     audio_s: Seconds
     wall_s: Seconds
-    best_s: Seconds | None
-    """What the same sessions take when all asked for are admitted and none breaks; None: not known."""
+    best_s: Seconds
+    """What the sessions that ended well take at least, had the service admitted all that were asked for and broken none."""
 
     sessions_at_once: int
     """The most at once."""
@@ -138,26 +75,35 @@ class Forecast:
     stopped: str | None
 
 
+IN_TURN_S: Final = 1e-9
+"""Connections that are opened in one instant are open so far apart, s: timers of one instant fire in any order."""
+
+
 class Modelled:
     """`harness.run.pool.Work` over the modelled service."""
 
     def __init__(self, plan: Plan, service: Assumptions) -> None:
         self._plan = plan
         self._service = service
+        self._stays = Stays(plan, service)
         self._utterances = {(u.dataset, u.id): u for u in plan.utterances}
-        self._open = 0
+        self._pacer = Pacer(asyncio.get_running_loop())
+        self._period_s = plan.chunk_ms / 1000 / self._stays.plan.pace
+        self._opened = self._open = 0
         self.most = 0
-        self.audio_s: Seconds = 0.0
-        self.tokens_billed = 0
+        self.account = Account()
 
-    async def prepare(self, slot: Slot) -> Seconds:
-        """Return the utterance's length."""
-        length = planned_length_s(self._utterances[slot[:2]])
-        return TYPICAL_S if length is None else length
+    async def prepare(self, slot: Slot) -> Stay:
+        """Return the session's stay; InputError when the utterance lacks what the task needs."""
+        utterance = self._utterances[slot[:2]]
+        errands.check(self._plan, utterance)
+        await asyncio.sleep(0)  # as long as who waits at the gate takes to go before whoever comes
+        return self._stays.of(utterance)
 
-    def demand(self, slot: Slot, prepared: Seconds) -> Demand:
+    def demand(self, slot: Slot, prepared: Stay) -> Demand:
         """Return what a session takes."""
-        return errands.demand(self._plan, self._utterances[slot[:2]], prepared)
+        del slot
+        return prepared.demand
 
     def begin(self, slot: Slot, number: int, takes: Demand | None) -> None:
         """Write nothing: nothing is spent."""
@@ -166,48 +112,64 @@ class Modelled:
         """Return the model: the model of a service refuses none."""
         return slot[2], ""
 
-    async def attempt(
-        self, slot: Slot, prepared: Seconds, number: int, way: Way
-    ) -> Attempted | None:
+    async def attempt(self, slot: Slot, prepared: Stay, number: int, way: Way) -> Attempted | None:
         """Return what comes of a session in the model."""
         service = self._service
-        await asyncio.sleep(service.opening_s)
+        self._opened += 1
+        await asyncio.sleep(service.opening_s + self._opened * IN_TURN_S)
         if not await way.enter():
             return None
         await asyncio.sleep(service.setup_s)
         if service.sessions is not None and self._open >= service.sessions:
-            return self._ended(slot, number, 0.0, Ending(outcome="failed_quota", failure="quota"))
+            refused = Ending(outcome="failed_quota", failure="quota")
+            return self._ended(slot, number, 0, Demand(), refused)
         way.admitted()
         self._open += 1
         self.most = max(self.most, self._open)
-        draw = random.Random(f"{self._plan.seed}/{slot}/{number}")  # noqa: S311 - repeatable, no secret
-        breaks = draw.random() < service.faults
-        heard_s = prepared * (draw.random() if breaks else 1.0)
-        seams = math.ceil(prepared / service.connection_s) - 1 if prepared else 0
-        between_s = service.opening_s + service.setup_s + service.answer_s + service.quiet_s
-        ending = Ending(outcome="ok")
+        share = self._broken_after(slot, number)
         try:
-            await asyncio.sleep(heard_s / (self._plan.pace or UNPACED))
-            if breaks:
-                ending = Ending(outcome="failed_server", failure="transient", reason="simulated")
+            if share is None:
+                await self._whole(prepared, way)
             else:
-                await asyncio.sleep(seams * between_s + service.answer_s + service.quiet_s)
+                await asyncio.sleep(share * (prepared.least_s - service.setup_s))
         finally:
             self._open -= 1
         way.leave()
-        return self._ended(slot, number, heard_s, ending)
+        samples = sum(prepared.legs)
+        if share is None:
+            self.account.done(prepared)
+            return self._ended(slot, number, samples, prepared.demand, Ending(outcome="ok"))
+        broken = Ending(outcome="failed_server", failure="transient", reason="simulated")
+        demand = prepared.demand.share(share)
+        return self._ended(slot, number, round(samples * share), demand, broken)
 
-    def _ended(self, slot: Slot, number: int, heard_s: Seconds, ending: Ending) -> Attempted:
-        demand = self.demand(slot, heard_s)
-        tokens = demand.tokens if heard_s else 0
-        self.tokens_billed += tokens
-        self.audio_s += heard_s
-        cost = estimate_usd(slot[2], demand) if heard_s else 0.0
-        record = self._record(slot, number, ending, round(heard_s * SAMPLE_RATE), tokens)
-        return Attempted(record=record, ending=ending, cost_usd=cost or 0.0)
+    def _broken_after(self, slot: Slot, number: int) -> float | None:
+        """Return the share of an attempt's stay after which it breaks; None: it does not."""
+        if not self._service.faults:
+            return None
+        draw = random.Random(f"{self._plan.seed}/{slot}/{number}")  # noqa: S311 - repeatable, no secret
+        return draw.random() if draw.random() < self._service.faults else None
+
+    async def _whole(self, stay: Stay, way: Way) -> None:
+        """Stay to the end, over one connection after the other."""
+        loop = asyncio.get_running_loop()
+        for number, (leg, span_s) in enumerate(zip(stay.legs, stay.spans_s, strict=True)):
+            if number:
+                await way.again(0)
+                await asyncio.sleep(self._service.opening_s + self._service.setup_s)
+            starts = self._pacer.start(self._period_s) if leg else loop.time()
+            await asyncio.sleep(starts - loop.time() + span_s)
+
+    def _ended(
+        self, slot: Slot, number: int, samples: Samples, demand: Demand, ending: Ending
+    ) -> Attempted:
+        record = self._record(slot, number, ending, samples, billed(demand))
+        self.account.add(samples, record.usage)
+        cost_usd = estimate_usd(slot[2], demand) or 0.0
+        return Attempted(record=record, ending=ending, cost_usd=cost_usd)
 
     def _record(
-        self, slot: Slot, number: int, ending: Ending, samples: int, tokens: int = 0
+        self, slot: Slot, number: int, ending: Ending, samples: Samples, usage: Usage
     ) -> UtteranceRecord:
         return UtteranceRecord(
             utterance=slot[1],
@@ -223,18 +185,17 @@ class Modelled:
             reason=ending.reason,
             started_at="",
             audio_samples=samples,
-            usage=Usage(records=1, total_tokens=tokens),
+            usage=usage,
         )
 
     def unreadable(self, slot: Slot, error: InputError) -> UtteranceRecord:
-        """Return the record of what nobody reads."""
-        return self._record(
-            slot, 1, Ending(outcome="failed_client", failure="input", reason=str(error)), 0
-        )
+        """Return the record of what nobody can send."""
+        ending = Ending(outcome="failed_client", failure="input", reason=str(error))
+        return self._record(slot, 1, ending, 0, Usage())
 
     def untried(self, slot: Slot, ending: Ending) -> UtteranceRecord:
         """Return the record of what was refused before."""
-        return self._record(slot, 1, ending, 0)
+        return self._record(slot, 1, ending, 0, Usage())
 
     def keep(self, record: UtteranceRecord) -> None:
         """Keep nothing: what counts is counted."""
@@ -262,25 +223,14 @@ def forecast(
 
         pool, work = runner.run(main())
         wall_s = loop.time()
-    each_s = service.setup_s + service.answer_s + service.quiet_s
-    lengths = {
-        (u.dataset, u.id): (planned_length_s(u) or TYPICAL_S) / (plan.pace or UNPACED)
-        for u in plan.utterances
-    }
-    busy = [lengths[slot[:2]] + each_s for slot in order]
-    best = max(sum(busy) / concurrency, max(busy, default=0.0)) + service.opening_s
     return summed(
         pool,
         method="sessions",
         wall_s=wall_s,
-        best_s=best,
+        best_s=work.account.best_s(concurrency, service),
         most=work.most,
-        audio_s=work.audio_s,
-        tokens=work.tokens_billed,
-        priced=all(
-            estimate_usd(m, errands.demand(plan, plan.utterances[0], 1.0)) is not None
-            for m in plan.models
-        ),
+        account=work.account,
+        priced=priced(plan),
     )
 
 
@@ -296,10 +246,9 @@ def summed(
     *,
     method: str,
     wall_s: Seconds,
-    best_s: Seconds | None,
+    best_s: Seconds,
     most: int,
-    audio_s: Seconds,
-    tokens: int,
+    account: Account,
     priced: bool,
 ) -> Forecast:
     """Return the forecast that a finished pool stands for."""
@@ -311,12 +260,12 @@ def summed(
         failed=tally.failed,
         refusals=tally.quota_waits,
         unattempted=tally.wanted - tally.done,
-        audio_s=round(audio_s, 3),
-        wall_s=round(wall_s, 3),
-        best_s=None if best_s is None else round(best_s, 3),
+        audio_s=round(account.audio_s, 3),
+        wall_s=math.ceil(wall_s * 1000) / 1000,
+        best_s=math.floor(best_s * 1000) / 1000,
         sessions_at_once=most,
         limit_at_end=pool.gate.limit,
-        tokens=tokens,
+        tokens=account.tokens,
         cost_usd=round(tally.cost_usd, 6) if priced else None,
         stopped=tally.stopped,
     )

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import UsageError
+from harness.run.assumptions import Assumptions, assumptions
 from harness.run.folder import slots
 from harness.run.rate import RateLimit
-from harness.run.simulate import Assumptions, assumptions, forecast
+from harness.run.simulate import forecast
 from tests.run.runs import plan, utterance
 
 
@@ -36,7 +37,7 @@ def test_every_session_is_accounted_for(count, concurrency, sessions, faults):
     assert count <= found.attempts
     assert 0 <= found.attempts - count - found.refusals <= 2 * count
     assert found.sessions_at_once <= min(concurrency, sessions or concurrency)
-    assert found.wall_s >= found.best_s - 1e-6 or found.failed
+    assert found.wall_s >= found.best_s
 
 
 def test_the_same_plan_has_the_same_forecast():
@@ -69,7 +70,8 @@ def test_long_audio_goes_over_several_connections():
     """Half an hour over connections of nine minutes takes as long as it lasts and three seams."""
     found = told(made(1, 1800.0))
     seam = 0.3 + 0.2 + 0.3 + 2.0
-    assert 1800 + 3 * seam + seam == pytest.approx(found.wall_s, abs=0.1)
+    starts = 4 * 0.1  # each stream waits for its instant, less than a message
+    assert 0 <= found.wall_s - (1800 + 4 * seam) <= starts
 
 
 def test_rate_and_budget_hold_in_the_forecast():
@@ -83,7 +85,17 @@ def test_rate_and_budget_hold_in_the_forecast():
 
 
 @pytest.mark.parametrize(
-    "pair", ["", "sessions", "sessions=0", "sessions=2.5", "faults=1", "faults=nan", "mood=bad"]
+    "pair",
+    [
+        "",
+        "sessions",
+        "sessions=0",
+        "sessions=2.5",
+        "faults=1",
+        "faults=nan",
+        "mood=bad",
+        "setup-s=11",
+    ],
 )
 def test_what_is_no_assumption_is_refused(pair):
     """What is no assumption is refused with the names of those there are."""
