@@ -17,7 +17,8 @@ from harness.report.table import UTTERANCES
 from harness.report.write import PAGE, SUMMARY_CSV, table_files, write_files
 from harness.run.certificate import Certificate, write_certificates
 from harness.run.execute import open_folder
-from harness.run.folder import BEGUN, read_journal, read_plan, slots, unfinished
+from harness.run.folder import BEGUN, TRACES, read_journal, read_plan, slots, unfinished
+from harness.trace import read_trace
 from tests.run.disk import Disk, Killed
 from tests.run.runs import plan, run, utterance
 from tests.session.memory import Service, polite
@@ -149,6 +150,8 @@ def death(folder: Path, steps: list[int], *, torn: float, repeats=1, concurrency
             except BaseExceptionGroup as errors:
                 if (others := errors.split(Killed)[1]) is not None:
                     raise others from None
+        for path in (folder / TRACES).glob("*.jsonl.gz"):
+            read_trace(path)  # what has its name is whole
         if not disk.dead:
             break  # there was less left to do
     if not (disk.steps and not disk.dead):

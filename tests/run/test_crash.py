@@ -31,7 +31,20 @@ def test_the_points_of_death_are_all_kinds_of_steps(quiet):
     steps, _ = quiet
     kinds = {" ".join(step.split()[:1]) for step in steps}
     assert {"write", "sync", "rename", "mkdir"} <= kinds
-    assert {"write journal.jsonl", "rename plan.json.part", "rename report.html.part"} <= set(steps)
+    assert {
+        "write begun.jsonl",
+        "write journal.jsonl",
+        "rename plan.json.part",
+        "rename report.html.part",
+    } <= set(steps)
+
+
+def test_a_plan_is_on_the_disk_before_it_has_its_name(quiet):
+    """What a power cut leaves of a plan is all or nothing: it is synced before it is renamed, and before anything is begun."""
+    steps, _ = quiet
+    named = steps.index("rename plan.json.part")
+    assert ["write plan.json.part", "sync file"] == steps[named - 2 : named]
+    assert named < steps.index("write begun.jsonl")
 
 
 @pytest.mark.parametrize("torn", [0.0, 0.5])

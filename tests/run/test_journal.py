@@ -13,16 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.clock import run_virtual
 from harness.errors import InputError
 from harness.run import folder
 from harness.run.folder import JOURNAL, read_journal
-from harness.run.journal import Journal
+from harness.run.journal import SYNC_EVERY_S, Journal
 from harness.run.record import Usage, UtteranceRecord
-from tests.run.runs import plan, utterance
+from tests.run.runs import directly, plan, utterance
 
 HOLD = """
 import sys, pathlib
-from harness.run.journal import Journal
+from harness.run.journal import SYNC_EVERY_S, Journal
 with Journal(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -149,6 +150,7 @@ def test_nothing_is_written_behind_half_a_line(tmp_path, monkeypatch):
 
 def test_a_disk_that_cannot_be_synced_is_told_by_the_next_line(tmp_path, monkeypatch):
     """An error of the sync beside the loop is raised by the next append, and by the close; what was written stays."""
+    told = []
 
     def failing(fd):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
@@ -156,17 +158,51 @@ def test_a_disk_that_cannot_be_synced_is_told_by_the_next_line(tmp_path, monkeyp
     async def main(journal):
         keeping = asyncio.create_task(journal.keep_synced())
         journal.append(entry(0))
-        while journal._broken is None:  # noqa: ASYNC110 - no event tells of it
-            await asyncio.sleep(0)
+        await asyncio.sleep(1.5 * SYNC_EVERY_S)
         keeping.cancel()
-        with pytest.raises(InputError, match="Input/output error"):
+        try:
             journal.append(entry(1))
+        except (
+            InputError
+        ) as error:  # the close raises one too, and would hide that this one is missing
+            told.append(str(error))
 
-    monkeypatch.setattr("harness.run.journal.SYNC_EVERY_S", 0.0)
+    monkeypatch.setattr(asyncio, "to_thread", directly)
     monkeypatch.setattr(os, "fdatasync", failing)
     with pytest.raises(InputError, match="Input/output error"), Journal(tmp_path) as journal:
-        asyncio.run(main(journal))
+        run_virtual(main(journal))
+    assert ["Input/output error" in words for words in told] == [True]
     assert [entry(0)] == read_journal(tmp_path)
+
+
+def test_what_is_written_is_on_the_disk_a_second_later(tmp_path, monkeypatch):
+    """Within a second of a line the journal is synced, once for all lines of that second, and never without one."""
+    synced = []
+
+    async def main(journal):
+        def times() -> list[float]:
+            return [round(at, 6) for at in synced]
+
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr(os, "fdatasync", lambda _: synced.append(loop.time()))
+        keeping = asyncio.create_task(journal.keep_synced())
+        await asyncio.sleep(2.5)
+        assert [] == times()
+        journal.append(entry(0))
+        await asyncio.sleep(SYNC_EVERY_S)
+        assert [3.0] == times()
+        journal.append(entry(1))
+        journal.append(entry(2))
+        await asyncio.sleep(5.0)
+        assert [3.0, 4.0] == times()
+        keeping.cancel()
+
+    monkeypatch.setattr(asyncio, "to_thread", directly)
+    with Journal(tmp_path) as journal:
+        run_virtual(main(journal))
+        journal.append(entry(3))
+        before = len(synced)
+    assert before + 1 == len(synced), "and when it is closed"
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows keeps no modes")
