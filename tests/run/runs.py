@@ -6,6 +6,8 @@ import asyncio
 import hashlib
 from pathlib import Path
 
+import msgspec
+
 from harness.audio.clip import AudioClip, MemoryPcm
 from harness.errors import InputError
 from harness.run.execute import open_folder
@@ -17,8 +19,9 @@ from harness.run.stream import Streamer
 from harness.secret import Secret
 from harness.wire.live import endpoint as live
 from harness.wire.live.codec import to_json
+from harness.wire.live.messages import SessionResumptionConfig
 from harness.wire.live.setups import transcription_setup
-from tests.session.memory import MODEL, ready
+from tests.session.memory import MODEL, Service, ready
 
 
 def utterance(number: int, seconds: float = 1.0, locale: str = "en-US") -> PlannedUtterance:
@@ -117,9 +120,46 @@ async def run(
         return await pool.run(order(made, unfinished(made, before)))
 
 
+def breaking_once() -> Service:
+    """Return a service that breaks each session's first connection off at its 20th chunk, resumes it, and sends no bill."""
+
+    def answer(line, frame):
+        audio = frame.get("realtimeInput", {})
+        if "setup" in frame:
+            line.chunks = 0
+            line.resumed = "handle" in frame["setup"]["sessionResumption"]
+            line.say({"setupComplete": {}})
+            line.say({"sessionResumptionUpdate": {"newHandle": "h", "resumable": True}})
+        elif "audio" in audio:
+            line.chunks += 1
+            if line.chunks == 20 and not line.resumed:
+                line.hang_up(1006)
+        elif "activityEnd" in audio:
+            said = {"inputTranscription": {"text": " hello"}, "turnComplete": True}
+            line.say({"serverContent": said})
+
+    return Service(answer)
+
+
+def resumable(model: str):
+    """Return a setup that asks for handles."""
+    setup = ready(model, turns="manual", transcript="input")
+    return msgspec.structs.replace(setup, session_resumption=SessionResumptionConfig())
+
+
 def final_slots(folder: Path) -> list:
     """Return the slots that have a final record, in journal order."""
     return [(r.dataset, r.utterance, r.model, r.repeat) for r in read_journal(folder) if r.final]
 
 
-__all__ = ["clip", "directly", "final_slots", "plan", "run", "slots", "utterance"]
+__all__ = [
+    "breaking_once",
+    "clip",
+    "directly",
+    "final_slots",
+    "plan",
+    "resumable",
+    "run",
+    "slots",
+    "utterance",
+]

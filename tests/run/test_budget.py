@@ -21,7 +21,7 @@ from harness.run.bill import bill_usd, estimate_usd, spent_usd, transcription
 from harness.run.folder import JOURNAL, read_journal, unfinished
 from harness.run.record import Usage, UtteranceRecord
 from harness.wire.live import catalogue
-from tests.run.runs import final_slots, plan, run, utterance
+from tests.run.runs import breaking_once, final_slots, plan, resumable, run, utterance
 from tests.session.memory import MODEL, Service
 
 PRICED = (MODEL, "gemini-3.5-transcribe-live")
@@ -346,6 +346,24 @@ def test_a_service_that_pays_back_is_not_believed(side):
     )
     assert bill_usd(MODEL, record.usage) is None
     assert estimate_usd(MODEL, transcription(1.0)) == spent_usd(record)
+
+
+def test_what_is_sent_again_is_paid(tmp_path):
+    """Where no bill comes, audio that a break had sent twice is estimated twice, and reserved before it is sent."""
+    made, setups = plan([utterance(0, 3.0)]), {MODEL: resumable(MODEL)}
+    tally = run_virtual(run(made, tmp_path / "a", breaking_once(), setups=setups))
+    (record,) = read_journal(tmp_path / "a")
+    (seam,) = record.replays
+    assert 0 < seam.samples
+    whole = estimate_usd(MODEL, transcription(3.0 + seam.samples / 16_000))
+    assert whole == pytest.approx(spent_usd(record)) == pytest.approx(tally.cost_usd)
+    once = estimate_usd(MODEL, transcription(3.0))
+    for budget, lines in ((0.99 * whole, 1), (1.01 * whole, 2)):
+        assert once < budget
+        service = breaking_once()
+        folder = tmp_path / str(lines)
+        run_virtual(run(made, folder, service, setups=setups, budget_usd=budget))
+        assert lines == len(service.lines)
 
 
 def test_thoughts_are_billed_as_text_answered():

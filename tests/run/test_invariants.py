@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -14,7 +17,8 @@ from harness.run.attempt import record
 from harness.run.invariants import MOST_TOLD, violations
 from harness.trace import TimedEvent
 from tests.integration.joined import Emulator
-from tests.session.memory import Service, assignment, drive, polite
+from tests.run.runs import breaking_once, resumable
+from tests.session.memory import MODEL, Service, assignment, drive, polite
 
 
 def session(seconds=1.0, **how):
@@ -43,6 +47,24 @@ def test_a_session_over_several_connections_breaks_nothing():
     trace = long_session()
     assert 1 < sum(e.dir == ">" and "setup" in e.frame for e in trace.events)
     assert () == violations(trace)
+
+
+def test_what_is_sent_again_breaks_nothing_and_what_is_not_said_to_be_does():
+    """Audio may go again where a seam says so, by as much as it says; without that it is a violation."""
+    todo = dataclasses.replace(assignment(3.0), setup=resumable(MODEL))
+    _, trace = run_virtual(drive(breaking_once(), todo))
+    (at,) = (n for n, e in enumerate(trace.events) if e.dir == "!" and "seam" in e.frame)
+    assert 0 < trace.events[at].frame["seam"]["replay"]["samples"]
+    assert () == violations(trace)
+    for samples, words in ((0, "audio goes from sample 3"), (1, "audio goes from sample -1")):
+
+        def told(events, less=samples):
+            seam = copy.deepcopy(events[at].frame)
+            replay = seam["seam"]["replay"]
+            replay["samples"] = replay["samples"] + 1 if less else 0
+            events[at] = msgspec.structs.replace(events[at], frame=seam)
+
+        assert any(one.startswith(words) for one in violations(changed(trace, told))), words
 
 
 def index(trace, direction, key):

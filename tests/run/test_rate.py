@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from harness.clock import run_virtual
 from harness.errors import UsageError
+from harness.run.bill import transcription
+from harness.run.folder import read_journal
 from harness.run.rate import Rate, RateLimit, rate_limit
-from tests.run.runs import plan, run, utterance
-from tests.session.memory import Service, polite
+from tests.run.runs import breaking_once, plan, resumable, run, utterance
+from tests.session.memory import MODEL, Service, polite
 
 
 @pytest.mark.parametrize(
@@ -103,3 +105,19 @@ def test_a_rate_that_is_not_reached_changes_nothing(tmp_path):
         run_virtual(run(made, tmp_path / str(number), service, concurrency=2, rate=rate))
         times.append(service.asked[-1])
     assert times[0] == pytest.approx(times[1], rel=0.03)
+
+
+def test_what_is_sent_again_counts(tmp_path):
+    """A session that a break made send audio twice takes the tokens of both: the next begins so much later."""
+    timed = Timed(breaking_once().answer)
+    made = plan([utterance(n, 3.0) for n in range(4)])
+    setups = {MODEL: resumable(MODEL)}
+    run_virtual(
+        run(made, tmp_path, timed, concurrency=1, setups=setups, rate=RateLimit(tokens=600))
+    )
+    first, again = timed.asked[::2], timed.asked[1::2]
+    replayed = [record.replays[0].samples / 16_000 for record in read_journal(tmp_path)]
+    assert len(first) == len(again) == len(replayed) == 4
+    for (before, after), seconds in zip(pairwise(first), replayed, strict=False):
+        tokens = transcription(3.0).tokens + transcription(seconds).tokens
+        assert tokens / 10 == pytest.approx(after - before, abs=0.01)
