@@ -144,7 +144,7 @@ if TYPE_CHECKING:
 @click.option(
     "--rate",
     metavar="N/min",
-    help="Sessions and tokens a minute at most: 60/min, or sessions=60,tokens=100000.",
+    help="Sessions and tokens a minute at most: 60/min, or sessions=60,tokens=100000. Tokens count by estimate until billed.",
 )
 @click.option(
     "--budget",

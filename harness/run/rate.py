@@ -2,7 +2,9 @@
 
 Each limit is a bucket that holds one session and is filled evenly, so that sessions begin evenly spaced and in no minute
 are there more than the limit. A session takes its tokens, as estimated, when it begins; when its bill comes, the
-difference is taken or given back. Only the process that admits sessions counts, so the limits hold over all processes.
+difference is taken or given back. So sessions are counted exactly, and tokens as exactly as they are known: what those that
+are open are billed beyond their estimates can pass the limit, and is made up for by those that begin next. Only the process
+that admits sessions counts, so the limits hold over all processes.
 
 Knows the time that it is told; does not know what a session is.
 """

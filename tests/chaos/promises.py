@@ -58,13 +58,15 @@ PROMISES = {
         "run/test_pool.py::test_concurrency_recovers_when_the_quota_does",
         "run/test_farm.py::test_a_quota_holds_over_all_processes",
     ),
-    "Retry-After is obeyed": (
+    "Retry-After is obeyed up to five minutes, after which the service is asked again": (
         "chaos/test_quota.py::test_retry_after_is_obeyed",
         "session/test_transport.py::test_retry_after_is_seconds_or_a_date",
     ),
-    "A rate is kept exactly, over all processes": (
+    "A rate of sessions is kept exactly, over all processes; one of tokens by estimates until the bills are in, and what they are beyond is made up for": (
         "run/test_rate.py::test_no_minute_has_more_than_its_limit",
         "run/test_rate.py::test_a_run_keeps_its_rate_exactly",
+        "run/test_rate.py::test_bills_beyond_the_estimates_are_made_up_for",
+        "run/test_rate.py::test_what_is_sent_again_counts",
         "run/test_farm.py::test_a_rate_holds_over_all_processes",
     ),
     "A long recording is whole; what is lost or doubled at a seam is counted and shown": (

@@ -96,6 +96,35 @@ def test_a_bill_that_differs_is_made_up_for(tmp_path):
     assert 29 * 3.2 == pytest.approx(spent, abs=1.0)
 
 
+@pytest.mark.parametrize("dear", [1, 3, 10])
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_bills_beyond_the_estimates_are_made_up_for(tmp_path, dear, concurrency):
+    """However dear and late bills are, the limit is passed by no more than what open sessions were billed beyond estimates."""
+    begun, billed, one = [], [], transcription(1.0).tokens
+
+    def answer(line, frame):
+        if "setup" in frame:
+            begun.append(line.loop.time())
+            line.say({"setupComplete": {}})
+        elif "activityEnd" in frame.get("realtimeInput", {}):
+            bill = {"promptTokenCount": dear * one, "totalTokenCount": dear * one}
+            said = {"inputTranscription": {"text": " hello"}}
+            line.say({"serverContent": said})
+            line.say({"serverContent": {"turnComplete": True}, "usageMetadata": bill}, 5.0)
+            billed.append(line.loop.time() + 5.0)
+
+    made = plan([utterance(n, 1.0) for n in range(40)])
+    limit = RateLimit(tokens=600)
+    run_virtual(run(made, tmp_path, Service(answer), concurrency=concurrency, rate=limit))
+    for number, at in enumerate(begun):
+        # Its place was given when the one `concurrency` before it ended, some seconds behind its bill.
+        known = max(0, number - 2 * concurrency)
+        assert all(when <= at for when in billed[:known])
+        assert dear * one * known <= (at - begun[0]) * 10 + 1e-6
+    spent = dear * one * (len(begun) - 1)
+    assert spent <= (begun[-1] - begun[0]) * 10 + 2 * concurrency * (dear - 1) * one + 1e-6
+
+
 def test_a_rate_that_is_not_reached_changes_nothing(tmp_path):
     """A run that is slower than its rate by itself takes as long as without one."""
     times = []
