@@ -6,7 +6,9 @@ import types
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Union, get_args, get_origin, get_type_hints
 
-from harness.wire.live.messages import Content, FunctionDeclaration, Message, Setup
+from harness.wire.live.fields import Message
+from harness.wire.live.messages import Content, MultiSpeakerVoiceConfig, Setup
+from harness.wire.live.tools import Tool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,7 +101,7 @@ def paths(kind: type[Message] = Setup, parent: str = "") -> Iterator[str]:
         if name == "unknown":
             continue
         inner = _class(hints[name])
-        if inner is None or inner in (Content, FunctionDeclaration):
+        if inner is None or kind is Tool or inner in (Content, MultiSpeakerVoiceConfig):
             yield parent + wire
         else:
             yield from paths(inner, f"{parent}{wire}.")

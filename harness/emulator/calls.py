@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from harness.emulator.answers import Answer, Scheduling
     from harness.wire.live.catalogue import Model
-    from harness.wire.live.messages import FunctionResponse, Tool
+    from harness.wire.live.messages import FunctionResponse
+    from harness.wire.live.tools import Tool
 
 _WRAPPERS: Final = ("output", "result")
 """By convention a response's fields stand in one of these."""

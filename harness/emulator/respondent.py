@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from harness.emulator.context import Context
     from harness.emulator.manners import Manners
     from harness.emulator.speech import Speaker
-    from harness.wire.live.messages import FunctionResponse, Tool
+    from harness.wire.live.messages import FunctionResponse
     from harness.wire.live.server import SetupReceived
+    from harness.wire.live.tools import Tool
 
 
 MOST_UNANSWERED: Final = 1000

@@ -22,13 +22,13 @@ from harness.session.errand import Speak, Transcribe
 from harness.text.locales import LOCALES
 from harness.units import SAMPLE_RATE
 from harness.wire.live import catalogue
+from harness.wire.live.codec import message_from
 from harness.wire.live.messages import (
-    FunctionDeclaration,
     GenerationConfig,
     HistoryConfig,
     SpeechConfig,
-    Tool,
 )
+from harness.wire.live.tools import FunctionDeclaration, Schema, Tool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -175,7 +175,7 @@ def _declared(tool: OfferedFunction) -> FunctionDeclaration:
     return FunctionDeclaration(
         name=tool.name,
         description=tool.description,
-        parameters=tool.parameters,
+        parameters=None if tool.parameters is None else message_from(tool.parameters, Schema),
         behavior=tool.behavior,
     )
 

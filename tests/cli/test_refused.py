@@ -110,6 +110,26 @@ def test_a_run_that_could_bring_nothing_is_refused(capsys, arguments, told):
     assert told in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "override, told",
+    [
+        ("generationConfig.seed=99999999999", "TYPE_INT32"),
+        ("generationConfig.topK=-1", "topK is not negative"),
+        ("generationConfig.topK=1.5", "TYPE_INT32"),
+        ("contextWindowCompression.triggerTokens=-1", "triggerTokens is not negative"),
+        (
+            'tools=[{"functionDeclarations":[{"name":"f","parameters":{"type":"BANANA"}}]}]',
+            "type is one of ARRAY, BOOLEAN",
+        ),
+        ('tools=[{"googleSearch":{"banana":1}}]', "no field banana"),
+    ],
+)
+def test_a_setup_that_the_service_would_refuse_is_refused(capsys, override, told):
+    """What is wrong with a setup's values is exit 2 before anything is planned or opened."""
+    assert 2 == refused("sample", "--set", override, "--dry-run")
+    assert told in capsys.readouterr().err
+
+
 @pytest.mark.wall
 def test_a_module_in_the_working_folder_does_not_stand_in_for_ours(tmp_path, monkeypatch):
     """Our own child processes do not import what lies in the folder where the command was typed."""

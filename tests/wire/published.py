@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from harness.wire.live import codec
-from harness.wire.live.messages import Message
+from harness.wire.live.fields import Message
 
 NOT_PUBLISHED = {
     # Fields of the SDK's types and of public logs that the published definitions lack.
@@ -36,6 +36,15 @@ NOT_PUBLISHED = {
         "word_timestamp",
     },
     "SessionResumptionConfig": {"transparent"},
+    "FileData": {"display_name"},
+    "FunctionResponsePart": {"file_data"},
+    "ExecutableCode": {"id"},
+    "CodeExecutionResult": {"id"},
+    "Schema": {"additional_properties", "defs", "ref"},
+    "GoogleSearch": {"blocking_confidence", "exclude_domains", "search_types"},
+    "GoogleMaps": {"auth_config", "grounding_types"},
+    "FileSearch": {"file_search_store_names", "metadata_filter", "top_k"},
+    "ComputerUse": {"disabled_safety_policies", "enable_prompt_injection_detection"},
     "ServerMessage": {"error", "voice_activity", "voice_activity_detection_signal"},
     "SetupComplete": {"session_id"},
     "ServerContent": {"interaction_status", "interim_input_transcription", "turn_complete_reason"},

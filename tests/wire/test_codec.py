@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from harness.errors import LocalProtocolError, RemoteProtocolError
 from harness.wire.live import codec
+from harness.wire.live.fields import EnumName, Float32, Float64, Int32, Int64, Message
 from harness.wire.live.messages import (
     Blob,
     ClientMessage,
     FunctionCall,
     GenerationConfig,
     GoAway,
-    Message,
     ModalityTokenCount,
     RealtimeInput,
     ServerContent,
@@ -33,7 +33,6 @@ from harness.wire.live.messages import (
     Transcription,
     UsageMetadata,
 )
-from harness.wire.live.scalars import Float32, Int32, Int64
 
 some = settings(deadline=None, max_examples=40)
 few = settings(deadline=None, max_examples=10)
@@ -58,10 +57,12 @@ json_values = json_leaves | st.recursive(
 objects = st.dictionaries(texts, json_values | st.none(), max_size=3)
 scalars = {
     str: texts,
+    EnumName: texts,
     bool: st.booleans(),
     Int32: st.integers(-(2**31), 2**31 - 1),
     Int64: st.integers(-(2**63), 2**63 - 1),
     Float32: st.floats(-3e38, 3e38),
+    Float64: finite,
     bytes: st.binary(max_size=9),
     Any: json_values,
 }
@@ -81,7 +82,11 @@ def values_of(hint: Any, *, always: bool, unknown: bool) -> st.SearchStrategy[An
             max_size=2,
         )
     if get_origin(hint) is dict:
-        return objects if arguments[1] is Any else st.dictionaries(texts, texts, max_size=2)
+        if arguments[1] is Any:
+            return objects
+        return st.dictionaries(
+            texts, values_of(arguments[1], always=False, unknown=unknown), max_size=2
+        )
     if isinstance(hint, type) and issubclass(hint, Message):
         return messages(hint, always=always, unknown=unknown)
     return scalars[hint]
@@ -359,7 +364,7 @@ def test_bad_frames_are_refused(frame):
         ),
         (
             '{"setup": {"systemInstruction": {"parts": [{}, {"text": []}]}}}',
-            "Invalid value at 'setup.system_instruction.parts[1].text' (TYPE_STRING), Proto field is not repeating, cannot start list.",
+            "Invalid JSON payload received. Unknown name \"text\" at 'setup.system_instruction.parts[1]': Proto field is not repeating, cannot start list.",
         ),
         (
             '{"realtimeInput": {"audio": {"data": "@\\u001b[1m"}}}',

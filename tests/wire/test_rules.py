@@ -34,6 +34,21 @@ def setup(model: str = HALF, **fields: Any) -> dict[str, Any]:
     return {"setup": {"model": model, **fields}}
 
 
+def schema(**fields: Any) -> dict[str, Any]:
+    """Return a setup frame with a function whose parameters have this schema."""
+    return setup(tools=[{"functionDeclarations": [{"name": "f", "parameters": fields}]}])
+
+
+def detecting(**fields: Any) -> dict[str, Any]:
+    """Return a setup frame with this detection of activity."""
+    return setup(realtimeInputConfig={"automaticActivityDetection": fields})
+
+
+PAYLOAD = "Invalid JSON payload received."
+TYPES = "type.googleapis.com/google.ai.generativelanguage.v1beta."
+DETECTION = "setup.realtime_input_config.automatic_activity_detection"
+
+
 def said(*frames: Any, route: Route = BETA, era: catalogue.Era = "later") -> tuple[int, str] | None:
     """Return the close code and reason with which a server ends on these frames, or None when it goes on."""
     server = LiveServer(route, era)
@@ -63,8 +78,120 @@ REFUSED = [
     ([setup(), setup()], 1007, SETUP_FIRST),
     ([setup(), {}], 1007, INVALID),
     # JSON and names.
-    (["{"], 1007, "Invalid JSON payload received. "),
-    ([b"\xff"], 1007, "Invalid JSON payload received. "),
+    (["{"], 1007, "Invalid JSON payload received. Unexpected end of string."),
+    (["{]"], 1007, "Invalid JSON payload received. Unexpected token."),
+    (["{} {}"], 1007, "Invalid JSON payload received. Unexpected token."),
+    ([b"\xff"], 1007, "Invalid JSON payload received. Unexpected token."),
+    ([b'{"setup": {"model": "\xff"}}'], 1007, f"{PAYLOAD} Encountered non UTF-8 code points."),
+    (["\ud800"], 1007, f"{PAYLOAD} Encountered non UTF-8 code points."),
+    (["1" + "0" * 5000], 1007, f"{PAYLOAD} Number exceeds the range of double."),
+    *[
+        ([frame], 1007, f'{PAYLOAD} Unknown name "": Root element must be a message.')
+        for frame in ("null", "[]", "5", '"setup"', "true")
+    ],
+    # Values.
+    (
+        [setup(**generation(seed=99999999999))],
+        1007,
+        "Invalid value at 'setup.generation_config.seed' (TYPE_INT32), 99999999999",
+    ),
+    (
+        [detecting(silenceDurationMs=99999999999)],
+        1007,
+        f"Invalid value at '{DETECTION}.silence_duration_ms' (TYPE_INT32), 99999999999"[:123],
+    ),
+    (
+        [detecting(disabled="true")],
+        1007,
+        f"Invalid value at '{DETECTION}.disabled' (TYPE_BOOL), \"true\"",
+    ),
+    (
+        [setup(generationConfig=True)],
+        1007,
+        f"Invalid value at 'setup.generation_config' ({TYPES}GenerationConfig), true"[:123],
+    ),
+    (
+        [setup(tools=[None])],
+        1007,
+        f"Invalid value at 'setup.tools[0]' ({TYPES}Tool), null"[:123],
+    ),
+    (
+        [setup(generationConfig=[])],
+        1007,
+        f"{PAYLOAD} Unknown name \"generation_config\" at 'setup': Proto field is not repeating, cannot start list."[
+            :123
+        ],
+    ),
+    (
+        [{"setup": {"model": {"x": 1}}}],
+        1007,
+        "Invalid value at 'setup.model' (TYPE_STRING), Starting an object on a scalar field",
+    ),
+    (
+        [setup(), {"realtimeInput": {"audioStreamEnd": "true"}}],
+        1007,
+        "Invalid value at 'realtime_input.audio_stream_end' (TYPE_BOOL), \"true\"",
+    ),
+    (
+        [setup(), {"realtimeInput": {"text": 5}}],
+        1007,
+        "Invalid value at 'realtime_input.text' (TYPE_STRING), 5",
+    ),
+    (
+        [setup(), {"toolResponse": {"functionResponses": [{"id": 7}]}}],
+        1007,
+        "Invalid value at 'tool_response.function_responses[0].id' (TYPE_STRING), 7",
+    ),
+    (
+        [setup(), {"clientContent": {"turns": [{"parts": [{"text": "x", "inlineData": {}}]}]}}],
+        1007,
+        "Invalid value at 'client_content.turns[0].parts[0]' (oneof), oneof field 'data' is already set. Cannot set 'inline_data'",
+    ),
+    # Schemas and tools.
+    (
+        [schema(type="BANANA")],
+        1007,
+        "Invalid value at 'setup.tools[0].function_declarations[0].parameters.type' (type.googleapis.com",
+    ),
+    (
+        [schema(properties={"a": {}, "b": {"type": "BANANA"}})],
+        1007,
+        "Invalid value at 'setup.tools[0].function_declarations[0].parameters.properties[1].value.type' (",
+    ),
+    (
+        [schema(type="")],
+        1007,
+        "Invalid value at 'setup.tools[0].function_declarations[0].parameters",
+    ),
+    (
+        [schema(properties={"a": {"minItems": "x"}})],
+        1007,
+        "Invalid value at 'setup.tools[0].function_declarations[0].parameters.properties[0].value.min_items' (TYPE_INT64), \"x\""[
+            :123
+        ],
+    ),
+    (
+        [schema(items={"banana": 1})],
+        1007,
+        f"{PAYLOAD} Unknown name \"banana\" at 'setup.tools[0].function_declarations[0].parameters.items': Cannot find field."[
+            :123
+        ],
+    ),
+    (
+        [schema(additionalProperties=False)],
+        1007,
+        f'{PAYLOAD} Unknown name "additionalProperties"',
+    ),
+    (
+        [setup(tools=[{"googleSearch": {"banana": 1}}])],
+        1007,
+        f"{PAYLOAD} Unknown name \"banana\" at 'setup.tools[0].google_search': Cannot find field.",
+    ),
+    ([setup(tools=[{"googleSearch": {"excludeDomains": ["x"]}}])], 1007, f"{PAYLOAD} Unknown name"),
+    # Numbers that mean nothing.
+    ([setup(**generation(topK=-1))], 1007, INVALID),
+    ([setup(contextWindowCompression={"triggerTokens": -1})], 1007, INVALID),
+    ([setup(contextWindowCompression={"slidingWindow": {"targetTokens": "-1"}})], 1007, INVALID),
     (["[" * 5000], 1007, "Invalid JSON payload received. Message too deep."),
     (
         [setup(responseModalities=["TEXT"])],
@@ -392,6 +519,11 @@ TAKEN = [
         VERTEX,
     ),
     ([setup(contextWindowCompression={"triggerTokens": 100})], BETA),
+    ([schema(type="OBJECT", properties={"a": {"type": "STRING", "maxLength": "5"}})], BETA),
+    # As the function calling guide's requests write them.
+    ([schema(type="object", properties={"a": {"type": "string", "enum": ["x"]}})], BETA),
+    ([setup(tools=[{"googleSearch": {}}, {"codeExecution": {}}, {"urlContext": {}}])], BETA),
+    ([setup(**generation(topK=40.0, seed="-5"))], BETA),
     ([setup("projects/p/locations/l/publishers/google/models/gemini-live-2.5-flash")], VERTEX),
     ([setup(), AUDIO, {"realtimeInput": {"audioStreamEnd": True}}], BETA),
     (

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hin
 import pytest
 
 from harness.wire.live import codec, names
-from harness.wire.live.messages import ClientMessage, Message, ServerMessage
-from harness.wire.live.scalars import Float32, Int32, Int64
+from harness.wire.live.fields import EnumName, Float32, Float64, Int32, Int64, Message
+from harness.wire.live.messages import ClientMessage, ServerMessage
 from tests.wire.published import NOT_PUBLISHED
 
 if TYPE_CHECKING:
@@ -88,12 +88,13 @@ def test_our_types_are_googles(pairs):
 
     ours_for = {
         Kind.TYPE_STRING: (str,),
-        Kind.TYPE_ENUM: (str,),
+        Kind.TYPE_ENUM: (EnumName,),
         Kind.TYPE_BOOL: (bool,),
         Kind.TYPE_BYTES: (bytes,),
         Kind.TYPE_INT32: (Int32,),
         Kind.TYPE_INT64: (Int64,),
         Kind.TYPE_FLOAT: (Float32,),
+        Kind.TYPE_DOUBLE: (Float64,),
     }
     for kind, descriptor in pairs:
         theirs = {field.name.rstrip("_"): field for field in descriptor.fields}
@@ -102,7 +103,7 @@ def test_our_types_are_googles(pairs):
                 continue
             if theirs[name].type in ours_for:
                 assert hint in ours_for[theirs[name].type], (kind, name)
-            elif theirs[name].message_type.name == "Duration":
+            elif theirs[name].message_type.name in ("Duration", "Timestamp"):
                 assert hint is str
             else:
                 free_form = hint is Any or get_origin(hint) is dict
@@ -123,6 +124,106 @@ def test_our_enum_values_are_googles(pairs):
         assert {value.name for value in field.enum_type.values} == values - later
         assert field.enum_type.full_name.endswith(f".v1beta.{type_name}")
     assert checked >= 8
+
+
+@pytest.mark.capability("setup: every field, with its defaults")
+def test_our_classes_are_called_as_googles(pairs):
+    """What a refusal calls a message's type is what Google calls it."""
+    others = {
+        "FunctionResponseBlob",
+        "Interval",
+        "ActivityEnd",
+    }  # of one shape with another, or not the Live API's
+    for kind, descriptor in pairs:
+        if descriptor.name not in others:
+            assert f"type.googleapis.com/{descriptor.full_name}" == codec.type_name(kind)
+
+
+STRANGE = (
+    True, "true", 0, 5, -1, 7.0, 1.5, 1e39, "5", "5.5", "x", "", 2**31 - 1, 2**31, -(2**31) - 1, 2**63 - 1, 2**63,
+    "2147483648", "9223372036854775808", 10**400, float("nan"), None, [], [None], ["x"], [5], [{}], {}, {"x": 1},
+    {"x": "y"}, {"x": {}}, {"x": None},
+)  # fmt: skip
+"""Values that some field takes and others do not."""
+
+
+def _ours_takes(kind: type[Message], tree: Any) -> bool:
+    """Return whether our decoder and the table of names take `tree` as a message of class `kind`."""
+    try:
+        message = codec.message_from(tree, kind)
+    except ValueError:
+        return False
+    return all(
+        not inner.unknown and _named(inner, name)
+        for inner, _ in names.messages(message)
+        for name in inner.__struct_fields__
+    )
+
+
+def _named(message: Message, name: str) -> bool:
+    """Return whether a field of an enum has one of the enum's names, or none."""
+    if (enum := names.ENUMS.get((type(message), name))) is None:
+        return True
+    value = getattr(message, name)
+    return all(
+        one in enum[1] for one in (value if isinstance(value, list) else [value]) if one is not None
+    )
+
+
+@pytest.mark.capability("setup: every field, with its defaults")
+@pytest.mark.parametrize("value", STRANGE, ids=lambda value: repr(value)[:20])
+def test_our_decoder_takes_what_googles_takes(pairs, value):
+    """Of every field of every message a strange value is taken or refused as Google's own parser of JSON does."""
+    from google.protobuf import json_format
+    from google.protobuf.message_factory import GetMessageClass
+
+    differ = []
+    for kind, descriptor in pairs[
+        : next(at for at, (one, _) in enumerate(pairs) if one is ServerMessage)
+    ]:
+        ours = {name for name, _ in _leaves(kind)} - NOT_PUBLISHED.get(kind.__name__, set())
+        for field in descriptor.fields:
+            if field.name.rstrip("_") not in ours or _laxer(field, value):
+                continue
+            try:
+                json_format.ParseDict({field.json_name: value}, GetMessageClass(descriptor)())
+                theirs = True
+            except (json_format.ParseError, OverflowError):
+                theirs = False
+            if theirs is not _ours_takes(kind, {field.json_name: value}):
+                differ.append((f"{kind.__name__}.{field.name}", "taken" if theirs else "refused"))
+    assert [] == differ
+
+
+def _laxer(field: Any, value: Any) -> bool:
+    """Return whether the two parsers are known to differ.
+
+    Python's takes true for a number and what is empty for a message, which Google's servers do not. Ours takes no number
+    for an enum's name and looks into no time, and keeps every
+    number of a free-form object.
+    """
+    from google.protobuf.descriptor import FieldDescriptor as Kind
+
+    single = field.message_type is not None and not field.is_repeated
+    return (
+        (value is True and field.type in (Kind.TYPE_FLOAT, Kind.TYPE_DOUBLE))
+        or (value in ([], "") and single)
+        or (value == 10**400 and single and field.message_type.name in ("Struct", "Value"))
+        or (field.enum_type is not None and _numbers(value))
+        or (single and field.message_type.name in ("Duration", "Timestamp") and value != 5)
+    )
+
+
+def _numbers(value: Any) -> bool:
+    items = value if isinstance(value, list) else [value]
+    return all(isinstance(item, (int, float, str)) and _is_whole(item) for item in items)
+
+
+def _is_whole(item: Any) -> bool:
+    try:
+        return -(2**31) <= int(item) < 2**31
+    except (ValueError, OverflowError):
+        return False
 
 
 # ── Google's messages, whole ─────────────────────────────────────────────────────────────────────────────────────────

@@ -33,8 +33,8 @@ import pybase64
 
 from harness.errors import LocalProtocolError, RemoteProtocolError
 from harness.units import SAMPLE_RATE
-from harness.wire.live.messages import ClientMessage, Message, ServerMessage
-from harness.wire.live.scalars import Float32, Int32, Int64
+from harness.wire.live.fields import EnumName, Float32, Float64, Int32, Int64, Message
+from harness.wire.live.messages import ClientMessage, ServerMessage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,7 +123,7 @@ def _check_depth(frame: Frame) -> None:
 def message_from(value: Any, kind: type[_M]) -> _M:
     """Return the message of class `kind` in a JSON value, read as tolerantly as a frame; ValueError says what is wrong."""
     if not isinstance(value, dict):
-        raise _mismatch(kind.__name__, value)
+        raise _mismatch(type_name(kind), value)
     fields = _fields(kind)
     known: dict[str, Any] = {}
     unknown: dict[str, Any] = {}
@@ -149,12 +149,25 @@ def decode_as(frame: Frame, kind: type[_M]) -> _M:
     except _MismatchError as error:
         raise MalformedFrameError(str(error), frame) from None
     except RecursionError:
-        raise MalformedFrameError(
-            "Invalid JSON payload received. Message too deep.", frame
-        ) from None
+        raise MalformedFrameError(f"{_INVALID_JSON} Message too deep.", frame) from None
     except ValueError as error:
         # msgspec's own errors, and Unicode's, are ValueErrors.
-        raise MalformedFrameError(f"Invalid JSON payload received. {error}", frame) from None
+        raise MalformedFrameError(f"{_INVALID_JSON} {_syntax(error)}", frame) from None
+
+
+_INVALID_JSON = "Invalid JSON payload received."
+_NOT_REPEATING = "Proto field is not repeating, cannot start list."
+"""Google's words where a list stands for a single value (zed-industries/zed#44875)."""
+
+
+def _syntax(error: ValueError) -> str:
+    """Return Google's words for JSON that is none (protobuf, json_stream_parser.cc)."""
+    told = str(error)
+    if isinstance(error, UnicodeError) or "utf-8" in told.lower():
+        return "Encountered non UTF-8 code points."
+    if "truncated" in told:
+        return "Unexpected end of string."
+    return "Number exceeds the range of double." if "range" in told else "Unexpected token."
 
 
 class _MismatchError(ValueError):
@@ -167,13 +180,50 @@ class _MismatchError(ValueError):
         self.problem = problem
 
     def __str__(self) -> str:
-        path = ""
-        for step in reversed(self.path):
-            path += step if step.startswith("[") or not path else f".{step}"
-        return f"Invalid value at '{path}' ({self.type_name}), {self.problem}"
+        if not self.path:
+            return f'{_INVALID_JSON} Unknown name "": Root element must be a message.'
+        if self.problem is _NOT_REPEATING:
+            where = f" at '{_joined(self.path[1:])}'" if self.path[1:] else ""
+            return f'{_INVALID_JSON} Unknown name "{self.path[0]}"{where}: {self.problem}'
+        return f"Invalid value at '{_joined(self.path)}' ({self.type_name}), {self.problem}"
+
+
+def _joined(steps: list[str]) -> str:
+    """Return `steps`, which lead from the inside out, as one path."""
+    path = ""
+    for step in reversed(steps):
+        path += step if step.startswith("[") or not path else f".{step}"
+    return path
 
 
 _Reader: TypeAlias = "Callable[[Any], Any]"
+
+
+def type_name(kind: type[Message]) -> str:
+    """Return what Google calls the type of a class of ours."""
+    name = kind.__name__
+    return f"type.googleapis.com/google.ai.generativelanguage.v1beta.{_NAMED.get(name, name)}"
+
+
+_NAMED = {
+    **{
+        name: f"BidiGenerateContent{name}"
+        for name in ("Setup", "ClientContent", "RealtimeInput", "ToolResponse", "SetupComplete")
+    },
+    **{
+        name: f"BidiGenerateContent{name}"
+        for name in ("ClientMessage", "ServerMessage", "ServerContent", "ToolCall")
+    },
+    "ToolCallCancellation": "BidiGenerateContentToolCallCancellation",
+    "Transcription": "BidiGenerateContentTranscription",
+    "Empty": "BidiGenerateContentRealtimeInput.ActivityStart",
+    "AutomaticActivityDetection": "RealtimeInputConfig.AutomaticActivityDetection",
+    "SlidingWindow": "ContextWindowCompressionConfig.SlidingWindow",
+    "GoogleSearch": "Tool.GoogleSearch",
+    "ComputerUse": "Tool.ComputerUse",
+    "RetrievalResource": "FileSearch.RetrievalResource",
+    "RetrievalConfig": "FileSearch.RetrievalConfig",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,18 +253,27 @@ def _reader(hint: Any) -> _Reader:
     if get_origin(hint) is Annotated and hint not in _SCALARS:
         return _reader(arguments[0])
     if get_origin(hint) is list:
-        return _list_reader(_reader(arguments[0]))
+        return _list_reader(_reader(arguments[0]), _named(arguments[0]))
     if get_origin(hint) is dict:
-        return _read_object if arguments[1] is Any else _read_labels
+        return _read_object if arguments[1] is Any else _map_reader(_reader(arguments[1]))
     if isinstance(hint, type) and issubclass(hint, Message):
         return partial(message_from, kind=hint)
     return _SCALARS[hint]
 
 
-def _list_reader(read_item: _Reader) -> _Reader:
+def _named(hint: Any) -> str:
+    """Return what Google calls the type of a list's items."""
+    if isinstance(hint, type) and issubclass(hint, Message):
+        return type_name(hint)
+    if get_origin(hint) is dict:
+        return _STRUCT
+    return str(get_args(hint)[1]) if get_args(hint) else "TYPE_STRING"
+
+
+def _list_reader(read_item: _Reader, type_name: str) -> _Reader:
     def read(value: Any) -> list[Any]:
         if not isinstance(value, list):
-            raise _mismatch("TYPE_LIST", value)
+            raise _mismatch(type_name, value)
         items: list[Any] = []
         try:
             for item in value:
@@ -227,32 +286,48 @@ def _list_reader(read_item: _Reader) -> _Reader:
     return read
 
 
+_STRUCT = "type.googleapis.com/google.protobuf.Struct"
+
+
+def _map_reader(read_value: _Reader) -> _Reader:
+    def read(value: Any) -> dict[str, Any]:
+        items: dict[str, Any] = {}
+        try:
+            for name, inner in _read_object(value).items():
+                items[name] = read_value(inner)
+        except _MismatchError as error:
+            # A map is told of as the list of its entries that it is in the proto.
+            if isinstance(value, dict):
+                error.path += ["value", f"[{len(items)}]"]
+            raise
+        return items
+
+    return read
+
+
 def _read_object(value: Any) -> dict[str, Any]:
     if isinstance(value, dict):
         return value
-    raise _mismatch("google.protobuf.Struct", value)
-
-
-def _read_labels(value: Any) -> dict[str, str]:
-    labels = _read_object(value)
-    if all(isinstance(text, str) for text in labels.values()):
-        return labels
-    raise _mismatch("TYPE_STRING", value)
+    raise _mismatch(_STRUCT, value)
 
 
 def _read_text(value: Any) -> str:
     if isinstance(value, str):
         return value
+    raise _mismatch("TYPE_STRING", value)
+
+
+def _read_name(value: Any) -> str:
+    if isinstance(value, str):
+        return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise _mismatch("TYPE_STRING", value)
+    raise _mismatch("TYPE_ENUM", value)
 
 
 def _read_bool(value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    if value in ("true", "false"):
-        return bool(value == "true")
     raise _mismatch("TYPE_BOOL", value)
 
 
@@ -296,22 +371,22 @@ def _read_bytes(value: Any) -> bytes:
 def _mismatch(type_name: str, value: object) -> _MismatchError:
     match value:
         case dict():
-            problem = "an object is not expected here"
+            problem = "Starting an object on a scalar field"
         case list():
-            problem = "Proto field is not repeating, cannot start list."
-        case str():
-            problem = f'"{excerpt(value)}"'
+            problem = _NOT_REPEATING
         case _:
-            problem = excerpt(repr(value)[:_EXCERPT])
+            problem = excerpt(msgspec.json.encode(value))
     return _MismatchError(type_name, problem)
 
 
 _SCALARS: dict[Any, _Reader] = {
     str: _read_text,
+    EnumName: _read_name,
     bool: _read_bool,
     Int32: _bounded(Int32, _integer),
     Int64: _bounded(Int64, _integer),
     Float32: _bounded(Float32, float),
+    Float64: _bounded(Float64, float),
     bytes: _read_bytes,
     Any: lambda value: value,
 }
@@ -348,6 +423,8 @@ def _hoisted(value: Any) -> Any:
         return fields | value.unknown
     if isinstance(value, list):
         return [_hoisted(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _hoisted(item) for name, item in value.items()}
     return value
 
 

@@ -11,41 +11,14 @@ for what it lacks (marked "SDK"), the types of the official SDK `google-genai` 2
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
-
-import msgspec
+from typing import Any
 
 from harness.units import Seconds
-from harness.wire.live.scalars import Float32, Int32, Int64
-
-UNKNOWN = ""
-"""The wire name of `unknown` inside the codec: no real field has an empty name."""
-
+from harness.wire.live.fields import EnumName, Float32, Float64, Int32, Int64, Message
+from harness.wire.live.tools import Tool
 
 _DURATION = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,9})?s")
 """Proto JSON's `google.protobuf.Duration`."""
-
-
-def _wire_name(field: str) -> str:
-    if field == "unknown":
-        return UNKNOWN
-    head, *tail = field.split("_")
-    return head + "".join(word.capitalize() for word in tail)
-
-
-class Message(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-    rename=_wire_name,
-):
-    """Base of everything on the wire."""
-
-    # The bound can never be met, so a peer's own field named "" fails the fast decoder instead of landing here.
-    unknown: Annotated[dict[str, Any], msgspec.Meta(min_length=2**31)] = {}
-    """Fields this class does not know, raw."""
 
 
 # ── Content ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -70,6 +43,13 @@ class FunctionCall(Message, frozen=True):
     args: dict[str, Any] = {}
 
 
+class FunctionResponsePart(Message, frozen=True):
+    """Media that belong to the answer of a function."""
+
+    inline_data: Blob | None = None
+    file_data: dict[str, Any] | None = None
+
+
 class FunctionResponse(Message, frozen=True):
     """The client's answer to a `FunctionCall`."""
 
@@ -78,16 +58,50 @@ class FunctionResponse(Message, frozen=True):
     response: dict[str, Any] = {}
     """Free-form object; by convention `{"output": …}` or `{"error": …}`."""
 
-    scheduling: str | None = None
+    scheduling: EnumName | None = None
     """`INTERRUPT`, `WHEN_IDLE`, `SILENT`: for non-blocking functions only."""
 
     will_continue: bool | None = None
-    parts: list[dict[str, Any]] = []
-    """Media that belong to the answer."""
+    parts: list[FunctionResponsePart] = []
+
+
+class FileData(Message, frozen=True):
+    """Media by their address."""
+
+    mime_type: str = ""
+    file_uri: str = ""
+    display_name: str | None = None
+
+
+class VideoMetadata(Message, frozen=True):
+    """Which part of a video counts."""
+
+    start_offset: str | None = None
+    """Proto duration, as `end_offset`."""
+
+    end_offset: str | None = None
+    fps: Float64 | None = None
+    """Frames a second."""
+
+
+class ExecutableCode(Message, frozen=True):
+    """What the model has run."""
+
+    id: str | None = None
+    language: EnumName | None = None
+    code: str = ""
+
+
+class CodeExecutionResult(Message, frozen=True):
+    """What came of it."""
+
+    id: str | None = None
+    outcome: EnumName | None = None
+    output: str = ""
 
 
 class Part(Message, frozen=True):
-    """One piece of content."""
+    """One piece of content: one of its kinds of data."""
 
     text: str | None = None
     thought: bool = False
@@ -97,13 +111,13 @@ class Part(Message, frozen=True):
     """Opaque; to be sent back as it came."""
 
     inline_data: Blob | None = None
-    file_data: dict[str, Any] | None = None
-    video_metadata: dict[str, Any] | None = None
+    file_data: FileData | None = None
+    video_metadata: VideoMetadata | None = None
     part_metadata: dict[str, Any] | None = None
     function_call: FunctionCall | None = None
     function_response: FunctionResponse | None = None
-    executable_code: dict[str, Any] | None = None
-    code_execution_result: dict[str, Any] | None = None
+    executable_code: ExecutableCode | None = None
+    code_execution_result: CodeExecutionResult | None = None
 
 
 class Content(Message, frozen=True):
@@ -130,6 +144,19 @@ class VoiceConfig(Message, frozen=True):
     prebuilt_voice_config: PrebuiltVoiceConfig | None = None
 
 
+class SpeakerVoiceConfig(Message, frozen=True):
+    """One speaker's voice."""
+
+    speaker: str = ""
+    voice_config: VoiceConfig | None = None
+
+
+class MultiSpeakerVoiceConfig(Message, frozen=True):
+    """The voices of several speakers."""
+
+    speaker_voice_configs: list[SpeakerVoiceConfig] = []
+
+
 class SpeechConfig(Message, frozen=True):
     """Speech output."""
 
@@ -137,7 +164,7 @@ class SpeechConfig(Message, frozen=True):
     language_code: str | None = None
     """BCP-47, for half-cascade models; it does not steer input transcription."""
 
-    multi_speaker_voice_config: dict[str, Any] | None = None
+    multi_speaker_voice_config: MultiSpeakerVoiceConfig | None = None
 
 
 class ThinkingConfig(Message, frozen=True):
@@ -147,7 +174,7 @@ class ThinkingConfig(Message, frozen=True):
     """Tokens; 0 off, -1 dynamic."""
 
     include_thoughts: bool = False
-    thinking_level: str | None = None
+    thinking_level: EnumName | None = None
     """Later: `MINIMAL`, `LOW`, `MEDIUM`, `HIGH`."""
 
 
@@ -161,7 +188,7 @@ class TranslationConfig(Message, frozen=True):
 class GenerationConfig(Message, frozen=True):
     """How the model answers. What the Live API does not allow here is simply not a field."""
 
-    response_modalities: list[str] = []
+    response_modalities: list[EnumName] = []
     """Exactly one of `TEXT`, `AUDIO`; empty: the service's default, AUDIO."""
 
     temperature: Float32 | None = None
@@ -173,7 +200,7 @@ class GenerationConfig(Message, frozen=True):
     presence_penalty: Float32 | None = None
     frequency_penalty: Float32 | None = None
     speech_config: SpeechConfig | None = None
-    media_resolution: str | None = None
+    media_resolution: EnumName | None = None
     """`MEDIA_RESOLUTION_LOW`, `_MEDIUM`, `_HIGH`."""
 
     thinking_config: ThinkingConfig | None = None
@@ -187,10 +214,10 @@ class AutomaticActivityDetection(Message, frozen=True):
     disabled: bool = False
     """True: the client sends activityStart and activityEnd itself."""
 
-    start_of_speech_sensitivity: str | None = None
+    start_of_speech_sensitivity: EnumName | None = None
     """`START_SENSITIVITY_HIGH` or `_LOW`."""
 
-    end_of_speech_sensitivity: str | None = None
+    end_of_speech_sensitivity: EnumName | None = None
     """`END_SENSITIVITY_HIGH` or `_LOW`."""
 
     prefix_padding_ms: Int32 | None = None
@@ -204,10 +231,10 @@ class RealtimeInputConfig(Message, frozen=True):
     """How realtime input becomes turns."""
 
     automatic_activity_detection: AutomaticActivityDetection | None = None
-    activity_handling: str | None = None
+    activity_handling: EnumName | None = None
     """`START_OF_ACTIVITY_INTERRUPTS` or `NO_INTERRUPTION`."""
 
-    turn_coverage: str | None = None
+    turn_coverage: EnumName | None = None
     """`TURN_INCLUDES_ONLY_ACTIVITY`, `TURN_INCLUDES_ALL_INPUT`, later `TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO`."""
 
 
@@ -218,7 +245,7 @@ class AudioTranscriptionConfig(Message, frozen=True):
     language_hints: list[str] = []
     custom_vocabulary: list[str] = []
     adaptation_phrases: list[str] = []
-    mode: str | None = None
+    mode: EnumName | None = None
     """`VERBATIM` or `SMART`."""
 
     word_timestamp: bool = False
@@ -257,34 +284,6 @@ class HistoryConfig(Message, frozen=True):
     """Later: the first clientContent seeds the history (SDK)."""
 
     initial_history_in_client_content: bool = False
-
-
-class FunctionDeclaration(Message, frozen=True):
-    """A function the model may call."""
-
-    name: str = ""
-    description: str = ""
-    parameters: dict[str, Any] | None = None
-    """Schema in OpenAPI's subset; type names in upper case."""
-
-    parameters_json_schema: Any = None
-    response: dict[str, Any] | None = None
-    response_json_schema: Any = None
-    behavior: str | None = None
-    """`BLOCKING` or `NON_BLOCKING`."""
-
-
-class Tool(Message, frozen=True):
-    """What the model may use."""
-
-    function_declarations: list[FunctionDeclaration] = []
-    google_search: dict[str, Any] | None = None
-    google_search_retrieval: dict[str, Any] | None = None
-    code_execution: dict[str, Any] | None = None
-    url_context: dict[str, Any] | None = None
-    google_maps: dict[str, Any] | None = None
-    file_search: dict[str, Any] | None = None
-    computer_use: dict[str, Any] | None = None
 
 
 class Setup(Message, frozen=True):
@@ -406,8 +405,8 @@ class ServerContent(Message, frozen=True):
     turn_complete: bool = False
     interrupted: bool = False
     waiting_for_input: bool = False
-    turn_complete_reason: str | None = None
-    interaction_status: str | None = None
+    turn_complete_reason: EnumName | None = None
+    interaction_status: EnumName | None = None
     grounding_metadata: dict[str, Any] | None = None
     url_context_metadata: dict[str, Any] | None = None
 
@@ -454,7 +453,7 @@ class SessionResumptionUpdate(Message, frozen=True):
 class ModalityTokenCount(Message, frozen=True):
     """Tokens of one modality."""
 
-    modality: str = ""
+    modality: EnumName = ""
     """`TEXT`, `IMAGE`, `VIDEO`, `AUDIO`, `DOCUMENT`."""
 
     token_count: Int32 = 0
@@ -482,8 +481,8 @@ class UsageMetadata(Message, frozen=True):
     response_tokens_details: list[ModalityTokenCount] = []
     candidates_tokens_details: list[ModalityTokenCount] = []
     tool_use_prompt_tokens_details: list[ModalityTokenCount] = []
-    traffic_type: str | None = None
-    service_tier: str | None = None
+    traffic_type: EnumName | None = None
+    service_tier: EnumName | None = None
 
     @property
     def response_tokens(self) -> int | None:
@@ -509,15 +508,15 @@ class UsageMetadata(Message, frozen=True):
 class VoiceActivity(Message, frozen=True):
     """Later: the server heard speech begin or end (SDK)."""
 
-    type: str | None = None
-    voice_activity_type: str | None = None
+    type: EnumName | None = None
+    voice_activity_type: EnumName | None = None
     audio_offset: str | None = None
 
 
 class VoiceActivityDetectionSignal(Message, frozen=True):
     """Later, Vertex: the server heard speech begin or end (SDK)."""
 
-    vad_signal_type: str | None = None
+    vad_signal_type: EnumName | None = None
 
 
 class ServerMessage(Message, frozen=True):

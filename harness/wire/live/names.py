@@ -9,27 +9,39 @@ Dates of fields: changelog of the SDK `google-genai`.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from harness.wire.live import refusals
 from harness.wire.live.assumptions import USUAL, Assumptions
 from harness.wire.live.codec import excerpt
+from harness.wire.live.fields import Message
 from harness.wire.live.messages import (
     AudioTranscriptionConfig,
     AutomaticActivityDetection,
     ClientMessage,
-    FunctionDeclaration,
+    CodeExecutionResult,
+    ExecutableCode,
     FunctionResponse,
     GenerationConfig,
-    Message,
     Part,
     RealtimeInputConfig,
     SessionResumptionConfig,
     Setup,
     ThinkingConfig,
-    Tool,
 )
 from harness.wire.live.refusals import Refused, Rule
+from harness.wire.live.tools import (
+    ComputerUse,
+    DynamicRetrievalConfig,
+    FunctionDeclaration,
+    GoogleMaps,
+    GoogleSearch,
+    Schema,
+    Tool,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,12 +97,68 @@ ENUMS: dict[_Place, tuple[str, frozenset[str]]] = {
         "FunctionDeclaration.Behavior",
         frozenset({"UNSPECIFIED", "BLOCKING", "NON_BLOCKING"}),
     ),
+    (Schema, "type"): (
+        "Type",
+        frozenset(
+            {
+                "TYPE_UNSPECIFIED",
+                "STRING",
+                "NUMBER",
+                "INTEGER",
+                "BOOLEAN",
+                "ARRAY",
+                "OBJECT",
+                "NULL",
+            }
+        ),
+    ),
+    (ExecutableCode, "language"): (
+        "ExecutableCode.Language",
+        frozenset({"LANGUAGE_UNSPECIFIED", "PYTHON"}),
+    ),
+    (CodeExecutionResult, "outcome"): (
+        "CodeExecutionResult.Outcome",
+        frozenset(
+            {"OUTCOME_UNSPECIFIED", "OUTCOME_OK", "OUTCOME_FAILED", "OUTCOME_DEADLINE_EXCEEDED"}
+        ),
+    ),
+    (DynamicRetrievalConfig, "mode"): (
+        "DynamicRetrievalConfig.Mode",
+        frozenset({"MODE_UNSPECIFIED", "MODE_DYNAMIC"}),
+    ),
+    (ComputerUse, "environment"): (
+        "Tool.ComputerUse.Environment",
+        frozenset({"ENVIRONMENT_UNSPECIFIED", "ENVIRONMENT_BROWSER"}),
+    ),
     (FunctionResponse, "scheduling"): (
         "FunctionResponse.Scheduling",
         frozenset({"SCHEDULING_UNSPECIFIED", "SILENT", "WHEN_IDLE", "INTERRUPT"}),
     ),
 }
 """Closed sets of names: the proto's type name and its values."""
+
+_ANY_CASE: frozenset[_Place] = frozenset({(Schema, "type")})
+"""Enums whose names may be in lower case: the Gemini API's function calling guide writes them so in its requests."""
+
+_ONEOFS: dict[type[Message], tuple[str, tuple[str, ...]]] = {
+    ClientMessage: (
+        "message_type",
+        tuple(name for name in ClientMessage.__struct_fields__ if name != "unknown"),
+    ),
+    Part: (
+        "data",
+        (
+            "text",
+            "inline_data",
+            "function_call",
+            "function_response",
+            "file_data",
+            "executable_code",
+            "code_execution_result",
+        ),
+    ),
+}
+"""Fields of which one message has at most one, and what the proto calls them together."""
 
 _LATER: dict[_Place, str] = {
     (Setup, "explicit_vad_signal"): "2025-12",
@@ -119,7 +187,16 @@ LATER_VALUES: dict[_Place, frozenset[str]] = {
 }
 
 _VERTEX_ONLY: frozenset[_Place] = frozenset(
-    {(Setup, "explicit_vad_signal"), (SessionResumptionConfig, "transparent")}
+    {
+        (Setup, "explicit_vad_signal"),
+        (SessionResumptionConfig, "transparent"),
+        (Schema, "additional_properties"),
+        (Schema, "ref"),
+        (Schema, "defs"),
+        (GoogleSearch, "exclude_domains"),
+        (GoogleSearch, "blocking_confidence"),
+        (GoogleMaps, "auth_config"),
+    }
 )
 _V1ALPHA_ONLY: frozenset[_Place] = frozenset(
     {(Setup, "proactivity"), (GenerationConfig, "enable_affective_dialog")}
@@ -145,7 +222,32 @@ def check_names(
     message: ClientMessage, route: Route, era: Era, assumed: Assumptions = USUAL
 ) -> None:
     """Raise Refused for the first name or enum value in `message` that this platform, version and era do not have."""
-    for place, wire_name, value, path in _fields_set(message, ""):
+    for inner, path in messages(message):
+        _check_oneof(inner, path)
+        _check_fields(inner, path, route, era, assumed)
+
+
+def _check_oneof(message: Message, path: str) -> None:
+    """Raise Refused when `message` sets two fields of which it may have one."""
+    oneof, members = _ONEOFS.get(type(message), ("", ()))
+    present = [name for name in members if getattr(message, name) is not None]
+    if len(present) > 1:
+        problem = (
+            f"'{path}' (oneof), oneof field '{oneof}' is already set. Cannot set '{present[1]}'"
+        )
+        text = refusals.INVALID_VALUE.text(problem=problem)
+        raise Refused(
+            refusals.INVALID_VALUE,
+            text,
+            rule=Rule(says=f"there is at most one of {', '.join(members)}", source=_PROTO),
+        )
+
+
+def _check_fields(
+    message: Message, path: str, route: Route, era: Era, assumed: Assumptions
+) -> None:
+    """Raise Refused for the first field or value of a message at `path` that does not exist here."""
+    for place, wire_name, value in _fields_set(message):
         if place is None and assumed.unknown_fields == "ignored":
             continue
         rule = _broken(place, wire_name, route, era)
@@ -158,7 +260,8 @@ def check_names(
         if enum := ENUMS.get(place):
             values = enum[1] - (LATER_VALUES.get(place, frozenset()) if era == "guide" else set())
             for name in value if isinstance(value, list) else [value]:
-                if name not in values:
+                known = name.upper() if place in _ANY_CASE else name
+                if known not in values:
                     raise _no_value(f"{path}.{place[1]}", wire_name, enum[0], name, values)
 
 
@@ -190,23 +293,40 @@ def _no_value(field: str, wire_name: str, kind: str, name: str, values: frozense
     )
 
 
-def _fields_set(message: Message, path: str) -> Iterator[tuple[_Place | None, str, Any, str]]:
-    """Yield (place, or None when unknown; name on the wire; value; path of its parent) of all that `message` sets."""
+def messages(value: Any, path: str = "") -> Iterator[tuple[Message, str]]:
+    """Yield every message in `value`, outermost first, with its path. A map is the list of its entries."""
+    if isinstance(value, Message):
+        yield value, path
+        for name in value.__struct_fields__:
+            if name != "unknown":
+                yield from messages(getattr(value, name), f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from messages(item, f"{path}[{index}]")
+    elif isinstance(value, dict):
+        for index, item in enumerate(value.values()):
+            yield from messages(item, f"{path}[{index}].value")
+
+
+def _fields_set(message: Message) -> Iterator[tuple[_Place | None, str, Any]]:
+    """Yield (place, or None when unknown; name on the wire; value) of all that `message` itself sets."""
     for name, value in message.unknown.items():
-        yield None, name, value, path
+        yield None, name, value
     kind = type(message)
-    for name, wire_name in zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True):
-        value = getattr(message, name)
-        # A number that is 0 says something; every other empty value is a default.
-        if name == "unknown" or (
-            not value and (value is False or not isinstance(value, (int, float)))
-        ):
-            continue
-        yield (kind, name), wire_name, value, path
-        inner = f"{path}.{name}" if path else name
-        if isinstance(value, Message):
-            yield from _fields_set(value, inner)
-        elif isinstance(value, list):
-            for index, item in enumerate(value):
-                if isinstance(item, Message):
-                    yield from _fields_set(item, f"{inner}[{index}]")
+    for name, wire_name, default in _fields(kind):
+        if (value := getattr(message, name)) != default:
+            yield (kind, name), wire_name, value
+
+
+@cache
+def _fields(kind: type[Message]) -> list[tuple[str, str, Any]]:
+    """Return the fields of `kind`: name, name on the wire, and default."""
+    return [
+        (
+            info.name,
+            info.encode_name,
+            info.default if info.default_factory is msgspec.NODEFAULT else info.default_factory(),
+        )
+        for info in msgspec.structs.fields(kind)
+        if info.name != "unknown"
+    ]

@@ -179,6 +179,21 @@ EVERY_MODEL: Final = (
         broken=lambda setup: _outside(_generation(setup).top_p, 0, 1),
     ),
     _SetupRule(
+        says="generationConfig.topK is not negative",
+        source=_PROTO,
+        broken=lambda setup: _outside(_generation(setup).top_k, 0),
+    ),
+    _SetupRule(
+        says="contextWindowCompression.triggerTokens is not negative",
+        source=_PROTO,
+        broken=lambda setup: _outside(_compression(setup).trigger_tokens, 0),
+    ),
+    _SetupRule(
+        says="slidingWindow.targetTokens is not negative",
+        source=_PROTO,
+        broken=lambda setup: _outside(_target(setup), 0),
+    ),
+    _SetupRule(
         says="generationConfig.maxOutputTokens is not negative",
         source=_PROTO,
         broken=lambda setup: _outside(_generation(setup).max_output_tokens, 0),

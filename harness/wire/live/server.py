@@ -200,12 +200,6 @@ class LiveServer:
             refusal = refusals.INVALID_VALUE if at_value else refusals.INVALID_PAYLOAD
             raise Refused(refusal, error.detail) from error
         check_names(message, self.route, self.era, self.assumed)
-        keys = [name for name in _ENVELOPE if getattr(message, name) is not None]
-        if len(keys) > 1:
-            problem = (
-                f"'' (oneof), oneof field 'message_type' is already set. Cannot set '{keys[1]}'"
-            )
-            raise Refused(refusals.INVALID_VALUE, refusals.INVALID_VALUE.text(problem=problem))
         if (self.setup is None) is not (message.setup is not None):
             raise Refused(refusals.SETUP_FIRST)
         return list(self._events(message))
@@ -337,9 +331,6 @@ def _pcm_rate(mime_type: str) -> int | None:
         return SAMPLE_RATE
     rate = int(rates[0]) if rates[0].isascii() and rates[0].isdigit() and len(rates[0]) < 8 else 0
     return rate if rate in RATES else None
-
-
-_ENVELOPE = tuple(name for name in ClientMessage.__struct_fields__ if name != "unknown")
 
 
 def _vertex_names(usage: UsageMetadata) -> UsageMetadata:

@@ -22,12 +22,12 @@ import msgspec
 
 from harness.errors import UsageError, suggestion
 from harness.wire.live import catalogue, codec
+from harness.wire.live.fields import Message
 from harness.wire.live.messages import (
     AudioTranscriptionConfig,
     AutomaticActivityDetection,
     Content,
     GenerationConfig,
-    Message,
     Part,
     ProactivityConfig,
     RealtimeInputConfig,

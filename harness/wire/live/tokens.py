@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, get_args, get_origin, get_type_hin
 import msgspec
 
 from harness.wire.live import codec
-from harness.wire.live.messages import Message, SessionResumptionConfig, Setup
-from harness.wire.live.scalars import Int32
+from harness.wire.live.fields import Int32, Message
+from harness.wire.live.messages import SessionResumptionConfig, Setup
 
 if TYPE_CHECKING:
     from harness.units import Seconds

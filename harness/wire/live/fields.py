@@ -1,0 +1,49 @@
+"""What messages are made of: the base of their classes, and the proto's scalar types with what each may hold.
+
+Both decoders read the types from here. Source: the language guide of Protocol Buffers, scalar types and JSON mapping.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
+
+Int32: TypeAlias = Annotated[int, "TYPE_INT32", msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
+Int64: TypeAlias = Annotated[int, "TYPE_INT64", msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+_FLOAT_MAX = (2 - 2**-23) * 2.0**127
+_DOUBLE_MAX = sys.float_info.max
+Float32: TypeAlias = Annotated[float, "TYPE_FLOAT", msgspec.Meta(ge=-_FLOAT_MAX, le=_FLOAT_MAX)]
+"""A `float`, kept as written: it is not rounded to what 32 bits hold."""
+
+Float64: TypeAlias = Annotated[float, "TYPE_DOUBLE", msgspec.Meta(ge=-_DOUBLE_MAX, le=_DOUBLE_MAX)]
+
+EnumName: TypeAlias = Annotated[str, "TYPE_ENUM"]
+"""The name of an enum's value; proto JSON prints the number of one that has no name, and it is taken as text."""
+
+UNKNOWN = ""
+"""The wire name of `unknown` inside the codec: no real field has an empty name."""
+
+
+def _wire_name(field: str) -> str:
+    if field == "unknown":
+        return UNKNOWN
+    head, *tail = field.split("_")
+    return head + "".join(word.capitalize() for word in tail)
+
+
+class Message(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+    rename=_wire_name,
+):
+    """Base of everything on the wire."""
+
+    # The bound can never be met, so a peer's own field named "" fails the fast decoder instead of landing here.
+    unknown: Annotated[dict[str, Any], msgspec.Meta(min_length=2**31)] = {}
+    """Fields this class does not know, raw."""
