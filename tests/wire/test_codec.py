@@ -68,26 +68,28 @@ scalars = {
 }
 
 
-def values_of(hint: Any, *, always: bool, unknown: bool) -> st.SearchStrategy[Any]:
-    """Return values of a field of type `hint`; with `always`, never None."""
+def values_of(
+    hint: Any, *, always: bool, unknown: bool, within: type[Message] | None = None
+) -> st.SearchStrategy[Any]:
+    """Return values of a field of type `hint` in a message of class `within`; with `always`, never None."""
     arguments = get_args(hint)
     if get_origin(hint) in (types.UnionType, Union):
         (inner,) = (one for one in arguments if one is not types.NoneType)
-        given_one = values_of(inner, always=always, unknown=unknown)
+        given_one = values_of(inner, always=always, unknown=unknown, within=within)
         return given_one if always else st.none() | given_one
     if get_origin(hint) is list:
         return st.lists(
-            values_of(arguments[0], always=always, unknown=unknown),
+            values_of(arguments[0], always=always, unknown=unknown, within=within),
             min_size=1 if always else 0,
             max_size=2,
         )
     if get_origin(hint) is dict:
-        if arguments[1] is Any:
-            return objects
-        return st.dictionaries(
-            texts, values_of(arguments[1], always=False, unknown=unknown), max_size=2
-        )
-    if isinstance(hint, type) and issubclass(hint, Message):
+        inner = values_of(arguments[1], always=False, unknown=unknown, within=within)
+        return objects if arguments[1] is Any else st.dictionaries(texts, inner, max_size=2)
+    if hint is within:
+        # A class that holds itself, as schemas do, is not filled without end.
+        return st.builds(hint)
+    if hint not in scalars:
         return messages(hint, always=always, unknown=unknown)
     return scalars[hint]
 
@@ -99,7 +101,9 @@ def messages(
     """Return messages of class `kind`; with `always`, every field set."""
     hints = get_type_hints(kind, include_extras=True)
     fields = {
-        name: st.deferred(lambda hint=hint: values_of(hint, always=always, unknown=unknown))
+        name: st.deferred(
+            lambda hint=hint: values_of(hint, always=always, unknown=unknown, within=kind)
+        )
         for name, hint in hints.items()
         if name != "unknown"
     }
@@ -169,6 +173,8 @@ def disguised(message: Message, draw: Any) -> dict[str, Any]:
                 tree[key] = disguised(value, draw)
             case [Message(), *_]:
                 tree[key] = [disguised(one, draw) for one in value]
+            case dict() if isinstance(next(iter(value.values()), None), Message):
+                tree[key] = {at: disguised(one, draw) for at, one in value.items()}
             case bytes():
                 plain = base64.urlsafe_b64encode(value).decode()
                 tree[key] = plain.rstrip("=") if draw(st.booleans()) else plain
