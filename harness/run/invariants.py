@@ -26,12 +26,13 @@ def violations(trace: SessionTrace) -> tuple[str, ...]:
     """Return in words what `trace` breaks, at most `MOST_TOLD`; empty when all of this holds.
 
     - Times never decrease; the connection's start comes first, and the outcome once and last.
-    - On each connection the setup goes first and once, no audio before `setupComplete`, nothing after the close.
+    - On each connection the setup goes first and once, no audio and no content before `setupComplete`, nothing after
+      the close, which comes once.
     - Audio is the clip's, every sample once and in order over all connections, but for what is said to be sent again
-      where one broke off; and all of it when the session ended well.
+      where one broke off; and all of it, no more, when the session ended well.
     - A usage record's total is the sum of its parts; thoughts and what tools found may lie outside (the protocol's
       definition has prompt and response alone, the SDK's all four). What came from a cache is no more than the prompt.
-      No count is negative.
+      No count is negative, and modalities come to no more than the count that they divide (to less they may).
     """
     found: list[str] = []
     for what in _broken(trace):
@@ -77,14 +78,14 @@ def _broken(trace: SessionTrace) -> Iterator[str]:
             yield "something comes after the session's outcome"
         match event.dir:
             case "!":
-                _note(seen, event)
+                yield from _note(seen, event)
             case ">":
                 yield from _sent(seen, event)
             case "<":
                 yield from _received(seen, event)
     if seen.ended is None:
         yield "the session has no outcome"
-    elif seen.ended.get("outcome") in ("ok", "ok_empty") and seen.position < _asked(trace):
+    elif seen.ended.get("outcome") in ("ok", "ok_empty") and seen.position != _asked(trace):
         yield f"{seen.position} of the clip's {trace.header.audio_samples} samples were sent"
 
 
@@ -93,10 +94,12 @@ def _asked(trace: SessionTrace) -> Samples:
     return trace.header.audio_samples or 0
 
 
-def _note(seen: _Session, event: TimedEvent) -> None:
+def _note(seen: _Session, event: TimedEvent) -> Iterator[str]:
     if "upgraded" in event.frame:
         seen.line = _Line(open=True)
     elif "closed" in event.frame:
+        if seen.line.closed:
+            yield "a connection was closed twice"
         seen.line.closed = True
     elif "seam" in event.frame and (replay := event.frame["seam"].get("replay")):
         seen.position -= replay["samples"]
@@ -132,6 +135,8 @@ def _received(seen: _Session, event: TimedEvent) -> Iterator[str]:
         if line.ready:
             yield "setupComplete came twice on one connection"
         line.ready = True
+    elif not line.ready and "serverContent" in event.frame:
+        yield "content came before setupComplete"
     if isinstance(bill := event.frame.get("usageMetadata"), dict):
         if not message_from(bill, UsageMetadata).credible:
             yield "a usage record has a negative count: what the session took is unknown"
@@ -150,3 +155,9 @@ def _billed(bill: dict[str, Any]) -> Iterator[str]:
         yield f"a usage record counts {total} tokens, and its parts {parts + found}"
     if (cached := bill.get("cachedContentTokenCount") or 0) > prompt:
         yield f"a usage record counts {cached} tokens of a cache, in a prompt of {prompt}"
+    divided = {"promptTokensDetails": prompt, "responseTokensDetails": response, "toolUsePromptTokensDetails": found,
+               "cacheTokensDetails": cached}  # fmt: skip
+    for name, whole in divided.items():
+        parts = sum(detail.get("tokenCount") or 0 for detail in bill.get(name) or ())
+        if parts > whole:
+            yield f"{name} of a usage record come to {parts} tokens, of {whole}"

@@ -134,6 +134,25 @@ BROKEN = {
         with_bill({"promptTokenCount": 30, "responseTokenCount": 2, "totalTokenCount": 40}),
         "counts 40 tokens, and its parts 32",
     ),
+    "two ends": (twice("!", "closed"), "closed twice"),
+    "content before setupComplete": (
+        late("<", "setupComplete"),
+        "content came before setupComplete",
+    ),
+    "modalities of more than the whole": (
+        with_bill(
+            {
+                "promptTokenCount": 30,
+                "responseTokenCount": 2,
+                "totalTokenCount": 32,
+                "promptTokensDetails": [
+                    {"modality": "AUDIO", "tokenCount": 30},
+                    {"modality": "TEXT", "tokenCount": 1},
+                ],
+            }
+        ),
+        "promptTokensDetails of a usage record come to 31 tokens, of 30",
+    ),
     "a negative total": (
         with_bill({"promptTokenCount": -32, "totalTokenCount": -32}),
         "has a negative count",
@@ -194,9 +213,10 @@ def test_a_cache_holds_no_more_than_the_prompt(cached, possible):
     assert possible is (not found)
 
 
-def test_a_clip_that_was_not_sent_whole_is_found():
-    """A session that claims to be well and sent less than the clip is told how much it sent."""
+@pytest.mark.parametrize("samples", [99_999, 15_999])
+def test_a_clip_that_was_not_sent_as_it_is_is_found(samples):
+    """A session that claims to be well and sent less than the clip, or more, is told how much it sent."""
     trace = session()
-    header = msgspec.structs.replace(trace.header, audio_samples=99_999)
+    header = msgspec.structs.replace(trace.header, audio_samples=samples)
     (found,) = violations(msgspec.structs.replace(trace, header=header))
-    assert "16000 of the clip's 99999 samples were sent" == found
+    assert f"16000 of the clip's {samples} samples were sent" == found
