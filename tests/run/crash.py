@@ -17,7 +17,8 @@ from harness.report.table import UTTERANCES
 from harness.report.write import PAGE, SUMMARY_CSV, table_files, write_files
 from harness.run.certificate import Certificate, write_certificates
 from harness.run.execute import open_folder
-from harness.run.folder import BEGUN, TRACES, read_journal, read_plan, slots, unfinished
+from harness.run.folder import TRACES, read_journal, read_plan, slots, unfinished
+from harness.run.ledger import Ledger
 from harness.trace import read_trace
 from tests.run.disk import Disk, Killed
 from tests.run.runs import plan, run, utterance
@@ -163,7 +164,10 @@ def death(folder: Path, steps: list[int], *, torn: float, repeats=1, concurrency
     assert {1} == set(attempts.values()), "no attempt is counted twice"
     counted = sum(r.trace is not None or r.lost is not None for r in records)
     assert len(asked) <= counted, "no session that was asked for is forgotten"
-    assert not (folder / BEGUN).exists(), "each has its record"
+    begun = Ledger(folder)  # its file stays where a run died behind its last session
+    for record in records:
+        begun.end(record)
+    assert 0 == begun.open, "what was begun has its record"
     assert whole == tables(folder)
 
 

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from harness.errors import InputError
+from harness.run import ledger
 from harness.run.folder import begun
 from tests.run.crash import death, planned, points, sitting, tables, undisturbed
 from tests.run.disk import Disk
@@ -24,6 +25,17 @@ def test_a_run_that_dies_anywhere_is_continued_to_the_same_tables(tmp_path, quie
     # Every third step; `make chaos` goes through all of them, over and over.
     for n, (dies_at, torn) in enumerate(points(len(steps) // 3, len(steps) // 3, seed=1)):
         death(tmp_path / str(n), [dies_at[0] * 3, *dies_at[1:]], torn=torn, whole=whole)
+
+
+def test_it_may_die_while_what_is_begun_is_written_anew(tmp_path, monkeypatch):
+    """The same holds where the file of what is begun is written anew every few lines, at each step of that."""
+    monkeypatch.setattr(ledger, "MOST_LINES", 4)
+    steps, whole = undisturbed(tmp_path / "quiet")
+    anew = [n for n, step in enumerate(steps) if "begun.jsonl.part" in step]
+    assert {"write", "rename"} == {steps[n].split()[0] for n in anew}
+    for n, dies_at in enumerate(anew[:4]):
+        for torn in (0.5, 1.0):
+            death(tmp_path / f"{n}-{torn}", [dies_at, 3], torn=torn, whole=whole)
 
 
 def test_the_points_of_death_are_all_kinds_of_steps(quiet):
