@@ -112,6 +112,20 @@ def test_different_words_are_no_loop(words):
 
 
 @pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("come with me now " * 4 + "and i will not go there anymore", True),
+        ("come with me now " * 3 + "and i will not go there anymore", False),
+        ("go go go go now or never friend", True),
+        ("go go go go we came and we saw", False),
+    ],
+)
+def test_a_loop_is_four_times_and_half_of_the_text(text, expected):
+    """Three times is none, nor four in a text more than twice as long; other words in the rest do not hide it."""
+    assert expected == is_loop(text)
+
+
+@pytest.mark.parametrize(
     "t, bound, pace, expected", [(2.5, 0.5, 1.0, 2.0), (1.0, 3.0, 1.0, -2.0), (2.0, 3.0, 2.0, 0.5), (None, 1.0, 1.0, None), (2.0, 1.0, 0.0, None)]
 )  # fmt: skip
 def test_latency_is_counted_from_when_speech_was_due(t, bound, pace, expected):

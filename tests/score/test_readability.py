@@ -42,6 +42,7 @@ def test_kinds_add_up(reference, hypothesis):
         ),
         ("en-US", "It’s 3.5 km.", "It's 3.5 km.", EditCounts(hits=1), (3, 3)),
         ("hi-IN", "क्या हुआ? हाँ।", "क्या हुआ हाँ।", EditCounts(hits=1, deletions=1), None),
+        ("hi-IN", "राम आए॥ सीता आईं॥", "राम आए॥ सीता आईं।", EditCounts(hits=2), None),
         ("ar-XA", "ما اسمك؟", "ما اسمك?", EditCounts(hits=1), None),
         ("ja-JP", "はい、そうです。", "はいそうです。", EditCounts(hits=1, deletions=1), None),
         ("cmn-CN", "他说，好。", "他说，好", EditCounts(hits=1, deletions=1), None),

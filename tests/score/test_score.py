@@ -218,6 +218,16 @@ def test_an_hour_takes_no_longer_than_its_minutes(monkeypatch):
     assert costs[1] < 6 * costs[0]
 
 
+@pytest.mark.skipif(bool(missing_library("en-US")), reason="the extra `text` is not installed")
+def test_a_number_that_is_nearer_in_its_piece_alone_stays():
+    """Characters may pair what words do not: 1 for `one` is right by words, and an error more than `one` for `tone`."""
+    nouns = [f"{a}{b}x" for a in "abcdefghij" for b in "klmnopqrstuvwxyzabcd"][:199]
+    tail = ["and so the story went on"]
+    said = " ".join([*nouns, "tone", "1", *tail])
+    heard = " ".join(["uh", *(f"{noun}s" for noun in nouns), "one", *tail])
+    assert heard == score_text(said, heard, "en-US", metric="CER").normalised_hypothesis
+
+
 @pytest.mark.parametrize("locale", ["en-US", "ja-JP", "ko-KR"])
 @given(draw=st.randoms(use_true_random=False))
 @settings(max_examples=6, deadline=None)

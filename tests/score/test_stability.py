@@ -48,7 +48,7 @@ def test_the_screen_shows_what_has_come():
     shown = screens(pieces((1.0, "one two"), (2.6, " three"), (9.0, " four")))
     found = [text_at(shown, 2.0 + delta_s) for delta_s in DELTAS_S]
     assert ["one two", "one two", *["one two three"] * 3] == found
-    assert "" == text_at(shown, 0.5)
+    assert ["", "one two"] == [text_at(shown, t) for t in (0.5, 1.0)]
 
 
 def test_a_token_has_come_when_it_stays():
@@ -74,6 +74,15 @@ def test_lagging_does_not_see_a_late_tail():
     assert (2.1, 2.1) == (found.al_s, found.laal_s)
     assert 3.956 == pytest.approx(found.dal_s, abs=0.001)
     assert 2.2 == pytest.approx(found.ap)
+
+
+def test_lagging_ends_with_the_token_that_comes_when_the_source_is_over():
+    """AL is 1/τ Σ (d - (i - 1) |x| / |y|) up to τ, the first token with all of the source heard (Ma et al. 2019)."""
+    delays_s, source_s = [1.0, 2.0, 3.0], 2.0
+    heard = [min(delay, source_s) for delay in delays_s]
+    last = heard.index(source_s) + 1
+    expected = sum(delays_s[i] - i * source_s / 3 for i in range(last)) / last
+    assert expected == pytest.approx(lagging(delays_s, source_s, 3).al_s)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import itertools
 import random
-from math import comb
+from math import comb, floor
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from scipy import stats
 
 from harness.stats import intervals
 from harness.stats.intervals import (
+    apart_interval,
     difference_interval,
     macro_interval,
     percentile_interval,
@@ -96,6 +97,32 @@ def test_linearised_error_agrees_with_the_bootstrap():
     above, below = np.array(people(400, 10), dtype=float).T
     drawn = _drawn_ratios(above, below, 10_000, np.random.Generator(np.random.PCG64(1)))
     assert drawn.std() == pytest.approx(standard_error(above, below), rel=0.03)
+
+
+@pytest.mark.parametrize("speakers", [4, 7, 29])
+def test_blocks_of_equal_length_have_students_interval(speakers):
+    """Where every block has as many tokens, the rate is a mean: its interval is scipy's of Student's t."""
+    errors = [block[0] for block in people(speakers, 10, spread=0.2)]
+    theirs = stats.ttest_1samp([count / 200 for count in errors], 0).confidence_interval(0.95)
+    found = rate_interval([(count, 200) for count in errors])
+    assert theirs.low > 0
+    assert (theirs.low, theirs.high) == pytest.approx((found.low, found.high))
+
+
+def test_rates_apart_have_welchs_interval():
+    """Over blocks of equal length, two rates and their mean have the error and degrees of freedom of Welch's test."""
+    first = [(count, 100) for count in (3, 9, 4, 14, 7)]
+    second = [(count, 100) for count in (20, 26, 24, 21, 23, 25, 19, 22, 25)]
+    rates = [[errors / tokens for errors, tokens in blocks] for blocks in (first, second)]
+    welch = stats.ttest_ind(*rates, equal_var=False)
+    apart = np.mean(rates[0]) - np.mean(rates[1])
+    # Tables have whole degrees of freedom: fewer are the wider interval.
+    half = stats.t.ppf(0.975, floor(welch.df)) * apart / welch.statistic
+    found = apart_interval(first, second)
+    assert (apart - half, apart + half) == pytest.approx((found.low, found.high))
+    mean = np.mean([np.mean(own) for own in rates])
+    found = macro_interval([first, second])
+    assert (mean - half / 2, mean + half / 2) == pytest.approx((found.low, found.high))
 
 
 @pytest.mark.parametrize(

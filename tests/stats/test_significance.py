@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -45,6 +45,23 @@ def test_drawing_agrees_with_scipy():
     ours = permutation_test(moved.tolist())
     assert theirs.pvalue == pytest.approx(ours.p, abs=0.01)
     assert ("permutation, drawn", 0) == (ours.method, ours.seed)
+
+
+def test_luck_is_never_ruled_out():
+    """What no drawing reaches has p = 1 / (1 + drawings), not 0 (Phipson & Smyth 2010)."""
+    assert 1 / 10_001 == permutation_test([1] * 60).p
+    assert 1 / 100 == permutation_test([1] * 60, replicates=99).p
+
+
+@settings(max_examples=100)
+@given(st.lists(st.integers(-6, 6), max_size=20))
+@example([1, 6, -4])
+@example([3, -3, 6, 1, 1, 1])
+@example([1, 2, 3, -4] * 5)
+def test_the_unit_does_not_matter(differences):
+    """Errors by tenths have the p of errors, though sums of tenths in another order differ in their last bits."""
+    tenths = permutation_test([difference / 10 for difference in differences])
+    assert permutation_test(differences).p == tenths.p
 
 
 def test_the_direction_does_not_matter():

@@ -143,6 +143,11 @@ def test_examples_of_every_locale(row):
         ("½ m²", "en-US", "norm-1", "½ m²"),
         ("dell’arte", "it-IT", "orth-1", "dell'arte"),
         ("乾隆皇帝的乾燥房間", "cmn-CN", "norm-1", "乾隆皇帝的干燥房间"),
+        ("Quý QUÝ thuý", "vi-VN", "norm-1", "quý quý thúy"),
+        ("كتاب\u08f0ا \u08e3ب\u08ff", "ar-XA", "norm-1", "كتابا ب"),
+        ("डि’सूजा", "hi-IN", "norm-1", "डि'सूजा"),
+        ("डि’सूजा", "hi-IN", "orth-1", "डि'सूजा"),
+        ("มๅ ฤๅษี", "th-TH", "norm-1", "มาฤๅษี"),
     ],
 )
 def test_readings(text, locale, profile, expected):

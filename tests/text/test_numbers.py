@@ -102,6 +102,14 @@ def test_readings(locale, reference, hypothesis, errors):
     assert errors == score_text(reference, hypothesis, locale).counts.errors
 
 
+@spelt
+def test_a_number_within_a_word_is_none():
+    """The ten of `attend` and `tenor` is no number, though a 10 in its place would be fewer wrong characters."""
+    for heard in ("attend pens", "tenor pens", "kitten pens"):
+        scored = score_text("10 pens", heard, "en-US", metric="CER")
+        assert heard == scored.normalised_hypothesis
+
+
 @pytest.mark.parametrize(
     "number, expected",
     [
