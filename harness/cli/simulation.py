@@ -25,7 +25,7 @@ from harness.run.bill import ANSWER_S, CHARACTERS_A_SECOND, Demand
 from harness.run.folder import slot as slot_of
 from harness.run.folder import slots
 from harness.run.plan import longest_first
-from harness.run.simulate import IN_TURN_S, forecast, pool_of, summed
+from harness.run.simulate import Delay, forecast, pool_of, summed
 from harness.run.stay import Account, Stays, billed, priced
 from harness.run.stream import NOTHING_SPOKEN, Prepared, Streamer
 from harness.secret import Secret
@@ -124,12 +124,12 @@ class _Crowded(Emulator):
             LengthOfText(characters_a_second=CHARACTERS_A_SECOND),
         )
         self._service = service
-        self._opened = self._open = 0
+        self._opening = Delay(service.opening_s)
+        self._open = 0
         self.most = 0
 
     async def connect(self, endpoint: Endpoint, listener: Listener) -> Joint:
-        self._opened += 1
-        await asyncio.sleep(self._service.opening_s + self._opened * IN_TURN_S)
+        await self._opening.over()
         joint = await super().connect(endpoint, listener)
         send, end = joint.send, joint.end
         inside = False
@@ -241,9 +241,9 @@ def _frame_by_frame(
         for name, setup in plan.setups.items()
     }
     stays = Stays(plan, service)
-    far = _Crowded(plan, service)
 
-    async def main(folder: Path) -> tuple[Pool, Account]:
+    async def main(folder: Path) -> tuple[Pool, Account, int]:
+        far = _Crowded(plan, service)
         work = _Unwritten(
             plan,
             stays,
@@ -259,7 +259,7 @@ def _frame_by_frame(
         )
         pool = pool_of(work, plan, concurrency=concurrency, budget_usd=budget_usd, rate=rate)
         await pool.run(longest_first(plan, slots(plan)))
-        return pool, work.account
+        return pool, work.account, far.most
 
     loop = VirtualTimeLoop()
     with (
@@ -267,7 +267,7 @@ def _frame_by_frame(
         asyncio.Runner(loop_factory=lambda: loop) as runner,
     ):
         try:
-            pool, account = runner.run(main(Path(folder)))
+            pool, account, most = runner.run(main(Path(folder)))
         except RefusedError:
             return None
         wall_s = loop.time()
@@ -276,7 +276,7 @@ def _frame_by_frame(
         method="frames",
         wall_s=wall_s,
         best_s=account.best_s(concurrency, service),
-        most=far.most,
+        most=most,
         account=account,
         priced=priced(plan),
     )

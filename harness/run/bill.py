@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -115,6 +116,9 @@ def answering(audio_s: Seconds, words: str) -> Demand:
     return Demand(audio_s=audio_s, text=round(len(words) / CHARACTERS_A_TOKEN), speech_s=ANSWER_S)
 
 
+@lru_cache(
+    maxsize=1024
+)  # a session is estimated when it approaches, when it begins and when it ends
 def estimate_usd(model: str, demand: Demand) -> Usd | None:
     """Return what a session will cost; None: the model has no price."""
     return cost_usd(model, demand.prompt, demand.response)

@@ -12,8 +12,9 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from harness.clock import VirtualTimeLoop
 from harness.run import errands
@@ -75,8 +76,34 @@ class Forecast:
     stopped: str | None
 
 
-IN_TURN_S: Final = 1e-9
-"""Connections that are opened in one instant are open so far apart, s: timers of one instant fire in any order."""
+class Delay:
+    """A wait that takes all equally long: who comes first goes first, within one instant too, which timers do not promise.
+
+    Make it inside a running loop. One timer serves all who wait.
+    """
+
+    def __init__(self, seconds: Seconds) -> None:
+        self._seconds = seconds
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[tuple[Seconds, asyncio.Future[None]]] = deque()
+
+    async def over(self) -> None:
+        """Wait."""
+        until, place = self._loop.time() + self._seconds, self._loop.create_future()
+        self._waiting.append((until, place))
+        if len(self._waiting) == 1:
+            self._loop.call_at(until, self._go)
+        await place
+
+    def _go(self) -> None:
+        """Let go whose time it is."""
+        now = self._waiting[0][0]
+        while self._waiting and self._waiting[0][0] <= now:
+            _, place = self._waiting.popleft()
+            if not place.done():
+                place.set_result(None)
+        if self._waiting:
+            self._loop.call_at(self._waiting[0][0], self._go)
 
 
 class Modelled:
@@ -89,7 +116,8 @@ class Modelled:
         self._utterances = {(u.dataset, u.id): u for u in plan.utterances}
         self._pacer = Pacer(asyncio.get_running_loop())
         self._period_s = plan.chunk_ms / 1000 / self._stays.plan.pace
-        self._opened = self._open = 0
+        self._opening, self._setup = Delay(service.opening_s), Delay(service.setup_s)
+        self._open = 0
         self.most = 0
         self.account = Account()
 
@@ -115,11 +143,10 @@ class Modelled:
     async def attempt(self, slot: Slot, prepared: Stay, number: int, way: Way) -> Attempted | None:
         """Return what comes of a session in the model."""
         service = self._service
-        self._opened += 1
-        await asyncio.sleep(service.opening_s + self._opened * IN_TURN_S)
+        await self._opening.over()
         if not await way.enter():
             return None
-        await asyncio.sleep(service.setup_s)
+        await self._setup.over()
         if service.sessions is not None and self._open >= service.sessions:
             refused = Ending(outcome="failed_quota", failure="quota")
             return self._ended(slot, number, 0, Demand(), refused)
@@ -156,7 +183,8 @@ class Modelled:
         for number, (leg, span_s) in enumerate(zip(stay.legs, stay.spans_s, strict=True)):
             if number:
                 await way.again(0)
-                await asyncio.sleep(self._service.opening_s + self._service.setup_s)
+                await self._opening.over()
+                await self._setup.over()
             starts = self._pacer.start(self._period_s) if leg else loop.time()
             await asyncio.sleep(starts - loop.time() + span_s)
 
