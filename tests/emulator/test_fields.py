@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from harness.clock import run_virtual
-from harness.emulator.context import Handles
+from harness.emulator.context import Context, Handles, Life, Saved
 from harness.wire.live import codec
 from harness.wire.live.endpoint import Route
 from harness.wire.live.messages import Setup
@@ -237,3 +237,16 @@ def test_every_field_is_told():
     assert set() == {one for one in there if one not in told and not one.startswith(starred)}
     assert {one for one in told if not one.endswith("*") and one not in there} == set(below)
     assert told == list(EXAMPLES)
+
+
+def test_what_a_handle_keeps_is_not_changed_by_whoever_resumes():
+    """Two connections that resume one handle go on from the same past, each with a copy of its own."""
+    handles = Handles()
+    kept = Saved(model="m", context=Context(audio_rate=25), age_s=0.0, life=Life())
+    handle = handles.issue(kept)
+    first = handles.find(handle)
+    first.context.present["TEXT"] = 7
+    first.context.audio_s += 3
+    second = handles.find(handle)
+    assert Context(audio_rate=25) == second.context
+    assert second.context is not first.context

@@ -359,6 +359,17 @@ async def test_pings_must_be_read_too(monkeypatch):
         await all_gone(service)
 
 
+@pytest.mark.parametrize("beyond", [0, 1])
+async def test_no_more_is_written_than_may_wait_to_be_read(monkeypatch, beyond):
+    """A connection is cut off as soon as more than the bound waits to be read, and not before."""
+    async with serving() as (service, port), dial(port) as ws:
+        (one,) = service.connections
+        waiting = serve.MOST_UNREAD + beyond
+        monkeypatch.setattr(one._transport, "get_write_buffer_size", lambda: waiting)
+        with pytest.raises(ConnectionClosed) if beyond else contextlib.nullcontext():
+            await (await ws.ping())
+
+
 async def test_turns_that_nobody_waits_for_are_refused(monkeypatch):
     """A client that ends turns faster than they can be answered is refused, and its memory is given back."""
     monkeypatch.setattr(respondent, "MOST_UNANSWERED", 50)

@@ -148,6 +148,41 @@ def test_speech_begins_a_turn(asked, spoken, begins):
     assert begins is (Begun() in steps)
 
 
+@pytest.mark.capability("audio in: sensitivities, padding, silence", side="emulator")
+@pytest.mark.parametrize("silence_ms", [200, 300, 800, 1240])
+def test_a_turn_ends_after_just_so_much_silence(silence_ms):
+    """A turn ends with the frame of 20 ms that completes `silenceDurationMs`, neither before nor after."""
+    turns = automatic(silence_duration_ms=silence_ms)
+    steps_of(turns, hush(0.5) + burst(1.0))
+    frames = silence_ms // 20
+    assert "Ended" not in shape(steps_of(turns, hush(0.02 * (frames - 1))))
+    assert "Ended" in shape(steps_of(turns, hush(0.02)))
+
+
+@pytest.mark.capability("audio in: sensitivities, padding, silence", side="emulator")
+@pytest.mark.parametrize("prefix_ms", [20, 40, 300])
+def test_a_turn_begins_after_just_so_much_speech(prefix_ms):
+    """A turn begins with the frame of 20 ms that completes `prefixPaddingMs`, neither before nor after."""
+    turns = automatic(prefix_padding_ms=prefix_ms)
+    steps_of(turns, hush(0.5))
+    spoken = burst(prefix_ms / 1000)
+    assert [] == steps_of(turns, spoken[:-640])
+    assert Begun() in steps_of(turns, spoken[-640:])
+
+
+@pytest.mark.capability("audio in: sensitivities, padding, silence", side="emulator")
+@pytest.mark.parametrize(
+    "sensitivity, dbfs, begins",
+    [("HIGH", -56, False), ("HIGH", -50, True), ("LOW", -50, False), ("LOW", -44, True)],
+)
+def test_at_low_sensitivity_speech_must_be_clearer(sensitivity, dbfs, begins):
+    """Over a noise of -60 dBFS, speech 10 dB above begins a turn at HIGH alone, 16 dB above at LOW too, 4 dB at neither."""
+    asked = f"START_SENSITIVITY_{sensitivity}"
+    turns = automatic(start_of_speech_sensitivity=asked, prefix_padding_ms=40)
+    steps = steps_of(turns, hush(2, dbfs=-60) + burst(0.5, dbfs=dbfs))
+    assert begins is (Begun() in steps)
+
+
 def test_the_beginning_is_not_lost():
     """What came just before a turn was committed is part of it: padding and the speech that proved it."""
     turns = automatic(prefix_padding_ms=400)

@@ -92,6 +92,28 @@ async def test_messages_arrive_whole(sent):
     assert before <= t <= asyncio.get_running_loop().time()
 
 
+async def test_a_message_has_the_time_it_came_at_not_the_time_it_was_read(monkeypatch):
+    """However long the protocol takes over a frame, its time is from before that."""
+    loop = asyncio.get_running_loop()
+    came = {}
+    read = transport.ClientProtocol.receive_data
+
+    def slowly(protocol, data):
+        t = loop.time()
+        came[b"the words" in data] = t
+        read(protocol, data)
+        while loop.time() < t + 0.001:
+            pass
+
+    monkeypatch.setattr(transport.ClientProtocol, "receive_data", slowly)
+    async with live_server(lambda socket: socket.send("the words")) as url:
+        ear = Ear()
+        await connect(at(url), ear)
+        _, t = await ear.frames.get()
+        await ear.over
+    assert t <= came[True]
+
+
 async def test_what_is_sent_arrives_in_order():
     """A thousand messages arrive as text, in order, none lost."""
     got = []

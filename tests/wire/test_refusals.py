@@ -27,10 +27,15 @@ def test_a_close_reason_fits_its_frame(text):
     """A reason is at most 123 bytes of UTF-8, is how the text begins, and one more character would not fit."""
     whole = text.encode(errors="replace").decode()
     cut = close_reason(text)
-    assert len(cut.encode()) <= REASON_BYTES
+    assert len(cut.encode()) <= 123
     assert whole.startswith(cut)
     following = whole[len(cut) : len(cut) + 1]
-    assert not following or len((cut + following).encode()) > REASON_BYTES
+    assert not following or len((cut + following).encode()) > 123
+
+
+def test_a_long_reason_fills_its_frame():
+    """What is longer is cut at 123 bytes, as it is seen cut in public logs."""
+    assert "x" * 123 == close_reason("x" * 200)
 
 
 SEEN = [
