@@ -18,8 +18,11 @@ from harness.report.build import run_table
 from harness.report.table import UTTERANCES, read_run
 from harness.report.write import table_files
 from harness.run.bill import bill_usd, estimate_usd, spent_usd, transcription
+from harness.run.execute import discard_untouched
 from harness.run.folder import JOURNAL, read_journal, unfinished
+from harness.run.journal import Journal
 from harness.run.record import Usage, UtteranceRecord
+from harness.run.stream import Streamer
 from harness.wire.live import catalogue
 from tests.run.runs import breaking_once, final_slots, plan, resumable, run, utterance
 from tests.session.memory import MODEL, Service
@@ -156,6 +159,52 @@ def test_a_budget_holds_over_sittings_that_were_cut_off(tmp_path_factory, how, a
     assert len(records) == sum(row.attempts for row in table.rows)
     told = [one.text for one in table.summary.warnings if "ended without a bill" in one.text]
     assert told
+
+
+def test_what_was_let_in_and_never_asked_costs_nothing(tmp_path, monkeypatch):
+    """An attempt that had its place and did not ask for a session is begun anew, and counts once when the run is cut off."""
+    whole, turned = Streamer.attempt, []
+
+    async def attempt(self, slot, prepared, number, way):
+        if not turned:
+            turned.append(await way.enter())
+            return None
+        return await whole(self, slot, prepared, number, way)
+
+    monkeypatch.setattr(Streamer, "attempt", attempt)
+    run_virtual(cut_off(plan([utterance(0)]), tmp_path / "run", Asked(), 1.0, how="killed"))
+    with Journal(tmp_path / "run+"):
+        (lost,) = read_journal(tmp_path / "run+")
+    assert ([True], transcription(1.0)) == (turned, lost.lost)
+
+
+def test_what_was_sent_again_when_a_run_was_cut_off_is_paid(tmp_path):
+    """A session that was let send audio again counts for that as well, whether its run was stopped or killed meanwhile."""
+    made = plan([utterance(0, 6.0)])
+
+    async def main():
+        task = asyncio.create_task(
+            run(made, tmp_path / "run", breaking_once(), setups={MODEL: resumable(MODEL)})
+        )
+        await asyncio.sleep(5.0)
+        shutil.copytree(tmp_path / "run", tmp_path / "killed")
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    run_virtual(main())
+    with Journal(tmp_path / "killed"):
+        pass
+    stopped, killed = (read_journal(tmp_path / name)[0].lost for name in ("run", "killed"))
+    assert stopped == killed
+    assert 6.0 + 1.5 < stopped.audio_s <= 6.0 + 2.0
+
+
+def test_a_run_with_a_session_that_was_open_is_not_thrown_away(tmp_path):
+    """A run that fails before anything is heard leaves nothing; one that had a session open keeps what that may have cost."""
+    made = plan([utterance(0)])
+    run_virtual(cut_off(made, tmp_path / "run", Asked(), 0.5))
+    assert not discard_untouched(tmp_path / "run")
+    assert 1 == len(read_journal(tmp_path / "run"))
 
 
 def test_a_run_that_was_cut_off_often_fails_nothing(tmp_path):
