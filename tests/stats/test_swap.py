@@ -41,6 +41,18 @@ def test_equal_sides_show_nothing():
     assert percentile_test([([1.0, 2.0], [1.0, 2.0]), ([5.0], [5.0])], 0.5).p == 1.0
 
 
+def test_luck_is_never_ruled_out():
+    """What no drawing reaches has p = 1 / (1 + drawings), not 0 (Phipson & Smyth 2010)."""
+    assert 1 / 100 == percentile_test([([0.0], [1.0])] * 60, 0.95, replicates=99).p
+
+
+def test_the_unit_does_not_matter():
+    """Tenths of seconds have the p of whole ones, though differences of tenths that are equal differ in their last bits."""
+    whole = [([1], [4]), ([3], [9]), ([3], [2]), ([9], [5]), ([1], [2])]
+    tenths = [([a / 10], [b / 10]) for (a,), (b,) in whole]
+    assert percentile_test(whole, 0.5).p == percentile_test(tenths, 0.5).p
+
+
 def test_the_level_holds_when_blocks_differ():
     """With speakers that differ, and by system, at most about 5 % of runs without a difference are found to have one."""
     draw = np.random.default_rng(3)

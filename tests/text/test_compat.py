@@ -121,7 +121,8 @@ def test_mms_gives_what_fairseq_gave():
 def vistaar_pairs():
     """Yield what ours and theirs write: no punctuation, the Indic NLP Library's normaliser, single spaces."""
     indic = pytest.importorskip("indicnlp.normalize.indic_normalize")
-    for row in EXAMPLES:
+    verse = {"locale": "hi-IN", "text": "राम आए॥ सीता आईं।"}
+    for row in [*EXAMPLES, verse]:
         if (language := row["locale"][:2]) in INDIC:
             theirs = indic.IndicNormalizerFactory().get_normalizer(language)
             bare = "".join(c for c in row["text"] if c not in string.punctuation + "।۔॥")
