@@ -79,6 +79,7 @@ PROMISES = {
         "run/test_budget.py::test_a_budget_holds_over_sittings_that_were_cut_off",
         "run/test_farm.py::test_what_processes_had_open_when_a_run_ended_is_paid",
         "run/test_ledger.py::test_what_was_open_is_known_after_a_kill",
+        "run/test_budget.py::test_what_was_sent_again_when_a_run_was_cut_off_is_paid",
         "run/test_budget.py::test_without_bills_the_estimate_is_never_passed",
         "run/test_budget.py::test_unknown_usage_is_estimated_for_the_budget_and_said_in_the_report",
         "run/test_pool.py::test_the_budget_holds_over_sittings_and_without_bills",
@@ -139,7 +140,7 @@ PROMISES = {
         "run/test_invariants.py::test_our_sessions_break_nothing",
         "run/test_invariants.py::test_what_is_broken_is_found",
         "run/test_invariants.py::test_times_that_go_back_are_found",
-        "run/test_invariants.py::test_a_clip_that_was_not_sent_whole_is_found",
+        "run/test_invariants.py::test_a_clip_that_was_not_sent_as_it_is_is_found",
     ),
     "A report works everything out again, and names a journal line, trace or table that was changed": (
         "report/test_verify.py::test_a_report_names_what_its_traces_do_not_give",
