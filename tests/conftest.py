@@ -83,6 +83,6 @@ def _clean_environment(monkeypatch):
     for name in list(os.environ):
         if (
             name.startswith(("GEMINI_", "GOOGLE_", "HARNESS_", "CLOUDSDK_"))
-            and name != "HARNESS_TESTS_COMPLETE"
+            and name not in {"HARNESS_TESTS_COMPLETE", "HARNESS_CACHE"}
         ):
             monkeypatch.delenv(name)
