@@ -81,8 +81,8 @@ def chromium() -> str:
 def _clean_environment(monkeypatch):
     """Keep this machine's own keys and settings out of every test."""
     for name in list(os.environ):
-        if (
-            name.startswith(("GEMINI_", "GOOGLE_", "HARNESS_", "CLOUDSDK_"))
-            and name not in {"HARNESS_TESTS_COMPLETE", "HARNESS_CACHE"}
-        ):
+        if name.startswith(("GEMINI_", "GOOGLE_", "HARNESS_", "CLOUDSDK_")) and name not in {
+            "HARNESS_TESTS_COMPLETE",
+            "HARNESS_CACHE",
+        }:
             monkeypatch.delenv(name)
