@@ -460,7 +460,8 @@ async def test_a_peer_that_pings_and_reads_nothing_fills_no_memory():
         ear = Ear()
         connection = await connect(at(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"), ear)
         await ear.frames.get()
-        assert connection._transport.get_write_buffer_size() < 64 * 2**10
+        # What is owed for a last read of 256 KiB, on top of the 64 KiB from which a transport is congested; not 5 MiB.
+        assert connection._transport.get_write_buffer_size() < 400 * 2**10
         release.set()
         await ear.over
     assert len(answers) < pings * 125
