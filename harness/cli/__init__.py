@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import tomllib
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -83,6 +82,8 @@ def _load_config(ctx: click.Context, _param: click.Parameter, path: Path | None)
     """Fill Click's defaults from a TOML file whose tables are named after the commands."""
     if path is None:
         return
+    import tomllib  # a help page needs none of it
+
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
