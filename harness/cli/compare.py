@@ -10,7 +10,7 @@ import click
 from harness.cli.finite import FiniteRange
 
 if TYPE_CHECKING:
-    from harness.report.gate import GateResult
+    from harness.report.gates.gate import GateResult
 
 
 @click.command(short_help="Compare runs utterance by utterance; gate a build.")
@@ -87,10 +87,10 @@ def command(
 
     import msgspec
 
-    from harness.report.comparable import open_runs
-    from harness.report.compare import comparison
-    from harness.report.compare_digest import comparison_markdown, comparison_text
-    from harness.report.rules import read_gate
+    from harness.report.comparison.comparable import open_runs
+    from harness.report.comparison.compare import comparison
+    from harness.report.comparison.digest import comparison_markdown, comparison_text
+    from harness.report.gates.rules import read_gate
 
     rules = read_gate(gate) if gate else None
     models = (model[0], model[-1]) if model else None
@@ -98,7 +98,7 @@ def command(
     document = comparison(runs, models=models, margin=margin)
     results: list[tuple[Path, GateResult]] = []
     if rules:
-        from harness.report.gate import check_gate
+        from harness.report.gates.gate import check_gate
 
         results = [
             (folder, check_gate(rules, table, runs.base, models=models))
@@ -115,7 +115,7 @@ def command(
     if markdown:
         _write(markdown, comparison_markdown(document).encode())
     if html:
-        from harness.report.compare_page import comparison_page
+        from harness.report.comparison.page import comparison_page
 
         _write(html, comparison_page(document))
     if as_json:
@@ -127,7 +127,7 @@ def command(
 
 def _write_junit(results: list[tuple[Path, GateResult]], junit: Path | None) -> None:
     """Write the gate's results: all into the file asked for, else each into its run folder."""
-    from harness.report.junit import JUNIT, junit_bytes
+    from harness.report.gates.junit import JUNIT, junit_bytes
 
     named = [(folder.resolve().name, folder, result) for folder, result in results]
     if junit:

@@ -11,14 +11,14 @@ from harness.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harness.report.rules import Gate
+    from harness.report.gates.rules import Gate
     from harness.report.table import RunTable
     from harness.run.record import Plan
 
 
 def open_gate(path: Path) -> Gate:
     """Return the gate at `path`; UsageError when it is broken, or compares with a baseline that it does not name."""
-    from harness.report.rules import read_gate
+    from harness.report.gates.rules import read_gate
 
     gate = read_gate(path)
     if gate.needs_baseline and gate.baseline is None:
@@ -32,7 +32,7 @@ def open_gate(path: Path) -> Gate:
 def require_baseline(gate: Gate, plan: Plan) -> None:
     """Raise the InputError that says why a run of `plan` cannot be compared with the gate's baseline, if so."""
     if gate.needs_baseline and gate.baseline is not None:
-        from harness.report.comparable import require_comparable_plans
+        from harness.report.comparison.comparable import require_comparable_plans
 
         require_comparable_plans(gate.baseline, plan, "this run")
 
@@ -42,15 +42,15 @@ def passes(gate: Gate, table: RunTable, *, profile: str, metric: str, to_stderr:
 
     `profile` and `metric` are those that `table` was scored under.
     """
-    from harness.report.gate import check_gate
-    from harness.report.junit import JUNIT, junit_bytes
+    from harness.report.gates.gate import check_gate
+    from harness.report.gates.junit import JUNIT, junit_bytes
     from harness.report.write import write_files
     from harness.run.folder import read_plan
     from harness.text.visible import visible
 
     baseline = None
     if gate.needs_baseline and gate.baseline is not None:
-        from harness.report.comparable import baseline_table
+        from harness.report.comparison.comparable import baseline_table
 
         plan = read_plan(table.folder)
         baseline = baseline_table(gate.baseline, table, plan, profile=profile, metric=metric)

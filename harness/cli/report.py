@@ -85,8 +85,8 @@ def command(
     unheard = _unheard(run, heard_by) if heard_by else 0
     from harness.cli.gating import open_gate, passes
     from harness.report.build import build_reports
-    from harness.report.clips import Embed
     from harness.report.digest import summary_rich, summary_text
+    from harness.report.page.clips import Embed
     from harness.report.table import UTTERANCES
     from harness.report.write import PAGE, SUMMARY_CSV, SUMMARY_MD, json_bytes
 

@@ -10,7 +10,7 @@ import click
 from harness.text.visible import visible
 
 if TYPE_CHECKING:
-    from harness.report.pair import Pair
+    from harness.report.pairs.pair import Pair
 
 
 @click.command(short_help="Score a run again, or any table of transcript pairs.")
@@ -64,7 +64,7 @@ def command(  # noqa: PLR0917 - Click passes them by name
 
     from harness.cli.scoresheet import drawings, table
     from harness.errors import UsageError
-    from harness.report.sheet import sheet
+    from harness.report.pairs.sheet import sheet
 
     if draw and as_json:
         raise UsageError("--draw is for people", hint="--json has the alignment of every row")
@@ -76,7 +76,7 @@ def command(  # noqa: PLR0917 - Click passes them by name
     if path.is_dir():
         pairs = _run_pairs(path, profile=profile, metric=metric)
     else:
-        from harness.report.pairs import read_pairs
+        from harness.report.pairs.load import read_pairs
 
         pairs = read_pairs(path, hypotheses, locale=locale)
         _tell_unanswered(pairs)
@@ -96,7 +96,7 @@ def command(  # noqa: PLR0917 - Click passes them by name
 def _run_pairs(path: Path, *, profile: str, metric: str) -> list[Pair]:
     """Return the pairs of a run, and write its reports again under the profile and metric."""
     from harness.errors import InputError
-    from harness.report.pair import Pair
+    from harness.report.pairs.pair import Pair
 
     if not (path / "plan.json").exists():
         raise InputError(

@@ -10,13 +10,13 @@ from msgspec import structs
 from harness.errors import InputError
 from harness.report import findings, mistakes, spread, summary
 from harness.report.bounds import SPEECH, SpeechBook
-from harness.report.clips import Embed
+from harness.report.comparison.ranking import ranked
 from harness.report.delays import AWAITED
 from harness.report.digest import summary_markdown
 from harness.report.document import Basis, DatasetFacts, Profile, Summary
 from harness.report.exhibits import Exhibits
-from harness.report.ranking import ranked
-from harness.report.render import page
+from harness.report.page.clips import Embed
+from harness.report.page.render import page
 from harness.report.retelling import retelling, told_again
 from harness.report.rows import rows
 from harness.report.streaming import settling, streamed_sessions, streaming, watched

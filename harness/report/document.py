@@ -11,8 +11,8 @@ from typing import Any, Literal
 import msgspec
 
 from harness.report.breakdown import Breakdown
+from harness.report.comparison.contrast import RateDifference
 from harness.report.confusions import Confusion
-from harness.report.contrast import RateDifference
 from harness.report.latencies import Latency, Settled, Streaming
 from harness.report.utterance_rates import Share, Silence, UtteranceRates
 from harness.run.certificate import Certificate as ProcessCertificate

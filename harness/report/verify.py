@@ -13,10 +13,10 @@ import msgspec
 from harness.errors import InputError
 from harness.report.bounds import SpeechBook
 from harness.report.build import derived_files, settled_table
-from harness.report.clips import Embed, KeptClips
-from harness.report.comparable import reported_profile
+from harness.report.comparison.comparable import reported_profile
 from harness.report.exhibits import Exhibits
-from harness.report.render import page
+from harness.report.page.clips import Embed, KeptClips
+from harness.report.page.render import page
 from harness.report.retelling import contradictions, miscounted
 from harness.report.table import UTTERANCES
 from harness.report.write import BOM, PAGE, PARQUET, SUMMARY_JSON

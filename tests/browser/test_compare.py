@@ -6,9 +6,9 @@ import dataclasses
 
 import pytest
 
-from harness.report.comparable import open_runs
-from harness.report.compare import comparison
-from harness.report.compare_page import comparison_page
+from harness.report.comparison.comparable import open_runs
+from harness.report.comparison.compare import comparison
+from harness.report.comparison.page import comparison_page
 
 pytestmark = pytest.mark.wall
 

@@ -13,7 +13,7 @@ import soundfile
 from harness.clock import run_virtual
 from harness.corpus.scenario import Expectation
 from harness.report.build import build_reports
-from harness.report.clips import Embed
+from harness.report.page.clips import Embed
 from tests.run.runs import plan, run
 from tests.run.test_ask import put, says, written
 from tests.run.test_speak import text as to_say

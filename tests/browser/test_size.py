@@ -11,8 +11,8 @@ import pytest
 
 from harness.audio.clip import AudioClip, MemoryPcm
 from harness.audio.load import load
-from harness.report.clips import Embed
-from harness.report.render import page
+from harness.report.page.clips import Embed
+from harness.report.page.render import page
 from tests.browser.many import Behind, many_rows
 
 pytestmark = pytest.mark.wall
@@ -67,8 +67,8 @@ def test_a_hundred_thousand_utterances_fit(large):
 
 def test_longer_texts_are_sampled_and_the_page_says_so(tmp_path, said, monkeypatch):
     """Where texts would not fit, the worst rows and a sample have theirs, every row its figures, and a line says so."""
-    monkeypatch.setattr("harness.report.explorer.PACKED_CHARACTERS", 80_000)
-    monkeypatch.setattr("harness.report.explorer.WORST_TEXTS", 100)
+    monkeypatch.setattr("harness.report.page.explorer.PACKED_CHARACTERS", 80_000)
+    monkeypatch.setattr("harness.report.page.explorer.WORST_TEXTS", 100)
     path = written(tmp_path / "run", said, 1000, embed=Embed(clips=0))
     text = path.read_text(encoding="utf-8")
     assert 1000 == len(said.unpacked(text, "rows")["utterance_id"])

@@ -13,12 +13,12 @@ import pytest
 from harness.cli import main
 from harness.errors import InputError, UsageError
 from harness.report.build import build_reports
-from harness.report.comparable import open_runs
-from harness.report.compare import _by_cell, _cells, comparison, operations
-from harness.report.contrast import COMPARISON_SCHEMA
-from harness.report.difference import difference
-from harness.report.pairing import Pair, paired
-from harness.report.verdict import LEVEL, macro_difference, rate_difference
+from harness.report.comparison.comparable import open_runs
+from harness.report.comparison.compare import _by_cell, _cells, comparison, operations
+from harness.report.comparison.contrast import COMPARISON_SCHEMA
+from harness.report.comparison.difference import difference
+from harness.report.comparison.pairing import Pair, paired
+from harness.report.comparison.verdict import LEVEL, macro_difference, rate_difference
 from harness.run.folder import read_plan, write_plan
 from harness.score.edits import EditCounts
 from harness.stats.significance import mapsswe, segments
@@ -528,8 +528,8 @@ def test_text_json_and_markdown_say_the_same(pair, tmp_path, capsys):
 
 def test_tokens_and_cost_are_compared(run, said):
     """What the common utterances took stands in every rendering, with its change; a session that did not say leaves a dash."""
-    from harness.report.compare_digest import comparison_markdown, comparison_text
-    from harness.report.compare_page import comparison_page
+    from harness.report.comparison.digest import comparison_markdown, comparison_text
+    from harness.report.comparison.page import comparison_page
 
     heavy = [said.Said(id=f"u{n}", usage=said.usage(prompt=256)) for n in range(3)]
     silent = [said.Said(id=f"u{n}", usage=said.Usage()) for n in range(3)]
@@ -547,7 +547,7 @@ def test_tokens_and_cost_are_compared(run, said):
 
 def test_two_models_stand_apart(run, said):
     """With several models every sentence and table names its own, and a table of ordinary figures fits 80 columns."""
-    from harness.report.compare_digest import comparison_text
+    from harness.report.comparison.digest import comparison_text
 
     models = ("gemini-live-2.5-flash-preview", "gemini-3.5-transcribe-live")
     rows = [
@@ -563,7 +563,7 @@ def test_two_models_stand_apart(run, said):
 
 def test_markdown_fits_a_comment(run, said):
     """However much moved and changed, the Markdown stays under 64 kB and says that it was cut."""
-    from harness.report.compare_digest import comparison_markdown
+    from harness.report.comparison.digest import comparison_markdown
 
     base = run(
         [

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from harness.report.build import build_reports
-from harness.report.divisions import divisions
+from harness.report.page.divisions import divisions
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_parts_are_the_worst_first_and_say_how_far_apart(made):
 
 def test_rows_without_room_are_counted(made, monkeypatch):
     """A table that would be too long is cut, and the page says how many rows are elsewhere."""
-    monkeypatch.setattr("harness.report.divisions._MOST_ROWS", 3)
+    monkeypatch.setattr("harness.report.page.divisions._MOST_ROWS", 3)
     whole = len(divisions(made[0]).parts) + divisions(made[0]).left_out
     found = divisions(made[0])
     assert (3, whole - 3) == (len(found.parts), found.left_out)

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from harness.report.build import build_reports
-from harness.report.clips import Embed
+from harness.report.page.clips import Embed
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.report.packing import Pack
+from harness.report.page.packing import Pack
 
 
 def through(said, pack: Pack):

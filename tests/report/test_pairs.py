@@ -3,8 +3,8 @@
 import pytest
 
 from harness.errors import InputError, UsageError
-from harness.report.pair import Pair
-from harness.report.pairs import read_pairs
+from harness.report.pairs.load import read_pairs
+from harness.report.pairs.pair import Pair
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from xml.etree import ElementTree as ET
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.report.figures import front
-from harness.report.plot import Axis, Plot, percent_axis, seconds_axis
+from harness.report.page.figures import front
+from harness.report.page.plot import Axis, Plot, percent_axis, seconds_axis
 
 RATES = st.lists(st.floats(0, 3), max_size=20)
 TIMES = st.lists(st.floats(-3, 5000), max_size=20)

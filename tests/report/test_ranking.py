@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harness.report.build import build_reports
-from harness.report.comparable import open_runs
-from harness.report.compare import comparison
+from harness.report.comparison.comparable import open_runs
+from harness.report.comparison.compare import comparison
 
 HEARD = {"good": "the quick brown fox", "same": "the quick brown fox", "bad": "the box"}
 """Model → what it hears of most utterances."""

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from harness.cli import main
 from harness.report.build import build_reports
 from harness.report.confusions import Tenth
-from harness.report.pair import Pair
-from harness.report.pairs import read_pairs
-from harness.report.sheet import sheet
+from harness.report.pairs.load import read_pairs
+from harness.report.pairs.pair import Pair
+from harness.report.pairs.sheet import sheet
 from harness.report.token_classes import Tally
 
 

@@ -13,7 +13,7 @@ from harness.cli import main
 from harness.clock import run_virtual
 from harness.report import findings
 from harness.report.build import build_reports
-from harness.report.clips import Embed
+from harness.report.page.clips import Embed
 from harness.report.retelling import contradictions, miscounted, retelling
 from harness.report.verify import differences
 from harness.run.folder import JOURNAL, iter_journal, read_journal, read_plan, slot

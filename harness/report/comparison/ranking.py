@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from harness.report.difference import ratio_blocks
-from harness.report.pairing import by_test_set, paired
-from harness.report.verdict import judged, macro_difference, rate_difference
+from harness.report.comparison.difference import ratio_blocks
+from harness.report.comparison.pairing import by_test_set, paired
+from harness.report.comparison.verdict import judged, macro_difference, rate_difference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.report.contrast import RateDifference
+    from harness.report.comparison.contrast import RateDifference
+    from harness.report.comparison.pairing import Pair
     from harness.report.document import Cell, Standing
-    from harness.report.pairing import Pair
     from harness.report.rows import Row
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from harness.report.compare_words import (
+from harness.report.comparison.contrast import PASSED
+from harness.report.comparison.words import (
     bill_text,
     delay,
     failures,
@@ -22,14 +23,13 @@ from harness.report.compare_words import (
     tail_delay,
     verdict_text,
 )
-from harness.report.contrast import PASSED
 from harness.report.digest import markdown_text, printable
 from harness.report.findings import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from harness.report.contrast import CellDifference, Comparison, Contrast, Moved
+    from harness.report.comparison.contrast import CellDifference, Comparison, Contrast, Moved
 
 _MOST_BYTES: Final = 60_000
 """Size of the Markdown: a pull-request comment may have 64 kB."""

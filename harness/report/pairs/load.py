@@ -12,15 +12,15 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.errors import InputError, UsageError, suggestion
-from harness.report.foreign import READERS, UnusableError, input_error
-from harness.report.nist import stm_pairs, trn_pairs
-from harness.report.pair import Pair
+from harness.report.pairs.foreign import READERS, UnusableError, input_error
+from harness.report.pairs.nist import stm_pairs, trn_pairs
+from harness.report.pairs.pair import Pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from harness.report.foreign import Record
+    from harness.report.pairs.foreign import Record
     from harness.units import Seconds
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from harness.errors import UsageError, suggestion
 from harness.report.columns import SUMMARY_COLUMNS
-from harness.report.difference import MACROS, PAIRED, SHARES
+from harness.report.comparison.difference import MACROS, PAIRED, SHARES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -11,7 +11,7 @@ from harness.text.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.report.gate import GateResult
+    from harness.report.gates.gate import GateResult
 
 JUNIT = "junit.xml"
 

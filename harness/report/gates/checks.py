@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from harness.report.difference import SHARES, TIMES
+from harness.report.comparison.difference import SHARES, TIMES
 from harness.stats.percentiles import fewest
 
 if TYPE_CHECKING:
-    from harness.report.difference import Difference
+    from harness.report.comparison.difference import Difference
     from harness.report.document import Cell, Standing
-    from harness.report.rules import Rule
+    from harness.report.gates.rules import Rule
 
 _SLACK: Final = 1e-12
 """What floating-point arithmetic may add to a figure that lies on its bound."""

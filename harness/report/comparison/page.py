@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from harness.report import compare_words as words
-from harness.report.page import environment, policy, source
+from harness.report.comparison import words
+from harness.report.page.shared import environment, policy, source
 from harness.report.rows import SPACED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from harness.report.contrast import Comparison, RateDifference
+    from harness.report.comparison.contrast import Comparison, RateDifference
 
 
 def comparison_page(document: Comparison) -> bytes:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from harness.errors import InputError
-from harness.report.contrast import Obstacle
-from harness.report.pairing import adopted, by_key, overlap, require_overlap
+from harness.report.comparison.contrast import Obstacle
+from harness.report.comparison.pairing import adopted, by_key, overlap, require_overlap
 from harness.report.write import SUMMARY_JSON
 from harness.run.folder import UNREADABLE, read_journal, read_plan
 

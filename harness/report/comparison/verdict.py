@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from harness.report.contrast import Better, RateDifference, Verdict
+from harness.report.comparison.contrast import Better, RateDifference, Verdict
 from harness.stats.intervals import difference_interval, macro_interval, standard_error
 from harness.stats.power import detectable_difference
 from harness.stats.significance import macro_differences, permutation_test
@@ -19,7 +19,7 @@ from harness.stats.significance import macro_differences, permutation_test
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.report.difference import Blocks
+    from harness.report.comparison.difference import Blocks
     from harness.stats.intervals import Interval
 
 LEVEL: Final = 0.05

@@ -10,20 +10,20 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from harness.report.clips import Clips, KeptClips
 from harness.report.delays import AWAITED
 from harness.report.document import NOT_ATTEMPTED
-from harness.report.packing import Pack
-from harness.report.page import script
+from harness.report.page.clips import Clips, KeptClips
+from harness.report.page.packing import Pack
+from harness.report.page.shared import script
+from harness.report.page.timeline import moments
 from harness.report.rows import ANSWERS, SPACED
-from harness.report.timeline import moments
 from harness.trace import hypothesis
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from harness.report.clips import Embed
     from harness.report.exhibits import Exhibits
+    from harness.report.page.clips import Embed
     from harness.report.rows import Row
     from harness.run.record import Task
 

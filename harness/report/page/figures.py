@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.report.delays import AWAITED
-from harness.report.plot import (
+from harness.report.page.plot import (
     SERIES,
     Axis,
     Plot,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from harness.report.document import Standing, Summary
     from harness.report.latencies import Latency, Spread
-    from harness.report.plot import Point
+    from harness.report.page.plot import Point
     from harness.units import Seconds
 
 _LEVELS = (0.5, 0.95)

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from harness.report.contrast import Change
+from harness.report.comparison.contrast import Change
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.report.pairing import ModelPair
+    from harness.report.comparison.pairing import ModelPair
     from harness.run.record import Plan
 
 _ITSELF = frozenset({"schema", "hash", "created_at", "command", "notes"})

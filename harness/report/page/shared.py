@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from harness.report import compare_words as words
+from harness.report.comparison import words
 from harness.report.findings import percent
 from harness.text.locales import LOCALES
 

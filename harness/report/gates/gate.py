@@ -9,20 +9,27 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from harness.report.checks import Check, again, failed, regression, threshold
-from harness.report.difference import MACROS, RATES, SHARES, TIMES, difference, macro_difference
-from harness.report.pairing import by_test_set, model_pairs, overlap, paired
+from harness.report.comparison.difference import (
+    MACROS,
+    RATES,
+    SHARES,
+    TIMES,
+    difference,
+    macro_difference,
+)
+from harness.report.comparison.pairing import by_test_set, model_pairs, overlap, paired
+from harness.report.gates.checks import Check, again, failed, regression, threshold
 from harness.run.folder import read_plan
 from harness.stats.significance import holm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from harness.report.difference import Difference
+    from harness.report.comparison.difference import Difference
+    from harness.report.comparison.pairing import ModelPair, Pair
     from harness.report.document import Cell, Standing
-    from harness.report.pairing import ModelPair, Pair
+    from harness.report.gates.rules import Gate, Rule
     from harness.report.rows import Row
-    from harness.report.rules import Gate, Rule
     from harness.report.table import RunTable
 
 _RATES: Final = {*RATES, *SHARES, "mer", "rate_low", "rate_high"}

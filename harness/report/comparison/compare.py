@@ -11,8 +11,8 @@ from collections import Counter
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from harness.report.comparable import answered_by
-from harness.report.contrast import (
+from harness.report.comparison.comparable import answered_by
+from harness.report.comparison.contrast import (
     PASSED,
     Better,
     Bill,
@@ -25,11 +25,17 @@ from harness.report.contrast import (
     RateDifference,
     Side,
 )
+from harness.report.comparison.difference import UNPOOLED, difference, errors, ratio_blocks, timed
+from harness.report.comparison.pairing import by_test_set, model_pairs, overlap, paired
+from harness.report.comparison.plan_changes import plan_changes
+from harness.report.comparison.verdict import (
+    LEVEL,
+    judged,
+    macro_difference,
+    rate_difference,
+    silence,
+)
 from harness.report.delays import AWAITED
-from harness.report.difference import UNPOOLED, difference, errors, ratio_blocks, timed
-from harness.report.pairing import by_test_set, model_pairs, overlap, paired
-from harness.report.plan_changes import plan_changes
-from harness.report.verdict import LEVEL, judged, macro_difference, rate_difference, silence
 from harness.score.score import profile_block
 from harness.stats.intervals import percentile_interval
 from harness.stats.significance import benjamini_hochberg, holm, mapsswe, segments
@@ -38,9 +44,9 @@ from harness.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from harness.report.comparable import Runs
+    from harness.report.comparison.comparable import Runs
+    from harness.report.comparison.pairing import Key, ModelPair, Pair
     from harness.report.delays import Awaited
-    from harness.report.pairing import Key, ModelPair, Pair
     from harness.report.rows import Piece, Row
     from harness.report.table import RunTable
     from harness.run.record import Plan

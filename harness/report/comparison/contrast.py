@@ -10,8 +10,8 @@ from typing import Literal
 
 import msgspec
 
-from harness.report.gate import GateResult
-from harness.report.pairing import Common
+from harness.report.comparison.pairing import Common
+from harness.report.gates.gate import GateResult
 from harness.report.rows import Piece
 from harness.units import Seconds, Usd
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from harness.report.kinship import Block, Clip
-    from harness.report.pair import Pair
+    from harness.report.pairs.pair import Pair
     from harness.score.readability import Readability
 
 

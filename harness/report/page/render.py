@@ -15,10 +15,10 @@ from markupsafe import Markup
 
 from harness.report.delays import AWAITED
 from harness.report.digest import cell_tables
-from harness.report.divisions import divisions
-from harness.report.explorer import MOST_ROWS, explorer, fault_name
-from harness.report.figures import figures
-from harness.report.page import environment, policy, script, source, source_hash
+from harness.report.page.divisions import divisions
+from harness.report.page.explorer import MOST_ROWS, explorer, fault_name
+from harness.report.page.figures import figures
+from harness.report.page.shared import environment, policy, script, source, source_hash
 from harness.report.rows import SPACED
 from harness.units import Seconds, duration_text, usd_text
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
     import jinja2
 
-    from harness.report.clips import Embed, KeptClips
     from harness.report.document import Cell, Summary
     from harness.report.exhibits import Exhibits
-    from harness.report.explorer import Explorer
+    from harness.report.page.clips import Embed, KeptClips
+    from harness.report.page.explorer import Explorer
     from harness.report.rows import Row
     from harness.report.table import RunTable
 

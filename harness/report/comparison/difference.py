@@ -19,8 +19,8 @@ from harness.stats.swap import percentile_test
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from harness.report.comparison.pairing import Pair
     from harness.report.kinship import Block
-    from harness.report.pairing import Pair
     from harness.report.rows import Row
     from harness.score.edits import EditCounts
     from harness.stats.significance import Test

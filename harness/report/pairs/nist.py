@@ -15,8 +15,8 @@ import regex
 
 from harness.corpus.lines import Line
 from harness.errors import InputError
-from harness.report.foreign import UnusableError, input_error, numbered
-from harness.report.pair import Pair
+from harness.report.pairs.foreign import UnusableError, input_error, numbered
+from harness.report.pairs.pair import Pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from harness.report.contrast import PASSED
+from harness.report.comparison.contrast import PASSED
 from harness.report.findings import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from harness.report.contrast import (
+    from harness.report.comparison.contrast import (
         CellDifference,
         Comparison,
         Contrast,

@@ -1,0 +1,1 @@
+"""What is drawn: one HTML file that works from disk, without a request."""

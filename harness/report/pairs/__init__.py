@@ -1,0 +1,1 @@
+"""Transcripts that somebody already has: read from their files and scored as a table."""
