@@ -9,8 +9,9 @@ from __future__ import annotations
 import csv
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from harness.errors import InputError
 from harness.report.columns import SUMMARY_COLUMNS, UTTERANCE_COLUMNS
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from harness.report.columns import Column
+    from harness.report.columns import Column, Kind
     from harness.report.document import Cell, Summary
     from harness.report.latencies import StreamedSession
     from harness.report.rows import Row
 
 UTTERANCES = "utterances.csv"
 
-_DTYPES = {"text": "string", "whole": "Int64", "real": "Float64", "flag": "boolean"}
+_DTYPES: Final = {"text": "string", "whole": "Int64", "real": "Float64", "flag": "boolean"}
 
 _VALUES: Final[Mapping[str, Callable[[str], object]]] = {
     "whole": int,
@@ -88,7 +89,7 @@ def read_table(file: Path, columns: Sequence[Column]) -> pd.DataFrame:
     """Return the CSV at `file`, typed as `columns` declares; columns that are not declared are left as text."""
     import pandas as pd
 
-    header = _header(file)
+    header, rows = _shape(file)
     kinds = {column.name: column.kind for column in columns}
     if missing := [name for name in kinds if name not in header]:
         raise InputError(
@@ -97,20 +98,83 @@ def read_table(file: Path, columns: Sequence[Column]) -> pd.DataFrame:
             hint=f"harness report {file.parent} writes it again",
         )
     kinds = {name: kinds.get(name, "text") for name in header}
+    if rows is None:
+        if wrong := _misfit(file, kinds):
+            raise wrong
+        rows = sum(1 for _ in _rows(file)) - 1
     try:
-        frame = pd.read_csv(
-            file,
-            dtype={name: _DTYPES[kind] for name, kind in kinds.items()},
-            keep_default_na=False,
-            na_values=[""],
-            encoding="utf-8-sig",
-        )
+        arrays = _arrays(file, kinds, rows)
     except ValueError as error:
         raise _misfit(file, kinds) or _unreadable(file, error) from error
-    for name, kind in kinds.items():
-        if kind == "text":
-            frame[name] = frame[name].str.removeprefix("'")
-    return frame
+    return pd.DataFrame(arrays, copy=False)
+
+
+_AT_ONCE: Final = 16_384
+"""Rows that are parsed at a time: what a parser needs beside the columns that it fills is theirs alone."""
+
+
+def _arrays(file: Path, kinds: Mapping[str, Kind], rows: int) -> dict[str, pd.Series]:
+    """Return the columns of the CSV at `file`, which has so many rows; ValueError when a cell is not of its kind.
+
+    Numbers go where they stay, so that nothing is held twice.
+    """
+    import numpy as np
+    import pandas as pd
+
+    made = {
+        "whole": (np.int64, pd.arrays.IntegerArray),
+        "real": (np.float64, pd.arrays.FloatingArray),
+        "flag": (np.bool_, pd.arrays.BooleanArray),
+    }
+    numbers: dict[str, tuple[np.ndarray, np.ndarray]] = {
+        name: (np.zeros(rows, made[kind][0]), np.ones(rows, np.bool_))
+        for name, kind in kinds.items()
+        if kind != "text"
+    }
+    texts: dict[str, list[pd.Series]] = {name: [] for name in kinds if name not in numbers}
+    at = 0
+    with pd.read_csv(
+        file,
+        dtype={
+            name: _parsed_text() if kind == "text" else _DTYPES[kind]
+            for name, kind in kinds.items()
+        },
+        keep_default_na=False,
+        na_values=[""],
+        encoding="utf-8-sig",
+        chunksize=_AT_ONCE,
+    ) as reader:
+        for part in reader:
+            to = at + len(part)
+            for name, own in texts.items():
+                own.append(_unmarked(part[name]))
+            for name, (values, empty) in numbers.items():
+                empty[at:to] = part[name].isna()
+                if not empty[at:to].all():
+                    values[at:to] = part[name].to_numpy(values.dtype, na_value=0)
+            at = to
+    return {
+        name: pd.Series(made[kind][1](*numbers.pop(name)))
+        if kind != "text"
+        else pd.concat(texts.pop(name), ignore_index=True)
+        for name, kind in kinds.items()
+    }
+
+
+def _parsed_text() -> Any:
+    """Return what texts are parsed as: Arrow's own where it is installed, without a Python object each in between."""
+    if find_spec("pyarrow") is None:
+        return "string"
+    import pandas as pd
+    import pyarrow as pa  # type: ignore[import-untyped]  # it has no stubs
+
+    return pd.ArrowDtype(pa.large_string())
+
+
+def _unmarked(texts: pd.Series) -> pd.Series:
+    """Return texts without the mark that stops a spreadsheet."""
+    own = texts.astype("string")
+    return own.str.removeprefix("'") if own.str.startswith("'").any() else own
 
 
 def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
@@ -130,23 +194,39 @@ def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
         raise _unreadable(file, error) from error
 
 
-def _header(file: Path) -> list[str]:
-    """Return the names of the columns; InputError names a row that has more or fewer cells."""
+def _shape(file: Path) -> tuple[list[str], int | None]:
+    """Return the names of the columns, and how many rows there are; None: they look as if some had more or fewer cells."""
     rows = _rows(file)
     _, header = next(rows, (1, []))
-    for number, row in rows:
-        if len(row) != len(header):
-            raise InputError(
-                f"{file}:{number}: {len(row)} cells where the header has {len(header)}"
-            )
-    return header
+    _, first = next(rows, (1, header))
+    commas, ends = _separators(file)
+    even = len(first) == len(header) and commas == ends * (len(header) - 1)
+    return header, ends - 1 if even else None
+
+
+def _separators(file: Path) -> tuple[int, int]:
+    """Return how many commas and ends of lines a CSV has outside of quotes."""
+    commas = ends = 0
+    quoted = False
+    with file.open("rb") as stream:
+        while block := stream.read(2**20):
+            parts = block.split(b'"')
+            for outside in parts[quoted::2]:
+                commas += outside.count(b",")
+                ends += outside.count(b"\n")
+            quoted ^= len(parts) % 2 == 0
+    return commas, ends
 
 
 def _misfit(file: Path, kinds: Mapping[str, str]) -> InputError | None:
-    """Return what is wrong with the first cell that is not of its column's kind; None: there is none."""
+    """Return what is wrong with the first row that is: its length, or a cell that is not of its column's kind."""
     rows = _rows(file)
     next(rows)
     for number, row in rows:
+        if len(row) != len(kinds):
+            return InputError(
+                f"{file}:{number}: {len(row)} cells where the header has {len(kinds)}"
+            )
         for cell, (name, kind) in zip(row, kinds.items(), strict=False):
             try:
                 if cell and kind != "text":

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import harness
 from harness.errors import InputError
+from harness.report import table
 from harness.report.build import build_reports
 from harness.report.columns import SUMMARY_COLUMNS, UTTERANCE_COLUMNS, Column
 from harness.report.table import read_table
@@ -51,6 +52,33 @@ def test_what_is_written_is_read_back(records, tmp_path_factory):
         for row in frame.to_dict("records")
     ]
     assert wanted == got
+
+
+@pytest.mark.parametrize("arrow", [True, False])
+def test_a_long_table_is_the_sum_of_its_parts(tmp_path, monkeypatch, arrow):
+    """Read two rows at a time, with Arrow or without it, a table is what it is when read at once."""
+    file = tmp_path / "utterances.csv"
+    texts = ["007", "'quoted'", 'a "b", c', "two\r\nlines", None, "=1+1", "ß"]
+    records = [
+        {
+            column.name: {"text": text, "whole": at or None, "real": at / 3, "flag": at % 2 == 0}[
+                column.kind
+            ]
+            for column in UTTERANCE_COLUMNS
+        }
+        for at, text in enumerate(texts)
+    ]
+    file.write_bytes(csv_bytes([SimpleNamespace(**one) for one in records], UTTERANCE_COLUMNS))
+    whole = read_table(file, UTTERANCE_COLUMNS)
+    monkeypatch.setattr(table, "_AT_ONCE", 2)
+    if not arrow:
+        monkeypatch.setattr(table, "find_spec", lambda _: None)
+    parts = read_table(file, UTTERANCE_COLUMNS)
+    pd.testing.assert_frame_equal(whole, parts)
+    assert records == [
+        {name: None if pd.isna(value) else value for name, value in row.items()}
+        for row in parts.to_dict("records")
+    ]
 
 
 @given(records=st.lists(RECORD, min_size=1, max_size=4))
@@ -136,9 +164,9 @@ def test_parquet_holds_the_same(run):
     """`utterances.parquet` holds the same rows and types as the CSV."""
     pytest.importorskip("pyarrow")
     folder = run()
-    table = build_reports(folder)
+    built = build_reports(folder)
     parquet = pd.read_parquet(folder / "utterances.parquet")
-    pd.testing.assert_frame_equal(table.utterances(), parquet, check_dtype=False)
+    pd.testing.assert_frame_equal(built.utterances(), parquet, check_dtype=False)
 
 
 @pytest.mark.parametrize(
@@ -147,15 +175,19 @@ def test_parquet_holds_the_same(run):
         (None, "there is no such table"),
         (b"id,text\r\n1,2\r\n", "lacks the column utterance_id"),
         (b"\xff\xfe\x00", "not a readable table"),
-        ("short", "utterances.csv:2: 1 cells"),
+        ([1], "utterances.csv:2: 1 cells"),
+        ([48, 46], "utterances.csv:2: 48 cells"),
+        ([47, 46, 48], "utterances.csv:3: 46 cells"),
+        ([47, 48], "utterances.csv:3: 48 cells"),
         ("word", "utterances.csv:2: repeat is 'often'"),
     ],
 )
 def test_a_bad_table_is_named(tmp_path: Path, content, told):
     """A table that is missing, foreign, undecodable or torn is named, with the line where there is one."""
     header = ",".join(column.name for column in UTTERANCE_COLUMNS)
-    if content == "short":
-        content = f"{header}\r\nonly\r\n".encode()
+    if isinstance(content, list):
+        rows = ["a" + "," * (cells - 1) for cells in content]
+        content = "\r\n".join([header, *rows, ""]).encode()
     elif content == "word":
         cells = ["often" if column.name == "repeat" else "" for column in UTTERANCE_COLUMNS]
         content = f"{header}\r\n{','.join(cells)}\r\n".encode()
