@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 if TYPE_CHECKING:
     from harness.units import Seconds
 
-Verdict: TypeAlias = Literal["ok", "warning", "failed", "not offered", "not shown", "not walked"]
+Verdict: TypeAlias = Literal[
+    "ok", "accepted", "warning", "failed", "not offered", "not shown", "not walked"
+]
 
 MARKS: dict[Verdict, str] = {
     "ok": "ok  ",
+    "accepted": "(ok)",
     "warning": "warn",
     "failed": "FAIL",
     "not offered": "–   ",
     "not shown": "?   ",
     "not walked": "…   ",
 }
-"""How each is shown. `not offered`: the model or the platform lacks it; `not shown`: the model did something else;
+"""How each is shown. `accepted`: it was taken, and nothing on the wire tells what it does; `not offered`: the model or the platform lacks it; `not shown`: the model did something else;
 `not walked`: it cannot be had on demand, and what was found says where it can."""
 
 

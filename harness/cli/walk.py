@@ -57,12 +57,12 @@ class Emulators:
     tls: Tls | None
 
 
-def write_answers(path: Path) -> None:
-    """Write what an emulator must answer to the probes' questions."""
+def answers() -> list[dict[str, Any]]:
+    """Return what an emulator must answer to the probes' questions: the lines of an answers file."""
     from harness.session.probes import probe
 
     numbers = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
-    answers: list[dict[str, Any]] = [
+    return [
         {
             "when": {"text": f"^{probe.TEMPERATURE[:27]}"},
             "call": {"name": "get_temperature", "args": {"city": "Gdynia"}},
@@ -76,12 +76,19 @@ def write_answers(path: Path) -> None:
         {"when": {"text": f"^{probe.RIDDLE[:20]}"}, "think": "They double.", "say": "Sixteen."},
         {"when": {"text": f"^{probe.COUNT[:12]}"}, "say": numbers},
         {"when": {"text": f"^{probe.PRIVATE[:20]}"}, "silent": True},
-        {"when": {"text": f"^{probe.NAME[:15]}"}, "say": "Ada."},
+        {
+            "when": {"text": f"^{probe.NAME[:15]}", "past": r"my name is (?P<name>\w+)"},
+            "say": "{name}.",
+        },
         {"when": {"text": f"^{probe.COLOUR[:11]}"}, "say": "Grey."},
         {"when": {"text": f"^{probe.NOTES[:12]}"}, "say": "Noted."},
         {"when": {"text": "^Please say: (.*)"}, "say": "{1}"},
     ]
-    path.write_text("\n".join(map(json.dumps, answers)), encoding="utf-8")
+
+
+def write_answers(path: Path) -> None:
+    """Write a file of the answers."""
+    path.write_text("\n".join(map(json.dumps, answers())), encoding="utf-8")
 
 
 def walk(
@@ -123,7 +130,7 @@ def _found(probe: Probe, places: list[Place]) -> Outcome:
     for place in places:
         found = asyncio.run(outcome(probe, place))
         if found.verdict != "not offered":
-            another = place is not places[0] and found.verdict == "ok"
+            another = place is not places[0] and found.verdict in ("ok", "accepted")
             return replace(found, told=f"{place.model}: {found.told}") if another else found
         first = first or found
     assert first is not None  # noqa: S101 - there is always a place
@@ -158,6 +165,7 @@ def _place(
         pause_s=0.0 if service == "emulator" else 0.1,
         hurried=own.hurried if own else None,
         tls=own.tls if own else None,
+        answers=own is not None,
         secrets=credentials(environment),
     )
 

@@ -36,6 +36,9 @@ class When(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     text: str | None = None
     """In what was typed."""
 
+    past: str | None = None
+    """In all that the session remembers, what the user said before as well as what goes before in a history."""
+
 
 class Call(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A function to call."""
@@ -90,6 +93,9 @@ class Said:
     typed: bool
     """Some of it was typed."""
 
+    past: str = ""
+    """All that is remembered, where an answer depends on it."""
+
 
 class Answers:
     """The answers of a service, in the order of their precedence."""
@@ -98,8 +104,16 @@ class Answers:
         """Take the lines, and the name of the file that they are from; re.error when an expression is none."""
         self.source = source
         self._lines = [
-            (one, _expression(one.when.heard), _expression(one.when.text)) for one in lines
+            (
+                one,
+                _expression(one.when.heard),
+                _expression(one.when.text),
+                _expression(one.when.past),
+            )
+            for one in lines
         ]
+        self.look_back = any(past is not None for *_, past in self._lines)
+        """True: some answers depend on what was said before."""
 
     @classmethod
     def from_file(cls, path: Path) -> Answers:
@@ -127,7 +141,7 @@ class Answers:
 
     def to(self, said: Said, able: Abilities) -> Answer:
         """Return the answer to a turn, with its groups filled in and `say` as it is to be said."""
-        for answer, heard, typed in self._lines:
+        for answer, heard, typed, past in self._lines:
             if answer.silent and not able.silence:
                 continue
             if answer.call is not None and answer.call.name not in able.functions:
@@ -136,6 +150,8 @@ class Answers:
             if heard is not None and not (said.heard and _found(heard, said.text, groups)):
                 continue
             if typed is not None and not (said.typed and _found(typed, said.text, groups)):
+                continue
+            if past is not None and not _found(past, said.past, groups):
                 continue
             if answer.say is not None:
                 return msgspec.structs.replace(answer, say=filled(answer.say, groups))

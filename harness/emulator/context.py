@@ -1,4 +1,4 @@
-"""What a session remembers, in tokens, and what a turn is billed for.
+"""What a session remembers, in tokens and where it matters in words, and what a turn is billed for.
 
 The service's tokenizer is not public, so text counts as one token for every four characters begun, the rule of thumb of
 the Gemini API's token guide; audio as so many tokens a second (25 or 32, sources disagree), silence as well as speech.
@@ -69,6 +69,15 @@ class Context:
     tells_cache: bool = False
     """True: a bill tells of the turns before as read from a cache."""
 
+    remembers: bool = False
+    """True: words are kept beside their tokens."""
+
+    past_words: tuple[str, ...] = ()
+    """Of each turn of `past`; empty where nothing is remembered."""
+
+    present_words: str = ""
+    """Of what came since."""
+
     def begin(self, setup: Setup, assumed: Assumptions) -> None:
         """Go by a connection's setup from now on."""
         self.picture = _picture_tokens(setup, assumed)
@@ -83,6 +92,23 @@ class Context:
         """Take in a turn."""
         for modality, tokens in self._counted(content):
             self.add(modality, tokens)
+        if content is not None:
+            self.remember(text_of(content))
+
+    def read(self, text: str) -> None:
+        """Take in text."""
+        self.add("TEXT", text_tokens(text))
+        self.remember(text)
+
+    def remember(self, words: str) -> None:
+        """Keep words, where words are kept; their tokens are counted elsewhere."""
+        if self.remembers and words:
+            self.present_words += f"{words}\n"
+
+    @property
+    def words(self) -> str:
+        """Return all that is remembered, oldest first, a line for each time that something was said."""
+        return "".join((*self.past_words, self.present_words))
 
     def _counted(self, content: Content | None) -> list[tuple[str, int]]:
         return content_tokens(content, picture=self.picture) if content else []
@@ -133,7 +159,8 @@ class Context:
         for modality, tokens in response.items():
             self.add(modality, tokens)
         self.past = (*self.past, self._now())
-        self.present, self.audio_s = {}, 0.0
+        self.past_words = (*self.past_words, self.present_words)
+        self.present, self.present_words, self.audio_s = {}, "", 0.0
 
     def compress(self, *, trigger: int, target: int) -> None:
         """Let the oldest turns go until `target` tokens are left, once there are more than `trigger`."""
@@ -144,6 +171,7 @@ class Context:
         while kept and tokens > target:
             tokens -= sum(kept.pop(0).values())
         self.past = tuple(kept)
+        self.past_words = self.past_words[len(self.past_words) - len(kept) :]
 
     def copy(self, *, less_s: Seconds = 0.0) -> Context:
         """Return the context as it is now, or was before the last `less_s` of audio."""
@@ -228,11 +256,12 @@ class Saved:
         """Bytes that no other handle keeps, about."""
         hearing = self.hearing
         texts = len(hearing.unheard) + len(hearing.text) + len(hearing.untold)
-        return texts + _TURN_BYTES * len(self.context.past)
+        words = len(self.context.present_words)
+        return texts + words + _TURN_BYTES * len(self.context.past)
 
 
 _TURN_BYTES: Final = 8
-"""Of a turn that is remembered, which all handles of its session share."""
+"""Of a turn that is remembered, which all handles of its session share, words and all."""
 
 _MOST_HANDLES: Final = 10_000
 

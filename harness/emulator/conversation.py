@@ -23,7 +23,6 @@ from harness.emulator.context import (
     Life,
     Saved,
     text_of,
-    text_tokens,
 )
 from harness.emulator.coverage import Coverage
 from harness.emulator.ears import EarLostError
@@ -144,7 +143,9 @@ class Conversation:
         self._resumption = Resumption(handles, server.route.platform, manners.assumed)
         self._voice = voice
         self._loop = asyncio.get_running_loop()
-        self._context = Context(audio_rate=manners.audio_tokens_per_s)
+        self._context = Context(
+            audio_rate=manners.audio_tokens_per_s, remembers=manners.answers.look_back
+        )
         self._resampler = StreamResampler(SAMPLE_RATE)
         self._listening: Listening | None = None
         self._turns: Turns | None = None
@@ -425,7 +426,7 @@ class Conversation:
 
     def _read(self, text: str) -> None:
         """Take realtime text: part of the turn the client has open, else a turn by itself."""
-        self._context.add("TEXT", text_tokens(text))
+        self._context.read(text)
         if self._their_turns().manual and self._their_turns().open:
             self._turn.text += text
             self._turn.typed = True

@@ -213,7 +213,11 @@ class Respondent:
         """Return the answer to a turn; nothing is said where none converses."""
         if self._model.kind == "transcribe":
             return Answer()
-        said = Said(text=turn.text, heard=turn.pieces > 0, typed=turn.typed)
+        if turn.pieces:
+            self._context.remember(turn.text)
+        said = Said(
+            text=turn.text, heard=turn.pieces > 0, typed=turn.typed, past=self._context.words
+        )
         return self._manners.answers.to(said, self._able)
 
     async def _give(self, answer: Answer, reply: Reply, turn: Turn) -> list[Pending]:

@@ -116,6 +116,11 @@ class Heard:
         """The answer in words."""
         return (self.written or self.spoken).strip()
 
+    @property
+    def replied(self) -> bool:
+        """Whether the service has begun to answer, or ended its turn without."""
+        return bool(self.answer or self.pcm or self.turns)
+
     def add(self, message: ServerMessage) -> None:
         """Take in one message."""
         self.strange |= message.unknown.keys()

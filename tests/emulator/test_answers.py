@@ -87,6 +87,21 @@ def test_the_documentation_shows_a_file(tmp_path):
     assert {"city": "Rome"} == found.to(heard("How cold is it?"), ALL).call.args
     assert "one two" == found.to(typed("Read aloud: one two"), ALL).say
     assert found.to(heard("hush"), ALL).silent
+    asked = Said(text="What is my name?", heard=False, typed=True, past="My name is Ada.\n")
+    assert "Ada." == found.to(asked, ALL).say
+
+
+def test_a_line_may_depend_on_what_is_remembered(tmp_path):
+    """A line with `past` fits where that is remembered, and elsewhere the next one does; only such a file looks back."""
+    found = answers(
+        tmp_path,
+        '{"when": {"text": "who am I", "past": "I am (\\\\w+)"}, "say": "{1}"}',
+        '{"say": "?"}',
+    )
+    asked = Said(text="Who am I?", heard=False, typed=True, past="I am Bo.\n")
+    assert "Bo" == found.to(asked, ALL).say
+    assert "?" == found.to(typed("Who am I?"), ALL).say
+    assert [True, False] == [found.look_back, REPEAT.look_back]
 
 
 def test_fields_are_filled_once():

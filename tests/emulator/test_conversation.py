@@ -9,6 +9,7 @@ import pytest
 
 from harness.clock import run_virtual
 from harness.emulator import context
+from harness.emulator.answers import Answer, Answers, When
 from harness.emulator.backlog import MOST_WAITING
 from harness.emulator.context import Context, Handles, Hearing, Life, Saved, text_tokens
 from harness.emulator.ears import EarLostError
@@ -551,6 +552,71 @@ def test_compression_lets_old_turns_go():
     # After the 10th turn 2100 tokens are remembered: five turns of 200 and the instruction's 100 go below 1000.
     assert 900 + 100 == kept[10]
     assert max(kept) == 2000
+
+
+RECALLS = Answers(
+    [
+        Answer(when=When(text="who am I", past=r"my name is (\w+)"), say="{1}"),
+        Answer(when=When(text="who am I"), say="nobody"),
+        Answer(say="ok"),
+    ]
+)
+
+
+@pytest.mark.capability("long sessions: context-window compression", side="emulator")
+@pytest.mark.parametrize(
+    "setup, answer",
+    [
+        ({}, "Ada"),
+        (
+            {
+                "contextWindowCompression": {
+                    "triggerTokens": "2000",
+                    "slidingWindow": {"targetTokens": "1000"},
+                }
+            },
+            "nobody",
+        ),
+    ],
+)
+def test_what_is_let_go_is_forgotten(setup, answer):
+    """An answer that depends on what was said is given while that is remembered, and no longer."""
+
+    async def scene():
+        call = Call(manners=Manners(answers=RECALLS))
+        call.set_up(**setup)
+        for text in ("My name is Ada.", *["y" * 4000] * 3, "Who am I?"):
+            call.say(turn(text))
+            await asyncio.sleep(5)
+        return call
+
+    assert ["ok", answer] == told(scene).texts("reply")[-2:]
+
+
+@pytest.mark.parametrize("way", ["turn", "realtime", "heard"])
+def test_however_it_was_said_it_is_remembered(way):
+    """A turn, realtime text and speech are remembered alike, and a handle brings them back."""
+
+    async def scene():
+        handles, manners = Handles(), Manners(answers=RECALLS)
+        first = Call(script("my name is Ada"), handles=handles, manners=manners)
+        first.set_up(sessionResumption={})
+        if way == "turn":
+            first.say(turn("My name is Ada."))
+        elif way == "realtime":
+            first.say({"realtimeInput": {"text": "My name is Ada."}})
+        else:
+            await first.stream(burst(1))
+            first.signal("audioStreamEnd")
+        await asyncio.sleep(5)
+        first.conversation.gone()
+        again = Call(handles=handles, manners=manners)
+        again.set_up(sessionResumption={"handle": first.handles[-1]})
+        again.say(turn("Who am I?"))
+        await asyncio.sleep(5)
+        return again
+
+    assert ["Ada"] == told(scene).texts("reply")
 
 
 def test_a_context_that_is_too_long_ends_the_session():

@@ -18,6 +18,13 @@ from tests.session.live_server import live_server, pretty
 
 pytestmark = [pytest.mark.wall, pytest.mark.timeout(240)]
 
+ACCEPTED = (
+    "setup: every field, with its defaults",
+    "native audio: affective dialogue",
+    "later models: language hints, vocabulary, verbatim mode",
+)
+"""What nothing on the wire tells the effect of."""
+
 KEY = "AIzaSy-a-key-that-nobody-may-see"
 
 
@@ -73,7 +80,8 @@ def test_the_doctor_walks_through_every_capability(harness):
     assert [f"{area}: {one}" for area, details in CAPABILITIES.items() for one in details] == [
         one["check"] for one in walked
     ]
-    assert [] == [one for one in walked if one["verdict"] != "ok"]
+    verdicts = {one["check"]: one["verdict"] for one in walked}
+    assert dict.fromkeys(verdicts, "ok") | dict.fromkeys(ACCEPTED, "accepted") == verdicts
     assert all(one["took_s"] > 0 for one in walked)
 
 

@@ -17,6 +17,7 @@ from harness.session.probes.probe import (
     bill,
     by_modality,
 )
+from harness.session.talk import FaultError
 
 if TYPE_CHECKING:
     from harness.session.probes.probe import Place
@@ -42,6 +43,8 @@ async def _spellings(place: Place) -> str:
             told.append(_spelling(await bill(conversation)))
     if "none" in told:
         raise NotShownError("the record does not say what the answer cost")
+    if len(told) > len(set(told)):
+        raise NotShownError(f"{told[0]} on either platform")
     return ", ".join(told)
 
 
@@ -59,6 +62,8 @@ async def _itemised(conversation: Talk, place: Place) -> str:
     total = sum(one.total_token_count or 0 for one in records)
     if not (first.prompt_token_count or 0) < (second.prompt_token_count or 0):
         raise NotShownError(f"the second turn's prompt is no longer: {'; '.join(told)}")
+    if not (first.prompt_tokens_details and second.prompt_tokens_details):
+        raise NotShownError(f"no record tells of modalities: {'; '.join(told)}")
     return f"{'; '.join(told)}; {total} in all"
 
 
@@ -99,7 +104,7 @@ async def _absent(place: Place) -> str:
         place.ask(conversation, QUESTION)
         heard = await conversation.turn()
     if heard.usage:
-        raise NotShownError("a record came")
+        raise FaultError("a record came")
     return "no record came, so what the turn cost is unknown, and not 0"
 
 

@@ -115,7 +115,7 @@ async def _token(place: Place) -> str:
         await place.opened(endpoint)
     except HungUpError as error:
         return f"minted; it opened a session, and no second one: {quoted(str(error))}"
-    raise NotShownError("a token for one session opened two")
+    raise FaultError("a token for one session opened two")
 
 
 async def _locked(place: Place) -> str:
@@ -131,7 +131,7 @@ async def _locked(place: Place) -> str:
         place.ask(conversation, QUESTION)
         heard = await conversation.turn()
     if not heard.spoken:
-        raise NotShownError(f"the answer came without the {mask[0]} that the token locks")
+        raise FaultError(f"the answer came without the {mask[0]} that the token locks")
     return f"{mask[0]} is the token's, the rest is ours: {quoted(heard.spoken.strip())}"
 
 
@@ -186,7 +186,7 @@ async def _express(place: Place) -> str:
 
 async def _versions(place: Place) -> str:
     platform = place.route(Setup()).platform
-    told, last = [], None
+    told, lacking = [], None
     for version in VERTEX_VERSIONS if platform == "vertex" else GEMINI_VERSIONS:
         try:
             await place.opened(place.endpoint(Route(platform=platform, version=version)))
@@ -195,12 +195,14 @@ async def _versions(place: Place) -> str:
             if error.kind != "model_not_found":
                 raise
             told.append(f"{version}: {quoted(str(error))}")
-            last = error
+            lacking = error
         else:
             told.append(version)
-    if last is not None and all(": " in one for one in told):
-        raise last
-    return ", ".join(told)
+    if lacking is None:
+        return ", ".join(told)
+    if all(": " in one for one in told):
+        raise lacking
+    raise NotShownError(", ".join(told))
 
 
 async def _elsewhere(place: Place) -> str:

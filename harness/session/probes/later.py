@@ -9,12 +9,11 @@ from harness.session.probes.probe import (
     FUNCTION,
     MANUAL,
     TRANSCRIBED,
-    NotShownError,
     Probe,
-    asking,
 )
 from harness.session.probes.texts import SEEDED, recalled, seed
 from harness.session.probes.tools import call
+from harness.session.talk import FaultError
 from harness.wire.live import codec
 from harness.wire.live.messages import ClientMessage, ContextUpdate
 
@@ -29,6 +28,15 @@ HINTED: Final[Fields] = {
     }
 }
 
+_MISNAMED: Final[Fields] = {"inputAudioTranscription": {"languageCodons": ["en-US"]}}
+
+
+async def _hinted(place: Place) -> str:
+    """Give hints, and some of a name that nobody knows: a recording that needs none does not show what they do."""
+    async with place.session(HINTED) as conversation:
+        told = await stream_end(conversation, place)
+    return f"taken, then {told}; what nobody knows: {await place.scruple(_MISNAMED)}"
+
 
 async def _guessed(place: Place) -> str:
     place.require(lambda one: one.transcription == "interim", "tells no guesses")
@@ -36,7 +44,7 @@ async def _guessed(place: Place) -> str:
         told = await marked(conversation, place)
         guesses = conversation.heard.guesses
     if not guesses:
-        raise NotShownError(f"{told} came without a guess before it")
+        raise FaultError(f"{told} came without a guess before it")
     return f"{guesses} before {told}"
 
 
@@ -55,8 +63,9 @@ PROBES: Final = (
     Probe(capability="later models: interim hypotheses", walk=_guessed, transcribes=True),
     Probe(
         capability="later models: language hints, vocabulary, verbatim mode",
-        walk=asking(stream_end, HINTED),
+        walk=_hinted,
         transcribes=True,
+        seen=False,
     ),
     Probe(capability="later models: fields and eras", walk=_later),
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from array import array
 from contextlib import suppress
 from difflib import SequenceMatcher
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from harness.audio.stream import StreamResampler
 from harness.session.probes.probe import (
@@ -22,7 +24,7 @@ from harness.session.talk import SilenceError
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE
 
 if TYPE_CHECKING:
-    from harness.session.probes.probe import Fields, Place
+    from harness.session.probes.probe import Place
     from harness.session.talk import Talk
     from harness.units import Seconds
     from harness.wire.live.messages import UsageMetadata
@@ -34,24 +36,25 @@ ALIKE: Final = 0.6
 """Least likeness of two transcripts of the same recording, 0 to 1; at a wrong speed nothing like it is heard."""
 
 _END_S: Final[Seconds] = 3.0
-"""Wait for the end of a turn after the first of its transcript: not every service tells it."""
+"""Least wait for what need not come, such as the end of a turn after its transcript."""
 
 _LONG_S: Final[Seconds] = 3.0
 """Silence that ends a turn wherever nobody says how much does."""
 
-_BRIEF_S: Final[Seconds] = 1.0
-"""Silence that ends a turn only where less was asked for: `BRIEF` asks for 300 ms."""
+_BRIEF_S: Final[Seconds] = 0.9
+"""Silence that ends a turn where little is asked for, and does not where much is."""
 
-BRIEF: Final[Fields] = {
-    "realtimeInputConfig": {
-        "automaticActivityDetection": {
-            "startOfSpeechSensitivity": "START_SENSITIVITY_HIGH",
-            "endOfSpeechSensitivity": "END_SENSITIVITY_LOW",
-            "prefixPaddingMs": 20,
-            "silenceDurationMs": 300,
-        }
-    }
-}
+_SYLLABLE_S: Final[Seconds] = 0.08
+"""Speech that begins a turn at high sensitivity alone."""
+
+SETTINGS: Final[tuple[tuple[str, Any, Any], ...]] = (
+    ("startOfSpeechSensitivity", "START_SENSITIVITY_HIGH", "START_SENSITIVITY_LOW"),
+    ("endOfSpeechSensitivity", "END_SENSITIVITY_HIGH", "END_SENSITIVITY_LOW"),
+    ("prefixPaddingMs", 20, 10_000),
+    ("silenceDurationMs", 300, 3_000),
+)
+"""Each setting of the detection with a value at which the recording and `_BRIEF_S` of silence are a turn (a syllable of
+it, for the first), and one at which they are none, or not yet a whole one."""
 
 
 def _silence(seconds: Seconds) -> bytes:
@@ -102,9 +105,51 @@ async def _detected(conversation: Talk, place: Place) -> str:
     return await transcribed(conversation)
 
 
-async def _sensitive(conversation: Talk, place: Place) -> str:
-    await conversation.speak(place.speech + _silence(_BRIEF_S), place.pause_s)
-    return f"{_BRIEF_S:g} s of silence ends the turn: {await transcribed(conversation)}"
+async def _settings(place: Place) -> str:
+    """Say the same under both values of each setting: with one there is an answer, with the other there is none."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    for one in await asyncio.gather(
+        *(_replies(place, name, yes, place.wait_s) for name, yes, _ in SETTINGS)
+    ):
+        if not one:
+            raise SilenceError("speech and silence were no turn, whatever was asked for")
+    long_enough_s = max(_END_S, 2 * (loop.time() - began))
+    ignored = await asyncio.gather(
+        *(_replies(place, name, no, long_enough_s) for name, _, no in SETTINGS)
+    )
+    if any(ignored):
+        names = (name for (name, _, _), one in zip(SETTINGS, ignored, strict=True) if one)
+        raise NotShownError(f"it makes no difference: {', '.join(names)}")
+    return ", ".join(f"{name} {_value(yes)} or {_value(no)}" for name, yes, no in SETTINGS) + (
+        ": a turn or none"
+    )
+
+
+def _value(value: object) -> str:
+    return str(value).rpartition("_")[2]
+
+
+async def _replies(place: Place, setting: str, value: object, wait_s: Seconds) -> bool:
+    """Return whether the recording with a brief silence behind it is answered under a setting."""
+    detection = {"automaticActivityDetection": {setting: value}}
+    speech = place.speech
+    if setting == "startOfSpeechSensitivity":
+        speech = _silence(_BRIEF_S) + _loudest(speech, _SYLLABLE_S)
+    async with place.session(TRANSCRIBED | {"realtimeInputConfig": detection}) as conversation:
+        await conversation.speak(speech + _silence(_BRIEF_S), place.pause_s)
+        with suppress(SilenceError):
+            await conversation.until(lambda one: one.replied, "answer", wait_s)
+        return conversation.heard.replied
+
+
+def _loudest(pcm: bytes, seconds: Seconds) -> bytes:
+    """Return so much of a recording around its loudest sample."""
+    samples = array("h", pcm)
+    length = round(seconds * SAMPLE_RATE)
+    loudest = max(range(len(samples)), key=lambda at: abs(samples[at]))
+    start = max(0, min(loudest - length // 2, len(samples) - length))
+    return samples[start : start + length].tobytes()
 
 
 async def _covered(place: Place) -> str:
@@ -129,10 +174,13 @@ def _audio_tokens(usage: UsageMetadata) -> int:
 async def _uninterrupted(conversation: Talk, place: Place) -> str:
     """Speak into an answer that may not be interrupted; NotShownError when it is."""
     place.ask(conversation, TEN)
-    await conversation.until(lambda one: one.pcm, "speech")
+    heard = await conversation.until(lambda one: one.pcm, "speech")
+    if heard.turns:
+        raise NotShownError("the answer was over before it could be interrupted")
+    before = len(heard.pcm)
     conversation.send(conversation.client.text("Stop."))
     heard = await conversation.until(lambda one: one.turns or one.interrupted, "end of a turn")
-    if heard.interrupted:
+    if heard.interrupted or len(heard.pcm) == before:
         raise NotShownError("the answer was interrupted all the same")
     return "NO_INTERRUPTION: the answer went on to its end"
 
@@ -150,8 +198,7 @@ PROBES: Final = (
     ),
     Probe(
         capability="audio in: sensitivities, padding, silence",
-        walk=asking(_sensitive, BRIEF | TRANSCRIBED),
-        transcribes=True,
+        walk=_settings,
     ),
     Probe(
         capability="audio in: manual activity",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -49,14 +50,20 @@ SLIDING: Final[Fields] = {
     }
 }
 
-_NOTE: Final = NOTES + "antidisestablishmentarianism " * 420
-"""Some 3,000 tokens, of long words: an emulator that repeats it does so a few words at a time."""
+_NOTE: Final = NOTES + "antidisestablishmentarianism " * 280
+"""Some 2,000 tokens, of long words: an emulator that repeats it does so a few words at a time."""
+
+_NOTES_TAKEN: Final = 4
+"""Texts that are said: the third one's prompt is beyond `TRIGGER`, or would be."""
 
 SEAMED_S: Final[Seconds] = 6.0
 """Audio that is longer than a hurried connection has time for."""
 
 _BRISK: Final = Waits(quiet_s=0.5)
 """The text of a hurried connection's audio is there before its time is up."""
+
+_APART_S: Final[Seconds] = 0.5
+"""Least difference between two limits of a hurried emulator, which are seconds apart."""
 
 _MINUTES: Final = (
     "it takes the minutes that a connection lives, here {}; harness emulate {} shortens them"
@@ -90,31 +97,37 @@ async def _resumed(conversation: Talk, place: Place) -> str:
 
 
 async def _compressed(conversation: Talk, place: Place) -> str:
-    """Say three long texts: the third one's prompt does not hold both that went before."""
-    prompts = []
-    for _ in range(3):
+    """Say long texts: the second one's prompt holds the first, and a later one's is shorter than that before it."""
+    prompts: list[int] = []
+    told = ""
+    for _ in range(_NOTES_TAKEN):
         place.ask(conversation, _NOTE)
         prompts.append((await bill(conversation)).prompt_token_count or 0)
-    told = f"prompts of {', '.join(map(str, prompts))} tokens"
-    if prompts[2] > 2.5 * prompts[0]:
-        raise NotShownError(told)
-    return f"{told}: beyond {TRIGGER} the oldest is let go"
+        told = f"prompts of {', '.join(map(str, prompts))} tokens"
+        if len(prompts) == 2 and not prompts[0] < prompts[1]:
+            raise NotShownError(f"{told}: nothing is remembered that could be let go")
+        if prompts[-1] < max(prompts):
+            return f"{told}: beyond {TRIGGER} the oldest is let go"
+    raise NotShownError(f"{told}: nothing was let go")
 
 
 async def _limited(place: Place) -> str:
-    """Outstay three limits at once: of a session that saw a picture, of one that did not, and of a connection."""
+    """Outstay three limits, each longer than the last: of a session that saw a picture, of one that saw none, of a connection."""
     hurried = place.require_hurried(
         _MINUTES.format("10, or 15 and with video 2 of a session", "--session-life")
     )
 
-    async def end(name: str, fields: Fields, *, seen: bool = False) -> str:
+    async def end(name: str, fields: Fields, *, seen: bool = False) -> tuple[Seconds, str]:
         async with place.session(fields, at=place.at(hurried)) as conversation:
             if seen:
                 conversation.send(conversation.client.video(grey_png(), "image/png"))
             ended = await conversation.end()
+        lived_s = asyncio.get_running_loop().time() - began
         if ended.kind != "duration":
             raise ended
-        return f"{name}: {quoted(str(ended))}"
+        return lived_s, f"{name} after {lived_s:.1f} s: {quoted(str(ended))}"
+
+    began = asyncio.get_running_loop().time()
 
     ends = await asyncio.gather(
         end("with video", {}, seen=True),
@@ -122,11 +135,14 @@ async def _limited(place: Place) -> str:
         end("a connection", ENDLESS),
         return_exceptions=True,
     )
-    told = []
+    lives, told = [], []
     for one in ends:
         if isinstance(one, BaseException):
             raise one
-        told.append(one)
+        lives.append(one[0])
+        told.append(one[1])
+    if any(longer < shorter + _APART_S for shorter, longer in pairwise(lives)):
+        raise FaultError("two limits are one", why="; ".join(told))
     return "; ".join(told)
 
 
@@ -147,7 +163,7 @@ async def _seamed(place: Place) -> str:
         raise FaultError("the session failed", why=result.ending.reason)
     heard = hypothesis(result.recorder.trace()[0], "input")
     if not heard.seams:
-        raise NotShownError("one connection took it all")
+        raise FaultError("one connection took it all")
     return f"{SEAMED_S:g} s of audio over {len(heard.seams) + 1} connections: {quoted(heard.text)}"
 
 

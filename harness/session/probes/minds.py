@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from harness.session.probes.probe import (
+    MORNING,
     PRIVATE,
     QUESTION,
     RIDDLE,
@@ -29,15 +30,24 @@ def thoughtful(place: Place) -> Fields:
     return {"generationConfig": {"thinkingConfig": {**much, "includeThoughts": True}}}
 
 
-async def _affected(conversation: Talk, place: Place) -> str:
-    place.ask(conversation, QUESTION)
-    return await answered(conversation)
+async def _affected(place: Place) -> str:
+    """Ask for it, and for what nobody knows beside it: how an answer sounds cannot be told, what is read can."""
+    asked = {"enableAffectiveDialog": True}
+    async with place.session({"generationConfig": asked}) as conversation:
+        place.ask(conversation, QUESTION)
+        told = await answered(conversation, MORNING)
+    words = await place.scruple({"generationConfig": asked | {"enableAffectiveMonolog": True}})
+    return f"taken, and answered {told}; what nobody knows: {words}"
 
 
-async def _maybe_silent(conversation: Talk, place: Place) -> str:
+async def _silent(conversation: Talk, place: Place) -> str:
+    """Say what is not for the model, and then what is: the one is left unanswered, and not the other."""
     place.ask(conversation, PRIVATE)
     heard = await conversation.turn()
-    return f"answered {quoted(heard.answer)}" if heard.answer else "silent, as it may be"
+    if heard.answer or heard.pcm:
+        raise NotShownError(f"the model answered what was not for it: {quoted(heard.answer)}")
+    place.ask(conversation, QUESTION)
+    return f"silent where nobody spoke to it, else {await answered(conversation, MORNING)}"
 
 
 async def _thinking(place: Place) -> str:
@@ -45,21 +55,21 @@ async def _thinking(place: Place) -> str:
         place.ask(conversation, RIDDLE)
         heard = await conversation.turn()
     billed = any(one.thoughts_token_count for one in heard.usage)
-    if not heard.thoughts and not billed:
-        raise NotShownError("the model answered without a thought")
     if not heard.thoughts:
-        return "billed, without a summary"
+        lack = "a summary of the thought that is billed" if billed else "a thought"
+        raise NotShownError(f"the model answered without {lack}")
     return f"{quoted(heard.thoughts.strip())}, apart from the answer {quoted(heard.answer)}"
 
 
 PROBES: Final = (
     Probe(
         capability="native audio: affective dialogue",
-        walk=asking(_affected, {"generationConfig": {"enableAffectiveDialog": True}}),
+        walk=_affected,
+        seen=False,
     ),
     Probe(
         capability="native audio: proactive audio",
-        walk=asking(_maybe_silent, {"proactivity": {"proactiveAudio": True}}),
+        walk=asking(_silent, {"proactivity": {"proactiveAudio": True}}),
     ),
     Probe(capability="native audio: thinking", walk=_thinking),
 )

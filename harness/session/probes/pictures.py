@@ -50,8 +50,16 @@ async def _frames(place: Place) -> str:
     async with place.session() as conversation:
         await _shown(conversation, place, FRAMES)
         heard = await conversation.until(lambda one: one.answer and one.turns, "answer")
-        told = f"{FRAMES} frames, {quoted(heard.answer)}"
-        return f"{told}; {by_modality(heard.usage[-1])} tokens" if heard.usage else told
+    told = f"{FRAMES} frames, {quoted(heard.answer)}"
+    details = heard.usage[-1].prompt_tokens_details if heard.usage else []
+    if not details:
+        if "gr" not in heard.answer.casefold():
+            raise NotShownError(f"{told}, and no bill")
+        return told
+    told = f"{told}; {by_modality(heard.usage[-1])} tokens"
+    if not any(one.modality in ("IMAGE", "VIDEO") for one in details):
+        raise NotShownError(told)
+    return told
 
 
 async def _resolution(place: Place) -> str:

@@ -40,7 +40,7 @@ LONGEST_S: Final[Seconds] = 150.0
 """Longest probe, whatever comes."""
 
 
-Verdict: TypeAlias = Literal["ok", "failed", "not offered", "not shown", "not walked"]
+Verdict: TypeAlias = Literal["ok", "accepted", "failed", "not offered", "not shown", "not walked"]
 
 
 class NotFoundError(Exception):
@@ -56,7 +56,7 @@ class NotOfferedError(NotFoundError):
 
 
 class NotShownError(NotFoundError):
-    """The model could have, and did otherwise; the text says what."""
+    """The model could have, and did otherwise; the text says what. A fault where its answers are ours."""
 
     verdict = "not shown"
 
@@ -105,6 +105,9 @@ class Place:
     """URL of an emulator whose connections and sessions last seconds, with quirks; None: there is none."""
 
     tls: Tls | None = None
+    answers: bool = False
+    """True: it has our answers to what is asked, so that it has no choice but to show what it can."""
+
     wait_s: Seconds = WAIT_S
     """Longest wait for anything."""
 
@@ -114,12 +117,16 @@ class Place:
     def named(self, fields: Fields, endpoint: Endpoint | None = None) -> tuple[Setup, Endpoint]:
         """Return the setup with the model's name, and where it goes; NotOfferedError when a rule forbids it."""
         setup = codec.message_from(fields, Setup)
-        route = self.route(setup)
         try:
-            require_taken(setup, self.model, route)
+            require_taken(setup, self.model, self.route(setup))
         except UsageError as error:
             raise NotOfferedError(error.what.partition(": ")[2]) from None
-        endpoint = endpoint or self.endpoint(route)
+        return self.unchecked(fields, endpoint)
+
+    def unchecked(self, fields: Fields, endpoint: Endpoint | None = None) -> tuple[Setup, Endpoint]:
+        """Return the setup with the model's name, and where it goes, whatever the rules say."""
+        setup = codec.message_from(fields, Setup)
+        endpoint = endpoint or self.endpoint(self.route(setup))
         return msgspec.structs.replace(setup, model=endpoint.model_name(self.model)), endpoint
 
     @contextlib.asynccontextmanager
@@ -161,6 +168,18 @@ class Place:
                 return quoted(str(error))
             raise
         raise SilenceError("it was taken")
+
+    async def scruple(self, fields: Fields, *, speaks: bool = False) -> str:
+        """Return the words in which the service refuses a setup with `fields`, which nobody can take.
+
+        NotShownError when it takes them: then it takes anything, and that it takes others says nothing.
+        """
+        setup, endpoint = self.unchecked(merged(self.modality(speaks=speaks), fields))
+        try:
+            return await self.refusal(setup, endpoint, "config")
+        except SilenceError:
+            told = msgspec.json.encode(fields).decode()
+            raise NotShownError(f"it takes anything: {codec.excerpt(told)}") from None
 
     def at(self, url: str) -> Endpoint:
         """Return the endpoint of an emulator of ours."""
@@ -219,6 +238,9 @@ class Probe:
     transcribes: bool = False
     """True: a dedicated transcription model can do it; all others need one that converses."""
 
+    seen: bool = True
+    """False: nothing on the wire tells what the capability does, only that it is taken."""
+
     doubted: bool = False
     """True: it, or the realtime text it asks with, may be lacking on a platform, so that a refusal says that it is."""
 
@@ -258,9 +280,11 @@ async def _outcome(probe: Probe, place: Place) -> Outcome:
         if not probe.transcribes:
             place.require_conversing()
         async with asyncio.timeout(LONGEST_S):
-            return Outcome(verdict="ok", told=await probe.walk(place))
+            told = await probe.walk(place)
+            return Outcome(verdict="ok" if probe.seen else "accepted", told=told)
     except NotFoundError as error:
-        return Outcome(verdict=error.verdict, told=str(error))
+        at_fault = place.answers and error.verdict == "not shown"
+        return Outcome(verdict="failed" if at_fault else error.verdict, told=str(error))
     except TimeoutError:
         return Outcome(verdict="failed", told=f"not done within {LONGEST_S:g} s", silent=True)
     except HarnessError as error:
@@ -281,11 +305,16 @@ def quoted(text: str) -> str:
     return f"“{text if len(text) < 60 else f'{text[:57]}…'}”"
 
 
-async def answered(conversation: Talk) -> str:
-    """Return the answer of the turn that comes next, quoted; SilenceError when it has none."""
+async def answered(conversation: Talk, wanted: str = "") -> str:
+    """Return the answer of the turn that comes next, quoted; SilenceError when it has none.
+
+    NotShownError when it lacks the word that is wanted.
+    """
     heard = await conversation.turn()
     if not heard.answer:
         raise SilenceError("the turn ended without an answer")
+    if wanted not in heard.answer.casefold():
+        raise NotShownError(f"the answer is {quoted(heard.answer)}")
     return quoted(heard.answer)
 
 
@@ -310,6 +339,9 @@ def by_modality(usage: UsageMetadata) -> str:
 # ── What is asked ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 QUESTION: Final = "Please say: good morning."
+MORNING: Final = "morning"
+"""In every answer to that."""
+
 TEMPERATURE: Final = "What is the temperature in Gdynia? Use the function."
 NEWS: Final = "Search the web: what is the news today?"
 RIDDLE: Final = "Think about it first: which number follows 2, 4, 8?"

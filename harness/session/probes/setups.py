@@ -6,19 +6,18 @@ from typing import TYPE_CHECKING, Final
 
 from harness.session.probes.probe import (
     FUNCTION,
+    MORNING,
     QUESTION,
     NotOfferedError,
     Probe,
     answered,
-    asking,
+    merged,
 )
 from harness.session.talk import FaultError
-from harness.wire.live import codec
 from harness.wire.live.messages import Setup
 
 if TYPE_CHECKING:
     from harness.session.probes.probe import Fields, Place
-    from harness.session.talk import Talk
 
 FULL: Final[Fields] = {
     "systemInstruction": {"parts": [{"text": "Be brief."}]},
@@ -50,9 +49,13 @@ FULL: Final[Fields] = {
 """What every model that converses takes, each field set."""
 
 
-async def _full(conversation: Talk, place: Place) -> str:
-    place.ask(conversation, QUESTION)
-    return f"all taken, then {await answered(conversation)}"
+async def _full(place: Place) -> str:
+    """Set every field, and one more that nobody knows: only a service that refuses this one has read the others."""
+    async with place.session(FULL) as conversation:
+        place.ask(conversation, QUESTION)
+        told = await answered(conversation, MORNING)
+    words = await place.scruple(merged(FULL, {"generationConfig": {"temperament": 0.2}}))
+    return f"all taken, then {told}; with one that nobody knows: {words}"
 
 
 async def _rule(place: Place) -> str:
@@ -64,10 +67,7 @@ async def _rule(place: Place) -> str:
         rule = str(error)
     else:
         raise FaultError("a setup with two modalities breaks no rule")
-    setup = codec.message_from(broken, Setup)
-    endpoint = place.endpoint(place.route(setup))
-    named = codec.message_from(broken | {"model": endpoint.model_name(place.model)}, Setup)
-    words = await place.refusal(named, endpoint, "config")
+    words = await place.refusal(*place.unchecked(broken), "config")
     return f"refused before it is sent, {rule}; sent all the same: {words}"
 
 
@@ -88,7 +88,7 @@ async def _strangers(place: Place) -> str:
 
 
 PROBES: Final = (
-    Probe(capability="setup: every field, with its defaults", walk=asking(_full, FULL)),
+    Probe(capability="setup: every field, with its defaults", walk=_full, seen=False),
     Probe(capability="setup: rules, checked before connecting", walk=_rule, transcribes=True),
     Probe(capability="setup: close codes and reasons", walk=_words, transcribes=True),
     Probe(capability="setup: unknown fields are kept", walk=_strangers, transcribes=True),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from harness.session.probes.probe import COUNT, QUESTION, Probe, asking, quoted
+from harness.session.probes.probe import COUNT, QUESTION, NotShownError, Probe, asking, quoted
 from harness.session.talk import SilenceError
 from harness.units import SAMPLE_BYTES, SPEECH_RATE
 
@@ -45,16 +45,30 @@ async def _pcm(conversation: Talk, place: Place) -> str:
 
 
 async def _voices(place: Place) -> str:
-    told = []
+    """Let two voices say the same, and ask for one that does not exist."""
+    told, speech = [], set()
     for name in ("Puck", "Kore"):
         async with place.session(_voice(name), speaks=True) as conversation:
-            told.append(f"{name} spoke for {_length(await _said(conversation, place))}")
-    return ", ".join(told)
+            heard = await _said(conversation, place)
+        told.append(f"{name} spoke for {_length(heard)}")
+        speech.add(bytes(heard.pcm))
+    if len(speech) == 1:
+        raise NotShownError(f"{', '.join(told)}: the same samples")
+    return f"{', '.join(told)}; another: {await place.scruple(_voice('Nobody'), speaks=True)}"
 
 
-async def _german(conversation: Talk, place: Place) -> str:
-    heard = await _said(conversation, place, GERMAN)
-    return f"de-DE: {_length(heard)}, {quoted(heard.answer)}"
+async def _german(place: Place) -> str:
+    """Let the same be said in two languages, and ask for one that does not exist."""
+    told, speech = [], set()
+    for code in ("de-DE", "en-US"):
+        async with place.session(_speech(languageCode=code), speaks=True) as conversation:
+            heard = await _said(conversation, place, GERMAN)
+        told.append(f"{code}: {_length(heard)}, {quoted(heard.answer)}")
+        speech.add(bytes(heard.pcm))
+    if len(speech) == 1:
+        raise NotShownError(f"{'; '.join(told)}: the same samples")
+    words = await place.scruple(_speech(languageCode="xx-XX"), speaks=True)
+    return f"{'; '.join(told)}; xx-XX: {words}"
 
 
 async def _transcribed(conversation: Talk, place: Place) -> str:
@@ -77,7 +91,7 @@ PROBES: Final = (
     Probe(capability="audio out: voices", walk=_voices),
     Probe(
         capability="audio out: language code",
-        walk=asking(_german, _speech(languageCode="de-DE"), speaks=True),
+        walk=_german,
     ),
     Probe(capability="audio out: output transcription", walk=asking(_transcribed, speaks=True)),
     Probe(capability="audio out: interruption", walk=asking(_interruption, speaks=True)),

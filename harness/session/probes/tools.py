@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from harness.session.probes.probe import (
     FUNCTION,
+    MORNING,
     NEWS,
     QUESTION,
     TEMPERATURE,
@@ -14,13 +16,18 @@ from harness.session.probes.probe import (
     asking,
     quoted,
 )
+from harness.session.talk import SilenceError
 from harness.wire.live import catalogue
 from harness.wire.live.codec import excerpt
 
 if TYPE_CHECKING:
     from harness.session.probes.probe import Fields, Place
     from harness.session.talk import Talk
+    from harness.units import Seconds
     from harness.wire.live.messages import FunctionCall
+
+_BRIEF_S: Final[Seconds] = 5.0
+"""Wait for the end of the turn that calls: not every service ends it before the function has answered."""
 
 EQUIPPED: Final[Fields] = {"tools": [{"functionDeclarations": [FUNCTION]}]}
 
@@ -47,6 +54,24 @@ async def call(conversation: Talk, place: Place) -> str:
     return f"{made.name}({excerpt(str(made.args))}), then {quoted(heard.answer)}"
 
 
+async def _unblocked(conversation: Talk, place: Place) -> str:
+    """Ask something else while the call is open: it is answered, the call stands, and so does its late answer."""
+    made = await called(conversation, place)
+    with suppress(SilenceError):
+        await conversation.until(lambda one: one.turns, "end of the turn that calls", _BRIEF_S)
+    conversation.forget()
+    place.ask(conversation, QUESTION)
+    heard = await conversation.until(
+        lambda one: one.cancelled or (one.turns and MORNING in one.answer.casefold()), "answer"
+    )
+    if heard.cancelled:
+        raise NotShownError("the call was taken back when something else was said")
+    conversation.forget()
+    conversation.respond(made, {"celsius": 11})
+    heard = await conversation.until(lambda one: one.answer and one.turns, "answer to the call")
+    return f"“good morning” while the call was open, then {quoted(heard.answer)}"
+
+
 async def _cancelled(place: Place) -> str:
     """Interrupt while a call is open: it is taken back, and an answer that comes too late harms nothing."""
     model = catalogue.find(place.model)
@@ -58,7 +83,7 @@ async def _cancelled(place: Place) -> str:
         heard = await conversation.until(lambda one: one.cancelled, "cancellation")
         conversation.respond(made, {"celsius": 11})
         place.ask(conversation, QUESTION)
-        await conversation.until(lambda one: "morning" in one.answer.casefold(), "answer after it")
+        await conversation.until(lambda one: MORNING in one.answer.casefold(), "answer after it")
     return f"{len(heard.cancelled)} call taken back; its late answer was dropped"
 
 
@@ -74,7 +99,7 @@ PROBES: Final = (
     Probe(capability="tools: declarations, calls, responses", walk=asking(call, EQUIPPED)),
     Probe(
         capability="tools: blocking and not",
-        walk=asking(call, _declared("NON_BLOCKING")),
+        walk=asking(_unblocked, _declared("NON_BLOCKING")),
     ),
     Probe(capability="tools: cancellation", walk=_cancelled),
     Probe(
