@@ -13,6 +13,7 @@ from harness.cli.typed import typed
 
 if TYPE_CHECKING:
     from harness.corpus.utterance import Dataset
+    from harness.run.folder import Slot
     from harness.run.pool import Tally
     from harness.run.rate import RateLimit
     from harness.run.record import Plan
@@ -144,10 +145,16 @@ def _report(folder: Path, gate: Path | None, ear: str | None, *, as_json: bool) 
 
 def _incomplete(plan: Plan, folder: Path) -> bool:
     """Return whether something of the plan failed, was not attempted, or cannot be scored."""
-    from harness.run.folder import iter_journal, unfinished
+    from harness.run.folder import iter_journal, slot, unfinished
 
+    failed: set[Slot] = set()
+    for record in iter_journal(folder):
+        if (
+            record.final
+        ):  # what was refused for quota, or reached nobody, may have been answered since
+            (failed.discard if record.failure is None else failed.add)(slot(record))
     return (
-        any(record.final and record.failure is not None for record in iter_journal(folder))
+        bool(failed)
         or bool(unfinished(plan, iter_journal(folder)))
         or (plan.task != "ask" and any(one.reference is None for one in plan.utterances))
     )
@@ -166,6 +173,9 @@ def _say_end(tally: Tally) -> None:
         else:
             spent = f"{usd_text(tally.cost_usd)} are spent, and the next session needs up to {usd_text(tally.needed_usd)} in all"
             click.echo(f"  to continue: the same command with a larger --budget; {spent}", err=True)
+    if tally.absent:
+        click.echo(f"the service could not be reached any more: {tally.absent}", err=True)
+        click.echo(f"  to try again what it did not answer: {typed(place=True)}", err=True)
     if tally.failed:
         click.echo(f"{tally.failed} failed: utterances.csv says why, one by one", err=True)
 

@@ -14,7 +14,7 @@ import msgspec
 from harness.errors import InputError, RemoteProtocolError
 from harness.report.document import Retold
 from harness.run import attempt
-from harness.run.folder import TRACES, slot, slots, trace_path, traces_there
+from harness.run.folder import TRACES, settles, slot, slots, trace_path, traces_there
 from harness.trace import read_trace
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def miscounted(plan: Plan, records: Sequence[UtteranceRecord]) -> Iterator[str]:
             yield f"{record.utterance}, attempt {record.attempt}: the plan has no such utterance, model or repeat"
         if its in answered:
             yield f"{record.utterance}, attempt {record.attempt}: comes behind the utterance's final record"
-        if record.final and record.outcome != "failed_quota":
+        if settles(record):
             answered.add(its)
         # What was never sent has the number 1, whatever went before.
         numbers.setdefault(its, Counter())[record.attempt] += record.trace is not None

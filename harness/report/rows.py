@@ -280,7 +280,7 @@ def _row(
         send_lag_p50_ms=_rounded(record.send_lag_p50_ms if record else None),
         send_lag_p99_ms=_rounded(record.send_lag_p99_ms if record else None),
         late=record.late if record else None,
-        attempts=len(attempts),
+        attempts=sum(map(_was_made, attempts)),
         prompt_tokens=_sum(usage.prompt_tokens for usage in usages),
         response_tokens=_sum(usage.response_tokens for usage in usages),
         total_tokens=_sum(usage.total_tokens for usage in usages),
@@ -358,6 +358,11 @@ def _audio_s(record: UtteranceRecord | None) -> Seconds | None:
     if record and record.audio_samples is not None:
         return record.audio_samples / SAMPLE_RATE
     return None
+
+
+def _was_made(attempt: UtteranceRecord) -> bool:
+    """Return whether an attempt opened a connection, or was let open one: what has no trace and took nothing did not."""
+    return attempt.trace is not None or attempt.lost is not None
 
 
 def _unfinished(attempts: list[UtteranceRecord]) -> str:

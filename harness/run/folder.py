@@ -232,13 +232,24 @@ def finished(folder: Path, plan: Plan) -> bool:
     return (folder / REPORT).exists() and not unfinished(plan, iter_journal(folder))
 
 
+def settles(record: UtteranceRecord) -> bool:
+    """Return whether `record` settles its part of the plan.
+
+    What was given up for quota, since the service could not be reached, or since our own process died does not: nothing was
+    heard, so asking again costs nothing twice. What else failed does: the service broke it off, refuses it, or its audio
+    cannot be read.
+    """
+    if record.outcome == "failed_client":
+        return record.final and record.failure != "transient"
+    return record.final and record.outcome != "failed_quota"
+
+
 def unfinished(plan: Plan, records: Iterable[UtteranceRecord]) -> list[Slot]:
     """Return what `plan` asks for and the service has not answered, in plan order.
 
-    That is what has no final record, and what was given up for quota: nothing was heard, so asking again costs nothing
-    twice. What else failed is answered: the service broke it off, refuses it, or its audio cannot be read.
+    That is what has no record that answers it.
     """
-    done = {slot(r) for r in records if r.final and r.outcome != "failed_quota"}
+    done = {slot(r) for r in records if settles(r)}
     return [wanted for wanted in slots(plan) if wanted not in done]
 
 

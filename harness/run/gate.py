@@ -3,6 +3,7 @@
 A session is on its `approach` while its connection opens, and enters when the service is to be asked for a session. So
 a connection is ready when a place becomes free, and holds none while it is opened or closed. What is open ahead counts
 for some services, and so does what closes behind; once a service has refused for quota, neither is done any more.
+While nothing answers, one connection at a time looks whether it does again.
 
 Knows places and times; does not know sessions.
 """
@@ -14,7 +15,7 @@ import contextlib
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from harness.session.retry import ASKED_CAP_S, backoff_s
+from harness.session.retry import backoff_s
 
 if TYPE_CHECKING:
     import random
@@ -47,9 +48,13 @@ class Gate:
         self._open = 0
         self._good = 0
         self._pauses = 0
+        self._absences = 0
         self._closed_until: Seconds = 0.0
         self._approaching: deque[asyncio.Future[None]] = deque()
         self._entering: deque[asyncio.Future[None]] = deque()
+        self.reached = False
+        """True: the service has answered once."""
+
         self.stopped = asyncio.Event()
         """Set when no session is to begin any more: whoever waits here goes on at once."""
 
@@ -73,11 +78,14 @@ class Gate:
         """How many pauses there were since a session was last admitted."""
         return self._pauses
 
+    @property
+    def absences(self) -> int:
+        """How many pauses there were since something last answered; 0: it does."""
+        return self._absences
+
     async def approach(self, tokens: int = 0) -> bool:
         """Wait until one more connection may be opened, for a session of so many tokens; False: all is stopped."""
-        while not await self._free(
-            self._approaching, lambda: self._open + self._coming < self._limit + self._ahead
-        ):
+        while not await self._free(self._approaching, self._may_approach):
             pass
         if self.stopped.is_set():
             return False
@@ -94,6 +102,7 @@ class Gate:
 
         Where nothing is opened ahead, whoever has approached has a place, and enters even so.
         """
+        self.found()
         while not await self._free(self._entering, lambda: self._open < self._limit):
             pass
         if self.stopped.is_set() and self._ahead:
@@ -121,6 +130,7 @@ class Gate:
 
         What was opened ahead goes first: the refused connection may have been one too many without being wanted yet.
         """
+        self.found()
         spare, self._ahead = self._ahead, 0
         if inside or not spare:
             beside = self._open if inside else self._open + self._coming
@@ -135,7 +145,20 @@ class Gate:
             self._pauses += 1
             self._closed_until = now + backoff_s(self._pauses, self._rng)
         if asked_s is not None:
-            self._closed_until = max(self._closed_until, now + min(asked_s, ASKED_CAP_S))
+            self._closed_until = max(self._closed_until, now + asked_s)
+
+    def lost(self) -> None:
+        """Pause since nothing answered, and then let one connection at a time look whether anything does."""
+        if not self._absences or asyncio.get_running_loop().time() >= self._closed_until:
+            self._absences += 1
+        self.pause()
+
+    def found(self) -> None:
+        """Note that the service has answered, whatever it said."""
+        self.reached = True
+        if self._absences:
+            self._absences = 0
+            self._wake_all()
 
     def admitted(self) -> None:
         """Count a session that the service took; raise the limit after enough of them."""
@@ -156,11 +179,13 @@ class Gate:
     def stop(self) -> None:
         """Let everybody who waits go on, to find that all is stopped."""
         self.stopped.set()
-        for queue in (self._entering, self._approaching):
-            for place in queue:
-                if not place.done():
-                    place.set_result(None)
-            queue.clear()
+        self._wake_all()
+
+    def _may_approach(self) -> bool:
+        """Return whether there is room for one more connection."""
+        if self._absences and self._coming:
+            return False
+        return self._open + self._coming < self._limit + self._ahead
 
     async def _free(self, queue: deque[asyncio.Future[None]], room: Callable[[], bool]) -> bool:
         """Return whether there is room now, or all is stopped; else wait a while, at the end of `queue`."""
@@ -185,3 +210,11 @@ class Gate:
                 if not place.done():
                     place.set_result(None)
                     break
+
+    def _wake_all(self) -> None:
+        """Let everybody look."""
+        for queue in (self._entering, self._approaching):
+            for place in queue:
+                if not place.done():
+                    place.set_result(None)
+            queue.clear()

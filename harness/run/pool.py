@@ -2,7 +2,8 @@
 
 A quota refusal is not an attempt at an utterance: it lowers the number of sessions at once, the utterance waits, and
 the number rises again while nothing is refused. A refused key ends the run, a refused model ends that model's part, and
-a refused configuration the part that is asked with it: all of a model, or one language's texts.
+a refused configuration the part that is asked with it: all of a model, or one language's texts. Where nothing answers any
+more, the run waits and looks again; when that was in vain for long, what is left is recorded as not reached (decision 10).
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -21,7 +23,7 @@ from harness.run.bill import estimate_usd, spent_usd, transcription
 from harness.run.folder import slot as slot_of
 from harness.run.gate import Gate
 from harness.run.rate import Rate
-from harness.session.retry import ATTEMPTS, backoff_s, tries_again
+from harness.session.retry import ATTEMPTS, MOST_ASKED_S, backoff_s, tries_again
 from harness.units import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -45,11 +47,12 @@ cap that is the better part of an hour of a service that admits nobody."""
 SPARE: Final = 4
 """Utterances got ready beside those whose turn is near."""
 
-OUTAGE_PATIENCE: Final = 20
-"""Pauses in a row after which a service that cannot be reached any more ends the run: some eight minutes."""
+ABSENCES: Final = 20
+"""Pauses in a row after which a service that cannot be reached any more is not looked for again, and attempts at one utterance
+that reach nobody: some six minutes, and a quarter of a minute more for each that has to time out."""
 
-NOBODY_PATIENCE: Final = 3
-"""The same for an address where nobody has ever answered."""
+NOBODY_PATIENCE: Final = 5
+"""Pauses in a row after which an address where nobody has ever answered ends the run: some six seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +118,22 @@ class Tally:
     stopped: str | None = None
     """Why the run stopped before its end, in words; None: it did not."""
 
+    absent: str | None = None
+    """Why the service could not be reached any more, in words; None: it could. What was left then counts as done."""
+
     refused: dict[Configuration, Ending] = field(default_factory=dict)
     """What the service does not take, and how it said so."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Tries:
+    """What became of the attempts at one utterance."""
+
+    number: int
+    failures: int
+    refusals: int = 0
+    absences: int = 0
+    """How many reached nobody."""
 
 
 class Pool:
@@ -151,14 +168,14 @@ class Pool:
         self._wanted: tuple[Slot, ...] = ()
         self._admitted: set[Configuration] = set()
         self._served: set[Slot] = set()
-        self._reached = False
+        self._gone: Ending | None = None
         for record in before:  # a million of them, perhaps: none is kept
             self._remember(record)
 
     def _remember(self, record: UtteranceRecord) -> None:
         """Note what an earlier attempt counts for."""
         slot = slot_of(record)
-        self._attempts[slot] += 1
+        self._attempts[slot] = max(self._attempts[slot], record.attempt)
         if failed_once(record):
             self._failures[slot] += 1
         if record.setup_s is not None:
@@ -204,53 +221,66 @@ class Pool:
             await self._bring_to_end(slot, prepared)
 
     def _is_refused(self, slot: Slot) -> bool:
-        """Return whether the service has refused what the slot is asked with; its record is then written."""
+        """Return whether the service has refused what the slot is asked with, or is gone; its record is then written."""
         refusal = self.refusal(slot)
         if refusal is not None:
             self._finish(self._work.untried(slot, refusal))
         return refusal is not None
 
     def refusal(self, slot: Slot) -> Ending | None:
-        """Return how the service has refused what a slot is asked with; None: it has not."""
+        """Return how the service has refused what a slot is asked with, or went away; None: it has not."""
+        if self._gone is not None:
+            return self._gone
         refused = self.tally.refused
         return refused.get(self._work.configuration(slot)) if refused else None
 
     async def _bring_to_end(self, slot: Slot, prepared: Any) -> None:
-        number = self._attempts[slot]
-        failures = self._failures[slot]
-        refusals = 0
+        tries = _Tries(number=self._attempts[slot], failures=self._failures[slot])
         takes = self._work.demand(slot, prepared)
         while await self.gate.approach(takes.tokens):
             if not self._may_spend(_usd(slot, takes)) or self._is_refused(slot):
                 self.gate.turn_back()
                 return
-            done = await self._attempt(slot, prepared, number + 1, takes)
+            done = await self._attempt(slot, prepared, tries.number + 1, takes)
             if done is None:
                 if self.refusal(slot) is None and not self.gate.stopped.is_set():
                     self.gate.alone()  # the service did not wait until it was asked
                 continue
-            number += 1
-            ending = done.ending
-            refusals += ending.failure == "quota"
-            if self._pauses_for(ending, refusals):
-                self._work.keep(_not_final(done.record))
-                if ending.unreachable and self.gate.pauses >= self._patience:
-                    self._end(self._gone(ending))
-                    return
-                if refusals > 1:
-                    await self.gate.sleep(backoff_s(refusals - 1, self._rng))
-                continue
-            failures += 1
-            if tries_again(ending.failure, failures):
-                self._work.keep(_not_final(done.record))
-                await self.gate.sleep(backoff_s(failures, self._rng, asked_s=ending.retry_after_s))
-                continue
-            if (fatal := self._verdict(slot, ending)) is not None:
-                self._work.keep(_not_final(done.record))
-                self._end(fatal)
-            else:
-                self._finish(done.record)
+            tries.number += 1
+            wait_s = self._wait_s(done.ending, tries)
+            if wait_s is None:
+                self._conclude(slot, done)
+                return
+            self._work.keep(_not_final(done.record))
+            await self.gate.sleep(wait_s)
+        if self._gone is not None:
+            self._is_refused(slot)
+
+    def _wait_s(self, ending: Ending, tries: _Tries) -> Seconds | None:
+        """Return how long an utterance waits until it is tried again, and count what its attempt was; None: it is not."""
+        if ending.unreachable:
+            tries.absences += 1
+            if self._is_given_up(ending) or tries.absences >= ABSENCES:
+                return None
+            # Longer than the gate stays closed, so that another one looks next: it may be this one's fate alone.
+            return backoff_s(tries.absences + 1, self._rng)
+        if ending.failure == "quota":
+            tries.refusals += 1
+            # A service may refuse for quota after admitting, and then the gate counts no pauses in a row.
+            if max(self.gate.pauses, tries.refusals) < QUOTA_PATIENCE:
+                return backoff_s(tries.refusals - 1, self._rng) if tries.refusals > 1 else 0.0
+        tries.failures += 1
+        if tries_again(ending.failure, tries.failures):
+            return backoff_s(tries.failures, self._rng, asked_s=ending.retry_after_s)
+        return None
+
+    def _conclude(self, slot: Slot, done: Attempted) -> None:
+        """Write down an utterance's last attempt, and draw from it what it means for the rest."""
+        if (fatal := self._verdict(slot, done.ending)) is None:
+            self._finish(done.record)
             return
+        self._work.keep(_not_final(done.record))
+        self._end(fatal)
 
     async def _attempt(
         self, slot: Slot, prepared: Any, number: int, takes: Demand
@@ -277,16 +307,22 @@ class Pool:
             silent = transcription(done.record.unbilled_samples / SAMPLE_RATE)
             billed = max(0, done.record.usage.total_tokens) + silent.tokens
             self._rate.billed(billed - estimated)
+        asked_s = done.ending.retry_after_s
         if done.ending.failure == "quota":
-            self.gate.refused(done.ending.retry_after_s, inside=way.inside)
+            self.gate.refused(asked_s, inside=way.inside)
             self.tally.quota_waits += 1
         elif done.ending.unreachable:
-            self.gate.pause()
+            self.gate.lost()
+        elif not way.inside:
+            self.gate.found()
+            if asked_s:
+                self.gate.pause(asked_s)
+        if asked_s is not None and asked_s > MOST_ASKED_S:
+            self.stop(f"the service wants to be asked again {_then(asked_s)}, and no sooner")
 
     def admit(self, slot: Slot) -> None:
         """Note that the service took a session of `slot`."""
         self.gate.admitted()
-        self._reached = True
         self._admitted.add(self._work.configuration(slot))
 
     def _may_spend(self, more: Usd) -> bool:
@@ -326,31 +362,19 @@ class Pool:
         """Write down that what has approached is about to take so much."""
         self._work.begin(way.slot, way.number, takes)
 
-    def _pauses_for(self, ending: Ending, refusals: int) -> bool:
-        """Return whether the utterance waits for its turn again: that was no answer to it.
+    def _is_given_up(self, ending: Ending) -> bool:
+        """Return whether nobody looks any more for a service that an attempt did not reach.
 
-        `refusals` counts how often it was refused for quota, since a service may do so after admitting it.
+        Where one had been reached before, all that is left is then recorded as not reached; what is open ends by itself.
         """
-        if ending.failure == "quota":
-            return max(self.gate.pauses, refusals) < QUOTA_PATIENCE
-        return ending.unreachable
-
-    @property
-    def _patience(self) -> int:
-        """How many pauses in a row an address is given where nothing answers."""
-        return OUTAGE_PATIENCE if self._reached else NOBODY_PATIENCE
-
-    def _gone(self, ending: Ending) -> InputError:
-        """Return the error of a service that is not there."""
-        return InputError(
-            "the service cannot be reached any more"
-            if self._reached
-            else "nothing answers at the service's address",
-            why=ending.reason,
-            hint="the same command continues when it can be"
-            if self._reached
-            else "check --url and the network",
-        )
+        if not self.gate.reached:
+            return self.gate.absences >= NOBODY_PATIENCE
+        if self.gate.absences >= ABSENCES and self._gone is None:
+            self.tally.absent = ending.reason
+            why = f"the service cannot be reached any more: {ending.reason}"
+            self._gone = replace(ending, reason=why)
+            self.gate.stop()
+        return self._gone is not None
 
     def _finish(self, record: UtteranceRecord) -> None:
         self._work.keep(record)
@@ -367,6 +391,12 @@ class Pool:
 
     def _verdict(self, slot: Slot, ending: Ending) -> HarnessError | None:
         """Draw from a session's end what it means for the rest; return what makes the rest of the run pointless."""
+        if ending.unreachable and not self.gate.reached:
+            return InputError(
+                "nothing answers at the service's address",
+                why=ending.reason,
+                hint="check --url and the network",
+            )
         if ending.failure == "auth":
             return RefusedError(
                 "the service refuses the credentials",
@@ -453,6 +483,14 @@ class _Pass:
 def failed_once(record: UtteranceRecord) -> bool:
     """Return whether `record` is an attempt that counts against its utterance: refusals and absent services do not."""
     return not record.final and record.failure in ATTEMPTS and record.outcome != "failed_client"
+
+
+def _then(seconds: Seconds) -> str:
+    """Return when so long will be over."""
+    try:
+        return f"at {datetime.now(UTC) + timedelta(seconds=seconds):%Y-%m-%d %H:%M:%S} UTC"
+    except OverflowError:
+        return "after the year 9999"
 
 
 def _usd(slot: Slot, takes: Demand) -> Usd:

@@ -61,7 +61,8 @@ class Outlook:
 def details_text(pool: Pool, *, emulated: bool) -> str:
     """Return the rest of the tally, what matters most first."""
     tally, gate = pool.tally, pool.gate
-    parts = [f"{tally.failed} failed"] if tally.failed else []
+    parts = ["nothing answers, looking again"] if gate.absences else []
+    parts += [f"{tally.failed} failed"] if tally.failed else []
     if emulated and tally.quota_waits:
         parts.append(f"{gate.limit} heard at once")
     else:

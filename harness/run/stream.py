@@ -314,12 +314,11 @@ class Streamer:
         return self._never_sent(slot, failure="input", reason=str(error).replace("\n  ", "; "))
 
     def untried(self, slot: Slot, ending: Ending) -> UtteranceRecord:
-        """Return the record of an utterance whose model or configuration the service has refused already."""
-        return self._never_sent(
-            slot, failure=ending.failure, reason=f"not tried again: {ending.reason}"
-        )
+        """Return the record of what the service has refused already, with its model or configuration, or is not there for."""
+        reason = ending.reason if ending.unreachable else f"not tried again: {ending.reason}"
+        return self._never_sent(slot, failure=ending.failure, reason=reason)
 
-    def _never_sent(self, slot: Slot, *, failure: Any, reason: str) -> UtteranceRecord:
+    def _never_sent(self, slot: Slot, *, failure: Any, reason: str | None) -> UtteranceRecord:
         utterance = self._utterances[slot[:2]]
         return UtteranceRecord(
             utterance=utterance.id,

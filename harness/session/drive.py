@@ -19,7 +19,7 @@ from harness.secret import Secret
 from harness.session.course import Course
 from harness.session.leg import Leg
 from harness.session.recorder import Recorder
-from harness.session.retry import Ending, backoff_s, ending
+from harness.session.retry import MOST_ASKED_S, Ending, backoff_s, broken_off, ending
 
 if TYPE_CHECKING:
     from harness.session.assignment import Assignment
@@ -111,6 +111,8 @@ class Session:
                 break
             allowed = max(again, allowed)
             todo = await self._renewed(todo)
+        if ended.unreachable and self._rec.begun:
+            ended = broken_off(ended)
         self._rec.ended(self._loop.time(), ended)
         return SessionResult(recorder=self._rec, ending=ended)
 
@@ -119,6 +121,8 @@ class Session:
 
         The old socket is closed by then: while one is open, some services refuse its handle (aicc2025/sip-to-ai#14).
         """
+        if (ended.retry_after_s or 0.0) > MOST_ASKED_S:
+            return False
         if ended.failure is not None and (start.replay is not None or course.idle):
             wait_s = backoff_s(course.idle + 1, self._rng, asked_s=ended.retry_after_s)
             await asyncio.sleep(wait_s)
@@ -156,6 +160,7 @@ def _ending(leg: Leg, *, answered: bool, whole: bool) -> Ending:
     return ending(
         closed=None if leg.settled else leg.end,
         missed=leg.missed,
+        reached=leg.reached,
         vanished=leg.vanished and not leg.settled,
         problem=None if leg.settled else leg.problem,
         blocked=leg.blocked,

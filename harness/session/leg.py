@@ -129,6 +129,11 @@ class Leg:
         return self.first_answer is not None
 
     @property
+    def reached(self) -> bool:
+        """Whether a WebSocket was opened."""
+        return bool(self._upgraded.done())
+
+    @property
     def admitted(self) -> bool:
         """Whether the service took the setup."""
         return bool(self._ready.done())

@@ -5,7 +5,7 @@ Sources of the classes: the close codes and reasons collected in `harness.wire.l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from harness.trace import FailureKind, Outcome
@@ -46,6 +46,7 @@ def ending(
     *,
     closed: Closed | None,
     missed: str | None,
+    reached: bool,
     vanished: bool,
     problem: tuple[FailureKind, str] | None,
     blocked: str | None,
@@ -66,7 +67,7 @@ def ending(
             f"closed {closed.code} by us: {closed.reason.removeprefix('ours: ')}",
         )
     if broken is not None:
-        return _failed(*broken, has_text=has_text)
+        return _failed(*broken, has_text=has_text, unreachable=not reached)
     if closed is not None and not closed.by_us and not (closed.code == 1000 and sent_all):
         return _closed_on_us(closed, has_text=has_text)
     if not whole:
@@ -79,6 +80,12 @@ def ending(
         "the turn ended without text" if turn_over else missed or "the service closed without text"
     )
     return Ending(outcome="ok_empty", reason=silence)
+
+
+def broken_off(ended: Ending) -> Ending:
+    """Return the end of a session that had begun and whose service then could not be reached any more: it broke off."""
+    outcome: Outcome = "failed_server" if ended.outcome == "failed_client" else ended.outcome
+    return replace(ended, outcome=outcome, unreachable=False)
 
 
 def _closed_on_us(closed: Closed, *, has_text: bool) -> Ending:
@@ -141,15 +148,17 @@ the utterance waits its turn."""
 
 BASE_S: Final = 0.5
 CAP_S: Final = 30.0
-ASKED_CAP_S: Final = 300.0
-"""Back-off doubles from `BASE_S` to `CAP_S`, s; each wait is drawn between half of it and the whole ("equal jitter").
-A service that asks for more is heard, up to `ASKED_CAP_S`: no header may stop a run for a day."""
+"""Back-off doubles from `BASE_S` to `CAP_S`, s; each wait is drawn between half of it and the whole ("equal jitter")."""
+
+MOST_ASKED_S: Final = 300.0
+"""Longest wait that a service is given which asks for one, s. One that asks for more is not asked again before: the run
+stops, to be continued."""
 
 
 def backoff_s(failures: int, rng: random.Random, *, asked_s: Seconds | None = None) -> Seconds:
     """Return how long to wait after the `failures`-th failure in a row (from 1), s; never less than was asked for."""
     ceiling = min(CAP_S, BASE_S * 2 ** (failures - 1))
-    return max(min(asked_s or 0.0, ASKED_CAP_S), rng.uniform(ceiling / 2, ceiling))
+    return max(asked_s or 0.0, rng.uniform(ceiling / 2, ceiling))
 
 
 def tries_again(failure: FailureKind | None, attempt: int) -> bool:

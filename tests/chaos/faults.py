@@ -24,6 +24,7 @@ from harness.emulator.scripted import Line, Scripted
 from harness.emulator.serve import Service
 from harness.errors import HarnessError
 from harness.run.folder import read_journal
+from harness.run.pool import ABSENCES
 from harness.session.transport import connect
 from harness.session.waits import Waits
 from harness.wire.live.messages import SessionResumptionConfig
@@ -124,7 +125,7 @@ def _stages() -> Iterator[Fault]:
     waits = {
         "accept": ("upgrade_s",),
         "upgrade": ("upgrade_s",),
-        "open": ("setup_s",),
+        "open": ("upgrade_s",),
         "setup": ("setup_s",),
     }
     late = ("first_text_s", "close_s")
@@ -135,8 +136,9 @@ def _stages() -> Iterator[Fault]:
         else:
             yield breaks(f"reset={stage}", waits=(), **text)
         then = ("turn_end_s", "close_s") if stage == "text" else late
-        yield breaks(f"silent={stage}", waits=waits.get(stage, then), **text)
-        yield breaks(f"half-open={stage}", waits=waits.get(stage, then), **text)
+        for fault in (f"silent={stage}", f"half-open={stage}"):
+            met = unreachable if stage in early else breaks
+            yield met(fault, waits=waits.get(stage, then), **text)
     for stage in ("ready", "audio", "text", "end"):
         text = {"outcome": "partial", "text": "Guten"} if stage == "text" else {}
         yield breaks(f"cut-frame={stage}", waits=(), **text)
@@ -151,10 +153,9 @@ def _stages() -> Iterator[Fault]:
 
 
 def unreachable(*quirks: str, **more: Any) -> Fault:
-    """Return what looks like an address where nobody is: the run waits for it, and ends to be continued."""
-    ends = "the service cannot be reached any more"
-    given = {"outcome": "failed_client", "failure": "transient", "attempts": 20, "waits": ()} | more
-    return Fault(quirks=quirks, text=None, ends_run=ends, **given)
+    """Return what looks like an address where nobody is: the utterance is tried again while others are answered."""
+    given = {"outcome": "failed_client", "failure": "transient", "waits": ()} | more
+    return Fault(quirks=quirks, attempts=ABSENCES, text=None, **given)
 
 
 def _refusals() -> Iterator[Fault]:

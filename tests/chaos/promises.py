@@ -58,8 +58,18 @@ PROMISES = {
         "run/test_pool.py::test_concurrency_recovers_when_the_quota_does",
         "run/test_farm.py::test_a_quota_holds_over_all_processes",
     ),
-    "Retry-After is obeyed up to five minutes, after which the service is asked again": (
+    "An outage ends no run: who cannot be reached is looked for by one connection at a time, and what is left is a row": (
+        "run/test_pool.py::test_an_outage_pauses_the_run_and_fails_nothing",
+        "run/test_pool.py::test_a_service_that_is_gone_is_not_flooded",
+        "run/test_pool.py::test_an_outage_without_end_leaves_a_row_for_everything",
+        "run/test_pool.py::test_who_is_never_reached_holds_up_nobody",
+        "cli/test_sitting.py::test_what_was_not_reached_is_incomplete_until_it_is",
+    ),
+    "Retry-After is obeyed by all sessions: up to five minutes the run waits, and where it asks for more it stops and says until when": (
         "chaos/test_quota.py::test_retry_after_is_obeyed",
+        "run/test_pool.py::test_who_asks_for_a_short_wait_is_asked_by_nobody_before",
+        "run/test_pool.py::test_who_asks_for_a_longer_wait_is_not_asked_before",
+        "session/test_drive.py::test_a_break_is_not_gone_on_with_before_the_service_allows_it",
         "session/test_transport.py::test_retry_after_is_seconds_or_a_date",
     ),
     "A rate of sessions is kept exactly, over all processes; one of tokens by estimates until the bills are in, and what they are beyond is made up for": (

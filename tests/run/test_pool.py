@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 
 from harness.clock import VirtualTimeLoop, run_virtual
 from harness.errors import InputError, RefusedError
+from harness.report.retelling import miscounted
 from harness.run import stream
-from harness.run.folder import read_journal, slots
+from harness.run.folder import read_journal, slots, unfinished
+from harness.run.pool import ABSENCES
 from harness.trace import read_trace
 from tests.run.runs import final_slots, plan, run, utterance
 from tests.session.memory import MODEL, Service, polite
@@ -247,7 +250,7 @@ def test_nothing_at_the_address_ends_the_run(tmp_path):
         run_virtual(
             run(plan([utterance(n) for n in range(1000)]), tmp_path, service, concurrency=2)
         )
-    assert len(service.lines) <= 3 * (2 + 1)
+    assert len(service.lines) <= 3 + 5
 
 
 def test_an_unreadable_clip_is_a_row(tmp_path):
@@ -389,48 +392,150 @@ def test_virtual_time_is_really_virtual(tmp_path):
         assert 120 < loop.time() < 140
 
 
-def test_an_outage_pauses_the_run_and_fails_nothing(tmp_path):
-    """When the network is gone for a minute, every utterance is transcribed all the same once it is back."""
+def vanishing(since, until=float("inf")):
+    """Return a service that answers nobody between two times, and how often it was knocked at then."""
     service = Service(polite(" hello"))
     whole = service.connect
+    knocks = []
 
     async def connect(endpoint, listener):
         now = asyncio.get_running_loop().time()
-        if 5.0 < now < 65.0:
-            broken = Service(
-                lambda line, _: line.hang_up(None, "no route", unreachable=True), upgraded=False
-            )
-            return await broken.connect(endpoint, listener)
-        return await whole(endpoint, listener)
+        if not since < now < until:
+            return await whole(endpoint, listener)
+        knocks.append(now)
+        broken = Service(
+            lambda line, _: line.hang_up(None, "no route", unreachable=True), upgraded=False
+        )
+        return await broken.connect(endpoint, listener)
 
     service.connect = connect
+    return service, knocks
+
+
+def test_an_outage_pauses_the_run_and_fails_nothing(tmp_path):
+    """When the network is gone for a minute, every utterance is transcribed all the same once it is back."""
+    service, knocks = vanishing(5.0, 65.0)
     tally = run_virtual(
         run(plan([utterance(n) for n in range(100)]), tmp_path, service, concurrency=8)
     )
-    assert (100, 0) == (tally.done, tally.failed)
+    assert (100, 0, None) == (tally.done, tally.failed, tally.absent)
     assert {"ok"} == {r.outcome for r in read_journal(tmp_path) if r.final}
+    assert 0 < len(knocks)
 
 
-def test_an_outage_without_end_ends_the_run_and_finishes_nothing_wrongly(tmp_path):
-    """When the network does not come back, the run ends with an error and what is missing is done by the next sitting."""
+def test_a_service_that_is_gone_is_not_flooded(tmp_path):
+    """However many sessions are asked for, one connection at a time looks whether anybody answers again, ever more rarely."""
+    service, knocks = vanishing(5.0)
+    made = plan([utterance(n) for n in range(400)])
+    tally = run_virtual(run(made, tmp_path, service, concurrency=100))
+    assert tally.absent == "no route"
+    later = [t for t in knocks if t > knocks[0] + 1.0]
+    assert 10 < len(later) <= ABSENCES
+    assert all(late - early > 10 for early, late in pairwise(later[8:]))
+    assert 240 < knocks[-1] - knocks[0] < 600
+
+
+def test_an_outage_without_end_leaves_a_row_for_everything(tmp_path):
+    """When the network does not come back, what is left ends as not reached, and the next sitting takes it up again."""
+    service, _ = vanishing(5.0)
+    made = plan([utterance(n) for n in range(40)])
+    tally = run_virtual(run(made, tmp_path, service, concurrency=4))
+    finals = [r for r in read_journal(tmp_path) if r.final]
+    missed = [r for r in finals if r.outcome != "ok"]
+    assert sorted(slots(made)) == sorted(final_slots(tmp_path))
+    assert (40, len(missed)) == (tally.done, tally.failed)
+    assert 10 < len(missed) < 40
+    assert {("failed_client", "transient")} == {(r.outcome, r.failure) for r in missed}
+    assert all("no route" in r.reason for r in missed)
+    again = Service(polite(" hello"))
+    tally = run_virtual(run(made, tmp_path, again, concurrency=4))
+    assert (len(missed), 0) == (tally.done, tally.failed)
+    assert len(missed) == len(again.lines)
+    records = read_journal(tmp_path)
+    assert [] == unfinished(made, records)
+    assert [] == list(miscounted(made, records))
+
+
+def test_who_is_never_reached_holds_up_nobody(tmp_path):
+    """An utterance whose every connection fails is a row after its attempts; the others are transcribed meanwhile."""
     service = Service(polite(" hello"))
     whole = service.connect
 
     async def connect(endpoint, listener):
-        if asyncio.get_running_loop().time() > 5.0:
+        if listener._todo.header.utterance != "u0003":
+            return await whole(endpoint, listener)
+        broken = Service(
+            lambda line, _: line.hang_up(None, "no route", unreachable=True), upgraded=False
+        )
+        return await broken.connect(endpoint, listener)
+
+    service.connect = connect
+    made = plan([utterance(n) for n in range(60)])
+    tally = run_virtual(run(made, tmp_path, service, concurrency=1, budget_usd=1000.0))
+    records = read_journal(tmp_path)
+    assert (60, 1, None) == (tally.done, tally.failed, tally.absent)
+    ((last, odd),) = [(r.attempt, r) for r in records if r.final and r.outcome != "ok"]
+    assert (ABSENCES, "u0003", "failed_client") == (last, odd.utterance, odd.outcome)
+    assert [False] * (ABSENCES - 1) + [True] == [r.final for r in records if r.utterance == "u0003"]
+
+
+def test_a_refusal_for_quota_is_no_absence(tmp_path):
+    """A service that refuses for quota for long and cannot be reached once has not gone away."""
+    crowd = Crowded(0)
+    whole = crowd.connect
+
+    async def connect(endpoint, listener):
+        now = asyncio.get_running_loop().time()
+        crowd.admits = 4 if now > 1000.0 else 0
+        if 900.0 < now < 930.0:
             broken = Service(
                 lambda line, _: line.hang_up(None, "no route", unreachable=True), upgraded=False
             )
             return await broken.connect(endpoint, listener)
         return await whole(endpoint, listener)
 
-    service.connect = connect
-    made = plan([utterance(n) for n in range(40)])
-    with pytest.raises(InputError, match="cannot be reached any more"):
-        run_virtual(run(made, tmp_path, service, concurrency=4))
-    assert {"ok"} == {r.outcome for r in read_journal(tmp_path) if r.final}
-    run_virtual(run(made, tmp_path, Service(polite(" hello")), concurrency=4))
+    crowd.connect = connect
+    tally = run_virtual(run(plan([utterance(n) for n in range(6)]), tmp_path, crowd))
+    assert (6, 0, None) == (tally.done, tally.failed, tally.absent)
+
+
+@pytest.mark.parametrize("status, outcome", [(429, "failed_quota"), (503, "failed_server")])
+def test_who_asks_for_a_longer_wait_is_not_asked_before(tmp_path, status, outcome):
+    """A service that wants hours is not asked again: the run stops, says until when, and another sitting goes on."""
+
+    def full(line, _):
+        line.hang_up(None, "later", status=status, retry_after_s=7200.0)
+
+    service = Service(full, upgraded=False)
+    made = plan([utterance(n) for n in range(20)])
+    tally = run_virtual(run(made, tmp_path, service, concurrency=2, budget_usd=1000.0))
+    assert "wants to be asked again at 2" in tally.stopped
+    assert len(service.lines) <= 2
+    assert {(outcome, False)} == {(r.outcome, r.final) for r in read_journal(tmp_path)}
+    run_virtual(run(made, tmp_path, Service(polite(" hello"))))
     assert sorted(slots(made)) == sorted(final_slots(tmp_path))
+
+
+def test_who_asks_for_a_short_wait_is_asked_by_nobody_before(tmp_path):
+    """A service that is unavailable for a minute and says so is left alone for a minute, by all sessions."""
+    knocks = []
+    service = Service(polite(" hello"))
+    whole = service.connect
+
+    async def connect(endpoint, listener):
+        knocks.append(now := asyncio.get_running_loop().time())
+        if now > 0.5:
+            return await whole(endpoint, listener)
+        broken = Service(
+            lambda line, _: line.hang_up(None, "busy", status=503, retry_after_s=60.0),
+            upgraded=False,
+        )
+        return await broken.connect(endpoint, listener)
+
+    service.connect = connect
+    tally = run_virtual(run(plan([utterance(n) for n in range(30)]), tmp_path, service))
+    assert (30, 0) == (tally.done, tally.failed)
+    assert [] == [t for t in knocks if 0.5 < t < 60.0]
 
 
 def test_a_burst_of_refusals_is_one_refusal(tmp_path):

@@ -12,10 +12,12 @@ from harness.run.pool import Tally
 from harness.run.progress import Outlook, details_text, live_bar
 
 
-def pool(**tally):
+def pool(absences=0, **tally):
     """Return what progress looks at of a pool."""
     told = {"wanted": 1200, "done": 300} | tally
-    return SimpleNamespace(tally=Tally(**told), gate=SimpleNamespace(open=1, limit=4))
+    return SimpleNamespace(
+        tally=Tally(**told), gate=SimpleNamespace(open=1, limit=4, absences=absences)
+    )
 
 
 @pytest.mark.parametrize("width", [60, 80, 200])

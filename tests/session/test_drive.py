@@ -613,6 +613,43 @@ def test_what_is_sent_again_is_asked_for_once(lost):
     assert 0 < sent - 48_000 == sum(way.asked)
 
 
+def refused_after_a_break(times, **closed):
+    """Return what came of a session that breaks off and whose next connections are refused so many times; when they came."""
+    service, knocks = breaking(8, transparent=True), []
+    whole = service.connect
+
+    async def connect(endpoint, listener):
+        knocks.append(asyncio.get_running_loop().time())
+        if not 1 < len(knocks) <= 1 + times:
+            return await whole(endpoint, listener)
+        refusing = Service(lambda line, _: line.hang_up(None, "later", **closed), upgraded=False)
+        return await refusing.connect(endpoint, listener)
+
+    service.connect = connect
+    config = SessionResumptionConfig(transparent=True)
+    todo = assignment(3.0)
+    setup = msgspec.structs.replace(todo.setup, session_resumption=config)
+    ending, _ = run_virtual(drive(service, dataclasses.replace(todo, setup=setup)))
+    return ending, knocks
+
+
+def test_a_break_is_not_gone_on_with_before_the_service_allows_it():
+    """A connection that is refused for a while is opened again after it; one that is refused for hours is not."""
+    ending, knocks = refused_after_a_break(1, status=503, retry_after_s=40.0)
+    assert ("ok", 3) == (ending.outcome, len(knocks))
+    assert knocks[2] - knocks[1] >= 40.0
+    ending, knocks = refused_after_a_break(1, status=503, retry_after_s=7200.0)
+    assert (7200.0, 2) == (ending.retry_after_s, len(knocks))
+    assert "transient" == ending.failure
+
+
+def test_a_session_that_cannot_be_gone_on_with_has_broken_off():
+    """When a session has begun and its service cannot be reached any more, that is a break: something was asked of it."""
+    ending, knocks = refused_after_a_break(99, unreachable=True)
+    assert ("partial", "transient", False) == (ending.outcome, ending.failure, ending.unreachable)
+    assert 1 < len(knocks) < 8
+
+
 @pytest.mark.capability("long sessions: replay and seams", side="client")
 def test_a_handle_without_an_index_stands_for_what_had_been_sent():
     """Where the service does not say what its handle holds, it is what had been sent when the handle came."""
