@@ -153,7 +153,11 @@ UTTERANCE_COLUMNS: tuple[Column, ...] = (
         "True: our own client fell behind (p99 lag over 20 ms) or stood still, so latency percentiles leave this row out.",
         missing="no final attempt",
     ),
-    _column("attempts", "whole", "Sessions asked for, or tried to reach, for this row, the last included; 0 where nothing was tried."),
+    _column(
+        "attempts",
+        "whole",
+        "Sessions asked for, or tried to reach, for this row, the last included; 0 where nothing was tried.",
+    ),
     _column(
         "prompt_tokens",
         "whole",
