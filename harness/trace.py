@@ -79,6 +79,9 @@ class TraceHeader(msgspec.Struct, frozen=True, kw_only=True):
     audio_samples: Samples | None = None
     """The clip's length; None when it could not be read."""
 
+    audio_crc32: int | None = None
+    """CRC-32 of the clip's samples (s16le), read from the clip itself; None: none was to be sent, or it is gone."""
+
     chunk_ms: Milliseconds
     pace: float
     """1.0 real time; 0 as fast as the service takes it."""
@@ -87,16 +90,23 @@ class TraceHeader(msgspec.Struct, frozen=True, kw_only=True):
     """`manual` or `auto`."""
 
 
-class TimedEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that was sent, received, or happened."""
+class TimedEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that was sent, received, or happened, in the order in which we dealt with it."""
 
     t: Seconds
+    """When; no earlier than what stands before it."""
+
+    came: Seconds | None = None
+    """By the clock, where that is before what stands before it: a message may arrive with another that was answered first.
+    None: as `t`."""
+
     dir: Direction
     frame: dict[str, Any]
     """The message as JSON. Audio is not repeated: what we sent is `{"offset", "samples"}` of the clip, what we
     received `{"wav", "offset", "samples"}` of a file beside the trace. A note (`!`) is `{"connect": …}`,
     `{"upgraded": …}`, `{"closed": {"code", "reason"}}`, `{"stood_still": {"s"}}`,
-    … A received message is as the codec writes it; a frame that is none is `{"raw": text}`."""
+    `{"sent": {"offset" or "silence", "bytes", "crc32", "clip_crc32"}}`, … The latter tells of a block of messages of audio
+    what their bytes held when they left, beside what the clip holds from `offset` on. A received message is as the codec writes it; a frame that is none is `{"raw": text}`."""
 
 
 class SessionTrace(msgspec.Struct, frozen=True, kw_only=True):
@@ -286,7 +296,7 @@ def behind_turn_s(trace: SessionTrace, heard: Hypothesis) -> Seconds | None:
 
 
 def seams(trace: SessionTrace) -> list[dict[str, Any]]:
-    """Return the notes of the places where another connection went on: `{"offset", "pause_s"}`.
+    """Return the notes of the places where another connection went on: `{"offset", "pause_s", "due_in_s"}`.
 
     After a break they have a `replay` as well: how many `samples` were sent again and how that is `known_by`, `why`, and
     of the messages received those whose text is `unsaid`.

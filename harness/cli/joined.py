@@ -104,5 +104,6 @@ class Emulator:
         """Return an open connection to a new conversation."""
         path = "/" + endpoint.url.split("/", 3)[3]
         joint = Joint(listener, self.ear, self.manners, self.handles, path, voice=self.voice)
-        listener.upgraded(Upgraded(headers={"x-live-emulator": f"test; {self.ear.name}"}))
+        said = {"x-live-emulator": f"test; {self.ear.name}"}
+        listener.upgraded(Upgraded(headers=said), asyncio.get_running_loop().time())
         return joint

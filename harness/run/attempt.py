@@ -68,6 +68,7 @@ def record(
         emulator=header.emulator,
         endpoint=header.endpoint,
         audio_samples=header.audio_samples,
+        audio_crc32=header.audio_crc32,
         hypothesis=heard.text[:MOST_TEXT] if judged else None,
         first_text_t=_on_the_clips_clock(trace, heard.first_text_t),
         final_text_t=_on_the_clips_clock(trace, heard.final_text_t),
@@ -128,8 +129,12 @@ def _on_the_clips_clock(trace: SessionTrace, t: Seconds | None) -> Seconds | Non
     """Return `t` less the pauses at the seams before it; None when not paced at real time."""
     if t is None or trace.header.pace != 1:
         return None
-    notes = (e for e in trace.events if e.dir == "!" and e.t <= t and "seam" in e.frame)
-    paused: Seconds = sum(note.frame["seam"]["pause_s"] for note in notes)
+    paused: Seconds = 0.0
+    for event in trace.events:
+        if event.dir == "!" and event.t <= t and "seam" in event.frame:
+            seam = event.frame["seam"]
+            still = max(0.0, event.t + seam.get("due_in_s", 0.0) - t)  # it pauses on
+            paused += max(0.0, seam["pause_s"] - still)
     return round(t - paused, 6)
 
 

@@ -5,10 +5,12 @@ Knows the order of things on one connection and over several. Does not know what
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.trace import audio_sent
+from harness.units import SAMPLE_BYTES
 from harness.wire.live.codec import message_from
 from harness.wire.live.messages import UsageMetadata
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.trace import SessionTrace, TimedEvent
-    from harness.units import Samples
+    from harness.units import Samples, Seconds
 
 MOST_TOLD: Final = 5
 """Violations kept of a session: the first tell what went wrong, the rest follow from them."""
@@ -25,11 +27,13 @@ MOST_TOLD: Final = 5
 def violations(trace: SessionTrace) -> tuple[str, ...]:
     """Return in words what `trace` breaks, at most `MOST_TOLD`; empty when all of this holds.
 
-    - Times never decrease; the connection's start comes first, and the outcome once and last.
+    - Times never decrease, but for messages that arrived together, of which the first were dealt with before the last; the
+      connection's start comes first, and the outcome once and last.
     - On each connection the setup goes first and once, no audio and no content before `setupComplete`, nothing after
       the close, which comes once.
     - Audio is the clip's, every sample once and in order over all connections, but for what is said to be sent again
-      where one broke off; and all of it, no more, when the session ended well.
+      where one broke off; and all of it, no more, when the session ended well. What the messages' bytes held when they
+      left is so much, and has the check sum, as the clip's samples from where they are meant to begin.
     - A usage record's total is the sum of its parts; thoughts and what tools found may lie outside (the protocol's
       definition has prompt and response alone, the SDK's all four). What came from a cache is no more than the prompt.
       No count is negative, and modalities come to no more than the count that they divide (to less they may).
@@ -54,12 +58,34 @@ class _Line:
 
 
 @dataclass(slots=True)
+class _Stretch:
+    """Audio that was sent without a gap."""
+
+    tail: bool
+    first: Samples
+    end: Samples
+
+    @property
+    def where(self) -> str:
+        return f"from sample {self.first} on" + (", silence," if self.tail else "")
+
+
+@dataclass(slots=True)
 class _Session:
     """What is known of the session so far."""
 
     line: _Line = field(default_factory=_Line)
     position: Samples = 0
     """First sample of the clip that has not been sent."""
+
+    unheld: deque[_Stretch] = field(default_factory=deque)
+    """Audio that is said to have been sent, and not yet what it held."""
+
+    last: Seconds = float("-inf")
+    """When the event before was."""
+
+    arrived: Seconds | None = None
+    """When the message before arrived, or the connection opened."""
 
     ended: dict[str, Any] | None = None
 
@@ -69,11 +95,8 @@ def _broken(trace: SessionTrace) -> Iterator[str]:
     if not events or events[0].dir != "!" or "connect" not in events[0].frame:
         yield "the trace does not begin with a connection"
     seen = _Session()
-    last = float("-inf")
     for event in events:
-        if event.t < last:
-            yield f"time goes back from {last:g} s to {event.t:g} s"
-        last = event.t
+        yield from _timed(seen, event)
         if seen.ended is not None:
             yield "something comes after the session's outcome"
         match event.dir:
@@ -83,10 +106,21 @@ def _broken(trace: SessionTrace) -> Iterator[str]:
                 yield from _sent(seen, event)
             case "<":
                 yield from _received(seen, event)
+    if seen.unheld and trace.header.audio_crc32 is not None:  # earlier versions did not note it
+        yield f"what was sent {seen.unheld[0].where} is not noted"
     if seen.ended is None:
         yield "the session has no outcome"
     elif seen.ended.get("outcome") in ("ok", "ok_empty") and seen.position != _asked(trace):
         yield f"{seen.position} of the clip's {trace.header.audio_samples} samples were sent"
+
+
+def _timed(seen: _Session, event: TimedEvent) -> Iterator[str]:
+    """Yield where a time goes back: only a message has one of its own, that of the message it arrived with."""
+    if event.t < seen.last:
+        yield f"time goes back from {seen.last:g} s to {event.t:g} s"
+    if event.came is not None and (event.dir != "<" or event.came != seen.arrived):
+        yield f"time goes back from {event.t:g} s to {event.came:g} s"
+    seen.last = event.t
 
 
 def _asked(trace: SessionTrace) -> Samples:
@@ -97,14 +131,35 @@ def _asked(trace: SessionTrace) -> Samples:
 def _note(seen: _Session, event: TimedEvent) -> Iterator[str]:
     if "upgraded" in event.frame:
         seen.line = _Line(open=True)
+        seen.arrived = event.t
     elif "closed" in event.frame:
         if seen.line.closed:
             yield "a connection was closed twice"
         seen.line.closed = True
     elif "seam" in event.frame and (replay := event.frame["seam"].get("replay")):
         seen.position -= replay["samples"]
+    elif "sent" in event.frame:
+        yield from _held(seen, event.frame["sent"])
     elif "ended" in event.frame:
         seen.ended = event.frame["ended"]
+
+
+def _held(seen: _Session, sent: dict[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the bytes of audio that left: `sent` tells of the oldest stretch, or its beginning."""
+    tail = "silence" in sent
+    told = _Stretch(tail, first := sent["silence" if tail else "offset"], first)
+    due = seen.unheld[0] if seen.unheld else told
+    samples = due.end - due.first
+    if (told.tail, told.first) != (due.tail, due.first) or sent["bytes"] > samples * SAMPLE_BYTES:
+        size = f"{sent['bytes']} bytes were sent {told.where}"
+        yield f"{size} where {samples * SAMPLE_BYTES} were due {due.where}"
+    if sent["clip_crc32"] is None:
+        yield f"what was sent {told.where} cannot be held against the clip, which is gone"
+    elif sent["crc32"] != sent["clip_crc32"]:
+        yield f"what was sent {told.where} is not the clip's: check sum {sent['crc32']:08x} of {sent['bytes']} bytes"
+    due.first += sent["bytes"] // SAMPLE_BYTES
+    if seen.unheld and due.first >= due.end:
+        seen.unheld.popleft()
 
 
 def _sent(seen: _Session, event: TimedEvent) -> Iterator[str]:
@@ -120,7 +175,15 @@ def _sent(seen: _Session, event: TimedEvent) -> Iterator[str]:
         yield "something was sent before setup"
     elif not line.ready:
         yield "something was sent between setup and setupComplete"
-    if (audio := audio_sent(event)) is None or "offset" not in audio:
+    if (audio := audio_sent(event)) is None:
+        return
+    tail = "silence" in audio
+    first = audio["silence" if tail else "offset"]
+    if seen.unheld and (seen.unheld[-1].tail, seen.unheld[-1].end) == (tail, first):
+        seen.unheld[-1].end += audio["samples"]
+    else:
+        seen.unheld.append(_Stretch(tail, first, first + audio["samples"]))
+    if tail:
         return
     if audio["offset"] != seen.position:
         yield f"audio goes from sample {seen.position} to sample {audio['offset']}"
@@ -129,6 +192,7 @@ def _sent(seen: _Session, event: TimedEvent) -> Iterator[str]:
 
 def _received(seen: _Session, event: TimedEvent) -> Iterator[str]:
     line = seen.line
+    seen.arrived = event.t if event.came is None else event.came
     if not line.open or line.closed:
         yield f"something came at {event.t:g} s, when there was no connection"
     if "setupComplete" in event.frame:

@@ -237,6 +237,9 @@ class UtteranceRecord(msgspec.Struct, frozen=True, kw_only=True):
     audio_samples: Samples | None = None
     """Length of the clip; None: it cannot be read, or the session never came to it."""
 
+    audio_crc32: int | None = None
+    """CRC-32 of the clip's samples, as in the trace's header; None as above."""
+
     hypothesis: str | None = None
     """Text on the plan's channel; None: the session gave none that could be judged."""
 

@@ -58,6 +58,7 @@ class Session:
             assignment.header,
             assignment.name,
             self._secrets,
+            frames=assignment.frames,
             most_bytes=assignment.most_received,
         )
 

@@ -5,20 +5,46 @@ Knows samples and the wire's form of them. Does not know when a message is due, 
 
 from __future__ import annotations
 
+import zlib
+from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from harness.audio.chunk import chunk_samples
 from harness.audio.clip import MemoryPcm
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE
-from harness.wire.live.codec import audio_frame
+from harness.wire.live.codec import audio_frame, audio_within
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from harness.audio.clip import AudioClip
     from harness.units import Milliseconds, Samples, Seconds
 
-Block: TypeAlias = "tuple[bytes, ...]"
-"""Messages that follow one another."""
+
+class Held(NamedTuple):
+    """What messages of audio hold, one after the other."""
+
+    size: int
+    """Bytes of PCM."""
+
+    crc32: int
+
+
+def held(messages: Iterable[bytes]) -> Held:
+    """Return what `messages` hold, read back from them as a service would; what is no message of audio holds nothing."""
+    pcm = b"".join(map(audio_within, messages))
+    return Held(len(pcm), zlib.crc32(pcm))
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Messages that follow one another."""
+
+    messages: tuple[bytes, ...]
+    held: Held
+    """What they hold, found once for all sessions."""
+
 
 KEPT_S: Final[Seconds] = 30.0
 """Longest clip whose messages are made whole and kept, s: 1.3 MB. Of a longer one there is a block at a time."""
@@ -41,6 +67,7 @@ class Frames:
 
         self._whole = len(clip) <= KEPT_S * SAMPLE_RATE
         self._kept: Block | None = None
+        self._crc32: int | None = None
 
     def block(self, start: Samples) -> Block:
         """Return the messages from sample `start` on: to the end of a short clip, else `BLOCK_S` of them.
@@ -56,6 +83,18 @@ class Frames:
             self._kept = made
         return made
 
+    def crc32(self, start: Samples, samples: Samples) -> int:
+        """Return the CRC-32 of so many samples of the clip, read from the clip itself; OSError when its file is gone."""
+        whole = start == 0 and samples == len(self.clip)
+        if whole and self._crc32 is not None:
+            return self._crc32
+        found, end, most = 0, start + samples, round(KEPT_S * SAMPLE_RATE)
+        for at in range(start, end, most):
+            found = zlib.crc32(self.clip.read(at, min(most, end - at)), found)
+        if whole:
+            self._crc32 = found
+        return found
+
 
 @cache
 def silence(samples: Samples, chunk_ms: Milliseconds) -> Block:
@@ -65,4 +104,5 @@ def silence(samples: Samples, chunk_ms: Milliseconds) -> Block:
 
 def _messages(pcm: bytes, chunk_ms: Milliseconds) -> Block:
     size = chunk_samples(chunk_ms) * SAMPLE_BYTES
-    return tuple(audio_frame(pcm[at : at + size]) for at in range(0, len(pcm), size))
+    made = tuple(audio_frame(pcm[at : at + size]) for at in range(0, len(pcm), size))
+    return Block(made, held(made))

@@ -184,6 +184,7 @@ class Leg:
             if self._connection is not None and not self._gone:
                 self._connection.abort()
             self._connection = None  # it knows us: without the ring both are freed at once
+            self._rec.passed(self._loop.time(), self.span.passages())
 
     async def _stages(
         self, connecting: asyncio.Future[Connection], waits: Waits, due_s: Seconds | None
@@ -339,7 +340,7 @@ class Leg:
         now = self._loop.time()
         begins = self._pacer.start(todo.chunk_ms / 1000 / todo.pace) if todo.pace else now
         begins = max(begins, due_s if due_s is not None else now)
-        self._rec.audio_starts(begins, self._start, due_s, len(todo.clip))
+        self._rec.audio_starts(now, begins, self._start, due_s)
         self._rec.audio_follows(self.span.position, self.span.size, self.span.limit)
         self.span.begin(begins)
         if self._client.manual and not self._start.in_turn:
@@ -368,6 +369,7 @@ class Leg:
                     return self._held_up(now)
                 self._stalled = None
                 connection.send(message)
+                span.sent(message)
                 self._rec.audio(self._loop.time())
                 if (due := span.advance()) > horizon:
                     return due
@@ -404,11 +406,11 @@ class Leg:
 
     # ── hearing ──
 
-    def upgraded(self, upgraded: Upgraded) -> None:
+    def upgraded(self, upgraded: Upgraded, t: Seconds) -> None:
         """Hear that the WebSocket is open."""
         if self._connected is not None:
             self._trip_s = self._loop.time() - self._connected
-        self._rec.upgraded(self._loop.time(), upgraded.headers)
+        self._rec.upgraded(t, upgraded.headers)
         _set(self._upgraded)
 
     def received(self, frame: bytes | str, t: Seconds) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from array import array
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
     from harness.secret import Secret
     from harness.session.course import Start
+    from harness.session.frames import Frames
     from harness.session.retry import Ending
+    from harness.session.span import Passage
     from harness.session.transport import Closed
     from harness.units import Samples, Seconds
     from harness.wire.live.messages import Part, ServerMessage
@@ -58,9 +61,16 @@ class Recorder:
     """Collects a session's events by the loop's clock and turns them into its trace."""
 
     def __init__(
-        self, header: TraceHeader, name: str, secrets: Sequence[Secret], *, most_bytes: int
+        self,
+        header: TraceHeader,
+        name: str,
+        secrets: Sequence[Secret],
+        *,
+        frames: Frames,
+        most_bytes: int,
     ) -> None:
         self._header = header
+        self._frames = frames
         self._most_bytes = most_bytes
         self._wav = f"audio/{name}.wav"
         self._heard = bytearray()
@@ -96,19 +106,21 @@ class Recorder:
         self._emulator = kept.get(_EMULATOR)
         self._note(t, "!", {"upgraded": kept})
 
-    def audio_starts(
-        self, t: Seconds, start: Start, was_due: Seconds | None, samples: Samples
-    ) -> None:
-        """Note when the sample where a connection starts, of a clip of `samples`, is due.
+    def audio_starts(self, t: Seconds, due: Seconds, start: Start, was_due: Seconds | None) -> None:
+        """Note when the sample where a connection starts is `due`.
 
         The first time, that sets the zero of the trace's times. From then on it is a seam, where the clip pauses from
         when the sample would have been due until it is; `replay` says what is taken back there.
         """
         if was_due is None:
-            self._zero = t
-            self._samples = samples
+            self._zero = due
+            self._samples = len(self._frames.clip)
             return
-        seam: dict[str, Any] = {"offset": start.position, "pause_s": round(t - was_due, 6)}
+        seam: dict[str, Any] = {
+            "offset": start.position,
+            "pause_s": round(due - was_due, 6),
+            "due_in_s": round(due - t, 6),
+        }
         if (replay := start.replay) is not None:
             first, end = replay.unsaid
             seam["replay"] = {
@@ -128,6 +140,11 @@ class Recorder:
         """
         first = len(self._audio_t)
         self._runs.append(_Run(first=first, offset=offset, size=size, end=end, tail=tail))
+
+    def passed(self, t: Seconds, passages: Sequence[Passage]) -> None:
+        """Note what the messages of audio that were sent over a connection held."""
+        for passage in passages:
+            self._note(t, "!", passage)
 
     def audio_by(self, t: Seconds) -> int:
         """Return how many messages of audio had been sent by then."""
@@ -210,23 +227,50 @@ class Recorder:
     def trace(self) -> tuple[SessionTrace, bytes]:
         """Return the trace, and the speech received (s16le; empty: none), which the trace refers to and leaves out.
 
-        Times count from the due time of the first sample and never decrease; secrets are masked.
+        Times count from the due time of the first sample; secrets are masked. Reads the clip.
         """
         self._heard.clear()
         events: list[TimedEvent] = []
         last = float("-inf")
         for at, direction, frame in self._in_order():
-            last = max(last, at)
-            kept = self._parsed(frame) if direction == "<" else frame
-            events.append(TimedEvent(t=round(last - self._zero, 6), dir=direction, frame=kept))
+            came = None
+            if at < last:
+                came = round(at - self._zero, 6)
+            else:
+                last = at
+            t = round(last - self._zero, 6)
+            kept = frame
+            if direction == "<":
+                kept = self._parsed(frame)
+            elif direction == "!" and not isinstance(frame, dict):
+                kept = self._told(frame)
+            events.append(TimedEvent(t=t, came=came, dir=direction, frame=kept))
         _mask_within(events, self._secrets)
         _mask_across(events, self._secrets)
         emulator = redact(self._emulator, self._secrets) if self._emulator is not None else None
         header = msgspec.structs.replace(
-            self._header, emulator=emulator, audio_samples=self._samples
+            self._header,
+            emulator=emulator,
+            audio_samples=self._samples,
+            audio_crc32=None if self._samples is None else self._clips(0, self._samples),
         )
         spoken = redact_bytes(bytes(self._heard), self._secrets)
         return SessionTrace(header=header, events=events), spoken
+
+    def _told(self, passage: Passage) -> dict[str, Any]:
+        """Return what messages of audio held, beside what the clip holds there."""
+        size, crc32 = passage.held
+        samples = size // SAMPLE_BYTES
+        meant = zlib.crc32(bytes(size)) if passage.tail else self._clips(passage.first, samples)
+        told = {"bytes": size, "crc32": crc32, "clip_crc32": meant}
+        return {"sent": {"silence" if passage.tail else "offset": passage.first, **told}}
+
+    def _clips(self, start: Samples, samples: Samples) -> int | None:
+        """Return the CRC-32 of so many of the clip's samples; None when it can no longer be read."""
+        try:
+            return self._frames.crc32(start, samples)
+        except OSError:
+            return None
 
     def _parsed(self, frame: bytes | str) -> Any:
         """Return a message as the codec writes it, whatever its spelling was, so that every reader finds one form."""

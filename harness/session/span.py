@@ -6,20 +6,44 @@ Knows samples and due times. Does not know who sends the messages, nor over what
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from harness.audio.chunk import due
-from harness.session.frames import silence
+from harness.session.frames import Block, Held, held, silence
 from harness.units import SAMPLE_RATE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from harness.session.assignment import Assignment
-    from harness.session.frames import Block
     from harness.units import Samples, Seconds
 
 TAIL_S: Final = 1.5
 """Silence sent after the clip under automatic detection, s: without it the last turn may never end
 (googleapis/python-genai#1328)."""
+
+
+_NONE: Final = Block((), Held(0, 0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """Messages of audio that were sent, one after the other."""
+
+    first: Samples
+    """Where they are meant to begin in the clip, or, counted on, in the silence behind it."""
+
+    tail: bool
+    """True: they are meant to be silence."""
+
+    sent: Held | tuple[bytes, ...]
+    """What they hold; or the messages themselves, where that is not known yet."""
+
+    @property
+    def held(self) -> Held:
+        """What they hold."""
+        return self.sent if isinstance(self.sent, Held) else held(self.sent)
 
 
 class Span:
@@ -45,7 +69,10 @@ class Span:
         self.begun = False
         """True: it is known when its messages are due."""
 
-        self._block: Block = ()
+        self._block: tuple[bytes, ...] = ()
+        self._of = _NONE
+        self._sent: list[bytes] = []
+        self._passages: list[Passage] = []
         self._dues: list[Seconds] = []
         self._first: Samples = start
         self._place = 0
@@ -57,6 +84,9 @@ class Span:
 
         self.size: Samples = assignment.frames.size
         """Samples a message; the last one may have fewer."""
+
+        self.sent: Callable[[bytes], None] = self._sent.append
+        """Hears of each message that has left: itself, not where it stands, so that what was sent can be told from what was to be."""
 
         self.in_tail = False
         """True: the clip's part has been sent, and silence follows."""
@@ -83,7 +113,7 @@ class Span:
         """Make the first sample due `at` that time of the loop's clock."""
         self.zero = at - due(self._start, self._pace)
         self.begun = True
-        self._lay((), self._start)
+        self._lay(_NONE, self._start)
 
     def cut(self) -> None:
         """End at the present message's boundary; a span that is in its tail ends where it would have."""
@@ -127,6 +157,7 @@ class Span:
         samples = round(TAIL_S * SAMPLE_RATE)
         self._behind = self.stop = self.cursor
         self.limit = self._behind + samples
+        self._settle()
         self.in_tail = True
         self._lay(silence(samples, self._frames.chunk_ms), self._behind)
         return True
@@ -138,7 +169,7 @@ class Span:
             self._lay(self._frames.block(first), first)
         elif self._next_block is not None and self._next_block.done():
             block = self._next_block.result()
-            after = first + len(block) * self.size
+            after = first + len(block.messages) * self.size
             self._next_block = self._coming(after) if after < self.stop else None
             self._lay(block, first)
 
@@ -147,16 +178,33 @@ class Span:
 
         That is when its last sample is; behind the block stands when the message after it is due, or when the last one was.
         """
-        end = self.limit
+        self._settle()
+        end, messages = self.limit, block.messages
         if not self.in_tail:
             wanted = -(-(self.stop - first) // self.size)
-            if wanted <= len(block):
-                block = block[:wanted]
+            if wanted <= len(messages):
+                messages = messages[:wanted]
                 end = min(first + wanted * self.size, end)
-        self._block, self._first, self._place = block, first, 0
-        ends = (min(first + n * self.size, end) for n in range(1, len(block) + 2))
+        self._of, self._block, self._first, self._place = block, messages, first, 0
+        ends = (min(first + n * self.size, end) for n in range(1, len(messages) + 2))
         self._dues = [self.zero + due(one, self._pace) for one in ends]
         self.due = self._dues[0]
+
+    def passages(self) -> list[Passage]:
+        """Return what has been sent: a passage for each block, or part of one."""
+        self._settle()
+        return self._passages
+
+    def _settle(self) -> None:
+        """Note what has been sent of the present block. A whole one, which is the rule, is told by its objects alone."""
+        if self._sent:
+            sent = tuple(self._sent)
+            self._sent.clear()
+            whole = sent == self._of.messages
+            passage = Passage(
+                first=self._first, tail=self.in_tail, sent=self._of.held if whole else sent
+            )
+            self._passages.append(passage)
 
     def _coming(self, start: Samples) -> asyncio.Future[Block]:
         """Return the block from `start` on, which is made beside the loop."""

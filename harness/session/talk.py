@@ -168,7 +168,7 @@ class Talk:
 
     # ── what the connection calls ──
 
-    def upgraded(self, upgraded: Upgraded) -> None:
+    def upgraded(self, upgraded: Upgraded, t: Seconds) -> None:
         """Hear that the connection is open."""
         self.send(self.client.open())
 

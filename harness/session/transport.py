@@ -98,8 +98,8 @@ class Closed:
 class Listener(Protocol):
     """Who hears what comes in. Called by the loop, one call at a time."""
 
-    def upgraded(self, upgraded: Upgraded) -> None:
-        """Hear that the connection is open."""
+    def upgraded(self, upgraded: Upgraded, t: Seconds) -> None:
+        """Hear that the connection is open, and the loop's time when its last bytes arrived, as with any message."""
 
     def received(self, frame: bytes | str, t: Seconds) -> None:
         """Hear a whole message, and the loop's time when its last bytes arrived, before anything looked at them."""
@@ -321,7 +321,7 @@ class _Socket(asyncio.Protocol):
     def _deliver(self, t: Seconds) -> None:
         for event in self._ws.events_received():
             if isinstance(event, Response):
-                self._answered(event)
+                self._answered(event, t)
             elif isinstance(event, Frame):
                 self._frame(event, t)
         if self._ws.handshake_exc is not None and self._refusal is None:
@@ -334,11 +334,11 @@ class _Socket(asyncio.Protocol):
                 self._transport.close()
             self._finish(self._how_it_ended(None))
 
-    def _answered(self, response: Response) -> None:
+    def _answered(self, response: Response, t: Seconds) -> None:
         if self._ws.handshake_exc is None:
             self._open = True
             headers = {name.lower(): value for name, value in response.headers.raw_items()}
-            self._listener.upgraded(Upgraded(headers=headers))
+            self._listener.upgraded(Upgraded(headers=headers), t)
         else:
             self._refuse(self._ws.handshake_exc)
 

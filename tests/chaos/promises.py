@@ -150,7 +150,14 @@ PROMISES = {
         "run/test_invariants.py::test_our_sessions_break_nothing",
         "run/test_invariants.py::test_what_is_broken_is_found",
         "run/test_invariants.py::test_times_that_go_back_are_found",
+        "run/test_invariants.py::test_a_clock_that_goes_back_is_found",
         "run/test_invariants.py::test_a_clip_that_was_not_sent_as_it_is_is_found",
+    ),
+    "A session whose messages held other samples than the clip's own, in order and once each, says so in its trace": (
+        "run/test_invariants.py::test_a_message_that_holds_other_samples_is_found",
+        "run/test_invariants.py::test_a_frame_sent_twice_or_skipped_is_found",
+        "run/test_invariants.py::test_another_place_on_resumption_is_found",
+        "run/test_invariants.py::test_a_note_of_what_was_sent_cannot_be_altered",
     ),
     "A report works everything out again, and names a journal line, trace or table that was changed": (
         "report/test_verify.py::test_a_report_names_what_its_traces_do_not_give",

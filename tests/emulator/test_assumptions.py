@@ -112,7 +112,7 @@ async def refused_at_the_door(how, *, sessions=1, **headers):
         def __init__(self):
             self.over = asyncio.get_running_loop().create_future()
 
-        def upgraded(self, upgraded):
+        def upgraded(self, upgraded, t):
             pass
 
         def received(self, frame, t):

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import dataclasses
+import json
+import os
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.audio.clip import AudioClip, MemoryPcm
 from harness.clock import run_virtual
 from harness.emulator.manners import Manners
 from harness.emulator.scripted import Line, Scripted
 from harness.run.attempt import record
 from harness.run.invariants import MOST_TOLD, violations
+from harness.session.drive import Session
+from harness.session.frames import Block, Frames, held
+from harness.session.pace import Pacer
+from harness.session.span import Span
 from harness.trace import TimedEvent
+from harness.wire.live.codec import audio_frame
 from tests.integration.joined import Emulator
 from tests.run.runs import breaking_once, resumable
 from tests.session.memory import MODEL, Service, assignment, drive, polite
@@ -24,6 +33,16 @@ from tests.session.memory import MODEL, Service, assignment, drive, polite
 def session(seconds=1.0, **how):
     """Return the trace of a session that went well."""
     return run_virtual(drive(Service(polite(" hello")), assignment(seconds, **how)))[1]
+
+
+def noise(seconds):
+    """Return a clip of which no two chunks are alike, nor alike in two calls."""
+    return AudioClip(pcm=MemoryPcm(os.urandom(round(seconds * 16000) * 2)))
+
+
+def of_noise(seconds, how=Frames, **more):
+    """Return an assignment over such a clip, made into messages by `how`."""
+    return dataclasses.replace(assignment(seconds, **more), frames=how(noise(seconds), 100))
 
 
 def long_session():
@@ -173,6 +192,199 @@ def test_what_is_broken_is_found(name):
     assert any(words in one for one in found), found
     assert len(found) <= MOST_TOLD
     assert found == record(broken, "input", path=None, final=True).violations
+
+
+def meddled(change):
+    """Return frames whose blocks hold other messages than they should, by `change(messages, start)`."""
+
+    class Meddled(Frames):
+        def block(self, start):
+            block = super().block(start)
+            messages = tuple(change(list(block.messages), start))
+            return Block(messages, held(messages))
+
+    return Meddled
+
+
+def swapped(messages, start):
+    """Return `messages`, two of them in the other's place."""
+    return [messages[1], messages[0], *messages[2:]]
+
+
+WRONG_BLOCKS = {
+    "a frame of another place": lambda messages, _: [messages[0], messages[0], *messages[2:]],
+    "two in each other's place": swapped,
+    "another clip": lambda messages, _: Frames(noise(len(messages) / 10), 100).block(0).messages,
+    "a frame cut short": lambda messages, _: [*messages[:-1], audio_frame(bytes(3000))],
+    "a message of text": lambda messages, _: [b'{"realtimeInput":{"text":""}}', *messages[1:]],
+}
+
+
+@pytest.mark.parametrize("name", WRONG_BLOCKS)
+def test_a_message_that_holds_other_samples_is_found(name):
+    """Whatever the messages hold, it is told where it is not the clip's own samples in order, though all counts agree."""
+    _, trace = run_virtual(
+        drive(Service(polite(" hello")), of_noise(1.0, meddled(WRONG_BLOCKS[name])))
+    )
+    found = violations(trace)
+    assert found[0].startswith("what was sent from sample 0 on is not the clip's: check sum")
+    assert found == record(trace, "input", path=None, final=True).violations
+
+
+@pytest.mark.parametrize("turns", ["manual", "auto"])
+@pytest.mark.parametrize("places, words", [(0, "bytes were sent"), (2, "is not the clip's")])
+def test_a_frame_sent_twice_or_skipped_is_found(monkeypatch, turns, places, words):
+    """When the sender stays at a message or passes one over, what left is told not to be the clip."""
+    goes_on, calls = Span.advance, []
+
+    def stumbles(span):
+        calls.append(span)
+        for _ in range(places if len(calls) == 4 else 1):
+            due = goes_on(span)
+        return span.due if len(calls) == 4 and not places else due
+
+    monkeypatch.setattr(Span, "advance", stumbles)
+    _, trace = run_virtual(drive(Service(polite(" hello")), of_noise(1.0, turns=turns)))
+    assert any(words in one for one in violations(trace)), violations(trace)
+
+
+def test_another_place_on_resumption_is_found():
+    """When a connection that goes on sends other samples than it is said to, that is told of this connection alone."""
+    later = meddled(lambda messages, start: messages[1:] + messages[:1] if start else messages)
+    todo = dataclasses.replace(of_noise(3.0, later), setup=resumable(MODEL))
+    service = breaking_once()
+    answer = service.answer
+
+    def holds(line, frame):
+        answer(line, frame)
+        if line.chunks == 10 and not line.resumed:
+            line.say({"sessionResumptionUpdate": {"newHandle": "i", "resumable": True}})
+
+    service.answer = holds
+    _, trace = run_virtual(drive(service, todo))
+    (seam,) = (e.frame["seam"]["offset"] for e in trace.events if "seam" in e.frame)
+    assert 16_000 == seam
+    (found,) = violations(trace)
+    assert found.startswith(f"what was sent from sample {seam} on is not the clip's")
+
+
+@given(st.data())
+def test_a_note_of_what_was_sent_cannot_be_altered(data):
+    """Whichever number of such a note is changed, or the note is missing or doubled, the trace is found to be broken."""
+    trace = run_virtual(drive(Service(polite(" x")), of_noise(0.5, turns="auto")))[1]
+    assert () == violations(trace)
+    notes = [n for n, e in enumerate(trace.events) if e.dir == "!" and "sent" in e.frame]
+    assert ["offset", "silence"] == [next(iter(trace.events[n].frame["sent"])) for n in notes]
+    at, how = (
+        data.draw(st.sampled_from(notes)),
+        data.draw(st.sampled_from(["less", "more", "none"])),
+    )
+    name = data.draw(st.sampled_from(["offset", "silence", "bytes", "crc32", "clip_crc32"]))
+
+    def told(events):
+        note = copy.deepcopy(events[at].frame)
+        if how == "none" or name not in note["sent"]:
+            del events[at]
+            return
+        note["sent"][name] += 2 if how == "more" else -2
+        events[at] = msgspec.structs.replace(events[at], frame=note)
+
+    assert violations(changed(trace, told))
+
+
+def test_a_clip_that_is_gone_is_told():
+    """When the clip's file vanishes before the trace is written, nothing is claimed of what was sent."""
+
+    class Gone(Frames):
+        def crc32(self, start, samples):
+            raise FileNotFoundError
+
+    _, trace = run_virtual(drive(Service(polite(" hello")), of_noise(1.0, Gone)))
+    assert None is trace.header.audio_crc32
+    (found,) = violations(trace)
+    assert "cannot be held against the clip, which is gone" in found
+
+
+def test_traces_without_notes_of_what_was_sent_stand():
+    """A trace of an earlier version, which has neither check sums nor notes, breaks nothing."""
+    trace = session()
+    kept = [event for event in trace.events if "sent" not in event.frame]
+    header = msgspec.structs.replace(trace.header, audio_crc32=None)
+    assert () == violations(msgspec.structs.replace(trace, header=header, events=kept))
+
+
+def bundled(line, frame):
+    """Say a call of a function and the end of the turn in one read, which share its time."""
+    if "setup" in frame:
+        line.say({"setupComplete": {}})
+    elif "activityEnd" in frame.get("realtimeInput", {}):
+        line.loop.call_later(0.1, together, line)
+
+
+def together(line):
+    """Hand over two messages with the time of one read; what is dealt with between them takes its own."""
+    t = line.loop.time()
+    for text in (" one", " two"):
+        said = {"serverContent": {"inputTranscription": {"text": text}}}
+        line.listener.received(json.dumps(said).encode(), t)
+        line.listener._rec.noted(t + 0.01, {"between": text})  # what an errand does
+
+
+def test_messages_of_one_read_keep_their_time():
+    """What arrived with a message that was answered first keeps the time of its arrival, and its place behind the answer."""
+    _, trace = run_virtual(drive(Service(bundled), assignment(1.0)))
+    first, second = (e for e in trace.events if e.dir == "<" and "serverContent" in e.frame)
+    assert None is first.came
+    assert (first.t, pytest.approx(first.t + 0.01)) == (second.came, second.t)
+    assert () == violations(trace)
+
+
+@pytest.mark.parametrize("direction", ["<", ">", "!"])
+def test_a_time_that_was_put_right_is_found(direction):
+    """Of all other events a time before that of the one ahead of it is a fault, of the clock or ours, and told."""
+    trace = session()
+    at = max(n for n, e in enumerate(trace.events) if e.dir == direction)
+
+    def earlier(events):
+        events[at] = msgspec.structs.replace(events[at], came=events[at].t - 0.5)
+
+    (found,) = violations(changed(trace, earlier))
+    assert found.startswith("time goes back from ")
+
+
+def test_a_clock_that_goes_back_is_found():
+    """When the loop's clock jumps back in the midst of a session, its trace says so."""
+    service = Service(polite(" hello"))
+
+    async def jumping():
+        loop = asyncio.get_running_loop()
+        todo = assignment(1.0)
+        session = Session(todo, service.connect, Pacer(loop))
+        received = service.answer
+
+        def late(line, frame):
+            if "activityEnd" in frame.get("realtimeInput", {}):
+                line.listener.received(b'{"serverContent":{}}', loop.time() - 0.5)
+            received(line, frame)
+
+        service.answer = late
+        return (await session.run()).recorder.trace()[0]
+
+    (found,) = violations(run_virtual(jumping()))
+    assert found.startswith("time goes back from ")
+
+
+def test_a_seam_has_the_time_at_which_it_was_noted():
+    """A sample that is due later than its seam is noted does not hold up the times of what comes between."""
+    todo = dataclasses.replace(assignment(3.0), setup=resumable(MODEL))
+    _, trace = run_virtual(drive(breaking_once(), todo))
+    (at,) = (n for n, e in enumerate(trace.events) if e.dir == "!" and "seam" in e.frame)
+    seam, then = trace.events[at], trace.events[at + 1 :]
+    due = seam.t + seam.frame["seam"]["due_in_s"]
+    audio = next(e for e in then if "audio" in e.frame.get("realtimeInput", {}))
+    assert 0 < seam.frame["seam"]["due_in_s"]
+    assert due + 0.1 == pytest.approx(audio.t, abs=1e-6)
+    assert all(event.came is None for event in trace.events)
 
 
 def test_times_that_go_back_are_found():

@@ -212,7 +212,8 @@ class Echo(Service):
     async def connect(self, endpoint, listener):
         line = await super().connect(endpoint, listener)
         line.turns = len(self.lines)
-        listener.upgraded(Upgraded(headers={"x-live-emulator": self.said, "server": self.said}))
+        said = {"x-live-emulator": self.said, "server": self.said}
+        listener.upgraded(Upgraded(headers=said), line.loop.time())
         return line
 
     def _divided(self, line):

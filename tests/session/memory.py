@@ -86,7 +86,9 @@ class Service:
         line = Line(listener, self.answer)
         self.lines.append(line)
         if self.upgrades:
-            listener.upgraded(Upgraded(headers={"x-live-emulator": "test; memory"}))
+            listener.upgraded(
+                Upgraded(headers={"x-live-emulator": "test; memory"}), line.loop.time()
+            )
         else:
             self.answer(line, {})
         return line

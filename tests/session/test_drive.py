@@ -674,7 +674,8 @@ def test_a_handle_stands_for_what_had_been_sent_a_round_trip_ago(pace, came, hel
         async def connect(self, endpoint, listener):
             line = Line(listener, self.answer)
             self.lines.append(line)
-            line.loop.call_later(0.45, listener.upgraded, Upgraded(headers={}))
+            at = line.loop.time() + 0.45
+            line.loop.call_at(at, listener.upgraded, Upgraded(headers={}), at)
             return line
 
     def answer(line, frame):

@@ -37,7 +37,7 @@ def test_messages_concatenate_to_the_clip(samples, chunk_ms, start):
     """Whatever the clip's length, the chunk's and the start, the messages hold the samples from there on, in order."""
     data = pcm(samples)
     block = Frames(AudioClip(pcm=MemoryPcm(data)), chunk_ms).block(start)
-    assert data[2 * start :] == heard(block)
+    assert data[2 * start :] == heard(block.messages)
 
 
 def test_a_long_clip_comes_in_blocks(tmp_path):
@@ -46,7 +46,7 @@ def test_a_long_clip_comes_in_blocks(tmp_path):
     path = tmp_path / "clip.s16le"
     path.write_bytes(data)
     frames = Frames(AudioClip(pcm=FilePcm(path, 0, len(data) // 2)), 100)
-    assert 50 == len(frames.block(0)) == len(frames.block(1600))
+    assert 50 == len(frames.block(0).messages) == len(frames.block(1600).messages)
     made: list[int] = []
 
     async def offload(work, *args):

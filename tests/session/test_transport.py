@@ -41,7 +41,7 @@ class Ear:
         self.over = loop.create_future()
         self.frames: asyncio.Queue = asyncio.Queue()
 
-    def upgraded(self, upgraded):
+    def upgraded(self, upgraded, t):
         self.opened.set_result(upgraded)
 
     def received(self, frame, t):

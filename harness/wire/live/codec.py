@@ -441,7 +441,17 @@ def encode_server(message: ServerMessage) -> bytes:
 def audio_frame(pcm: bytes | bytearray | memoryview, rate: int = SAMPLE_RATE) -> bytes:
     """Return the `realtimeInput.audio` frame of s16le mono `pcm` at `rate` Hz: the same bytes as `encode` gives, faster."""
     head = _AUDIO_HEAD if rate == SAMPLE_RATE else _audio_head(rate)
-    return b"".join((head, pybase64.b64encode(pcm), b'"}}}'))
+    return b"".join((head, pybase64.b64encode(pcm), _AUDIO_TAIL))
+
+
+def audio_within(frame: bytes) -> bytes:
+    """Return the PCM in a frame that `audio_frame` made at the usual rate; empty when it is no such frame, or a damaged one."""
+    if not (frame.startswith(_AUDIO_HEAD) and frame.endswith(_AUDIO_TAIL)):
+        return b""
+    try:
+        return pybase64.b64decode(frame[len(_AUDIO_HEAD) : -len(_AUDIO_TAIL)], validate=True)
+    except ValueError:
+        return b""
 
 
 def _audio_head(rate: int) -> bytes:
@@ -449,3 +459,4 @@ def _audio_head(rate: int) -> bytes:
 
 
 _AUDIO_HEAD = _audio_head(SAMPLE_RATE)
+_AUDIO_TAIL = b'"}}}'
