@@ -6,13 +6,17 @@ Knows samples; does not know files' formats (that is `load`) nor when a sample i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE, Samples, Seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+BLOCK: Final[Samples] = 65_536
+"""Samples read at a time where nothing else is said: 128 KiB."""
 
 
 class Pcm(Protocol):
@@ -60,7 +64,7 @@ class FilePcm:
     def read(self, offset: Samples, count: Samples) -> bytes:
         """Return up to `count` samples from `offset` as s16le bytes; OSError when the file is gone."""
         count = max(0, min(count, self.count - offset))
-        with self.path.open("rb") as file:
+        with self.path.open("rb", buffering=0) as file:
             file.seek((self.start + offset) * SAMPLE_BYTES)
             return file.read(count * SAMPLE_BYTES)
 
@@ -90,7 +94,7 @@ class AudioClip:
         """Return up to `count` samples from `offset` as s16le bytes."""
         return self.pcm.read(offset, count)
 
-    def blocks(self, count: Samples = SAMPLE_RATE) -> Iterator[bytes]:
+    def blocks(self, count: Samples = BLOCK) -> Iterator[bytes]:
         """Yield the whole clip in blocks of `count` samples as s16le bytes; the last may be shorter."""
         for offset in range(0, len(self.pcm), count):
             yield self.pcm.read(offset, count)

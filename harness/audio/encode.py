@@ -37,7 +37,7 @@ def mp3(clip: AudioClip) -> bytes:
         subtype="MPEG_LAYER_III",
         compression_level=_BITRATE_LEVEL,
     ) as sound:
-        for block in clip.blocks():
+        for block in clip.blocks(SAMPLE_RATE):
             sound.write(np.frombuffer(block, dtype="<i2"))
     return file.getvalue()
 

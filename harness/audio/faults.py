@@ -89,7 +89,7 @@ class SignalFaults:
         self._at_full_scale: Samples = 0
         self._streamed: Samples = 0
         self._sum = 0
-        self._peak = 0
+        self._peak = 0.0
 
     def recorded(self, block: NDArray[Any]) -> float:
         """Take the file's samples, frames first: floats, or int16; return their peak, NaN or infinite if one is."""
@@ -104,14 +104,13 @@ class SignalFaults:
         self.frames += len(block)
         return peak
 
-    def streamed(self, pcm: NDArray[np.int16]) -> None:
-        """Take samples as they are streamed."""
-        if pcm.size:
-            self._streamed += pcm.size
-            self._sum += sum(
-                int(pcm[at : at + _SUMMED].sum(dtype="int32")) for at in range(0, pcm.size, _SUMMED)
-            )
-            self._peak = max(self._peak, int(pcm.max()), -int(pcm.min()))
+    def streamed(self, pcm: NDArray[np.int16], peak: float) -> None:
+        """Take samples as they are streamed, whose largest magnitude is `peak`."""
+        self._streamed += pcm.size
+        self._sum += sum(
+            int(pcm[at : at + _SUMMED].sum(dtype="int32")) for at in range(0, pcm.size, _SUMMED)
+        )
+        self._peak = max(self._peak, peak)
 
     def found(self) -> Iterator[str]:
         """Yield each fault of the samples taken so far."""

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     FloatBlock = NDArray[np.float32]
     """Decoded samples at full scale ±1, shape (frames, channels); mixed to mono: (frames,)."""
 
-BLOCK: Samples = 65_536
-"""Samples decoded at a time, all channels together: 1.5 s of 44.1 kHz mono, 256 KiB. Larger blocks are no faster."""
+BLOCK: Samples = 131_072
+"""Samples decoded at a time, all channels together: 3 s of 44.1 kHz mono, 512 KiB. Smaller blocks take a few per cent more,
+larger ones no less."""
 
 PCM16_FULL_SCALE: Final = 32767 / 32768
 """Largest value of a 16-bit sample, and so of what we stream."""

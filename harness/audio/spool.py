@@ -30,12 +30,13 @@ class Spool:
         self._file: Any = None
         self._samples: Samples = 0
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: memoryview) -> None:
         """Take the next samples, s16le."""
-        self._held += data
-        self._samples += len(data) // SAMPLE_BYTES
-        if self._samples > IN_MEMORY:
-            self._flush()
+        self._samples += data.nbytes // SAMPLE_BYTES
+        if self._samples <= IN_MEMORY:
+            self._held += data
+        else:
+            self._to_file(data)
 
     def pcm(self) -> Pcm:
         """Return what was written."""
@@ -57,7 +58,7 @@ class Spool:
             why=error.strerror,
         )
 
-    def _flush(self) -> None:
+    def _to_file(self, data: memoryview) -> None:
         try:
             if self._file is None:
                 if self._folder is not None:
@@ -65,10 +66,11 @@ class Spool:
                 self._file = tempfile.NamedTemporaryFile(  # noqa: SIM115  # closed by `pcm` or `__exit__`
                     prefix="live-harness-", suffix=".s16le", dir=self._folder, delete=False
                 )
-            self._file.write(self._held)
+                self._file.write(self._held)
+                self._held.clear()
+            self._file.write(data)
         except OSError as error:
             raise self._full(error) from error
-        self._held.clear()
 
     def __enter__(self) -> Self:
         return self

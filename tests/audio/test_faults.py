@@ -95,7 +95,7 @@ def test_a_mean_is_exact_however_long_the_block(level):
     """Blocks of any length at either end of the scale have their mean, which no sum overflows on the way to."""
     signal = SignalFaults(1.0)
     signal.recorded(np.zeros(16_000))
-    signal.streamed(np.full(200_000, level, dtype="<i2"))
+    signal.streamed(np.full(200_000, level, dtype="<i2"), abs(level))
     assert [f"DC offset: the mean is {'-' if level < 0 else '+'}100.0% of full scale"] == list(
         signal.found()
     )
