@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final
 from harness.emulator.voice import DEFAULT_LOCALE, Voice, locale_of, pitch_of
 from harness.units import SAMPLE_BYTES, SPEECH_RATE, Seconds
 from harness.wire.live import refusals
-from harness.wire.live.codec import excerpt
 from harness.wire.live.refusals import Refused
+from harness.wire.live.scalars import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -151,6 +151,13 @@ async def unknown_fields(how):
     return end and end[0]
 
 
+async def json_read(how):
+    """Return how sessions end that ask for one modality without a list, and for one in lower case."""
+    asked = ("TEXT", ["text"])
+    ends = [await closed(how, generationConfig={"responseModalities": one}) for one in asked]
+    return [end and end[0] for end in ends]
+
+
 async def ignored_go_away(how):
     """Return the close code of a connection whose life is over."""
     here = Call(manners=Manners(assumed=how, connection_s=2, go_away_lead_s=1))
@@ -370,6 +377,7 @@ EFFECTS = {
         {"never": ([], 1008), "before-close": ([(404, "NOT_FOUND", "models/nope ")], 1008)},
     ),
     "unknown-fields": (unknown_fields, {"refused": 1007, "ignored": None}),
+    "json": (json_read, {"lenient": [None, None], "exact": [1007, 1007]}),
     "ignored-go-away": (ignored_go_away, {"aborted": 1008, "deadline": 1011}),
     "v1alpha-fields": (
         v1alpha_fields,

@@ -117,7 +117,10 @@ def test_a_token_runs_out(request_, door_s, life_s):
             b'{"bidiGenerateContentSetup": {"model": "m"}, "fieldMask": "model,generation_config.top_q"}',
             "has no generationConfig.topQ",
         ),
-        (b'{"expireTime": "soon"}', "expire_time is no"),
+        (
+            b'{"expireTime": "soon"}',
+            "'expire_time' (type.googleapis.com/google.protobuf.Timestamp)",
+        ),
         (json.dumps({"expireTime": at(-1)}).encode(), "in the future"),
         (json.dumps({"newSessionExpireTime": at(20 * 3600)}).encode(), "less than 20 hours"),
         (

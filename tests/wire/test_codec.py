@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import types
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -15,7 +16,17 @@ from hypothesis import strategies as st
 
 from harness.errors import LocalProtocolError, RemoteProtocolError
 from harness.wire.live import codec
-from harness.wire.live.fields import EnumName, Float32, Float64, Int32, Int64, Message
+from harness.wire.live.enums import ENUMS
+from harness.wire.live.fields import (
+    Duration,
+    EnumName,
+    Float32,
+    Float64,
+    Int32,
+    Int64,
+    Message,
+    Timestamp,
+)
 from harness.wire.live.messages import (
     Blob,
     ClientMessage,
@@ -57,7 +68,9 @@ json_values = json_leaves | st.recursive(
 objects = st.dictionaries(texts, json_values | st.none(), max_size=3)
 scalars = {
     str: texts,
-    EnumName: texts,
+    EnumName: st.from_regex(r"[A-Z][A-Z0-9_]{0,9}", fullmatch=True),
+    Duration: st.integers(-(10**9), 10**9).map(lambda ms: f"{ms / 1000:.3f}s"),
+    Timestamp: st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat),
     bool: st.booleans(),
     Int32: st.integers(-(2**31), 2**31 - 1),
     Int64: st.integers(-(2**63), 2**63 - 1),
@@ -249,6 +262,88 @@ def test_unusual_frames_are_read(frame, message):
     assert message == codec.decode_server(memoryview(frame.encode()))
 
 
+@pytest.mark.capability("setup: every field, with its defaults")
+@pytest.mark.parametrize(
+    "kind, name, value, number",
+    [
+        (*place, value, number)
+        for place, enum in ENUMS.items()
+        for value, number in enum.numbers.items()
+    ],
+    ids=str,
+)
+def test_an_enum_value_is_read_by_name_and_number(kind, name, value, number):
+    """A published value is the same by its name, in lower case, by its number, and by that as text, alone or in a list."""
+    spellings = [value, value.lower()]
+    spellings += [] if number is None else [number, float(number), str(number)]
+    for written in spellings:
+        read = getattr(codec.message_from({name: written}, kind), name)
+        assert read in (value, [value])
+        if isinstance(read, list):
+            assert read == getattr(codec.message_from({name: [written]}, kind), name)
+
+
+@pytest.mark.parametrize("kind", [GenerationConfig, ServerContent, UsageMetadata])
+@given(data=st.data())
+@few
+def test_of_two_spellings_the_camel_one_holds(kind, data):
+    """A field in both casings has the value of its camelCase one, whichever comes first; the other is kept and written."""
+    message = data.draw(messages(kind, always=True, unknown=False))
+    tree = codec.to_json(message)
+    both = [
+        (name, wire)
+        for name, wire in zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True)
+        if name not in ("unknown", wire)
+    ]
+    for name, wire in both[:3]:
+        if wire not in tree:
+            continue
+        for frame in ({name: 7} | tree, tree | {name: 7}):
+            read = codec.message_from(frame, kind)
+            assert {name: 7} == read.unknown
+            assert message == msgspec.structs.replace(read, unknown={})
+            assert read == codec.message_from(codec.to_json(read), kind)
+        assert message == codec.message_from(tree | {name: None}, kind)
+
+
+@pytest.mark.parametrize(
+    "frame, strict",
+    [
+        ({"setup": {"generationConfig": {"responseModalities": "AUDIO"}}}, "Invalid value"),
+        ({"setup": {"tools": {"googleSearch": {}}}}, "Invalid value"),
+        ({"clientContent": {"turns": {"parts": {"text": "x"}}}}, "Invalid value"),
+    ],
+)
+def test_a_value_alone_is_a_list_of_one(frame, strict):
+    """What stands where a list is due is its one item, as Google's servers take it; protobuf's parsers do not."""
+    lone = codec.decode_client(json.dumps(frame))
+    assert lone == codec.decode_client(codec.encode(lone), strict=True)
+    with pytest.raises(RemoteProtocolError, match=strict):
+        codec.decode_client(json.dumps(frame), strict=True)
+
+
+BYTES = bytes(range(251, 256)) * 40
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        base64.b64encode(BYTES),
+        base64.urlsafe_b64encode(BYTES),
+        base64.b64encode(BYTES).rstrip(b"="),
+        base64.urlsafe_b64encode(BYTES).rstrip(b"="),
+        base64.encodebytes(BYTES),
+        base64.encodebytes(BYTES).replace(b"\n", b"\r\n"),
+    ],
+    ids=["standard", "url-safe", "unpadded", "url-safe, unpadded", "lines", "MIME"],
+)
+def test_bytes_are_read_in_every_base64(written):
+    """Both alphabets, with or without padding, in lines as MIME writes them: the same bytes."""
+    frame = json.dumps({"realtimeInput": {"audio": {"data": written.decode()}}})
+    assert BYTES == codec.decode_client(frame).realtime_input.audio.data
+    assert BYTES == codec.decode_client(frame, strict=True).realtime_input.audio.data
+
+
 @pytest.mark.parametrize("count", [2**31, -(2**31) - 1, 2**70, 1e30])
 @pytest.mark.parametrize("spelling", ["promptTokenCount", "prompt_token_count"])
 def test_a_count_that_no_proto_holds_is_refused(spelling, count):
@@ -341,13 +436,13 @@ def test_damaged_frames_are_a_message_or_refused(message, data):
         b'{"setup": {"contextWindowCompression": {"triggerTokens": 9223372036854775808}}}',
         b'{"setup": {"generation_config": {"seed": true}}}',
         b'{"setup": {"generationConfig": {"seed": 1.5}}}',
-        b'{"setup": {"generationConfig": {"responseModalities": "TEXT"}}}',
+        b'{"setup": {"generationConfig": {"responseModalities": {}}}}',
         b'{"setup": {"generationConfig": {"responseModalities": [null]}}}',
         b'{"setup": {"labels": {"a": 1}}}',
         b'{"setup": []}',
         b'{"realtimeInput": {"audio": {"data": "@@@"}}}',
         b'{"realtimeInput": {"audio": {"data": "AAAAA"}}}',
-        b'{"realtimeInput": {"audio": {"data": "AA AA"}}}',
+        b'{"realtimeInput": {"audio": {"data": "AA@AA"}}}',
         b'{"realtimeInput": {"audio": {"data": "\xc3\xa9AAA"}}}',
         b'{"realtimeInput": {"audio": {"data": 5}}}',
         b'{"setup": {}} {}',

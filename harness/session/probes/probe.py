@@ -21,6 +21,7 @@ from harness.wire.live import catalogue, codec
 from harness.wire.live import endpoint as live
 from harness.wire.live.messages import Setup
 from harness.wire.live.rules import require_taken
+from harness.wire.live.scalars import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -179,7 +180,7 @@ class Place:
             return await self.refusal(setup, endpoint, "config")
         except SilenceError:
             told = msgspec.json.encode(fields).decode()
-            raise NotShownError(f"it takes anything: {codec.excerpt(told)}") from None
+            raise NotShownError(f"it takes anything: {excerpt(told)}") from None
 
     def at(self, url: str) -> Endpoint:
         """Return the endpoint of an emulator of ours."""

@@ -18,7 +18,7 @@ from harness.session.probes.probe import (
 )
 from harness.session.talk import SilenceError
 from harness.wire.live import catalogue
-from harness.wire.live.codec import excerpt
+from harness.wire.live.scalars import excerpt
 
 if TYPE_CHECKING:
     from harness.session.probes.probe import Fields, Place

@@ -26,6 +26,7 @@ class Assumptions:
     too_many_sessions: Literal["at-upgrade", "by-close"] = "at-upgrade"
     error_frames: Literal["never", "before-close"] = "never"
     unknown_fields: Literal["refused", "ignored"] = "refused"
+    json: Literal["lenient", "exact"] = "lenient"
     v1alpha_fields: Literal["unknown-name", "invalid-argument"] = "unknown-name"
     unknown_voice: Literal["named", "invalid-argument"] = "named"
     transcription_fields: Literal["refused", "unanswered"] = "refused"
@@ -130,6 +131,16 @@ QUESTIONS: Final = (
             "nothing, as if it were not there",
             "googleapis/python-genai#1279, on Vertex AI",
         ),
+    ),
+    _question(
+        "json",
+        "May a single value stand for a list of one, and an enum's name be in lower case?",
+        (
+            "lenient",
+            "both are taken",
+            "google-gemini/live-api-web-console sends responseModalities: “audio”",
+        ),
+        ("exact", "1007", "protobuf's own parsers refuse both"),
     ),
     _question(
         "v1alpha-fields",

@@ -1,9 +1,11 @@
 """Frames to messages and back.
 
 Reading is tolerant, as proto JSON is: camelCase and snake_case at every level, standard and URL-safe base64 with or
-without padding, integers as strings, null for absent, unknown fields kept raw, unknown enum names (or, as proto JSON
-prints a name it does not know, numbers) taken as text. A typed decoder takes the frames that the service itself
-prints; what it refuses is walked field by field. Writing is compact camelCase.
+without padding, integers as strings, enum values by number, null for absent, unknown fields kept raw, unknown enum names
+and numbers taken as text. Google's servers take a single value for a list of one and enum names in lower case as well, so
+both are read unless it is to be `strict`, as protobuf's own parsers are. A field that comes in both casings has the value
+of its camelCase one; the other is kept raw. A typed decoder takes the frames that the service itself prints; what it
+refuses is walked field by field. Writing is compact camelCase.
 
 Knows bytes and fields. Does not know which message may follow which (`client`, `server`) nor which values the service
 takes (`names`, `rules`).
@@ -11,13 +13,10 @@ takes (`names`, `rules`).
 
 from __future__ import annotations
 
-import binascii
-import re
 import types
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import (
-    TYPE_CHECKING,
     Annotated,
     Any,
     TypeAlias,
@@ -33,24 +32,27 @@ import pybase64
 
 from harness.errors import LocalProtocolError, RemoteProtocolError
 from harness.units import SAMPLE_RATE
-from harness.wire.live.fields import EnumName, Float32, Float64, Int32, Int64, Message
+from harness.wire.live.enums import ANY_CASE, ENUMS
+from harness.wire.live.fields import EnumName, Message
 from harness.wire.live.messages import ClientMessage, ServerMessage
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from harness.wire.live.scalars import (
+    INVALID_JSON,
+    SCALARS,
+    STRUCT,
+    MismatchError,
+    Reader,
+    enum_reader,
+    excerpt,
+    mismatch,
+    read_object,
+)
 
 Frame: TypeAlias = "bytes | bytearray | memoryview | str"
 
 _M = TypeVar("_M", bound=Message)
 
-_INTEGER = re.compile(r"-?[0-9]{1,19}")
-"""What may be an int64 in a string."""
-
 MAX_DEPTH = 100
 """Levels of JSON. Source: protobuf's JSON parsers refuse more."""
-
-_EXCERPT = 80
-"""How many characters of a bad frame an error shows."""
 
 
 class MalformedFrameError(RemoteProtocolError):
@@ -59,16 +61,6 @@ class MalformedFrameError(RemoteProtocolError):
     def __init__(self, detail: str, frame: Frame) -> None:
         super().__init__(f"not a Live API message: {detail}", why=f"it begins: {excerpt(frame)}")
         self.detail = detail
-
-
-def excerpt(frame: Frame) -> str:
-    """Return the first 80 characters of `frame`, made printable."""
-    # Four bytes a character at most, so this much always holds 80 characters.
-    head = frame[: 4 * _EXCERPT]
-    text = head if isinstance(head, str) else bytes(head).decode(errors="replace")
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:_EXCERPT]
-    )
 
 
 # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -86,13 +78,13 @@ def decode_server(frame: Frame) -> ServerMessage:
         return decode_as(frame, ServerMessage)
 
 
-def decode_client(frame: Frame) -> ClientMessage:
+def decode_client(frame: Frame, *, strict: bool = False) -> ClientMessage:
     """Return the client's message in `frame`; MalformedFrameError when there is none."""
     try:
         _check_depth(frame)
         return _fast_client.decode(frame)
     except (ValueError, RecursionError):
-        return decode_as(frame, ClientMessage)
+        return decode_as(frame, ClientMessage, strict=strict)
 
 
 def _check_depth(frame: Frame) -> None:
@@ -120,44 +112,44 @@ def _check_depth(frame: Frame) -> None:
         raise RecursionError
 
 
-def message_from(value: Any, kind: type[_M]) -> _M:
+def message_from(value: Any, kind: type[_M], *, strict: bool = False) -> _M:
     """Return the message of class `kind` in a JSON value, read as tolerantly as a frame; ValueError says what is wrong."""
     if not isinstance(value, dict):
-        raise _mismatch(type_name(kind), value)
-    fields = _fields(kind)
+        raise mismatch(type_name(kind), value)
+    fields = _fields(kind, strict)
     known: dict[str, Any] = {}
     unknown: dict[str, Any] = {}
     field = None
     try:
         for name, inner in value.items():
-            if (field := fields.get(name)) is None:
+            field = fields.get(name)
+            if field is None:
                 unknown[name] = inner
-            elif inner is not None:
+            elif inner is None:
+                continue
+            elif name != field.wire_name and value.get(field.wire_name) is not None:
+                unknown[name] = inner
+            else:
                 known[field.attribute] = field.read(inner)
-    except _MismatchError as error:
+    except MismatchError as error:
         if field:
             error.path.append(field.attribute)
         raise
     return kind(**known, unknown=unknown)
 
 
-def decode_as(frame: Frame, kind: type[_M]) -> _M:
+def decode_as(frame: Frame, kind: type[_M], *, strict: bool = False) -> _M:
     """Return the message of class `kind` in `frame`, read field by field; MalformedFrameError when there is none."""
     try:
         _check_depth(frame)
-        return message_from(msgspec.json.decode(frame), kind)
-    except _MismatchError as error:
+        return message_from(msgspec.json.decode(frame), kind, strict=strict)
+    except MismatchError as error:
         raise MalformedFrameError(str(error), frame) from None
     except RecursionError:
-        raise MalformedFrameError(f"{_INVALID_JSON} Message too deep.", frame) from None
+        raise MalformedFrameError(f"{INVALID_JSON} Message too deep.", frame) from None
     except ValueError as error:
         # msgspec's own errors, and Unicode's, are ValueErrors.
-        raise MalformedFrameError(f"{_INVALID_JSON} {_syntax(error)}", frame) from None
-
-
-_INVALID_JSON = "Invalid JSON payload received."
-_NOT_REPEATING = "Proto field is not repeating, cannot start list."
-"""Google's words where a list stands for a single value (zed-industries/zed#44875)."""
+        raise MalformedFrameError(f"{INVALID_JSON} {_syntax(error)}", frame) from None
 
 
 def _syntax(error: ValueError) -> str:
@@ -168,35 +160,6 @@ def _syntax(error: ValueError) -> str:
     if "truncated" in told:
         return "Unexpected end of string."
     return "Number exceeds the range of double." if "range" in told else "Unexpected token."
-
-
-class _MismatchError(ValueError):
-    """A value that its field cannot hold. The path grows from the inside out while the error passes the levels."""
-
-    def __init__(self, type_name: str, problem: str) -> None:
-        super().__init__()
-        self.path: list[str] = []
-        self.type_name = type_name
-        self.problem = problem
-
-    def __str__(self) -> str:
-        if not self.path:
-            return f'{_INVALID_JSON} Unknown name "": Root element must be a message.'
-        if self.problem is _NOT_REPEATING:
-            where = f" at '{_joined(self.path[1:])}'" if self.path[1:] else ""
-            return f'{_INVALID_JSON} Unknown name "{self.path[0]}"{where}: {self.problem}'
-        return f"Invalid value at '{_joined(self.path)}' ({self.type_name}), {self.problem}"
-
-
-def _joined(steps: list[str]) -> str:
-    """Return `steps`, which lead from the inside out, as one path."""
-    path = ""
-    for step in reversed(steps):
-        path += step if step.startswith("[") or not path else f".{step}"
-    return path
-
-
-_Reader: TypeAlias = "Callable[[Any], Any]"
 
 
 def type_name(kind: type[Message]) -> str:
@@ -229,36 +192,43 @@ _NAMED = {
 @dataclass(frozen=True, slots=True)
 class _Field:
     attribute: str
-    read: _Reader
+    wire_name: str
+    read: Reader
 
 
 @cache
-def _fields(kind: type[Message]) -> dict[str, _Field]:
+def _fields(kind: type[Message], strict: bool) -> dict[str, _Field]:
     """Return the fields of `kind` by each of their names on the wire: camelCase and snake_case."""
     hints = get_type_hints(kind, include_extras=True)
     table = {}
     for info in msgspec.structs.fields(kind):
         if info.name != "unknown":
-            field = _Field(info.name, _reader(hints[info.name]))
+            place = (kind, info.name)
+            exact = strict and place not in ANY_CASE
+            scalars = SCALARS | {EnumName: enum_reader(ENUMS.get(place), exact=exact)}
+            read = _reader(hints[info.name], scalars, strict)
+            field = _Field(info.name, info.encode_name, read)
             table[info.encode_name] = table[info.name] = field
     return table
 
 
-def _reader(hint: Any) -> _Reader:
+def _reader(hint: Any, scalars: dict[Any, Reader], strict: bool) -> Reader:
     """Return the function that reads a JSON value, never null, into a field of type `hint`."""
     arguments = get_args(hint)
     if get_origin(hint) in (types.UnionType, Union):
         (hint,) = (one for one in arguments if one is not types.NoneType)
-        return _reader(hint)
-    if get_origin(hint) is Annotated and hint not in _SCALARS:
-        return _reader(arguments[0])
+        return _reader(hint, scalars, strict)
+    if get_origin(hint) is Annotated and hint not in scalars:
+        return _reader(arguments[0], scalars, strict)
     if get_origin(hint) is list:
-        return _list_reader(_reader(arguments[0]), _named(arguments[0]))
+        read_item = _reader(arguments[0], scalars, strict)
+        return _list_reader(read_item, _named(arguments[0]), strict=strict)
     if get_origin(hint) is dict:
-        return _read_object if arguments[1] is Any else _map_reader(_reader(arguments[1]))
+        free = arguments[1] is Any
+        return read_object if free else _map_reader(_reader(arguments[1], scalars, strict))
     if isinstance(hint, type) and issubclass(hint, Message):
-        return partial(message_from, kind=hint)
-    return _SCALARS[hint]
+        return partial(message_from, kind=hint, strict=strict)
+    return scalars[hint]
 
 
 def _named(hint: Any) -> str:
@@ -266,19 +236,21 @@ def _named(hint: Any) -> str:
     if isinstance(hint, type) and issubclass(hint, Message):
         return type_name(hint)
     if get_origin(hint) is dict:
-        return _STRUCT
+        return STRUCT
     return str(get_args(hint)[1]) if get_args(hint) else "TYPE_STRING"
 
 
-def _list_reader(read_item: _Reader, type_name: str) -> _Reader:
+def _list_reader(read_item: Reader, type_name: str, *, strict: bool) -> Reader:
     def read(value: Any) -> list[Any]:
         if not isinstance(value, list):
-            raise _mismatch(type_name, value)
+            if strict:
+                raise mismatch(type_name, value)
+            return [read_item(value)]
         items: list[Any] = []
         try:
             for item in value:
                 items.append(read_item(item))  # noqa: PERF401 - its length tells where it broke
-        except _MismatchError as error:
+        except MismatchError as error:
             error.path.append(f"[{len(items)}]")
             raise
         return items
@@ -286,16 +258,13 @@ def _list_reader(read_item: _Reader, type_name: str) -> _Reader:
     return read
 
 
-_STRUCT = "type.googleapis.com/google.protobuf.Struct"
-
-
-def _map_reader(read_value: _Reader) -> _Reader:
+def _map_reader(read_value: Reader) -> Reader:
     def read(value: Any) -> dict[str, Any]:
         items: dict[str, Any] = {}
         try:
-            for name, inner in _read_object(value).items():
+            for name, inner in read_object(value).items():
                 items[name] = read_value(inner)
-        except _MismatchError as error:
+        except MismatchError as error:
             # A map is told of as the list of its entries that it is in the proto.
             if isinstance(value, dict):
                 error.path += ["value", f"[{len(items)}]"]
@@ -303,93 +272,6 @@ def _map_reader(read_value: _Reader) -> _Reader:
         return items
 
     return read
-
-
-def _read_object(value: Any) -> dict[str, Any]:
-    if isinstance(value, dict):
-        return value
-    raise _mismatch(_STRUCT, value)
-
-
-def _read_text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    raise _mismatch("TYPE_STRING", value)
-
-
-def _read_name(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    raise _mismatch("TYPE_ENUM", value)
-
-
-def _read_bool(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    raise _mismatch("TYPE_BOOL", value)
-
-
-def _bounded(hint: Any, number_from: _Reader) -> _Reader:
-    """Return the reader of a number of type `hint` (`scalars`), within its bounds."""
-    _, type_name, bounds = get_args(hint)
-
-    def read(value: Any) -> Any:
-        if not isinstance(value, bool):
-            try:
-                number = number_from(value)
-            except (TypeError, ValueError, OverflowError):
-                raise _mismatch(type_name, value) from None
-            if bounds.ge <= number <= bounds.le:
-                return number
-        raise _mismatch(type_name, value)
-
-    return read
-
-
-def _integer(value: Any) -> int:
-    if isinstance(value, float) and not value.is_integer():
-        raise ValueError
-    if isinstance(value, str) and not _INTEGER.fullmatch(value):
-        raise ValueError
-    return int(value)
-
-
-def _read_bytes(value: Any) -> bytes:
-    if isinstance(value, str):
-        text = value.replace("-", "+").replace("_", "/").rstrip("=")
-        try:
-            return pybase64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-        except (binascii.Error, ValueError):
-            raise _MismatchError(
-                "TYPE_BYTES", f'Base64 decoding failed for "{excerpt(value)}"'
-            ) from None
-    raise _mismatch("TYPE_BYTES", value)
-
-
-def _mismatch(type_name: str, value: object) -> _MismatchError:
-    match value:
-        case dict():
-            problem = "Starting an object on a scalar field"
-        case list():
-            problem = _NOT_REPEATING
-        case _:
-            problem = excerpt(msgspec.json.encode(value))
-    return _MismatchError(type_name, problem)
-
-
-_SCALARS: dict[Any, _Reader] = {
-    str: _read_text,
-    EnumName: _read_name,
-    bool: _read_bool,
-    Int32: _bounded(Int32, _integer),
-    Int64: _bounded(Int64, _integer),
-    Float32: _bounded(Float32, float),
-    Float64: _bounded(Float64, float),
-    bytes: _read_bytes,
-    Any: lambda value: value,
-}
 
 
 # ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────

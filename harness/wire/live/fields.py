@@ -5,6 +5,7 @@ Both decoders read the types from here. Source: the language guide of Protocol B
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Annotated, Any, TypeAlias
 
@@ -20,8 +21,19 @@ Float32: TypeAlias = Annotated[float, "TYPE_FLOAT", msgspec.Meta(ge=-_FLOAT_MAX,
 
 Float64: TypeAlias = Annotated[float, "TYPE_DOUBLE", msgspec.Meta(ge=-_DOUBLE_MAX, le=_DOUBLE_MAX)]
 
-EnumName: TypeAlias = Annotated[str, "TYPE_ENUM"]
-"""The name of an enum's value; proto JSON prints the number of one that has no name, and it is taken as text."""
+EnumName: TypeAlias = Annotated[str, "TYPE_ENUM", msgspec.Meta(pattern=r"^[A-Z][A-Z0-9_]*\Z")]
+"""The name of an enum's value; the number of one that has no name is taken as text. The codec reads other spellings."""
+
+DURATION = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,9})?s")
+"""How proto JSON writes a `google.protobuf.Duration`."""
+
+_SURE_DURATION = msgspec.Meta(pattern=r"^-?[0-9]{1,11}(\.[0-9]{1,9})?s\Z")
+Duration: TypeAlias = Annotated[str, "TYPE_DURATION", _SURE_DURATION]
+"""`google.protobuf.Duration`: `3.5s`. Of longer ones the codec sees whether they are too long."""
+
+# The pattern can never be met: whether there is such a day, the codec sees.
+Timestamp: TypeAlias = Annotated[str, "TYPE_TIMESTAMP", msgspec.Meta(pattern="(?!)")]
+"""`google.protobuf.Timestamp`: RFC 3339, with an offset or `Z`."""
 
 UNKNOWN = ""
 """The wire name of `unknown` inside the codec: no real field has an empty name."""

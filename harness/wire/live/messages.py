@@ -10,16 +10,20 @@ for what it lacks (marked "SDK"), the types of the official SDK `google-genai` 2
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from harness.units import Seconds
-from harness.wire.live.fields import EnumName, Float32, Float64, Int32, Int64, Message
+from harness.wire.live.fields import (
+    DURATION,
+    Duration,
+    EnumName,
+    Float32,
+    Float64,
+    Int32,
+    Int64,
+    Message,
+)
 from harness.wire.live.tools import Tool
-
-_DURATION = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,9})?s")
-"""Proto JSON's `google.protobuf.Duration`."""
-
 
 # ── Content ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -76,10 +80,8 @@ class FileData(Message, frozen=True):
 class VideoMetadata(Message, frozen=True):
     """Which part of a video counts."""
 
-    start_offset: str | None = None
-    """Proto duration, as `end_offset`."""
-
-    end_offset: str | None = None
+    start_offset: Duration | None = None
+    end_offset: Duration | None = None
     fps: Float64 | None = None
     """Frames a second."""
 
@@ -437,7 +439,7 @@ class GoAway(Message, frozen=True):
     @property
     def time_left_s(self) -> Seconds:
         """Return `time_left` in s, at least 0; ValueError when it is not a duration."""
-        if not _DURATION.fullmatch(text := self.time_left or "0s"):
+        if not DURATION.fullmatch(text := self.time_left or "0s"):
             raise ValueError(f"not a duration: {text[:20]!r}")
         return max(0.0, float(text[:-1]))
 

@@ -14,131 +14,29 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from harness.wire.live import refusals
+from harness.wire.live import refusals, scalars
 from harness.wire.live.assumptions import USUAL, Assumptions
-from harness.wire.live.codec import excerpt
+from harness.wire.live.enums import ENUMS, LATER_VALUES, Enum, Place
 from harness.wire.live.fields import Message
 from harness.wire.live.messages import (
     AudioTranscriptionConfig,
-    AutomaticActivityDetection,
     ClientMessage,
-    CodeExecutionResult,
-    ExecutableCode,
     FunctionResponse,
     GenerationConfig,
     Part,
-    RealtimeInputConfig,
     SessionResumptionConfig,
     Setup,
     ThinkingConfig,
 )
 from harness.wire.live.refusals import Refused, Rule
-from harness.wire.live.tools import (
-    ComputerUse,
-    DynamicRetrievalConfig,
-    FunctionDeclaration,
-    GoogleMaps,
-    GoogleSearch,
-    Schema,
-    Tool,
-)
+from harness.wire.live.scalars import excerpt
+from harness.wire.live.tools import GoogleMaps, GoogleSearch, Schema, Tool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.wire.live.catalogue import Era
     from harness.wire.live.endpoint import Route
-
-_Place = tuple[type[Message], str]
-
-ENUMS: dict[_Place, tuple[str, frozenset[str]]] = {
-    (GenerationConfig, "response_modalities"): (
-        "GenerationConfig.Modality",
-        frozenset({"MODALITY_UNSPECIFIED", "TEXT", "IMAGE", "AUDIO"}),
-    ),
-    (GenerationConfig, "media_resolution"): (
-        "GenerationConfig.MediaResolution",
-        frozenset({f"MEDIA_RESOLUTION_{one}" for one in ("UNSPECIFIED", "LOW", "MEDIUM", "HIGH")}),
-    ),
-    (ThinkingConfig, "thinking_level"): (
-        "ThinkingConfig.ThinkingLevel",
-        frozenset({"THINKING_LEVEL_UNSPECIFIED", "MINIMAL", "LOW", "MEDIUM", "HIGH"}),
-    ),
-    (AutomaticActivityDetection, "start_of_speech_sensitivity"): (
-        "RealtimeInputConfig.AutomaticActivityDetection.StartSensitivity",
-        frozenset({f"START_SENSITIVITY_{one}" for one in ("UNSPECIFIED", "LOW", "HIGH")}),
-    ),
-    (AutomaticActivityDetection, "end_of_speech_sensitivity"): (
-        "RealtimeInputConfig.AutomaticActivityDetection.EndSensitivity",
-        frozenset({f"END_SENSITIVITY_{one}" for one in ("UNSPECIFIED", "LOW", "HIGH")}),
-    ),
-    (RealtimeInputConfig, "activity_handling"): (
-        "RealtimeInputConfig.ActivityHandling",
-        frozenset(
-            {"ACTIVITY_HANDLING_UNSPECIFIED", "START_OF_ACTIVITY_INTERRUPTS", "NO_INTERRUPTION"}
-        ),
-    ),
-    (RealtimeInputConfig, "turn_coverage"): (
-        "RealtimeInputConfig.TurnCoverage",
-        frozenset(
-            {
-                "TURN_COVERAGE_UNSPECIFIED",
-                "TURN_INCLUDES_ONLY_ACTIVITY",
-                "TURN_INCLUDES_ALL_INPUT",
-                "TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO",
-            }
-        ),
-    ),
-    (AudioTranscriptionConfig, "mode"): (
-        "AudioTranscriptionConfig.Mode",
-        frozenset({"MODE_UNSPECIFIED", "VERBATIM", "SMART"}),
-    ),
-    (FunctionDeclaration, "behavior"): (
-        "FunctionDeclaration.Behavior",
-        frozenset({"UNSPECIFIED", "BLOCKING", "NON_BLOCKING"}),
-    ),
-    (Schema, "type"): (
-        "Type",
-        frozenset(
-            {
-                "TYPE_UNSPECIFIED",
-                "STRING",
-                "NUMBER",
-                "INTEGER",
-                "BOOLEAN",
-                "ARRAY",
-                "OBJECT",
-                "NULL",
-            }
-        ),
-    ),
-    (ExecutableCode, "language"): (
-        "ExecutableCode.Language",
-        frozenset({"LANGUAGE_UNSPECIFIED", "PYTHON"}),
-    ),
-    (CodeExecutionResult, "outcome"): (
-        "CodeExecutionResult.Outcome",
-        frozenset(
-            {"OUTCOME_UNSPECIFIED", "OUTCOME_OK", "OUTCOME_FAILED", "OUTCOME_DEADLINE_EXCEEDED"}
-        ),
-    ),
-    (DynamicRetrievalConfig, "mode"): (
-        "DynamicRetrievalConfig.Mode",
-        frozenset({"MODE_UNSPECIFIED", "MODE_DYNAMIC"}),
-    ),
-    (ComputerUse, "environment"): (
-        "Tool.ComputerUse.Environment",
-        frozenset({"ENVIRONMENT_UNSPECIFIED", "ENVIRONMENT_BROWSER"}),
-    ),
-    (FunctionResponse, "scheduling"): (
-        "FunctionResponse.Scheduling",
-        frozenset({"SCHEDULING_UNSPECIFIED", "SILENT", "WHEN_IDLE", "INTERRUPT"}),
-    ),
-}
-"""Closed sets of names: the proto's type name and its values."""
-
-_ANY_CASE: frozenset[_Place] = frozenset({(Schema, "type")})
-"""Enums whose names may be in lower case: the Gemini API's function calling guide writes them so in its requests."""
 
 _ONEOFS: dict[type[Message], tuple[str, tuple[str, ...]]] = {
     ClientMessage: (
@@ -160,7 +58,7 @@ _ONEOFS: dict[type[Message], tuple[str, tuple[str, ...]]] = {
 }
 """Fields of which one message has at most one, and what the proto calls them together."""
 
-_LATER: dict[_Place, str] = {
+_LATER: dict[Place, str] = {
     (Setup, "explicit_vad_signal"): "2025-12",
     (ThinkingConfig, "thinking_level"): "2025-11",
     (Setup, "history_config"): "2026-03",
@@ -180,13 +78,7 @@ _LATER: dict[_Place, str] = {
 }
 """Fields that came after the guides, and the month."""
 
-LATER_VALUES: dict[_Place, frozenset[str]] = {
-    (RealtimeInputConfig, "turn_coverage"): frozenset(
-        {"TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO"}
-    ),
-}
-
-_VERTEX_ONLY: frozenset[_Place] = frozenset(
+_VERTEX_ONLY: frozenset[Place] = frozenset(
     {
         (Setup, "explicit_vad_signal"),
         (SessionResumptionConfig, "transparent"),
@@ -198,12 +90,12 @@ _VERTEX_ONLY: frozenset[_Place] = frozenset(
         (GoogleMaps, "auth_config"),
     }
 )
-_V1ALPHA_ONLY: frozenset[_Place] = frozenset(
+_V1ALPHA_ONLY: frozenset[Place] = frozenset(
     {(Setup, "proactivity"), (GenerationConfig, "enable_affective_dialog")}
 )
 """On the Developer API these need v1alpha (capabilities guide)."""
 
-_GEMINI_ONLY: frozenset[_Place] = frozenset(
+_GEMINI_ONLY: frozenset[Place] = frozenset(
     {
         (Setup, "labels"),
         (FunctionResponse, "will_continue"),
@@ -224,7 +116,7 @@ def check_names(
     """Raise Refused for the first name or enum value in `message` that this platform, version and era do not have."""
     for inner, path in messages(message):
         _check_oneof(inner, path)
-        _check_fields(inner, path, route, era, assumed)
+        check_fields(inner, path, route, era, assumed)
 
 
 def _check_oneof(message: Message, path: str) -> None:
@@ -243,11 +135,13 @@ def _check_oneof(message: Message, path: str) -> None:
         )
 
 
-def _check_fields(
-    message: Message, path: str, route: Route, era: Era, assumed: Assumptions
+def check_fields(
+    message: Message, path: str, route: Route, era: Era, assumed: Assumptions = USUAL
 ) -> None:
     """Raise Refused for the first field or value of a message at `path` that does not exist here."""
     for place, wire_name, value in _fields_set(message):
+        if place is None and wire_name in message.__struct_fields__:
+            raise _set_twice(path, wire_name)
         if place is None and assumed.unknown_fields == "ignored":
             continue
         rule = _broken(place, wire_name, route, era)
@@ -258,14 +152,14 @@ def _check_fields(
             text = refusals.UNKNOWN_NAME.text(name=excerpt(wire_name), where=where)
             raise Refused(refusals.UNKNOWN_NAME, text, rule=rule)
         if enum := ENUMS.get(place):
-            values = enum[1] - (LATER_VALUES.get(place, frozenset()) if era == "guide" else set())
+            later = LATER_VALUES.get(place, frozenset()) if era == "guide" else frozenset()
             for name in value if isinstance(value, list) else [value]:
-                known = name.upper() if place in _ANY_CASE else name
-                if known not in values:
-                    raise _no_value(f"{path}.{place[1]}", wire_name, enum[0], name, values)
+                # A number without a name is kept, as proto JSON does; it asks for nothing.
+                if (name not in enum.numbers or name in later) and not scalars.is_number(name):
+                    raise _no_value(f"{path}.{place[1]}", wire_name, enum, name, later)
 
 
-def _broken(place: _Place | None, wire_name: str, route: Route, era: Era) -> Rule | None:
+def _broken(place: Place | None, wire_name: str, route: Route, era: Era) -> Rule | None:
     """Return the rule by which this field does not exist here, or None."""
     if place is None:
         return Rule(says=f"the Live API has no field {excerpt(wire_name)}", source=_PROTO)
@@ -283,9 +177,22 @@ def _broken(place: _Place | None, wire_name: str, route: Route, era: Era) -> Rul
     return None
 
 
-def _no_value(field: str, wire_name: str, kind: str, name: str, values: frozenset[str]) -> Refused:
-    problem = f"'{field}' (type.googleapis.com/google.ai.generativelanguage.v1beta.{kind}), \"{excerpt(name)}\""
-    named = sorted(value for value in values if not value.endswith("UNSPECIFIED"))
+def _set_twice(path: str, name: str) -> Refused:
+    """Return the refusal of a field that comes in both spellings, as protobuf's conformance tests demand it."""
+    problem = f"'{path}' (oneof), oneof field '_{name}' is already set. Cannot set '{name}'"
+    return Refused(
+        refusals.INVALID_VALUE,
+        refusals.INVALID_VALUE.text(problem=problem),
+        rule=Rule(
+            says=f"{name} comes in one spelling",
+            source="protobuf, json_format and conformance tests",
+        ),
+    )
+
+
+def _no_value(field: str, wire_name: str, enum: Enum, name: str, later: frozenset[str]) -> Refused:
+    problem = f"'{field}' (type.googleapis.com/google.ai.generativelanguage.v1beta.{enum.name}), \"{excerpt(name)}\""
+    named = sorted(one for one in enum.numbers.keys() - later if not one.endswith("UNSPECIFIED"))
     return Refused(
         refusals.INVALID_VALUE,
         refusals.INVALID_VALUE.text(problem=problem),
@@ -308,7 +215,7 @@ def messages(value: Any, path: str = "") -> Iterator[tuple[Message, str]]:
             yield from messages(item, f"{path}[{index}].value")
 
 
-def _fields_set(message: Message) -> Iterator[tuple[_Place | None, str, Any]]:
+def _fields_set(message: Message) -> Iterator[tuple[Place | None, str, Any]]:
     """Yield (place, or None when unknown; name on the wire; value) of all that `message` itself sets."""
     for name, value in message.unknown.items():
         yield None, name, value

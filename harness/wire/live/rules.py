@@ -19,7 +19,6 @@ from harness.errors import UsageError
 from harness.text.locales import LOCALES
 from harness.wire.live import catalogue, refusals
 from harness.wire.live.assumptions import USUAL, Assumptions
-from harness.wire.live.codec import excerpt
 from harness.wire.live.messages import (
     AudioTranscriptionConfig,
     AutomaticActivityDetection,
@@ -35,6 +34,7 @@ from harness.wire.live.messages import (
 )
 from harness.wire.live.names import check_names
 from harness.wire.live.refusals import INVALID_ARGUMENT, Refusal, Refused, Rule
+from harness.wire.live.scalars import excerpt
 
 if TYPE_CHECKING:
     from harness.wire.live.catalogue import Era, Modality, Model

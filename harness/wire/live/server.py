@@ -194,7 +194,7 @@ class LiveServer:
         """Return what a client's frame (text or binary) means, often one event; Refused when the service closes."""
         self.received += 1
         try:
-            message = codec.decode_client(frame)
+            message = codec.decode_client(frame, strict=self.assumed.json == "exact")
         except codec.MalformedFrameError as error:
             at_value = error.detail.startswith(refusals.INVALID_VALUE.prefix)
             refusal = refusals.INVALID_VALUE if at_value else refusals.INVALID_PAYLOAD

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args, get_origin, get_type_hin
 import msgspec
 
 from harness.wire.live import codec
-from harness.wire.live.fields import Int32, Message
+from harness.wire.live.fields import Int32, Message, Timestamp
 from harness.wire.live.messages import SessionResumptionConfig, Setup
 
 if TYPE_CHECKING:
@@ -42,11 +42,11 @@ class TokenRequest(Message, frozen=True):
     uses: Int32 | None = None
     """Sessions that may be opened; 0: any number; None: 1. Resuming one takes none."""
 
-    expire_time: str | None = None
-    """RFC 3339: after it an open session ends."""
+    expire_time: Timestamp | None = None
+    """After it an open session ends."""
 
-    new_session_expire_time: str | None = None
-    """RFC 3339: after it no session begins."""
+    new_session_expire_time: Timestamp | None = None
+    """After it no session begins."""
 
     bidi_generate_content_setup: Setup | None = None
     field_mask: str = ""

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.wire.live.fields import EnumName, Float32, Float64, Int32, Int64, Message
+from harness.wire.live.fields import EnumName, Float32, Float64, Int32, Int64, Message, Timestamp
 
 
 class Schema(Message, frozen=True):
     """What a value may be, in a subset of OpenAPI 3.0."""
 
     type: EnumName | None = None
-    """`STRING`, `NUMBER`, `INTEGER`, `BOOLEAN`, `ARRAY`, `OBJECT`, `NULL`; the guides write them in lower case as well."""
+    """`STRING`, `NUMBER`, `INTEGER`, `BOOLEAN`, `ARRAY`, `OBJECT`, `NULL`; the guides write them in lower case as well, and both are read."""
 
     format: str | None = None
     title: str | None = None
@@ -61,10 +61,8 @@ class FunctionDeclaration(Message, frozen=True):
 class Interval(Message, frozen=True):
     """A span of time (google/type/interval.proto)."""
 
-    start_time: str | None = None
-    """RFC 3339, as `end_time`."""
-
-    end_time: str | None = None
+    start_time: Timestamp | None = None
+    end_time: Timestamp | None = None
 
 
 class GoogleSearch(Message, frozen=True):
