@@ -15,6 +15,7 @@ from harness.errors import InputError, RemoteProtocolError
 from harness.report.document import Retold
 from harness.run import attempt
 from harness.run.folder import TRACES, settles, slot, slots, trace_path, traces_there
+from harness.run.record import Usage
 from harness.trace import read_trace
 
 if TYPE_CHECKING:
@@ -127,10 +128,35 @@ def contradictions(folder: Path, plan: Plan, kept: UtteranceRecord) -> Iterator[
     if told.reason is None and (kept.reason or "").startswith(attempt.OF_THE_AUDIO):
         # The clip's faults are not in its trace.
         told = msgspec.structs.replace(told, reason=kept.reason)
+    if _of_older_version(kept, told):
+        kept, told = _before_caches(kept), _before_caches(told)
     for name in told.__struct_fields__:
         here, there = getattr(kept, name), getattr(told, name)
         if here != there:
             yield f"{who}: {name} is {_short(here)} in the journal and {_short(there)} by the trace"
+
+
+LATER_COUNTS: Final = {
+    field.name: field.default
+    if field.default_factory is msgspec.NODEFAULT
+    else field.default_factory()
+    for field in msgspec.structs.fields(Usage)
+    if field.name.startswith(("cached_", "tool_use_"))
+}
+"""What earlier versions did not count of a session, and what the records they wrote are read to say of it: nothing."""
+
+
+def _of_older_version(kept: UtteranceRecord, told: UtteranceRecord) -> bool:
+    """Return whether a record says nothing of counts that its trace has, as records did before they were counted."""
+    said = [{name: getattr(one.usage, name) for name in LATER_COUNTS} for one in (kept, told)]
+    return said[0] == LATER_COUNTS != said[1]
+
+
+def _before_caches(record: UtteranceRecord) -> UtteranceRecord:
+    """Return `record` without those counts, nor what is found wrong with bills: they were held to other rules then."""
+    found = tuple(one for one in record.violations if "usage record" not in one)
+    usage = msgspec.structs.replace(record.usage, **LATER_COUNTS)
+    return msgspec.structs.replace(record, usage=usage, violations=found)
 
 
 UNTRACED: Final = frozenset(

@@ -242,6 +242,48 @@ def test_a_trace_that_says_otherwise_is_named(folder):
     assert any(one.startswith(record.utterance) for one in differences(folder))
 
 
+OLDER = [
+    (
+        {
+            "cachedContentTokenCount": 7,
+            "cacheTokensDetails": [{"modality": "TEXT", "tokenCount": 7}],
+        },
+        (),
+    ),
+    ({"cachedContentTokenCount": 99}, ()),
+    ({"toolUsePromptTokenCount": 8, "totalTokenCount": 40}, ()),
+    ({"toolUsePromptTokenCount": 8}, ("a usage record counts 32 tokens, and its parts 40",)),
+]
+"""What a bill says beside 30 tokens of a prompt and 2 of a response, and what versions that did not count it found wrong."""
+
+
+@pytest.mark.parametrize("more, found", OLDER)
+def test_a_record_from_before_caches_were_counted_is_no_contradiction(folder, more, found):
+    """A journal whose version did not count tokens of caches and tools says nothing of them; all else is held to its trace."""
+    records = [one for one in iter_journal(folder) if one.outcome == "ok"]
+    path = folder / records[0].trace
+    trace = read_trace(path)
+    at = next(n for n, event in enumerate(trace.events) if "usageMetadata" in event.frame)
+    bill = {"promptTokenCount": 30, "responseTokenCount": 2, "totalTokenCount": 32} | more
+    event = msgspec.structs.replace(
+        trace.events[at], frame=trace.events[at].frame | {"usageMetadata": bill}
+    )
+    events = [*trace.events[:at], event, *trace.events[at + 1 :]]
+    write_trace(path, msgspec.structs.replace(trace, events=events))
+    total = bill["totalTokenCount"]
+    usage = {"records": 1, "prompt_tokens": 30, "response_tokens": 2, "total_tokens": total}
+
+    def told(**changed):
+        line = msgspec.to_builtins(records[0]) | {"usage": usage | changed, "violations": found}
+        (folder / JOURNAL).write_bytes(msgspec.json.encode(line) + b"\n")
+        [older] = read_journal(folder)
+        return list(contradictions(folder, read_plan(folder), older))
+
+    assert [] == told()
+    assert ["usage is"] == [one.split(": ")[1][:8] for one in told(response_tokens=3)]
+    assert 1 <= len(told(cached_tokens=1))
+
+
 def test_a_run_without_a_report_is_told_to_write_one(folder, capsys):
     """Without summary.json there is nothing to verify: exit 3, with the command that writes it."""
     (folder / "summary.json").unlink()
