@@ -30,8 +30,14 @@ _LEAST_WBITS: Final = 9
 _GZIP_WBITS: Final = 16
 """Least power of two for deflate's window, and what is added to it for gzip's head and tail (zlib.h, deflateInit2)."""
 
-MOST_BYTES: Final = 2**30
-"""Longest trace that is read, unpacked: what may be received for an utterance, four times over."""
+MOST_BYTES: Final = 2**29
+"""Longest trace that is read, unpacked: what may be received for an utterance, twice over."""
+
+MOST_OBJECTS: Final = 10_000_000
+"""Most objects and lists in it, which take a hundred times the memory that they are written with. A message of audio has four:
+that is 7 h of the shortest, and 70 h of the usual ones."""
+
+_BLOCK: Final = 2**20
 
 Direction = Literal[">", "<", "!"]
 """`>` we sent, `<` we received, `!` something that happened to the connection (a note of ours)."""
@@ -175,24 +181,40 @@ def read_trace(path: Path) -> SessionTrace:
         if not path.is_file():
             raise InputError(f"{path}: not a readable trace", why="it is missing, or no file")
         with gzip.open(path, "rb") as file:
-            data = file.read(MOST_BYTES + 1)
-        if len(data) > MOST_BYTES:
-            raise InputError(
-                f"{path}: not a readable trace",
-                why=f"it unpacks to more than {MOST_BYTES // 2**20} MiB",
-            )
-        header, *events = data.splitlines()
-        trace = SessionTrace(
-            header=msgspec.json.decode(header, type=TraceHeader),
-            events=[msgspec.json.decode(line, type=TimedEvent) for line in events],
-        )
-    except (OSError, EOFError, ValueError, zlib.error) as error:
+            lines = _lines(file)
+            header = msgspec.json.decode(next(lines, b""), type=TraceHeader)
+            trace = SessionTrace(header=header, events=list(map(_event, lines)))
+    except (OSError, EOFError, ValueError, RecursionError, zlib.error) as error:
         raise InputError(f"{path}: not a readable trace", why=str(error)) from error
     if trace.header.schema != SCHEMA:
         raise InputError(
             f"{path}: trace of schema {trace.header.schema}, this version reads {SCHEMA}"
         )
     return trace
+
+
+_event = msgspec.json.Decoder(TimedEvent).decode
+
+
+def _lines(file: gzip.GzipFile) -> Iterator[bytes]:
+    """Yield the lines of `file`; ValueError when they are more than any trace of ours has."""
+    size = objects = 0
+    begun: list[bytes] = []
+    while block := file.read(_BLOCK):
+        size += len(block)
+        objects += block.count(b"{") + block.count(b"[")
+        if size > MOST_BYTES:
+            raise ValueError(f"it unpacks to more than {MOST_BYTES / 2**20:g} MiB")
+        if objects > MOST_OBJECTS:
+            raise ValueError(f"it has more than {MOST_OBJECTS:,} objects")
+        first, *others = block.split(b"\n")
+        begun.append(first)
+        if others:
+            yield b"".join(begun)
+            yield from others[:-1]
+            begun = others[-1:]
+    if last := b"".join(begun):
+        yield last
 
 
 def audio_sent(event: TimedEvent) -> dict[str, Any] | None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
 import subprocess
+import sys
 import time
+import zlib
 from shutil import which
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -144,3 +148,95 @@ def test_a_trace_that_unpacks_without_end_is_named(tmp_path, monkeypatch):
     for path in (bomb, pipe, folder, device, tmp_path / "nowhere"):
         with pytest.raises(InputError, match="not a readable trace"):
             read_trace(path)
+
+
+EVENT = b'{"t":0,"dir":"<","frame":{"a":%s}}'
+
+
+@pytest.mark.parametrize(
+    "lines, what",
+    [
+        ([EVENT % (b"[" * 20_000 + b"]" * 20_000)], "recursion"),
+        ([b"[" * 100_000], ""),
+        ([EVENT % b'"\\ud800"'], "truncated"),
+        ([EVENT % b'"\xed\xa0\x80"'], "utf-8"),
+        ([EVENT % b'"\xff"'], "utf-8"),
+        ([b""], "truncated"),
+        ([b"\0"], ""),
+        ([EVENT.replace(b'"t":0', b'"t":1e999') % b"1"], ""),
+        ([EVENT % b"1e999"], ""),
+    ],
+)
+def test_a_trace_that_no_session_wrote_is_named(tmp_path, lines, what):
+    """Deep JSON, text that is none and numbers beyond any are named with the file, never another error."""
+    path = tmp_path / "t.jsonl.gz"
+    header = msgspec.json.encode(HEADER)
+    path.write_bytes(gzip.compress(b"\n".join([header, *lines, b""])))
+    with pytest.raises(InputError, match=f"t.jsonl.gz: not a readable trace(?is:.*{what})"):
+        read_trace(path)
+
+
+def test_an_enormous_id_is_a_text_like_any(tmp_path):
+    """A header whose names are a megabyte each is read: they are bounded where a file of ours would be written."""
+    path = tmp_path / "t.jsonl.gz"
+    trace = SessionTrace(header=msgspec.structs.replace(HEADER, utterance="u" * 2**20), events=[])
+    write_trace(path, trace)
+    assert trace == read_trace(path)
+
+
+def test_a_trace_of_objects_without_end_is_named(tmp_path, monkeypatch):
+    """Objects are bounded by number, whether they are events or within one: each is a hundred times what it is written with."""
+    monkeypatch.setattr(harness.trace, "MOST_OBJECTS", 1000)
+    path = tmp_path / "t.jsonl.gz"
+    header = msgspec.json.encode(HEADER)
+    for lines in ([EVENT % b"{}"] * 400, [EVENT % (b"[" + b"[]," * 1000 + b"1]")]):
+        path.write_bytes(gzip.compress(b"\n".join([header, *lines, b""])))
+        with pytest.raises(InputError, match="more than 1,000 objects"):
+            read_trace(path)
+
+
+@pytest.mark.parametrize("line", [b"\n", b"x" * 2**16])
+def test_a_bomb_of_half_a_gigabyte_is_named(tmp_path, line):
+    """A megabyte that unpacks to more than any trace of ours is named, before it has become memory or objects."""
+    path = tmp_path / "t.jsonl.gz"
+    with path.open("wb") as file:
+        packer = zlib.compressobj(1, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+        file.write(packer.compress(msgspec.json.encode(HEADER) + b"\n"))
+        block = line * (2**20 // len(line))
+        for _ in range(2**29 // len(block) + 1):
+            file.write(packer.compress(block))
+        file.write(packer.flush())
+    assert path.stat().st_size < 8 * 2**20
+    told = peak_of(path)
+    assert "not a readable trace" in told["error"]
+    assert told["mib"] < 1300
+
+
+PEAK = """
+import json, pathlib, resource, sys
+from harness.errors import InputError
+from harness.trace import read_trace
+try:
+    read_trace(pathlib.Path(sys.argv[1]))
+except InputError as error:
+    told = str(error)
+print(json.dumps({"error": told, "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+"""
+
+
+def peak_of(path) -> dict:
+    """Return what reading a trace says, and the memory that a process needs for it, MiB."""
+    done = subprocess.run([sys.executable, "-c", PEAK, path], capture_output=True, check=True)
+    return json.loads(done.stdout)
+
+
+@settings(max_examples=200)
+@given(st.binary(max_size=400), st.integers(0, 300), st.booleans())
+def test_any_bytes_are_a_trace_or_named(tmp_path_factory, noise, at, packed):
+    """Whatever bytes a trace holds, packed or damaged in its packing, it is read or named; nothing else is raised."""
+    whole = gzip.compress(msgspec.json.encode(HEADER) + b"\n" + EVENT % b"{}" + b"\n", mtime=0)
+    data = gzip.compress(noise) if packed else whole[:at] + noise + whole[at + len(noise) :]
+    path = tmp_path_factory.mktemp("trace") / "t.jsonl.gz"
+    path.write_bytes(data)
+    with contextlib.suppress(InputError):
+        read_trace(path)

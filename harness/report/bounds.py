@@ -13,6 +13,7 @@ from msgspec import structs
 
 from harness.errors import InputError
 from harness.run.folder import UNREADABLE
+from harness.run.lines import numbered_lines
 from harness.units import SAMPLE_RATE, Seconds
 
 if TYPE_CHECKING:
@@ -106,8 +107,8 @@ class SpeechBook:
 def _read(path: Path) -> dict[tuple[str, Seconds, Seconds | None], _Line]:
     """Return what is kept at `path`; nothing when it is missing or not ours: it can be found again."""
     try:
-        lines = [msgspec.json.decode(line, type=_Line) for line in path.read_bytes().splitlines()]
-    except (OSError, *UNREADABLE):
+        lines = [msgspec.json.decode(line, type=_Line) for _, line in numbered_lines(path)]
+    except (OSError, InputError, *UNREADABLE):
         return {}
     return {line.span.key: line for line in lines}
 

@@ -20,7 +20,7 @@ from harness.report.page.render import page
 from harness.report.retelling import contradictions, miscounted
 from harness.report.table import UTTERANCES
 from harness.report.write import BOM, PAGE, PARQUET, SUMMARY_JSON
-from harness.run.folder import UNREADABLE, read_journal, read_plan
+from harness.run.folder import UNREADABLE, read_journal, read_plan, whole
 from harness.run.heard import changed, read_heard
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _of_reports(folder: Path, plan: Plan) -> Iterator[str]:
         )
     profile, metric = written
     rows = folder / UTTERANCES
-    excel = rows.exists() and rows.read_bytes().startswith(BOM)
+    excel = rows.exists() and _begins_with(rows, BOM)
     speech = SpeechBook(folder)
     exhibits = Exhibits(folder, plan, speech)
     table = settled_table(folder, plan, speech, exhibits, profile=profile, metric=metric)
@@ -66,10 +66,16 @@ def _of_reports(folder: Path, plan: Plan) -> Iterator[str]:
     yield from _unlike(folder, PAGE, _page_again(folder, table, exhibits))
 
 
+def _begins_with(path: Path, mark: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(mark)) == mark
+
+
 def _unlike(folder: Path, name: str, wanted: bytes) -> Iterator[str]:
     """Yield in words that a file is not what is wanted."""
     try:
-        same = (folder / name).read_bytes() == wanted
+        path = folder / name
+        same = path.stat().st_size == len(wanted) and path.read_bytes() == wanted
     except OSError as error:
         yield f"{name}: {error.strerror}"
     else:
@@ -89,8 +95,8 @@ def _page_again(folder: Path, table: RunTable, exhibits: Exhibits) -> bytes:
 def _as_written(folder: Path, summary: Summary) -> Summary:
     """Return `summary` with the versions of libraries that `folder` was reported with: no journal knows them."""
     try:
-        kept = msgspec.json.decode((folder / SUMMARY_JSON).read_bytes(), type=_Kept)
-    except (OSError, *UNREADABLE):
+        kept = msgspec.json.decode(whole(folder / SUMMARY_JSON), type=_Kept)
+    except (OSError, InputError, *UNREADABLE):
         return summary
     profile = msgspec.structs.replace(summary.profile, versions=kept.profile.versions)
     return msgspec.structs.replace(summary, profile=profile)

@@ -21,6 +21,7 @@ import msgspec
 from harness.clock import utc_now
 from harness.errors import InputError
 from harness.run.folder import UNREADABLE
+from harness.run.lines import numbered_lines
 from harness.run.vigil import keep_vigil
 from harness.stats.percentiles import nearest_rank
 from harness.units import Milliseconds, Seconds
@@ -233,18 +234,18 @@ def write_certificates(folder: Path, certificates: list[Certificate]) -> None:
 def read_certificates(folder: Path) -> list[Certificate]:
     """Return the certificates of all sittings; empty when there are none. InputError names a line that is none."""
     path = folder / CERTIFICATE
+    decode = msgspec.json.Decoder(Certificate).decode
+    found = []
     try:
-        lines = path.read_bytes().splitlines()
+        for number, line in numbered_lines(path):
+            try:
+                found.append(decode(line))
+            except UNREADABLE as error:
+                raise InputError(f"{path}:{number}: not a certificate", why=str(error)) from error
     except FileNotFoundError:
         return []
     except OSError as error:
         raise InputError(f"{path}: cannot be read", why=error.strerror) from error
-    found = []
-    for number, line in enumerate(lines, 1):
-        try:
-            found.append(msgspec.json.decode(line, type=Certificate))
-        except UNREADABLE as error:
-            raise InputError(f"{path}:{number}: not a certificate", why=str(error)) from error
     return found
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from harness.run.record import Call, Exchange, Interrupted
 from harness.units import SPEECH_RATE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from harness.trace import SessionTrace, TimedEvent
     from harness.units import Samples, Seconds
@@ -55,8 +57,23 @@ def _worded(event: TimedEvent, said: Sequence[dict[str, Any]]) -> bool:
     return bool((spoken + "".join(part.get("text") or "" for part in said)).strip())
 
 
+MOST_CALLED: Final = 2**20
+"""Bytes of JSON that functions called and their arguments may take in a record. More is a service that floods, and all of it is
+in the trace."""
+
+
 def _calls(trace: SessionTrace) -> list[Call]:
-    """Return the functions called, in order, and what became of each."""
+    """Return the functions called, in order, and what became of each: as many as `MOST_CALLED` holds."""
+    called, size = [], 0
+    for call in _all_calls(trace):
+        size += len(msgspec.json.encode(call))
+        if size > MOST_CALLED:
+            break
+        called.append(call)
+    return called
+
+
+def _all_calls(trace: SessionTrace) -> Iterator[Call]:
     answered: dict[str, Seconds] = {}
     cancelled: set[str] = set()
     for event in trace.events:
@@ -66,18 +83,17 @@ def _calls(trace: SessionTrace) -> list[Call]:
                 answered.setdefault(_key(one), event.t)
         if event.dir == "<":
             cancelled |= set((event.frame.get("toolCallCancellation") or {}).get("ids") or ())
-    return [
-        Call(
-            name=call.get("name") or "",
-            args=call.get("args") or {},
-            t=event.t,
-            answered_t=answered.get(_key(call)),
-            cancelled=_key(call) in cancelled,
-        )
-        for event in trace.events
-        if event.dir == "<"
-        for call in (event.frame.get("toolCall") or {}).get("functionCalls") or ()
-    ]
+    for event in trace.events:
+        if event.dir != "<":
+            continue
+        for call in (event.frame.get("toolCall") or {}).get("functionCalls") or ():
+            yield Call(
+                name=call.get("name") or "",
+                args=call.get("args") or {},
+                t=event.t,
+                answered_t=answered.get(_key(call)),
+                cancelled=_key(call) in cancelled,
+            )
 
 
 def _key(call: dict[str, Any]) -> str:

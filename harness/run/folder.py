@@ -9,15 +9,14 @@ import hashlib
 import os
 import re
 import stat
-from itertools import count
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from harness.errors import InputError
+from harness.run.lines import numbered_lines
 from harness.run.record import PLAN_SCHEMA, RECORD_SCHEMA, Plan, UtteranceRecord
-from harness.session.assignment import MOST_RECEIVED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,8 +35,8 @@ AUDIO = "audio"
 REPORT = "report.html"
 """Written last of all, and taken away when a run goes on: where it lies, the tables are those of the whole journal."""
 
-LINE_BYTES: Final = 6 * MOST_RECEIVED
-"""Longest line: a record's texts are no longer than all that may be received for it, and JSON writes a byte as six at most."""
+DOCUMENT_BYTES: Final = 2**31
+"""Longest plan or report that is read: of a million utterances, 2 KiB each."""
 
 _BESIDE = frozenset({PLAN + ".part", "emulator.log"})
 """What a folder may hold whose run was killed before it had a plan."""
@@ -60,7 +59,7 @@ def read_plan(folder: Path) -> Plan:
     try:
         for entry in folder.iterdir():
             _require_file(entry)
-        data = path.read_bytes()
+        data = whole(path)
     except FileNotFoundError:
         raise InputError(
             f"{folder}: not a run folder",
@@ -80,6 +79,13 @@ def read_plan(folder: Path) -> Plan:
             why=str(error),
             hint="name a folder that harness run made, or take its plan.json from a copy",
         ) from error
+
+
+def whole(path: Path) -> bytes:
+    """Return all of a document of the run folder; InputError when it is longer than any of ours, OSError as the disk's."""
+    if path.stat().st_size > DOCUMENT_BYTES:
+        raise InputError(f"{path}: more than {DOCUMENT_BYTES / 2**20:g} MiB, which is none of ours")
+    return path.read_bytes()
 
 
 def _require_file(entry: Path) -> None:
@@ -177,23 +183,16 @@ def iter_journal(folder: Path) -> Iterator[UtteranceRecord]:
     path = folder / JOURNAL
     decode = msgspec.json.Decoder(UtteranceRecord).decode
     try:
-        with path.open("rb") as file:
-            for number in count(1):
-                line = file.readline(LINE_BYTES)
-                if not line.endswith(b"\n"):
-                    if len(line) < LINE_BYTES:
-                        return  # torn: its session is as good as never finished
-                    raise InputError(
-                        f"{path}:{number}: a line of more than {LINE_BYTES // 2**20} MiB is no record",
-                        hint="remove that line: its session is then run again",
-                    )
-                try:
-                    record = decode(line)
-                except UNREADABLE as error:
-                    raise _unreadable(f"{path}:{number}", line, error) from error
-                if record.schema != RECORD_SCHEMA:
-                    raise _other_schema(f"{path}:{number}", "record", record.schema, RECORD_SCHEMA)
-                yield record
+        for number, line in numbered_lines(path):
+            if not line.endswith(b"\n"):
+                return  # torn: its session is as good as never finished
+            try:
+                record = decode(line)
+            except UNREADABLE as error:
+                raise _unreadable(f"{path}:{number}", line, error) from error
+            if record.schema != RECORD_SCHEMA:
+                raise _other_schema(f"{path}:{number}", "record", record.schema, RECORD_SCHEMA)
+            yield record
     except FileNotFoundError:
         return
     except OSError as error:

@@ -14,6 +14,7 @@ import msgspec
 
 from harness.errors import InputError
 from harness.run.folder import AUDIO, UNREADABLE
+from harness.run.lines import cut_torn_line, numbered_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -59,25 +60,24 @@ def read_heard(folder: Path) -> dict[str, HeardSpeech]:
     """
     path = folder / HEARD
     decode = msgspec.json.Decoder(HeardSpeech).decode
+    found: dict[str, HeardSpeech] = {}
     try:
-        lines = path.read_bytes().splitlines(keepends=True)
+        for number, line in numbered_lines(path):
+            if not line.endswith(b"\n"):
+                break
+            try:
+                heard = decode(line)
+            except UNREADABLE as error:
+                raise InputError(
+                    f"{path}:{number}: not a line of what an ear heard",
+                    why=str(error),
+                    hint="remove that line: the ear is then asked again",
+                ) from error
+            found[heard.audio] = heard
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise InputError(f"{path}: cannot be read", why=str(error)) from error
-    found: dict[str, HeardSpeech] = {}
-    for number, line in enumerate(lines, 1):
-        if not line.endswith(b"\n"):
-            break
-        try:
-            heard = decode(line)
-        except UNREADABLE as error:
-            raise InputError(
-                f"{path}:{number}: not a line of what an ear heard",
-                why=str(error),
-                hint="remove that line: the ear is then asked again",
-            ) from error
-        found[heard.audio] = heard
     return found
 
 
@@ -96,7 +96,7 @@ def mend_heard(folder: Path) -> None:
     path = folder / HEARD
     try:
         with path.open("rb+") as file:
-            file.truncate(file.read().rfind(b"\n") + 1)
+            cut_torn_line(file.fileno())
     except FileNotFoundError:
         return
     except OSError as error:

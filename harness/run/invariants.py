@@ -203,7 +203,7 @@ def _received(seen: _Session, event: TimedEvent) -> Iterator[str]:
         yield "content came before setupComplete"
     if isinstance(bill := event.frame.get("usageMetadata"), dict):
         if not message_from(bill, UsageMetadata).credible:
-            yield "a usage record has a negative count: what the session took is unknown"
+            yield "a usage record has a negative count, or modalities without end: what the session took is unknown"
         else:
             yield from _billed(bill)
 

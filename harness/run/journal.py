@@ -16,6 +16,7 @@ import msgspec
 from harness.errors import BusyError, InputError
 from harness.run.folder import BEGUN, JOURNAL, iter_journal
 from harness.run.ledger import Ledger
+from harness.run.lines import LINE_BYTES, cut_torn_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +62,7 @@ class Journal:
                 hint="wait for it, or choose another --out",
             )
         try:
-            self._repair()
+            cut_torn_line(self._fd)  # its session is run again
             self._take_up()
         except BaseException:
             os.close(self._fd)
@@ -85,6 +86,7 @@ class Journal:
     def append(self, record: UtteranceRecord) -> None:
         """Write `record` as one line with one write."""
         line = msgspec.json.encode(record) + b"\n"
+        assert len(line) < LINE_BYTES, "nobody could read it back"  # noqa: S101 - each of its parts is bounded
         try:
             if self._broken is not None:
                 raise self._broken
@@ -130,20 +132,6 @@ class Journal:
                     await asyncio.to_thread(os.fdatasync, self._fd)
                 except OSError as error:
                     self._broken = error
-
-    def _repair(self) -> None:
-        """Cut a torn last line off: its session is run again."""
-        size = os.fstat(self._fd).st_size
-        end = size
-        while end > 0:
-            start = max(0, end - 65536)
-            newline = os.pread(self._fd, end - start, start).rfind(b"\n")
-            if newline >= 0:
-                end = start + newline + 1
-                break
-            end = start
-        if end < size:
-            os.ftruncate(self._fd, end)
 
     def _full(self, error: OSError, path: Path | None = None) -> InputError:
         return InputError(

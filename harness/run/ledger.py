@@ -14,6 +14,7 @@ import msgspec
 
 from harness.run.bill import Demand
 from harness.run.folder import BEGUN, UNREADABLE, Slot, slot
+from harness.run.lines import numbered_lines
 from harness.run.record import UtteranceRecord
 
 if TYPE_CHECKING:
@@ -142,8 +143,8 @@ class Ledger:
 def _stakes(path: Path) -> Iterator[Stake]:
     """Yield what an earlier sitting wrote; a line that cannot be read was torn, and its session never asked for."""
     decode = msgspec.json.Decoder(Stake).decode
-    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
-        for line in file:
+    with contextlib.suppress(FileNotFoundError):
+        for _, line in numbered_lines(path):
             with contextlib.suppress(*UNREADABLE):
                 if line.endswith(b"\n"):
                     yield decode(line)

@@ -11,8 +11,8 @@ from typing import TypeAlias
 import msgspec
 
 from harness.run.certificate import Certificate
-from harness.run.folder import LINE_BYTES as LINE_BYTES  # noqa: PLC0414 - re-exported
 from harness.run.folder import Slot
+from harness.run.lines import LINE_BYTES as LINE_BYTES  # noqa: PLC0414 - re-exported
 from harness.run.record import UtteranceRecord
 from harness.units import Milliseconds, Samples, Seconds, Usd
 

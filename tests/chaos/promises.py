@@ -26,7 +26,15 @@ PROMISES = {
         "run/test_journal.py::test_any_bytes_are_read_or_named",
         "run/test_journal.py::test_a_line_without_end_is_named",
         "run/test_journal.py::test_what_is_no_file_is_named",
-        "test_trace.py::test_a_trace_that_unpacks_without_end_is_named",
+        "test_trace.py::test_any_bytes_are_a_trace_or_named",
+    ),
+    "No file of a run becomes memory: lines of gigabytes, bombs, objects and nesting without end are named": (
+        "run/test_journal.py::test_ten_gigabytes_without_a_line_end_take_no_memory",
+        "run/test_journal.py::test_ten_gigabytes_in_the_place_of_a_document_are_named",
+        "run/test_journal.py::test_deep_json_is_named",
+        "test_trace.py::test_a_bomb_of_half_a_gigabyte_is_named",
+        "test_trace.py::test_a_trace_of_objects_without_end_is_named",
+        "run/test_farm.py::test_a_line_holds_the_longest_record",
     ),
     "Two processes cannot run in one folder": (
         "run/test_journal.py::test_two_processes_cannot_write_one_journal",
@@ -136,6 +144,7 @@ PROMISES = {
         "session/test_drive.py::test_text_without_end_is_judged_to_a_length",
         "session/test_transport.py::test_a_peer_that_pings_and_reads_nothing_fills_no_memory",
         "wire/test_codec.py::test_a_count_that_no_proto_holds_is_refused",
+        "wire/test_codec.py::test_a_frame_of_nothing_but_objects_is_refused",
     ),
     "The emulator listens on loopback, bounds what a client may take, and survives hostile ones": (
         "emulator/test_command.py::test_one_line_says_that_it_is_ready",

@@ -22,17 +22,20 @@ from harness.report.bounds import SpeechBook
 from harness.report.build import run_table
 from harness.run import pipe
 from harness.run.access import access
+from harness.run.attempt import MOST_TEXT
 from harness.run.bill import estimate_usd, reading, spent_usd, transcription
 from harness.run.certificate import read_certificates
+from harness.run.exchange import MOST_CALLED
 from harness.run.execute import execute, open_folder
 from harness.run.farm import Farm, processes_needed
 from harness.run.folder import read_journal, slots
 from harness.run.journal import KILLED, STOPPED, Journal
 from harness.run.ledger import Ledger
+from harness.run.lines import LINE_BYTES
 from harness.run.pipe import Orders
 from harness.run.rate import RateLimit
-from harness.run.record import UtteranceRecord
-from harness.session.assignment import MOST_RECEIVED
+from harness.run.record import Call, Exchange, UtteranceRecord
+from harness.session.retry import REASON
 from harness.trace import read_trace
 from tests.run.runs import plan, utterance
 from tests.session.memory import MODEL
@@ -258,23 +261,22 @@ def test_a_line_that_is_too_long_ends_its_process(tmp_path, monkeypatch, long, f
     assert all(one.startswith("the streaming process said what cannot be taken") for one in reasons)
 
 
-def test_a_line_holds_the_longest_record():
-    """A transcript as long as all that may be received fits into a line, whatever JSON makes of its characters."""
-    length = 100_000
-    lines = []
-    for character in '\x01\x7f"\\ä😀':
-        blank = UtteranceRecord(
-            **dict.fromkeys(("utterance", "dataset", "locale", "model", "started_at"), "x"),
-            **dict.fromkeys(("repeat", "attempt"), 1),
-            final=True,
-            trace=None,
-            outcome="ok",
-            hypothesis=character * (length // len(character.encode())),
-        )
-        said = pipe.Attempted(job=1, record=blank, ending=None, cost_usd=0.0)
-        lines.append(len(pipe.line(said)))
-    assert max(lines) > 6 * length
-    assert max(lines) - 3_000 < pipe.LINE_BYTES * length / MOST_RECEIVED
+@pytest.mark.parametrize("character", '\x01\x7f"\\ä😀')
+def test_a_line_holds_the_longest_record(character):
+    """The longest text that is judged, ids as long as a manifest's, and all calls fit into a line, whatever JSON makes of them."""
+    longest = UtteranceRecord(
+        **dict.fromkeys(("utterance", "dataset", "locale", "model", "started_at"), character * 600),
+        **dict.fromkeys(("repeat", "attempt"), 1),
+        final=True,
+        trace=character * 600,
+        outcome="ok",
+        reason=character * 3 * REASON,
+        hypothesis=character * MOST_TEXT,
+        exchange=Exchange(calls=[Call(name="x" * MOST_CALLED, t=0.0)]),
+        violations=(character * 10_000,) * 5,
+    )
+    said = pipe.line(pipe.Attempted(job=1, record=longest, ending=None, cost_usd=0.0))
+    assert MOST_TEXT + MOST_CALLED < len(said) < LINE_BYTES / 2
 
 
 class Resumable(Live):

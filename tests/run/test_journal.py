@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import subprocess
 import sys
+import tracemalloc
 
 import msgspec
 import pytest
@@ -15,9 +17,13 @@ from hypothesis import strategies as st
 
 from harness.clock import run_virtual
 from harness.errors import InputError
-from harness.run import folder
+from harness.report.comparison.comparable import reported_profile
+from harness.run import folder, lines
+from harness.run.certificate import read_certificates
 from harness.run.folder import JOURNAL, read_journal
+from harness.run.heard import read_heard
 from harness.run.journal import SYNC_EVERY_S, Journal
+from harness.run.ledger import Ledger
 from harness.run.record import Usage, UtteranceRecord
 from tests.run.runs import directly, plan, utterance
 
@@ -236,18 +242,101 @@ def test_any_bytes_are_read_or_named(tmp_path_factory, data, whole):
     assert f"{JOURNAL}:{whole + 1}" in told or b"\n" in data
 
 
-def test_a_line_without_end_is_named(tmp_path, monkeypatch):
-    """A line that is longer than any record is named, not read to its end; one that is merely torn is passed over."""
-    monkeypatch.setattr(folder, "LINE_BYTES", 10_000)
-    with Journal(tmp_path) as journal:
-        journal.append(entry(0))
-    with (tmp_path / JOURNAL).open("ab") as file:
-        file.write(b"{" * 9_999)
-        file.flush()
-        assert [entry(0)] == read_journal(tmp_path)
-        file.write(b"{")
-    with pytest.raises(InputError, match=r"journal.jsonl:2: a line of more than"):
-        read_journal(tmp_path)
+READERS = {
+    "journal.jsonl": read_journal,
+    "begun.jsonl": Ledger,
+    "certificate.jsonl": read_certificates,
+    "heard.jsonl": read_heard,
+}
+"""Files of a line each, and who reads them."""
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("whole", [0, 3])
+def test_a_line_without_end_is_named(tmp_path, monkeypatch, name, whole):
+    """A line that is longer than any of ours is named with its file, not read to its end; one that is merely torn is not."""
+    monkeypatch.setattr(lines, "LINE_BYTES", 10_000)
+    whole = whole if LINES[name] else 0
+    (tmp_path / name).write_bytes(LINES[name] * whole)
+    READERS[name](tmp_path)
+    with (tmp_path / name).open("ab") as file:
+        file.write(b"{" * 10_000)
+    with pytest.raises(InputError, match=rf"{name}:{whole + 1}: a line of more than"):
+        READERS[name](tmp_path)
+
+
+LINES = {
+    "journal.jsonl": msgspec.json.encode(entry(0)) + b"\n",
+    "begun.jsonl": b'{"torn": 1}\n',
+    "certificate.jsonl": b"",
+    "heard.jsonl": b"",
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_ten_gigabytes_without_a_line_end_take_no_memory(tmp_path, name):
+    """A file of ten gigabytes of nothing is named after as much as the longest line of ours; no more is ever in memory."""
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(10 * 2**30)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=rf"{name}:1: a line of more than 32 MiB"):
+            READERS[name](tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 4 * lines.LINE_BYTES
+    finally:
+        tracemalloc.stop()
+
+
+def test_ten_gigabytes_in_the_place_of_a_document_are_named(tmp_path):
+    """A plan or a summary that is longer than any of ours is named by its size, and no byte of it is read."""
+    folder.write_plan(tmp_path, plan([utterance(0)]))
+    with (tmp_path / "plan.json").open("r+b") as file:
+        file.truncate(10 * 2**30)
+    with pytest.raises(InputError, match=r"plan\.json: more than 2048 MiB"):
+        folder.read_plan(tmp_path)
+    with (tmp_path / "summary.json").open("wb") as file:
+        file.truncate(10 * 2**30)
+    assert reported_profile(tmp_path) is None
+
+
+def test_a_torn_end_of_any_length_is_cut_off(tmp_path):
+    """What stands behind the last line's end is cut off though it is longer than a look at the end takes in."""
+    with (tmp_path / JOURNAL).open("wb") as file:
+        file.write(LINES[JOURNAL] * 2)
+        file.truncate(5 * 2**20)
+    with Journal(tmp_path):
+        assert 2 * LINES[JOURNAL] == (tmp_path / JOURNAL).read_bytes()
+
+
+DEEP = [b"[" * 100_000, b'{"a":' * 100_000, b'{"frame":' + b"[" * 5000 + b"]" * 5000 + b"}"]
+
+
+@pytest.mark.parametrize("deep", DEEP, ids=["lists", "objects", "closed"])
+def test_deep_json_is_named(tmp_path, deep):
+    """JSON that nests without end is an error that names the file and line, in whichever file of a run it stands."""
+    for name, read in READERS.items():
+        (tmp_path / name).write_bytes(deep + b"\n")
+        if name == "begun.jsonl":
+            assert 0 == read(tmp_path).open
+        else:
+            with pytest.raises(InputError, match=rf"{name}:1: "):
+                read(tmp_path)
+        (tmp_path / name).unlink()
+    (tmp_path / "plan.json").write_bytes(deep)
+    with pytest.raises(InputError, match=r"plan\.json: not a readable plan"):
+        folder.read_plan(tmp_path)
+    (tmp_path / "summary.json").write_bytes(deep)
+    assert reported_profile(tmp_path) is None
+
+
+@pytest.mark.parametrize("text", [b"\\ud800", b"\xed\xa0\x80", b"\xff", b"\x00"])
+def test_text_that_is_none_is_named(tmp_path, text):
+    """A lone surrogate, bytes that are no UTF-8 and NUL in a journal are read as text that can be printed, or named."""
+    line = LINES[JOURNAL].replace(b'"ar-XA"', b'"' + text + b'"')
+    (tmp_path / JOURNAL).write_bytes(line)
+    with contextlib.suppress(InputError):
+        (record,) = read_journal(tmp_path)
+        record.locale.encode()
 
 
 @pytest.mark.parametrize("name", ["plan.json", "journal.jsonl", "report.html", "heard.jsonl"])

@@ -498,6 +498,22 @@ def test_depth_is_bounded_where_protobuf_bounds_it():
     assert wide == codec.decode_client(codec.encode(wide))
 
 
+@pytest.mark.parametrize("decode", [codec.decode_server, codec.decode_client])
+@pytest.mark.parametrize("inner", ["[]", "{}", '{"text":""}'])
+def test_a_frame_of_nothing_but_objects_is_refused(decode, inner):
+    """Objects are bounded by number, since each is a hundred times what it is written with; as many as may be are read."""
+    many = ",".join([inner] * (codec.MOST_OBJECTS - 10))
+    assert decode('{"x":[' + many + "]}")
+    for place in (
+        '{"x":[',
+        '{"serverContent":{"modelTurn":{"parts":[',
+        '{"clientContent":{"turns":[',
+    ):
+        frame = place + many + f",{inner}" * 20 + "]" + "}" * place.count("{")
+        with pytest.raises(codec.MalformedFrameError, match="More than 262144 objects"):
+            decode(frame.encode())
+
+
 numbers = (
     st.integers(-(10**400), 10**400)
     | st.floats(allow_nan=False, allow_infinity=False)

@@ -15,7 +15,7 @@ from harness.errors import InputError
 from harness.report.comparison.contrast import Obstacle
 from harness.report.comparison.pairing import adopted, by_key, overlap, require_overlap
 from harness.report.write import SUMMARY_JSON
-from harness.run.folder import UNREADABLE, read_journal, read_plan
+from harness.run.folder import UNREADABLE, read_journal, read_plan, whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -226,8 +226,8 @@ class _Reported(msgspec.Struct):
 def reported_profile(folder: Path) -> tuple[str, str] | None:
     """Return the text profile and metric that a run's report was written under; None: it has no readable report."""
     try:
-        document = msgspec.json.decode((folder / SUMMARY_JSON).read_bytes(), type=_Reported)
-    except (OSError, *UNREADABLE):
+        document = msgspec.json.decode(whole(folder / SUMMARY_JSON), type=_Reported)
+    except (OSError, InputError, *UNREADABLE):
         return None
     # Libraries that were absent then are told in the id; both runs are scored again with those that are here now.
     name = document.profile.id.removeprefix("glt-").partition("-without-")[0]

@@ -54,6 +54,10 @@ _M = TypeVar("_M", bound=Message)
 MAX_DEPTH = 100
 """Levels of JSON. Source: protobuf's JSON parsers refuse more."""
 
+MOST_OBJECTS = 2**18
+"""Objects and lists in a frame. Each takes a hundred times as much memory as the two characters it is written with, so that
+of the longest frame that is let in they would fill any machine's. Braces in texts count: one look tells neither from other."""
+
 
 class MalformedFrameError(RemoteProtocolError):
     """A frame that is not a Live API message. `detail` says why in the words the service uses."""
@@ -88,7 +92,10 @@ def decode_client(frame: Frame, *, strict: bool = False) -> ClientMessage:
 
 
 def _check_depth(frame: Frame) -> None:
-    """Raise RecursionError when JSON nests deeper than protobuf allows, so that what was read can also be written."""
+    """Raise RecursionError when JSON nests deeper than protobuf allows, so that what was read can also be written.
+
+    MalformedFrameError when it has more objects than memory is given for.
+    """
     if len(frame) <= 2 * MAX_DEPTH:
         # Every level takes two characters at least.
         return
@@ -100,6 +107,8 @@ def _check_depth(frame: Frame) -> None:
     )
     if openings <= MAX_DEPTH:
         return
+    if openings > MOST_OBJECTS:
+        raise MalformedFrameError(f"{_INVALID_JSON} More than {MOST_OBJECTS} objects.", frame)
     level = [msgspec.json.decode(text)]
     for _ in range(MAX_DEPTH + 1):
         level = [

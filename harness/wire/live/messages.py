@@ -10,7 +10,7 @@ for what it lacks (marked "SDK"), the types of the official SDK `google-genai` 2
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from harness.units import Seconds
 from harness.wire.live.fields import (
@@ -461,6 +461,10 @@ class ModalityTokenCount(Message, frozen=True):
     token_count: Int32 = 0
 
 
+_MOST_MODALITIES: Final = 10_000
+"""Characters of all modalities that a bill names: there are five, for five counts, of at most 20 characters."""
+
+
 class UsageMetadata(Message, frozen=True):
     """One turn's bill, not a running total: a session's is the sum of its records.
 
@@ -500,10 +504,12 @@ class UsageMetadata(Message, frozen=True):
 
     @property
     def credible(self) -> bool:
-        """True: no count is negative, so each may be what was counted."""
+        """True: no count is negative and there are few modalities, so each may be what was counted."""
         values = [getattr(self, name) for name in self.__struct_fields__]
         counts = [value for value in values if isinstance(value, int)]
         details = [one for value in values if isinstance(value, list) for one in value]
+        if sum(len(one.modality) for one in details) > _MOST_MODALITIES:
+            return False
         return min((*counts, *(one.token_count for one in details)), default=0) >= 0
 
 
