@@ -108,7 +108,7 @@ def _check_depth(frame: Frame) -> None:
     if openings <= MAX_DEPTH:
         return
     if openings > MOST_OBJECTS:
-        raise MalformedFrameError(f"{_INVALID_JSON} More than {MOST_OBJECTS} objects.", frame)
+        raise MalformedFrameError(f"{INVALID_JSON} More than {MOST_OBJECTS} objects.", frame)
     level = [msgspec.json.decode(text)]
     for _ in range(MAX_DEPTH + 1):
         level = [
