@@ -12,12 +12,13 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from harness.emulator.past import Past
 from harness.units import Samples, Seconds
 from harness.wire.live import catalogue
 from harness.wire.live.messages import ModalityTokenCount, UsageMetadata
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from harness.wire.live.assumptions import Assumptions
     from harness.wire.live.messages import Content, Setup
@@ -54,8 +55,8 @@ class Context:
     instructions: int = 0
     """Tokens of the system instruction, which is never let go."""
 
-    past: tuple[Mapping[str, int], ...] = ()
-    """Tokens by modality of each turn with its answer, oldest first."""
+    past: Past = field(default_factory=Past)
+    """Each turn with its answer."""
 
     present: dict[str, int] = field(default_factory=dict)
     """Tokens by modality of what came since, but for audio."""
@@ -71,9 +72,6 @@ class Context:
 
     remembers: bool = False
     """True: words are kept beside their tokens."""
-
-    past_words: tuple[str, ...] = ()
-    """Of each turn of `past`; empty where nothing is remembered."""
 
     present_words: str = ""
     """Of what came since."""
@@ -108,7 +106,7 @@ class Context:
     @property
     def words(self) -> str:
         """Return all that is remembered, oldest first, a line for each time that something was said."""
-        return "".join((*self.past_words, self.present_words))
+        return "".join((*self.past.words, self.present_words)) if self.remembers else ""
 
     def _counted(self, content: Content | None) -> list[tuple[str, int]]:
         return content_tokens(content, picture=self.picture) if content else []
@@ -119,13 +117,13 @@ class Context:
 
     def prompt(self) -> dict[str, int]:
         """Return the tokens of all that is remembered, by modality."""
-        return self._sum((*self.past, self._now()))
+        return self._sum(self.past.tokens, self._now())
 
     def _cached(self) -> dict[str, int]:
         """Return the tokens of the prompt that an earlier turn's was, by modality; none in the first turn."""
-        return self._sum(self.past) if self.tells_cache and self.past else {}
+        return self._sum(self.past.tokens) if self.tells_cache and len(self.past) else {}
 
-    def _sum(self, turns: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    def _sum(self, *turns: Mapping[str, int]) -> dict[str, int]:
         total = {"TEXT": self.instructions, "AUDIO": 0}
         for turn in turns:
             for modality, tokens in turn.items():
@@ -158,20 +156,14 @@ class Context:
         """End a turn with its answer's tokens."""
         for modality, tokens in response.items():
             self.add(modality, tokens)
-        self.past = (*self.past, self._now())
-        self.past_words = (*self.past_words, self.present_words)
+        self.past = self.past.then(self._now(), self.present_words)
         self.present, self.present_words, self.audio_s = {}, "", 0.0
 
     def compress(self, *, trigger: int, target: int) -> None:
         """Let the oldest turns go until `target` tokens are left, once there are more than `trigger`."""
         tokens = sum(self.prompt().values())
-        if tokens <= trigger:
-            return
-        kept = list(self.past)
-        while kept and tokens > target:
-            tokens -= sum(kept.pop(0).values())
-        self.past = tuple(kept)
-        self.past_words = self.past_words[len(self.past_words) - len(kept) :]
+        if tokens > trigger:
+            self.past = self.past.without(tokens - target)
 
     def copy(self, *, less_s: Seconds = 0.0) -> Context:
         """Return the context as it is now, or was before the last `less_s` of audio."""

@@ -14,6 +14,7 @@ from harness.emulator.backlog import MOST_WAITING
 from harness.emulator.context import Context, Handles, Hearing, Life, Saved, text_tokens
 from harness.emulator.ears import EarLostError
 from harness.emulator.manners import Manners
+from harness.emulator.past import Past
 from harness.emulator.scripted import Line, Scripted
 from harness.emulator.turns import Appetite
 from harness.session.frames import Frames
@@ -847,9 +848,12 @@ def test_what_handles_keep_is_bounded(monkeypatch, heard, past):
     """The oldest handles are forgotten when what all keep is too much: audio, text, or turns remembered."""
     monkeypatch.setattr(context, "_MOST_KEPT", 3000)
     handles = Handles()
+    turns = Past()
+    for _ in range(past):
+        turns = turns.then({"TEXT": 1}, "")
     saved = Saved(
         model="m",
-        context=Context(audio_rate=25, past=({"TEXT": 1},) * past),
+        context=Context(audio_rate=25, past=turns),
         hearing=Hearing(**heard),
         age_s=0.0,
         life=Life(),
