@@ -88,6 +88,9 @@ class TraceHeader(msgspec.Struct, frozen=True, kw_only=True):
     audio_crc32: int | None = None
     """CRC-32 of the clip's samples (s16le), read from the clip itself; None: none was to be sent, or it is gone."""
 
+    audio_faults: tuple[str, ...] = ()
+    """What is wrong with the clip's signal though it can be streamed, in words."""
+
     chunk_ms: Milliseconds
     pace: float
     """1.0 real time; 0 as fast as the service takes it."""

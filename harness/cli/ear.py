@@ -43,8 +43,9 @@ def hear_speech(folder: Path, ear: str, *, say: Callable[[str], None]) -> int:
     import asyncio
 
     from harness.errors import InputError
-    from harness.run.folder import read_journal, read_plan
+    from harness.run.folder import read_plan
     from harness.run.heard import speech_file
+    from harness.run.orphans import read_attempts
 
     plan = read_plan(folder)
     if plan.task != "speak":
@@ -55,7 +56,7 @@ def hear_speech(folder: Path, ear: str, *, say: Callable[[str], None]) -> int:
         )
     speeches = [
         (name, record)
-        for record in read_journal(folder)
+        for record in read_attempts(folder)
         if record.final and (name := speech_file(record)) is not None
     ]
     return asyncio.run(_hear_all(folder, ear, speeches, say))

@@ -24,8 +24,9 @@ from harness.report.summary import basis
 from harness.report.table import RunTable
 from harness.report.write import PAGE, SUMMARY_MD, table_files, write_files
 from harness.run.certificate import read_certificates
-from harness.run.folder import losses, read_journal, read_plan, slot, slots
+from harness.run.folder import losses, read_plan, slot, slots
 from harness.run.heard import read_heard
+from harness.run.orphans import read_attempts, unended
 from harness.score.score import profile_block
 from harness.version import __version__
 from harness.wire.live.catalogue import AS_OF, find
@@ -81,7 +82,7 @@ def settled_table(
     folder: Path, plan: Plan, speech: SpeechBook, exhibits: Exhibits, *, profile: str, metric: str
 ) -> RunTable:
     """Return the run in `folder` as a table, with how its transcripts grew where it was paced in real time."""
-    records = read_journal(folder)
+    records = read_attempts(folder)
     heard = retelling(folder, plan, records)
     table = run_table(folder, plan, records, speech, profile=profile, metric=metric, heard=heard)
     if plan.pace != 1.0:
@@ -123,7 +124,7 @@ def run_table(
             scored,
             foreign=foreign,
             refused=refused,
-            lost=losses(folder, records),
+            lost=[*losses(folder, records), *unended(records)],
             heard=heard,
             profile=profile,
             metric=metric,

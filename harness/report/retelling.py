@@ -15,6 +15,7 @@ from harness.errors import InputError, RemoteProtocolError
 from harness.report.document import Retold
 from harness.run import attempt
 from harness.run.folder import TRACES, settles, slot, slots, trace_path, traces_there
+from harness.run.orphans import NO_TRACE
 from harness.run.record import Usage
 from harness.trace import read_trace
 
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 MOST_HEARD: Final = 20_000
 """Traces that a report reads again, evenly spread where there are more: some fifteen seconds. Verifying takes all."""
-
-NO_TRACE: Final = (AttributeError, KeyError, IndexError, TypeError, ValueError)
-"""What comes of deriving a record from JSON of any other shape than a session's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +123,9 @@ def contradictions(folder: Path, plan: Plan, kept: UtteranceRecord) -> Iterator[
     except (RemoteProtocolError, *NO_TRACE) as error:
         yield f"{who}: {kept.trace} is no trace of a session: {type(error).__name__}: {error}"
         return
+    told = msgspec.structs.replace(told, recovered=kept.recovered)
     if told.reason is None and (kept.reason or "").startswith(attempt.OF_THE_AUDIO):
-        # The clip's faults are not in its trace.
+        # In traces of older versions the clip's faults are not.
         told = msgspec.structs.replace(told, reason=kept.reason)
     if _of_older_version(kept, told):
         kept, told = _before_caches(kept), _before_caches(told)

@@ -20,8 +20,9 @@ from harness.report.page.render import page
 from harness.report.retelling import contradictions, miscounted
 from harness.report.table import UTTERANCES
 from harness.report.write import BOM, PAGE, PARQUET, SUMMARY_JSON
-from harness.run.folder import UNREADABLE, read_journal, read_plan, whole
+from harness.run.folder import UNREADABLE, read_plan, whole
 from harness.run.heard import changed, read_heard
+from harness.run.orphans import read_attempts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,7 @@ def differences(folder: Path) -> Iterator[str]:
     InputError says what cannot be read at all: the plan, the journal, or a summary that no version of ours wrote.
     """
     plan = read_plan(folder)
-    records = read_journal(folder)
+    records = read_attempts(folder)
     yield from miscounted(plan, records)
     for record in records:
         yield from contradictions(folder, plan, record)

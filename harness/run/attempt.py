@@ -63,7 +63,7 @@ def record(
         trace=path,
         outcome=ended.get("outcome", "failed_client"),
         failure=ended.get("failure"),
-        reason=_reason(ended.get("reason"), len(heard.text) if judged else 0),
+        reason=_reason(ended.get("reason"), len(heard.text) if judged else 0, header.audio_faults),
         started_at=header.started_at,
         emulator=header.emulator,
         endpoint=header.endpoint,
@@ -91,10 +91,10 @@ def record(
     )
 
 
-def _reason(told: str | None, characters: int) -> str | None:
-    """Return why a session is not whole, as it was told, and that its text is too long where it is."""
+def _reason(told: str | None, characters: int, faults: tuple[str, ...]) -> str | None:
+    """Return why a session is not whole, as it was told, and that its text is too long where it is; else the clip's `faults`."""
     if characters <= MOST_TEXT:
-        return told
+        return told or (OF_THE_AUDIO + "; ".join(faults) if faults else None)
     cut = f"of {characters:,} characters of text the first {MOST_TEXT:,} are judged"
     return f"{told}; {cut}" if told else cut
 

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import itertools
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -17,6 +18,7 @@ import msgspec
 from harness.errors import HarnessError, InputError
 from harness.run import pipe
 from harness.run.bill import spent_usd, transcription
+from harness.run.orphans import recovered
 from harness.run.pool import Attempted
 from harness.run.stream import Streamer
 from harness.session.retry import Ending
@@ -142,11 +144,18 @@ class Farm(Streamer):
         return Attempted(record=record, ending=ending, cost_usd=said.cost_usd)
 
     def _lost(self, slot: Slot, prepared: Any, number: int, error: ProcessLostError) -> Attempted:
-        """Return the attempt whose process died: it is tried again as after any break, and costs what it was to cost."""
+        """Return the attempt whose process died: it is tried again as after any break, and costs what it was to cost.
+
+        When it left a trace nothing but its record is lost, and that is made again.
+        """
         why, replayed = str(error), error.replayed
         record = msgspec.structs.replace(
             self._never_sent(slot, failure="transient", reason=why), attempt=number
         )
+        if (told := recovered(self._folder, self._plan, record, Counter())) is not None:
+            ending = Ending(outcome=told.outcome, failure=told.failure, reason=told.reason)
+            told = msgspec.structs.replace(told, final=True)  # the pool says when it is not
+            return Attempted(record=told, ending=ending, cost_usd=spent_usd(told))
         if replayed is not None:
             record = msgspec.structs.replace(
                 record,

@@ -1,7 +1,7 @@
 """The journal: one line per finished attempt, written at once by one writer, on the disk at most a second later.
 
-An attempt that was begun and never finished, since a process was ended meanwhile, gets its line too: it may have cost what it
-was to cost.
+An attempt that was begun and never finished, since a process was ended meanwhile, gets its line too: what its trace says, or
+that it may have cost what it was to cost.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from harness.errors import BusyError, InputError
 from harness.run.folder import BEGUN, JOURNAL, iter_journal
 from harness.run.ledger import Ledger
 from harness.run.lines import LINE_BYTES, cut_torn_line
+from harness.run.orphans import found
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,7 +115,7 @@ class Journal:
 
     def _settle(self, why: str) -> None:
         """Give every attempt that was begun its record, and bring all onto the disk."""
-        for record in self._ledger.lost(why):
+        for record in found(self._folder, self._ledger.lost(why)):
             self.append(record)
         try:
             os.fdatasync(self._fd)

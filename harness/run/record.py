@@ -272,6 +272,9 @@ class UtteranceRecord(msgspec.Struct, frozen=True, kw_only=True):
     lost: Demand | None = None
     """What it was to take, where our process died before it could tell what it took; None: it told, or never asked."""
 
+    recovered: bool = False
+    """True: our process died between the trace and this record, which was made of the trace later."""
+
     setup_s: Seconds | None = None
     """From the start of the connection to `setupComplete`, less the wait for the session's turn once connected."""
 

@@ -227,6 +227,7 @@ class Streamer:
             endpoint=endpoint.printable,
             client=self._client,
             started_at=utc_now(),
+            audio_faults=prepared.frames.clip.faults,
             chunk_ms=self._plan.chunk_ms,
             pace=self._plan.pace,
             turns=self._plan.turns,
@@ -263,9 +264,6 @@ class Streamer:
         if result.ending.failure is not None:
             self._received[slot] += result.recorder.received_bytes
         record: UtteranceRecord = await self._offload(self._write_down, result.recorder.trace, name)
-        if record.reason is None and prepared.frames.clip.faults:
-            reason = attempt.OF_THE_AUDIO + "; ".join(prepared.frames.clip.faults)
-            record = msgspec.structs.replace(record, reason=reason)
         return Attempted(record=record, ending=result.ending, cost_usd=spent_usd(record))
 
     async def _credentials(self) -> Endpoint:

@@ -20,6 +20,11 @@ PROMISES = {
         "run/test_crash.py::test_a_run_that_dies_anywhere_is_continued_to_the_same_tables",
         "integration/test_stop.py::test_killed_at_random_instants_and_continued",
     ),
+    "What was open when a run was killed is in its report as in the journal of whoever goes on; a session whose trace lies there is not asked for again": (
+        "run/test_orphans.py::test_a_report_counts_what_a_continuation_would",
+        "run/test_orphans.py::test_a_report_of_a_killed_run_names_and_prices_what_was_open",
+        "run/test_orphans.py::test_a_session_whose_trace_lies_there_is_not_paid_twice",
+    ),
     "A torn journal line is repaired, a corrupt one named": (
         "run/test_journal.py::test_a_torn_line_is_repaired",
         "run/test_journal.py::test_a_corrupt_line_in_the_middle_is_named",

@@ -15,7 +15,8 @@ from harness.errors import InputError
 from harness.report.comparison.contrast import Obstacle
 from harness.report.comparison.pairing import adopted, by_key, overlap, require_overlap
 from harness.report.write import SUMMARY_JSON
-from harness.run.folder import UNREADABLE, read_journal, read_plan, whole
+from harness.run.folder import UNREADABLE, read_plan, whole
+from harness.run.orphans import read_attempts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,7 +112,7 @@ def _judged(folder: Path, plan: Plan, profile: str, metric: str) -> RunTable:
     from harness.report.bounds import SpeechBook
     from harness.report.build import run_table
 
-    records = read_journal(folder)
+    records = read_attempts(folder)
     return run_table(folder, plan, records, SpeechBook(folder), profile=profile, metric=metric)
 
 

@@ -1,0 +1,111 @@
+"""Attempts that were begun and have no line in the journal: what came of each by its trace, else what it was to take.
+
+A process may die between a session's trace and its record. The trace is then as good as any: the record is made of it, and
+the session, which is paid, is not asked for again. Knows folders and records; does not know who died, nor why.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from harness.errors import InputError, RemoteProtocolError
+from harness.run import attempt
+from harness.run.folder import TRACES, iter_journal, read_plan, slot, trace_name, traces_there
+from harness.run.ledger import Ledger
+from harness.run.pool import failed_once
+from harness.session.retry import tries_again
+from harness.trace import read_trace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from harness.run.folder import Slot
+    from harness.run.record import Plan, UtteranceRecord
+
+OPEN: Final = "the run was ended, or is at work, while this session was open"
+"""Reason of what was begun and has no end, where nobody goes on with the run."""
+
+_ASKED_AGAIN: Final = ("quota", "auth", "config", "model_not_found")
+"""Refusals: what they mean for the rest of the run is seen when the service is asked once more, which costs nothing."""
+
+_NAMED: Final = 3
+"""Utterances that are named."""
+
+NO_TRACE: Final = (AttributeError, KeyError, IndexError, TypeError, ValueError)
+"""What comes of deriving a record from JSON of any other shape than a session's."""
+
+
+def read_attempts(folder: Path) -> list[UtteranceRecord]:
+    """Return all attempts of the run in `folder`: the journal's, and behind them those that were begun and have no line in it.
+
+    The latter are what a sitting that goes on with the run would write down first, but for the reason. InputError says what
+    cannot be read.
+    """
+    records = list(iter_journal(folder))
+    try:
+        ledger = Ledger(folder)
+    except OSError as error:
+        raise InputError(f"{folder}: what is begun cannot be read", why=error.strerror) from error
+    if ledger.open:
+        for record in records:
+            ledger.end(record)
+    return records + found(folder, ledger.lost(OPEN))
+
+
+def unended(records: Sequence[UtteranceRecord]) -> list[str]:
+    """Return in words which sessions have no end, where nobody has gone on with the run."""
+    own = [record for record in records if record.reason == OPEN]
+    if not own:
+        return []
+    names = ", ".join(record.utterance for record in own[:_NAMED]) + ("…" if own[_NAMED:] else "")
+    sessions = f"{len(own):,} session{'s' if own[1:] else ''} begun and not ended ({names})"
+    why = "since the run was ended or is at work"
+    then = "what was to be taken is counted as spent, and the same command goes on."
+    return [f"{sessions}, {why}: {then}"]
+
+
+def found(folder: Path, lost: Sequence[UtteranceRecord]) -> list[UtteranceRecord]:
+    """Return `lost`, which tell of attempts by what they were to take alone, with what the traces tell of those that left one."""
+    there = traces_there(folder) if lost else frozenset()
+    traced = {path for path in map(_trace_of, lost) if path in there}
+    if not traced:
+        return list(lost)
+    try:
+        plan = read_plan(folder)
+    except InputError:
+        return list(lost)
+    failures = Counter(slot(record) for record in iter_journal(folder) if failed_once(record))
+    return [
+        (_trace_of(one) in traced and recovered(folder, plan, one, failures)) or one for one in lost
+    ]
+
+
+def recovered(
+    folder: Path, plan: Plan, lost: UtteranceRecord, failures: Counter[Slot]
+) -> UtteranceRecord | None:
+    """Return the record of a `lost` attempt as its trace tells it; None: it left none that is whole.
+
+    `failures` says how many attempts had failed before; it is final as it would have been.
+    """
+    path = _trace_of(lost)
+    try:
+        trace = read_trace(folder / path)
+        told = attempt.record(trace, plan.transcript, path=path, final=True, task=plan.task)
+    except (InputError, RemoteProtocolError, *NO_TRACE):
+        return None
+    if (slot(told), told.attempt, trace.header.plan) != (slot(lost), lost.attempt, plan.hash):
+        return None
+    if told.failure is not None:
+        again = tries_again(told.failure, failures[slot(told)] + 1)
+        told = msgspec.structs.replace(told, final=not again and told.failure not in _ASKED_AGAIN)
+    return msgspec.structs.replace(told, recovered=True)
+
+
+def _trace_of(lost: UtteranceRecord) -> str:
+    """Return where an attempt's trace lies, as its record would name it."""
+    name = trace_name(lost.utterance, lost.dataset, lost.model, lost.repeat, lost.attempt)
+    return f"{TRACES}/{name}.jsonl.gz"

@@ -1,0 +1,171 @@
+"""Attempts without a line in the journal: what is known of them counts, before anybody goes on with the run and after."""
+
+from __future__ import annotations
+
+import shutil
+
+import msgspec
+import pytest
+
+from harness.clock import run_virtual
+from harness.report.bounds import SpeechBook
+from harness.report.build import build_reports, run_table
+from harness.report.retelling import contradictions
+from harness.report.verify import differences
+from harness.run.bill import spent_usd, transcription
+from harness.run.folder import BEGUN, JOURNAL, read_journal, read_plan, unfinished
+from harness.run.journal import KILLED, Journal
+from harness.run.ledger import Stake
+from harness.run.orphans import OPEN, read_attempts
+from harness.trace import read_trace, write_trace
+from tests.run.crash import Fates, load, planned, sitting, tables, undisturbed
+from tests.run.disk import Disk, Killed
+from tests.run.runs import plan, run, utterance
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory):
+    """Give the steps of a run that nothing happens to, and its tables."""
+    return undisturbed(tmp_path_factory.mktemp("quiet") / "run")
+
+
+def dies(folder, at, asked=None, torn=0.0):
+    """Leave in `folder` what a run leaves that dies at a step."""
+    with Disk(folder, dies_at=at, torn=torn).watched():
+        try:
+            sitting(planned(1), folder, 3, asked)
+        except Killed:
+            return
+        except BaseExceptionGroup as errors:
+            if (others := errors.split(Killed)[1]) is not None:
+                raise others from None
+
+
+def continued(folder):
+    """Return what a sitting that goes on writes down of what was open."""
+    with Journal(folder):
+        pass
+    return read_journal(folder)
+
+
+def test_a_report_counts_what_a_continuation_would(tmp_path, quiet):
+    """Wherever a run dies, its attempts by a report are those by the journal of whoever goes on, but for the words."""
+    steps, _ = quiet
+    opened = 0
+    for n in range(steps.index("write begun.jsonl"), len(steps), 4):
+        folder = tmp_path / str(n)
+        dies(folder, n)
+        before = read_attempts(folder)
+        opened += any(record.reason == OPEN for record in before)
+        named = [
+            msgspec.structs.replace(one, reason=KILLED) if one.reason == OPEN else one
+            for one in before
+        ]
+        after = continued(folder)
+        assert after == named
+        assert after == read_attempts(folder)
+        shutil.rmtree(folder)
+    assert 3 < opened
+
+
+def table(folder):
+    """Return the run in `folder` as its report has it."""
+    return run_table(
+        folder,
+        read_plan(folder),
+        read_attempts(folder),
+        SpeechBook(folder),
+        profile="norm-1n",
+        metric="auto",
+    )
+
+
+def test_a_report_of_a_killed_run_names_and_prices_what_was_open(tmp_path, quiet):
+    """Its sessions are named, counted as attempts, and what they may have cost is in the estimate, as after continuation."""
+    steps, _ = quiet
+    journal = [n for n, step in enumerate(steps) if step == "write journal.jsonl"]
+    dies(tmp_path / "run", journal[4])
+    folder = tmp_path / "run"
+    assert (folder / BEGUN).exists()
+    before = table(folder)
+    told = [one.text for one in before.summary.warnings if "begun and not ended" in one.text]
+    open_then = [one for one in read_attempts(folder) if one.reason == OPEN]
+    assert open_then
+    assert all(one.utterance in told[0] for one in open_then[:3])
+    assert 0 < sum(spent_usd(one) for one in open_then)
+    continued(folder)
+    after = table(folder)
+    assert before.summary.attempts == after.summary.attempts
+    assert before.summary.cost_usd == after.summary.cost_usd
+    assert [row.attempts for row in before.rows] == [row.attempts for row in after.rows]
+    assert not any("begun and not ended" in one.text for one in after.summary.warnings)
+
+
+def test_a_report_of_a_killed_run_can_be_verified(tmp_path, quiet):
+    """What is reported of a killed run is what its journal, traces and begun sessions give."""
+    steps, _ = quiet
+    dies(tmp_path / "run", steps.index("write journal.jsonl") + 20)
+    build_reports(tmp_path / "run")
+    assert [] == list(differences(tmp_path / "run"))
+
+
+def test_a_session_whose_trace_lies_there_is_not_paid_twice(tmp_path, quiet):
+    """Killed between a trace and its line, a run goes on with the trace's record, marked so, and asks for no session again."""
+    steps, whole = quiet
+    lines = [n for n, step in enumerate(steps) if step == "write journal.jsonl"]
+    sessions = []
+    sitting(planned(1), tmp_path / "quiet", 3, sessions)
+    found = 0
+    for number, at in enumerate(lines):
+        folder, asked = tmp_path / str(number), []
+        dies(folder, at, asked)
+        kept = [one for one in continued(folder) if one.recovered]
+        found += len(kept)
+        assert all(one.lost is None and one.trace is not None for one in kept)
+        sitting(planned(1), folder, 3, asked)
+        lost = sum(one.lost is not None for one in read_journal(folder))
+        assert len(asked) <= len(sessions) + lost, "none of them is asked for again"
+        assert whole == tables(folder)
+        assert [] == list(told_otherwise(folder))
+        shutil.rmtree(folder)
+    assert len(lines) / 2 < found
+
+
+def told_otherwise(folder):
+    """Yield where a journal is not what its traces give."""
+    made = read_plan(folder)
+    for one in read_journal(folder):
+        yield from contradictions(folder, made, one)
+
+
+@pytest.mark.parametrize("how", ["torn", "another plan", "another attempt"])
+def test_a_trace_that_is_not_the_attempts_own_is_not_taken(tmp_path, how):
+    """Half a trace, or one of another plan or attempt, tells nothing: the attempt counts for what it was to take."""
+    made, folder = plan([utterance(1, 0.2)]), tmp_path / "run"
+    run_virtual(run(made, folder, Fates(folder), load=load))
+    (first, last) = read_journal(folder)
+    begun = folder / BEGUN
+    begun.write_bytes(stake_of(last))
+    (folder / JOURNAL).write_bytes(msgspec.json.encode(first) + b"\n")
+    (told,) = read_attempts(folder)[1:]
+    assert (True, True, last.usage) == (told.recovered, told.final, told.usage)
+    assert [] == unfinished(made, read_attempts(folder))
+    path = folder / last.trace
+    if how == "torn":
+        path.write_bytes(path.read_bytes()[:-30])
+    else:
+        trace = read_trace(path)
+        change = {"plan": "00"} if how == "another plan" else {"attempt": 7}
+        header = msgspec.structs.replace(trace.header, **change)
+        write_trace(path, msgspec.structs.replace(trace, header=header))
+    (told,) = read_attempts(folder)[1:]
+    assert (False, False, OPEN) == (told.recovered, told.final, told.reason)
+    assert told.lost is not None
+
+
+def stake_of(record):
+    """Return the line that says that `record`'s attempt was begun."""
+    names = ("utterance", "dataset", "locale", "model", "repeat", "attempt")
+    facts = {name: getattr(record, name) for name in names}
+    stake = Stake(**facts, takes=transcription(0.2), at=record.started_at)
+    return msgspec.json.encode(stake) + b"\n"
