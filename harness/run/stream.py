@@ -21,10 +21,11 @@ from harness.run.folder import AUDIO, REPORT, TRACES, trace_name
 from harness.run.ledger import Stake
 from harness.run.pool import Attempted
 from harness.run.record import UtteranceRecord
-from harness.session.assignment import MOST_RECEIVED, Assignment, Offload
+from harness.session.assignment import MOST_KEPT, MOST_RECEIVED, Assignment, Offload
 from harness.session.drive import Session
 from harness.session.frames import Frames
 from harness.session.pace import Pacer
+from harness.session.stock import Stock
 from harness.session.waits import Waits
 from harness.trace import TraceHeader, write_trace
 from harness.units import SAMPLE_BYTES, SPEECH_RATE
@@ -122,6 +123,7 @@ class Streamer:
         self._pacer = Pacer(asyncio.get_running_loop())
         self._open: set[Session] = set()
         self._received: Counter[Slot] = Counter()
+        self._stock = Stock(MOST_KEPT)
         self._utterances = {(u.dataset, u.id): u for u in plan.utterances}
         try:
             (folder / REPORT).unlink(missing_ok=True)  # it tells of less than the journal will
@@ -251,6 +253,7 @@ class Streamer:
             waits=self._waits,
             offload=self._offload,
             most_received=max(0, MOST_RECEIVED - self._received[slot]),
+            stock=self._stock,
             way=way,
         )
         session = Session(assignment, self._connect, self._pacer)
@@ -264,6 +267,7 @@ class Streamer:
         if result.ending.failure is not None:
             self._received[slot] += result.recorder.received_bytes
         record: UtteranceRecord = await self._offload(self._write_down, result.recorder.trace, name)
+        self._stock.give_back(result.recorder.received_bytes)
         return Attempted(record=record, ending=result.ending, cost_usd=spent_usd(record))
 
     async def _credentials(self) -> Endpoint:

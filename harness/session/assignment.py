@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from harness.session.errand import Transcribe
+from harness.session.stock import Stock
 from harness.session.waits import Waits
 from harness.session.way import OpenWay
 
@@ -27,10 +28,9 @@ MOST_RECEIVED: Final = 256 * 2**20
 """Bytes that all attempts at an utterance may receive: about an hour of 24 kHz speech as base64, or a quarter of a million
 messages. Without a bound a hostile service could fill the memory, and with one for each attempt the disk."""
 
-FLOOD: Final = (
-    f"more than {MOST_RECEIVED // 2**20} MiB for one utterance, a KiB for each message included"
-)
-"""What is too much, in words."""
+MOST_KEPT: Final = 512 * 2**20
+"""Bytes that all sessions of a process may keep at once of what they received; each is given room beyond for `SPARED`. While
+traces are written they take as much again, and more."""
 
 Offload: TypeAlias = "Callable[..., Awaitable[Any]]"
 """`offload(work, *args)`: does beside the loop what would hold it up, and returns what it returns."""
@@ -73,6 +73,9 @@ class Assignment:
 
     most_received: int = MOST_RECEIVED
     """Bytes that the service may still send, each message with a KiB beside its own."""
+
+    stock: Stock = field(default_factory=lambda: Stock(MOST_KEPT))
+    """Room for what all sessions of the process keep; whoever reads the recorder gives back what it took."""
 
     way: Way = field(default_factory=OpenWay)
     """When the service may be asked for the session, and who hears how far it is."""

@@ -60,6 +60,7 @@ class Session:
             self._secrets,
             frames=assignment.frames,
             most_bytes=assignment.most_received,
+            stock=assignment.stock,
         )
 
     @cached_property

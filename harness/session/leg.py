@@ -14,7 +14,6 @@ import msgspec
 
 from harness.errors import LocalProtocolError, RemoteProtocolError
 from harness.secret import redact
-from harness.session.assignment import FLOOD
 from harness.session.course import Mark, Start
 from harness.session.errand import Note, Pause, Send
 from harness.session.pace import SAME_S
@@ -415,8 +414,8 @@ class Leg:
 
     def received(self, frame: bytes | str, t: Seconds) -> None:
         """Hear a message: keep it, then look at what matters to the session's course."""
-        if not self._rec.received(t, frame):
-            self._fail("transient", f"the service has sent {FLOOD}: the trace is cut there")
+        if (too_much := self._rec.received(t, frame)) is not None:
+            self._fail("transient", f"the service has sent {too_much}: the trace is cut there")
             return
         try:
             message = self._client.receive(frame)

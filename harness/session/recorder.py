@@ -13,6 +13,7 @@ import msgspec
 
 from harness.errors import RemoteProtocolError
 from harness.secret import redact, redact_bytes, redact_joined, shows, tail
+from harness.session.assignment import MOST_KEPT, MOST_RECEIVED
 from harness.trace import Direction, SessionTrace, TimedEvent, TraceHeader, commits, standing
 from harness.units import SAMPLE_BYTES
 from harness.wire.live.codec import decode_server, to_json
@@ -27,12 +28,20 @@ if TYPE_CHECKING:
     from harness.session.frames import Frames
     from harness.session.retry import Ending
     from harness.session.span import Passage
+    from harness.session.stock import Stock
     from harness.session.transport import Closed
     from harness.units import Samples, Seconds
     from harness.wire.live.messages import Part, ServerMessage
 
 MESSAGE_BYTES: Final = 2**10
 """What a message takes beside its bytes, until the trace is written: the event, its object, the objects inside."""
+
+_TOO_MUCH: Final = (
+    f"more than {MOST_RECEIVED // 2**20} MiB for one utterance, a KiB for each message included"
+)
+_TOO_MUCH_AT_ONCE: Final = (
+    f"more than {MOST_KEPT // 2**20} MiB together with the sessions beside it"
+)
 
 _LOOK_BYTES: Final = 2**20
 """How much of a trace is searched for secrets at a time."""
@@ -68,10 +77,12 @@ class Recorder:
         *,
         frames: Frames,
         most_bytes: int,
+        stock: Stock,
     ) -> None:
         self._header = header
         self._frames = frames
         self._most_bytes = most_bytes
+        self._stock = stock
         self._wav = f"audio/{name}.wav"
         self._heard = bytearray()
         self._secrets = secrets
@@ -163,17 +174,22 @@ class Recorder:
         self.begun = True
         self._note(t, ">", frame)
 
-    def received(self, t: Seconds, frame: bytes | str) -> bool:
-        """Keep what came, as it came; return whether there was room for it."""
+    def received(self, t: Seconds, frame: bytes | str) -> str | None:
+        """Keep what came, as it came; where there is no room for it, return of what there is too much."""
         size = len(frame) + MESSAGE_BYTES
+        too_much = None
         if self._cut_messages or self.received_bytes + size > self._most_bytes:
+            too_much = _TOO_MUCH
+        elif not self._stock.take(size, self.received_bytes):
+            too_much = _TOO_MUCH_AT_ONCE
+        if too_much is not None:
             self._cut_messages += 1
             self._cut_bytes += len(frame)
-            return False
+            return too_much
         self.messages += 1
         self.received_bytes += size
         self._note(t, "<", frame)
-        return True
+        return None
 
     def stood_still(self, t: Seconds, seconds: Seconds) -> None:
         """Note that nothing of ours ran for `seconds` until now: what came meanwhile has a time too late."""

@@ -36,6 +36,7 @@ except ImportError:  # a build without its C part
     from websockets.utils import apply_mask
 
 from harness.secret import Secret
+from harness.session.stock import Stock
 from harness.wire.fragments import Fragments
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ if TYPE_CHECKING:
 MAX_MESSAGE_BYTES: Final = 64 * 2**20
 """Largest message taken from a service. The service states no limit and sends frames over 1 MiB; a bound keeps a
 hostile one from filling the memory."""
+
+MOST_UNFINISHED: Final = 256 * 2**20
+"""Bytes of messages that have come in part, over all connections of the process; each is given room beyond for `SPARED`."""
+
+_UNFINISHED: Final = Stock(MOST_UNFINISHED)
 
 WRITE_HIGH_WATER: Final = 16 * 2**10
 """Bytes that may wait in our buffers, and as many in the system's, before a sender holds back: 0.4 s of audio as base64.
@@ -224,6 +230,7 @@ class _Socket(asyncio.Protocol):
         self._loop = loop
         self._transport: asyncio.Transport | None = None
         self._fragments = Fragments()
+        self._unfinished = 0
         self._text = False
         self._takes = False
         self._open = False
@@ -280,6 +287,8 @@ class _Socket(asyncio.Protocol):
         self._ws.receive_data(data)
         self._flush()
         self._deliver(t)
+        if not self._over and not self._keeps(len(self._ws.reader.buffer) + len(self._fragments)):
+            self._leave(1009, "too much at once of messages that are not whole")
 
     def eof_received(self) -> None:
         self._ws.receive_eof()
@@ -363,6 +372,25 @@ class _Socket(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
+    def _leave(self, code: int, reason: str) -> None:
+        """Fail the connection for what the peer has sent, and let go of that."""
+        self._ws.fail(code, reason)
+        self._flush()
+        if self._transport is not None:
+            self._transport.close()
+        self._fragments = Fragments()
+        self._finish(self._how_it_ended(None))
+
+    def _keeps(self, size: int) -> bool:
+        """Return whether so much of a message that is not whole may be kept, and count it."""
+        more = size - self._unfinished
+        if more > 0 and not _UNFINISHED.take(more, self._unfinished):
+            return False
+        if more < 0:
+            _UNFINISHED.give_back(-more)
+        self._unfinished = size
+        return True
+
     def _frame(self, frame: Frame, t: Seconds) -> None:
         if frame.opcode in (Opcode.TEXT, Opcode.BINARY):
             self._text = frame.opcode is Opcode.TEXT
@@ -402,6 +430,7 @@ class _Socket(asyncio.Protocol):
     def _finish(self, closed: Closed) -> None:
         if not self._over:
             self._over = True
+            self._keeps(0)
             self._listener.closed(closed, self._loop.time())
 
 

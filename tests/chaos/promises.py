@@ -145,6 +145,8 @@ PROMISES = {
         "run/test_pool.py::test_any_frame_leaves_a_record",
         "run/test_pool.py::test_a_flood_is_bounded_for_an_utterance_not_for_an_attempt",
         "session/test_drive.py::test_a_service_that_sends_without_end_is_left",
+        "run/test_pool.py::test_floods_are_bounded_together_and_spare_who_does_not_flood",
+        "session/test_transport.py::test_what_is_not_whole_is_bounded_over_all_connections",
         "session/test_probes.py::test_a_flood_is_told_and_not_kept",
         "session/test_drive.py::test_text_without_end_is_judged_to_a_length",
         "session/test_transport.py::test_a_peer_that_pings_and_reads_nothing_fills_no_memory",

@@ -17,6 +17,7 @@ from harness.report.retelling import miscounted
 from harness.run import stream
 from harness.run.folder import read_journal, slots, unfinished
 from harness.run.pool import ABSENCES
+from harness.session import stock
 from harness.trace import read_trace
 from tests.run.runs import final_slots, plan, run, utterance
 from tests.session.memory import MODEL, Service, polite
@@ -653,3 +654,40 @@ def test_a_flood_is_bounded_for_an_utterance_not_for_an_attempt(tmp_path, monkey
     assert 20_000 < sum(kept) < 50_000
     assert "more than" in records[-1].reason
     assert ("failed_server", "transient") == (records[-1].outcome, records[-1].failure)
+
+
+def test_floods_are_bounded_together_and_spare_who_does_not_flood(tmp_path, monkeypatch):
+    """Eight floods at once keep no more than one limit for all of them; an utterance beside them is transcribed."""
+    monkeypatch.setattr(stream, "MOST_KEPT", 200_000)
+    monkeypatch.setattr(stock, "SPARED", 8_000)
+    held = []
+
+    class Watched(stock.Stock):
+        def take(self, size, own):
+            taken = super().take(size, own)
+            held.append(self.held)
+            return taken
+
+        def give_back(self, size):
+            super().give_back(size)
+            held.append(self.held)
+
+    monkeypatch.setattr(stream, "Stock", Watched)
+
+    def flood(line, frame):
+        if line.listener._todo.header.utterance == "u0004":
+            polite(" hello")(line, frame)
+        elif "setup" in frame:
+            line.say({"setupComplete": {}})
+            for number in range(100):
+                line.say({"padding": "x" * 1000}, 0.01 * number)
+
+    made = plan([utterance(n, 2.0) for n in range(9)])
+    run_virtual(run(made, tmp_path, Service(flood), concurrency=9))
+    finals = {r.utterance: r for r in read_journal(tmp_path) if r.final}
+    assert "ok" == finals.pop("u0004").outcome
+    assert 100_000 < max(held) <= 200_000 + 9 * 8_000
+    assert 0 == held[-1]
+    reasons = [r.reason for r in finals.values() if r.failure]
+    assert len(reasons) > 4
+    assert all("together with the sessions beside it" in reason for reason in reasons)

@@ -21,9 +21,10 @@ from websockets.server import ServerProtocol
 
 from harness.run.attempt import send_lags_ms
 from harness.secret import Secret
-from harness.session import transport
+from harness.session import stock, transport
 from harness.session.drive import Session
 from harness.session.pace import Pacer
+from harness.session.stock import Stock
 from harness.session.transport import connect, masking_keys, text_frame
 from harness.wire.live import endpoint as live
 from tests.session.live_server import live_server, pretty
@@ -465,6 +466,45 @@ async def test_a_peer_that_pings_and_reads_nothing_fills_no_memory():
         release.set()
         await ear.over
     assert len(answers) < pings * 125
+
+
+@pytest.mark.parametrize("opcode, size", [(b"\x01", 290_000), (b"\x81", 300_000)])
+async def test_what_is_not_whole_is_bounded_over_all_connections(monkeypatch, opcode, size):
+    """Messages that never end, in fragments or in one frame, are left where all together are too many; others are heard."""
+    room = Stock(400_000)
+    monkeypatch.setattr(transport, "_UNFINISHED", room)
+    monkeypatch.setattr(stock, "SPARED", 10_000)
+
+    async def endless(reader, writer):
+        protocol = ServerProtocol()
+        protocol.receive_data(await reader.readuntil(b"\r\n\r\n"))
+        (request,) = protocol.events_received()
+        protocol.send_response(protocol.accept(request))
+        writer.writelines(protocol.data_to_send())
+        writer.write(opcode + b"\x7f" + size.to_bytes(8) + b"x" * 290_000)
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(endless, "127.0.0.1", 0)
+    async with server, live_server(pretty) as whole:
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        first, second, honest = Ear(), Ear(), Ear()
+        held = await connect(at(url), first)
+        while room.held < 200_000:  # noqa: ASYNC110 - no event tells of bytes that are no message yet
+            await asyncio.sleep(0)
+        await connect(at(url), second)
+        closed = await second.over
+        assert (1009, True) == (closed.code, closed.by_us)
+        assert "too much at once" in closed.reason
+        assert room.held < 300_000
+        other = await connect(at(whole), honest)
+        await honest.opened
+        other.close()
+        await honest.over
+        assert not first.over.done()
+        held.abort()
+        await first.over
+    assert 0 == room.held
 
 
 @pytest.mark.capability("connection: refusals at the upgrade", side="client")
