@@ -314,10 +314,10 @@ def _ears(plan: Plan, rows: Sequence[Row], spots: Sequence[DeafSpot]) -> Iterabl
     whose = "which heard the speech" if plan.task == "speak" else "the emulator's recogniser"
     for ear in dict.fromkeys(spot.ear for spot in spots):
         parts = []
-        for fitness, words in (("unusable", "cannot hear"), ("weak", "hears badly")):
+        for fitness, words in (("unusable", "cannot hear {}"), ("weak", "hears {} badly")):
             own = [spot.locale for spot in spots if (spot.ear, spot.fitness) == (ear, fitness)]
             if own:
-                parts.append(f"{words} {', '.join(own)}")
+                parts.append(words.format(", ".join(own)))
         yield _serious(
             f"{ear}, {whose}, {' and '.join(parts)}: the errors there are its own, not a model's."
         )
