@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -34,20 +35,21 @@ def test_one_value_of_a_repeatable_key_is_a_list_of_one(tmp_path, capsys, key):
 
 
 @pytest.mark.parametrize("command, kept", [("run", True), ("score", False)])
-def test_a_bug_in_a_run_says_what_is_kept(monkeypatch, capsys, command, kept):
+def test_a_bug_in_a_run_says_what_is_kept(monkeypatch, capsys, tmp_path, command, kept):
     """A bug is exit 1 with a trace in a file; of a run it is said that its work is kept and how it goes on."""
 
     def broken(**_):
         raise ZeroDivisionError
 
     monkeypatch.setattr(root, "main", broken)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert 1 == ended(command)
     told = capsys.readouterr().err
     assert "please report it" in told
     assert kept == ("the same command continues it" in told)
 
 
-def test_a_bug_tells_no_secret(monkeypatch, capsys):
+def test_a_bug_tells_no_secret(monkeypatch, capsys, tmp_path):
     """Neither what is printed of a bug nor its trace in the file shows a key or token of the environment."""
     secrets = {
         "GEMINI_API_KEY": "AIzaSyD-0123456789abcdef",
@@ -64,11 +66,11 @@ def test_a_bug_tells_no_secret(monkeypatch, capsys):
     for name, value in secrets.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(root, "main", broken)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert 1 == ended("run")
     told = capsys.readouterr().err
     (log,) = [line.rpartition(" ")[2] for line in told.splitlines() if "the trace is in" in line]
     written = Path(log).read_text(encoding="utf-8")
-    Path(log).unlink()
     assert "ValueError: [secret]" in written
     for value in secrets.values():
         assert value.removeprefix("auth_tokens/") not in told + written
