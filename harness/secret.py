@@ -1,7 +1,7 @@
 """A value that must not be seen: keys, tokens, bearer headers; and where a text shows one.
 
-A peer may echo a secret in many ways. Whatever it says is looked through blanks, signs of no ASCII, JSON's escapes and
-percent-encoding, and held against the secret as it is and as base64 shows it. The search is numpy's: `SHORTEST` characters
+A peer may echo a secret in many ways. Whatever it says is looked through blanks, signs of no ASCII, JSON's escapes,
+percent-encoding and HTML's numeric references, and held against the secret as it is and as base64 and hex show it. The search is numpy's: `SHORTEST` characters
 are one machine word, so a hostile message of any size costs a few nanoseconds a character, beside the interpreter's lock. A
 small text without any escape, as nearly all are, is first looked at for halves of such words, which numpy is too slow for.
 """
@@ -37,9 +37,17 @@ _SMALL: Final = 2**13
 
 _HALF: Final = SHORTEST // 2
 
-_CARRIED: Final = 3 * SHORTEST
+_REFERENCES: Final = (
+    (2, 10, 2), (2, 10, 3), (2, 10, 4), (3, 16, 2), (3, 16, 4)
+)  # fmt: skip
+"""HTML's numeric references, `&#65;` to `&#x0041;`: characters before the digits, base, digits."""
+
+_REFERENCE: Final = 8
+"""Characters of the longest of them."""
+
+_CARRIED: Final = _REFERENCE * SHORTEST
 """Characters of a block that the next one needs, to see a run that begins in one and ends in the other: each may be
-percent-encoded."""
+percent-encoded or a reference."""
 
 _MOST_SPANS: Final = 1000
 """Places masked in a text. Who says a secret more often is not quoted any further: the rest is masked as one."""
@@ -138,7 +146,7 @@ def shows(data: bytes, secrets: Iterable[Secret]) -> bool:
 
 def tail(text: str) -> str:
     """Return what of the end of `text` may begin a run that goes on behind it."""
-    return re.sub(r"[^!-~]+", "", text)[-_ESCAPE * SHORTEST :]
+    return re.sub(r"[^!-~]+", "", text)[-_CARRIED:]
 
 
 # ── what a run is ──
@@ -166,7 +174,7 @@ class _Runs:
         if len(text) > _SMALL:
             return False
         data = text.encode(errors="surrogatepass") if isinstance(text, str) else text
-        if b"\\" in data or b"%" in data:
+        if b"\\" in data or b"%" in data or b"&#" in data:
             return False
         seen = data.translate(None, _UNSEEN)
         whole = len(seen) - len(seen) % _HALF
@@ -213,8 +221,9 @@ def _runs(secrets: tuple[Secret, ...]) -> _Runs | None:
         if len(value) < SHORTEST:
             continue
         said = value.encode(errors="surrogatepass")
-        for form in (said, *_within_base64(said)):
-            looked_through = _unquoted(_seen(_codes(form)))[0].tobytes()
+        in_hex = said.hex().encode()
+        for form in (said, in_hex, in_hex.upper(), *_within_base64(said)):
+            looked_through = _decoded(_seen(_codes(form)))[0].tobytes()
             for shape in (looked_through, form.replace(b"\\", b"")):
                 found.update(shape[at : at + SHORTEST] for at in range(len(shape) - SHORTEST + 1))
     if not found:
@@ -252,7 +261,7 @@ def _spans(text: str | bytes, secrets: tuple[Secret, ...]) -> Iterator[tuple[int
         stop = _block_end(text, at)
         seen = _seen(_codes(text[at:stop]), at)
         seen = seen if before is None else _joined(before, seen)
-        for first, last in runs.within(_unquoted(seen)):
+        for first, last in runs.within(_decoded(seen)):
             if first > end:
                 if end >= 0:
                     yield begin, end
@@ -343,6 +352,41 @@ def _last(seen: _Seen) -> _Seen:
     """Return the end of `seen`, as much as a run may have of it that goes on in the next block."""
     codes, firsts, lasts = (column[-_CARRIED:] for column in seen)
     return codes, firsts, lasts
+
+
+def _decoded(seen: _Seen) -> _Seen:
+    """Return `seen` without percent-encoding and HTML's numeric references."""
+    return _dereferenced(_unquoted(seen))
+
+
+def _dereferenced(seen: _Seen) -> _Seen:
+    """Return `seen` without HTML's numeric references."""
+    import numpy as np
+
+    codes, firsts, lasts = seen
+    signs = np.flatnonzero(codes == ord("&"))
+    signs = signs[signs + 1 < len(codes)]
+    signs = signs[codes[signs + 1] == ord("#")]
+    if not len(signs):
+        return seen
+    visible = np.ones(len(codes), bool)
+    plain, begins = codes.copy(), firsts.copy()
+    for before, base, digits in _REFERENCES:
+        width = before + digits
+        at = signs[signs + width < len(codes)]
+        at = at[codes[at + width] == ord(";")]
+        if base == 16:
+            at = at[(codes[at + 2] | 0x20) == ord("x")]
+        read = [_digits()[codes[at + place]].astype(int) for place in range(before, width)]
+        right = np.all([digit < base for digit in read], axis=0)
+        value = sum(digit * base**place for place, digit in enumerate(reversed(read)))
+        right &= value < 128
+        at, value = at[right], value[right]
+        for place in range(width):
+            visible[at + place] = False
+        plain[at + width], begins[at + width] = value, firsts[at]
+        visible[at + width] = _is_visible(value)
+    return plain[visible], begins[visible], lasts[visible]
 
 
 def _unquoted(seen: _Seen) -> _Seen:

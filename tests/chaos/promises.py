@@ -114,7 +114,7 @@ PROMISES = {
         "integration/test_command.py::test_a_budget_needs_a_price",
         "run/test_plan.py::test_a_budget_binds_what_has_a_price",
     ),
-    "No secret is in any output of a run, echoed plain, cut, split, JSON-escaped, percent-encoded, in base64 or with blanks between": (
+    "No secret is in any output of a run, echoed plain, cut, split, JSON-escaped, percent-encoded, in base64 or hex, as references of HTML or with blanks between": (
         "run/test_secrets.py::test_a_faulty_run_leaves_no_secret_anywhere",
         "run/test_secrets.py::test_every_form_of_an_echo_is_masked",
         "run/test_secrets.py::test_a_cut_or_divided_echo_is_masked",

@@ -56,6 +56,17 @@ FORMS = {
     ),
     "escaped twice": lambda s: "".join(f"\\\\u{ord(c):04x}" for c in s),
     "percent-encoded throughout": lambda s: "".join(f"%{ord(c):02x}" for c in s),
+    "in hex": lambda s: f"0x{s.encode().hex()}",
+    "in hex, capitals": lambda s: s.encode().hex().upper(),
+    "in hex, blanks between": lambda s: s.encode().hex(" "),
+    "as references of HTML": lambda s: "".join(f"&#{ord(c)};" for c in s),
+    "as hexadecimal references, now and then padded": lambda s: "".join(
+        f"&#x{ord(c):x};" if n % 2 else f"&#X{ord(c):04X};" for n, c in enumerate(s)
+    ),
+    "as references, percent-encoded": lambda s: quote(
+        "".join(f"&#{ord(c):04};" for c in s), safe=""
+    ),
+    "as references, escaped as in JSON": lambda s: "".join(f"\\u0026#{ord(c)};" for c in s),
     "in base64, wrapped and escaped": lambda s: "\r\n".join(
         base64.b64encode(f"ab{s}cde".encode()).decode()
     ).replace("/", "\\/"),
@@ -63,8 +74,9 @@ FORMS = {
 
 
 def leaks(text: str, value: str) -> list[str]:
-    """Return the runs of 8 characters of `value`, plain, percent-encoded or in base64, that `text` shows."""
-    forms = [value, quote(value, safe="")]
+    """Return the runs of 8 characters of `value`, plain, percent-encoded, in hex or in base64, that `text` shows."""
+    in_hex = value.encode().hex()
+    forms = [value, quote(value, safe=""), in_hex, in_hex.upper()]
     for before in range(3):
         coded = base64.b64encode(bytes(before) + value.encode()).decode().rstrip("=")[4:-1]
         forms += [coded, coded.translate(str.maketrans("+/", "-_"))]
@@ -74,10 +86,12 @@ def leaks(text: str, value: str) -> list[str]:
 
 
 def looked_through(text: str) -> str:
-    """Return what is left of `text` once JSON's escapes and percent-encoding are read and blanks are gone, letter by letter."""
+    """Return what is left of `text` once escapes and references are read and blanks are gone, letter by letter."""
     read = re.sub(r"\\u00([0-9a-fA-F]{2})", lambda found: chr(int(found[1], 16)), text)
     read = re.sub(r"\\[nrtbf]|[^!-~]|\\", "", read)
-    return re.sub(r"%([0-9a-fA-F]{2})", lambda found: chr(int(found[1], 16)), read)
+    read = re.sub(r"%([0-9a-fA-F]{2})", lambda found: chr(int(found[1], 16)), read)
+    read = re.sub(r"&#[xX]([0-9a-fA-F]{2,4});", lambda found: chr(int(found[1], 16)), read)
+    return re.sub(r"&#([0-9]{2,4});", lambda found: chr(int(found[1])), read)
 
 
 @given(VALUES, st.sampled_from(sorted(FORMS)), st.text(max_size=5), st.text(max_size=5))
