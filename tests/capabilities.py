@@ -1,23 +1,38 @@
 """The Live API's capabilities, and which tests prove them: what `docs/protocol.md` shows.
 
 A test proves a capability by its mark, `@pytest.mark.capability("text: turns", side="client")`, on itself or on its whole
-module (`pytestmark`). Tests are read, not run: a mark that names no capability is an error.
+module (`pytestmark`). For the page tests are read, not run: a mark that names no capability is an error. What is claimed
+for the client is what a run's own client does: a test that says so fails unless it has driven one (`watched`).
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
+import subprocess
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pytest
+
+    from harness.session.drive import SessionResult
+
 TESTS = Path(__file__).parent
 
-SIDES = ("client", "emulator")
+SIDES = ("client", "parts", "emulator")
+"""The client of a run, driven as a run drives it; parts of it by themselves: codec, rules, sums; the emulator."""
+
+BOTH = "client and emulator"
+"""What a mark claims that says no side."""
+
+DOCTOR_ONLY = ("audio in: 16 kHz sent, 4 to 192 kHz taken", "later models: context updates")
+"""What no run does, and the doctor alone: its row says so."""
 
 CAPABILITIES: dict[str, tuple[str, ...]] = {
     "connection": (
@@ -88,6 +103,7 @@ CAPABILITIES: dict[str, tuple[str, ...]] = {
         "interim hypotheses",
         "language hints, vocabulary, verbatim mode",
         "fields and eras",
+        "context updates",
     ),
 }
 """Areas of the API, and what each consists of."""
@@ -109,6 +125,33 @@ class Proof:
     """True: another project's software takes part."""
 
 
+def claimed(mark: pytest.Mark) -> tuple[str, ...]:
+    """Return the sides on which a mark claims a capability."""
+    return tuple(str(mark.kwargs.get("side", BOTH)).split(" and "))
+
+
+@contextlib.contextmanager
+def watched() -> Iterator[list[str]]:
+    """Give a list that has an entry for each session of a run, and each `harness run`, while it is watched."""
+    from harness.session.drive import Session
+
+    driven: list[str] = []
+    drive, execute = Session.run, subprocess.run
+
+    async def driving(self: Session) -> SessionResult | None:
+        driven.append("session")
+        return await drive(self)
+
+    def executing(command: Any, *args: Any, **named: Any) -> Any:
+        words = list(map(str, command))
+        if "harness" in words and words[words.index("harness") + 1 :][:1] == ["run"]:
+            driven.append("harness run")
+        return execute(command, *args, **named)
+
+    with mock.patch.object(Session, "run", driving), mock.patch("subprocess.run", executing):
+        yield driven
+
+
 def proofs(root: Path = TESTS) -> list[Proof]:
     """Return all proofs in the tests below `root`, by file and line; ValueError when a mark names no capability."""
     found: list[Proof] = []
@@ -126,13 +169,15 @@ def table() -> str:
         for column in (*proof.sides, *(("witness",) if proof.witness else ())):
             cells[proof.capability, column][proof.file] += 1
     lines = [
-        "| capability | client | emulator | with Google's software |",
-        "|---|---|---|---|",
+        "| capability | a run's client | its parts | emulator | with Google's software |",
+        "|---|---|---|---|---|",
     ]
     for area, details in CAPABILITIES.items():
         for detail in details:
             name = f"{area}: {detail}"
             row = [_cell(cells[name, column]) for column in (*SIDES, "witness")]
+            if name in DOCTOR_ONLY:
+                row[0] = "the doctor only"
             lines.append(f"| **{area}**: {detail} | {' | '.join(row)} |")
     return "\n".join(lines)
 
@@ -172,9 +217,8 @@ def _proofs_in(module: ast.Module, file: str) -> Iterator[Proof]:
 def _proof(mark: ast.Call, file: str, test: str, *, witness: bool) -> Proof:
     capability = ast.literal_eval(mark.args[0])
     named = {word.arg: ast.literal_eval(word.value) for word in mark.keywords}
-    side = named.pop("side", "both")
+    sides = tuple(named.pop("side", BOTH).split(" and "))
     area, _, detail = capability.partition(": ")
-    if detail not in CAPABILITIES.get(area, ()) or named or side not in (*SIDES, "both"):
+    if detail not in CAPABILITIES.get(area, ()) or named or not set(sides) <= set(SIDES):
         raise ValueError(f"tests/{file}, {test}: no such capability: {ast.unparse(mark)}")
-    sides = SIDES if side == "both" else (side,)
     return Proof(capability=capability, sides=sides, file=file, test=test, witness=witness)

@@ -10,6 +10,8 @@ from typing import NoReturn
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.capabilities import claimed, watched
+
 COMPLETE = bool(os.environ.get("HARNESS_TESTS_COMPLETE"))
 
 settings.register_profile(
@@ -86,3 +88,15 @@ def _clean_environment(monkeypatch):
             "HARNESS_CACHE",
         }:
             monkeypatch.delenv(name)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Fail a test that claims a capability for a run's client and has driven none."""
+    if not any("client" in claimed(mark) for mark in item.iter_markers("capability")):
+        return (yield)
+    with watched() as driven:
+        result = yield
+    if not driven:
+        pytest.fail(f"{item.name} claims a capability for the client, and drove no run's client")
+    return result

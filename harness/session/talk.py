@@ -1,7 +1,9 @@
 """A conversation held by hand over one connection: say something, wait for what comes, look at all of it.
 
-For probes of a service, a few turns each; recordings are streamed by `drive`. Knows messages and how long to wait; does
-not know what an answer should be.
+For probes of a service, a few turns each; recordings are streamed by `drive`. A leg plays what its errand wrote before it
+began, and drains; who converses decides what to say by what came, waits for it by name, and may break the rules to see how
+that is refused. Codec, client machine and transport are the same. Knows messages and how long to wait; does not know what an
+answer should be.
 """
 
 from __future__ import annotations

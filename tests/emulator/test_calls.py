@@ -142,7 +142,7 @@ def test_a_pending_call_cannot_be_resumed():
     assert ["turnComplete", "handle"] == call.story[-2:]
 
 
-@pytest.mark.capability("later models: fields and eras", side="emulator")
+@pytest.mark.capability("later models: context updates", side="emulator")
 def test_tools_can_change_within_a_session():
     """With contextUpdate the functions are those of the update from then on, and its instruction is remembered."""
 

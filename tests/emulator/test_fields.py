@@ -208,7 +208,7 @@ def test_a_field_does_what_is_said_of_it(field):
     assert (field.does == NOTHING) is (with_it == without)
 
 
-@pytest.mark.capability("setup: every field, with its defaults", side="client")
+@pytest.mark.capability("setup: every field, with its defaults", side="parts")
 @pytest.mark.parametrize("path", EXAMPLES)
 def test_an_example_may_be_sent(path):
     """The client lets every field's example pass before anything is sent: none of them breaks a rule."""

@@ -26,7 +26,7 @@ from harness.wire.live.tokens import TokenRequest, mask_of, unknown
 from tests.emulator.memory import GEMINI, MODEL
 from tests.emulator.test_serve import SETUP, STORY, dial, kind, serving, turn
 
-pytestmark = pytest.mark.capability("connection: ephemeral tokens", side="both")
+pytestmark = pytest.mark.capability("connection: ephemeral tokens", side="parts and emulator")
 
 CONSTRAINED = GEMINI.replace("v1beta", "v1alpha") + "Constrained"
 NOW = 1_700_000_000.0

@@ -97,7 +97,7 @@ def test_the_examples_of_the_manual_run(name, tls, tmp_path):
     assert " 2.0 seconds of audio\n" == printed
 
 
-@pytest.mark.capability("connection: TLS")
+@pytest.mark.capability("connection: TLS", side="parts and emulator")
 @pytest.mark.capability("setup: every field, with its defaults", side="emulator")
 @pytest.mark.wall
 def test_googles_sdk_holds_a_session():

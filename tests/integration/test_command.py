@@ -182,6 +182,7 @@ def test_the_run_folder_holds_what_it_promises(harness, emulator_url, tmp_path):
     assert [] == list(differences(folder)), "traces, journal and tables agree"
 
 
+@pytest.mark.capability("connection: API key in a header")
 @pytest.mark.capability("connection: another URL")
 @pytest.mark.capability("connection: ephemeral tokens")
 @pytest.mark.capability("connection: Vertex AI: express mode")

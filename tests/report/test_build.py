@@ -106,7 +106,7 @@ def test_a_row_without_reference_says_so(story):
     assert english.utterances == english.scored + english.failed + 1
 
 
-@pytest.mark.capability("usage: per modality, turn and session", side="client")
+@pytest.mark.capability("usage: per modality, turn and session", side="parts")
 def test_attempts_count_and_their_tokens_too(story):
     """A row that was refused twice for quota and then answered has three attempts and is whole."""
     frame = story.utterances().set_index("utterance_id")
@@ -186,7 +186,7 @@ def test_without_real_time_there_is_no_latency(run, said):
     assert any("not in real time" in warning.text for warning in summary.warnings)
 
 
-@pytest.mark.capability("usage: absent is unknown", side="client")
+@pytest.mark.capability("usage: absent is unknown", side="parts")
 @pytest.mark.parametrize(
     "bill, cost, tokens",
     [
@@ -208,9 +208,9 @@ def test_a_model_without_price_costs_nothing_known(run, said):
     assert (137, None) == (cell.total_tokens, cell.cost_usd)
 
 
-@pytest.mark.capability("usage: thoughts", side="client")
-@pytest.mark.capability("usage: cached tokens", side="client")
-@pytest.mark.capability("usage: tool-use tokens", side="client")
+@pytest.mark.capability("usage: thoughts", side="parts")
+@pytest.mark.capability("usage: cached tokens", side="parts")
+@pytest.mark.capability("usage: tool-use tokens", side="parts")
 def test_what_lies_within_and_beside_the_counts_is_told(run, said):
     """Thoughts, cached and tools' tokens are columns of both tables, summed over those that have them, and on the page."""
     bill = msgspec.structs.replace(
@@ -240,7 +240,7 @@ def test_without_a_cache_none_is_spoken_of(run, said):
     assert "cache" not in section
 
 
-@pytest.mark.capability("usage: per modality, turn and session", side="client")
+@pytest.mark.capability("usage: per modality, turn and session", side="parts")
 def test_cost_is_tokens_at_list_prices(run, said):
     """128 audio tokens at $3 and 9 text tokens at $2 a million cost $0.000402 (gemini-live-2.5-flash-preview, 2025-10)."""
     table = build_reports(run([said.Said(id="a"), said.Said(id="b")]))

@@ -433,7 +433,7 @@ def test_thoughts_are_billed_as_text_answered():
     )
 
 
-@pytest.mark.capability("usage: tool-use tokens", side="client")
+@pytest.mark.capability("usage: tool-use tokens", side="parts")
 @pytest.mark.parametrize(
     "details, price", [({}, "text_in"), ({"TEXT": 90}, "text_in"), ({"IMAGE": 90}, "image_in")]
 )
@@ -446,7 +446,7 @@ def test_what_tools_found_is_billed_as_sent(details, price):
     assert 90 * getattr(catalogue.find(model).price, price) / 1e6 == pytest.approx(more)
 
 
-@pytest.mark.capability("usage: cached tokens", side="client")
+@pytest.mark.capability("usage: cached tokens", side="parts")
 def test_what_came_from_a_cache_costs_as_much():
     """No price of the Live API's for cached tokens is published, so they cost what the rest of the prompt does."""
     bill = Usage(records=1, total_tokens=522, prompt_by_modality={"AUDIO": 522})

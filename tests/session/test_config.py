@@ -27,9 +27,9 @@ def opened(service, environment, **options):
     return endpoint.url, shown
 
 
-@pytest.mark.capability("connection: API key in a header", side="client")
-@pytest.mark.capability("connection: Vertex AI: express mode", side="client")
-@pytest.mark.capability("connection: v1beta, v1alpha, v1", side="client")
+@pytest.mark.capability("connection: API key in a header", side="parts")
+@pytest.mark.capability("connection: Vertex AI: express mode", side="parts")
+@pytest.mark.capability("connection: v1beta, v1alpha, v1", side="parts")
 @pytest.mark.parametrize(
     "service, environment, version, url, header",
     [
@@ -117,8 +117,8 @@ def google(monkeypatch):
 PROJECT = {"GOOGLE_CLOUD_PROJECT": "p"}
 
 
-@pytest.mark.capability("connection: Vertex AI: regional, global, multi-region", side="client")
-@pytest.mark.capability("connection: Vertex AI: refreshed bearer tokens", side="client")
+@pytest.mark.capability("connection: Vertex AI: regional, global, multi-region", side="parts")
+@pytest.mark.capability("connection: Vertex AI: refreshed bearer tokens", side="parts")
 @pytest.mark.parametrize(
     "location, host",
     [
@@ -143,7 +143,7 @@ def test_each_session_has_a_token_that_is_good(google, location, host):
     assert f"projects/p/locations/{location}/publishers/google/models/m" == endpoint.model_name("m")
 
 
-@pytest.mark.capability("connection: Vertex AI: refreshed bearer tokens", side="client")
+@pytest.mark.capability("connection: Vertex AI: refreshed bearer tokens", side="parts")
 def test_credentials_that_cannot_be_refreshed_are_refused(google):
     """A failed refresh is exit 4 with a hint, and shows neither token nor the library's words."""
     from google.auth.exceptions import RefreshError
@@ -174,7 +174,7 @@ def test_missing_credentials_name_where_they_come_from(service, environment, wor
     assert words in str(caught.value)
 
 
-@pytest.mark.capability("connection: another URL", side="client")
+@pytest.mark.capability("connection: another URL", side="parts")
 @pytest.mark.parametrize(
     "service, url, version, words",
     [
@@ -195,7 +195,7 @@ def test_what_is_wrong_with_an_address_is_said(service, url, version, words):
         )
 
 
-@pytest.mark.capability("connection: v1beta, v1alpha, v1", side="client")
+@pytest.mark.capability("connection: v1beta, v1alpha, v1", side="parts")
 @pytest.mark.parametrize(
     "service, version, setup, environment, expected",
     [

@@ -372,7 +372,7 @@ def test_a_stranger_is_asked_for_everything():
     assert ["AUDIO"] == asked[0]["setup"]["generationConfig"]["responseModalities"]
 
 
-@pytest.mark.capability("setup: close codes and reasons", side="client")
+@pytest.mark.capability("setup: close codes and reasons", side="parts")
 def test_a_refusal_is_what_is_looked_for():
     """An unknown model must be refused as such: taken it is a fault, and so is any other close."""
     words = "models/no-such-model is not found for API version v1beta"
@@ -402,7 +402,7 @@ def test_what_not_every_platform_has_may_be_refused():
     assert "failed" == found("text: turns", answer).verdict
 
 
-@pytest.mark.capability("connection: ephemeral tokens", side="client")
+@pytest.mark.capability("connection: ephemeral tokens", side="parts")
 def test_a_session_by_token_is_opened_and_closed():
     """A session that another credential opens is tried with the same setup."""
     here = place(service())

@@ -57,7 +57,7 @@ def at(url):
     return live.gemini(Secret("key-of-the-test"), url=url)
 
 
-@pytest.mark.capability("connection: API key in a header", side="client")
+@pytest.mark.capability("connection: API key in a header", side="parts")
 async def test_the_upgrade_carries_the_key_and_offers_no_compression():
     """The key travels in a header, never in the URL, and compression is not offered."""
     seen = {}
@@ -254,7 +254,7 @@ async def test_a_broken_connection_is_1006():
     assert (1006, False) == (closed.code, closed.by_us)
 
 
-@pytest.mark.capability("connection: refusals at the upgrade", side="client")
+@pytest.mark.capability("connection: refusals at the upgrade", side="parts")
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 503])
 async def test_a_refused_upgrade_tells_its_status(status):
     """The HTTP status that refuses an upgrade arrives, with Retry-After."""
@@ -346,7 +346,7 @@ async def test_a_server_that_is_no_websocket_server_is_unreachable():
     assert closed.unreachable
 
 
-@pytest.mark.capability("connection: TLS", side="client")
+@pytest.mark.capability("connection: TLS", side="parts")
 async def test_one_tls_context_serves_the_process(monkeypatch):
     """However many TLS connections are opened, one context is made: making one costs more than streaming."""
     transport.tls_context.cache_clear()
@@ -507,7 +507,7 @@ async def test_what_is_not_whole_is_bounded_over_all_connections(monkeypatch, op
     assert 0 == room.held
 
 
-@pytest.mark.capability("connection: refusals at the upgrade", side="client")
+@pytest.mark.capability("connection: refusals at the upgrade", side="parts")
 async def test_a_refusal_that_breaks_off_keeps_its_status():
     """An upgrade refused with a body that is cut short is still refused with its HTTP status, not unreachable."""
 

@@ -130,7 +130,7 @@ def messages(
 # ── Round trips ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.capability("setup: unknown fields are kept")
+@pytest.mark.capability("setup: unknown fields are kept", side="parts and emulator")
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 @given(data=st.data())
 @few
@@ -140,7 +140,7 @@ def test_every_class_survives_the_wire(kind, data):
     assert message == codec.message_from(codec.to_json(message), kind)
 
 
-@pytest.mark.capability("setup: unknown fields are kept")
+@pytest.mark.capability("setup: unknown fields are kept", side="parts and emulator")
 @given(messages(ServerMessage))
 @some
 def test_server_messages_survive_the_wire(message):
@@ -149,7 +149,7 @@ def test_server_messages_survive_the_wire(message):
     assert message == codec.decode_server(codec.encode_server(message))
 
 
-@pytest.mark.capability("setup: unknown fields are kept")
+@pytest.mark.capability("setup: unknown fields are kept", side="parts and emulator")
 @given(messages(ClientMessage))
 @some
 def test_client_messages_survive_the_wire(message):
@@ -262,7 +262,7 @@ def test_unusual_frames_are_read(frame, message):
     assert message == codec.decode_server(memoryview(frame.encode()))
 
 
-@pytest.mark.capability("setup: every field, with its defaults")
+@pytest.mark.capability("setup: every field, with its defaults", side="parts and emulator")
 @pytest.mark.parametrize(
     "kind, name, value, number",
     [
@@ -549,7 +549,7 @@ def test_an_integer_is_what_its_type_holds(place, bits, number):
 # ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.capability("audio in: 16 kHz sent, 4 to 192 kHz taken", side="client")
+@pytest.mark.capability("audio in: 16 kHz sent, 4 to 192 kHz taken", side="parts")
 @given(st.binary(max_size=4000), st.sampled_from([8000, 16000, 24000, 44100, 48000]))
 @some
 def test_the_fast_audio_frame_is_the_frame(pcm, rate):

@@ -73,9 +73,9 @@ URLS = [
 ]
 
 
-@pytest.mark.capability("connection: API key in a header", side="client")
-@pytest.mark.capability("connection: Vertex AI: regional, global, multi-region", side="client")
-@pytest.mark.capability("connection: Vertex AI: express mode", side="client")
+@pytest.mark.capability("connection: API key in a header", side="parts")
+@pytest.mark.capability("connection: Vertex AI: regional, global, multi-region", side="parts")
+@pytest.mark.capability("connection: Vertex AI: express mode", side="parts")
 @pytest.mark.parametrize("one, url, headers, model", URLS)
 def test_every_platform_has_its_place(one, url, headers, model):
     """URL, headers and model name are each platform's own, and the secret is seen nowhere."""
@@ -91,7 +91,7 @@ def test_every_platform_has_its_place(one, url, headers, model):
 PATH = f"/ws/{GEMINI}.v1beta.GenerativeService.BidiGenerateContent"
 
 
-@pytest.mark.capability("connection: another URL", side="client")
+@pytest.mark.capability("connection: another URL", side="parts")
 @pytest.mark.parametrize(
     "given, url, host, port",
     [

@@ -112,9 +112,9 @@ manual_actions = [
 automatic_actions = [*common, st.tuples(st.just("audio_stream_end"), st.none())]
 
 
-@pytest.mark.capability("text: turns")
-@pytest.mark.capability("text: realtime text")
-@pytest.mark.capability("video in: pictures")
+@pytest.mark.capability("text: turns", side="parts and emulator")
+@pytest.mark.capability("text: realtime text", side="parts and emulator")
+@pytest.mark.capability("video in: pictures", side="parts and emulator")
 @given(st.booleans(), st.data())
 @settings(deadline=None, max_examples=60)
 def test_the_server_understands_what_the_client_says(manual, data):
@@ -154,7 +154,7 @@ def test_the_server_understands_what_the_client_says(manual, data):
     assert dropped == pair.server.dropped_frames
 
 
-@pytest.mark.capability("setup: every field, with its defaults", side="client")
+@pytest.mark.capability("setup: every field, with its defaults", side="parts")
 @pytest.mark.capability("setup: every field, with its defaults", side="emulator")
 def test_the_setup_arrives_whole():
     """The setup the client was made with is the one the server reports, with its model and modality."""
@@ -237,7 +237,7 @@ def test_the_client_takes_every_order(messages):
     assert client.go_away_s == (50.0 if said[11] in messages else None)
 
 
-@pytest.mark.capability("long sessions: resumption", side="client")
+@pytest.mark.capability("long sessions: resumption", side="parts")
 def test_the_newest_resumable_handle_is_kept():
     """An update that cannot be resumed, with a handle or without, leaves the handle before it in place."""
     pair = opened(manual=True)
@@ -248,7 +248,7 @@ def test_the_newest_resumable_handle_is_kept():
     assert "h2" == pair.client.handle
 
 
-@pytest.mark.capability("long sessions: goAway", side="client")
+@pytest.mark.capability("long sessions: goAway", side="parts")
 def test_an_unreadable_time_left_is_no_time():
     """A goAway whose time cannot be read means: now."""
     pair = opened(manual=True)
@@ -280,7 +280,7 @@ def test_the_server_speaks_in_order():
         server.send(ServerMessage(tool_call=ToolCall(), go_away=GoAway()))
 
 
-@pytest.mark.capability("usage: both spellings")
+@pytest.mark.capability("usage: both spellings", side="parts and emulator")
 def test_usage_has_each_platforms_names():
     """Vertex AI says `candidates…` where the Developer API says `response…`; both mean the same to the client."""
     details = [ModalityTokenCount(modality="TEXT", token_count=6)]
@@ -303,7 +303,7 @@ def test_usage_has_each_platforms_names():
     assert {"promptTokenCount", "trafficType"} | candidates == set(shown["vertex"])
 
 
-@pytest.mark.capability("later models: fields and eras", side="emulator")
+@pytest.mark.capability("later models: context updates", side="emulator")
 def test_later_a_context_may_be_updated():
     """A context update is an event of the later era."""
     pair = opened(manual=False)

@@ -100,7 +100,7 @@ SEEN = [
 ]
 
 
-@pytest.mark.capability("setup: close codes and reasons", side="client")
+@pytest.mark.capability("setup: close codes and reasons", side="parts")
 @pytest.mark.parametrize("code, reason, kind", SEEN)
 def test_what_was_seen_is_understood(code, reason, kind):
     """Every close published with its reason is classified as what it turned out to be."""
@@ -126,7 +126,7 @@ def test_upgrades_are_understood(status, kind):
     assert kind == classify_upgrade(status)
 
 
-@pytest.mark.capability("setup: close codes and reasons", side="client")
+@pytest.mark.capability("setup: close codes and reasons", side="parts")
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda one: one.name)
 def test_what_we_say_we_understand(refusal):
     """The emulator's words, filled in and cut, are classified by the client as the kind the table gives."""

@@ -682,7 +682,7 @@ def told(route: Route, model: str, **fields: Any) -> str:
     return str(caught.value)
 
 
-@pytest.mark.capability("setup: rules, checked before connecting", side="client")
+@pytest.mark.capability("setup: rules, checked before connecting", side="parts")
 @pytest.mark.parametrize(
     "route, model, fields, words",
     [
@@ -768,8 +768,8 @@ def test_every_rule_has_a_source():
         assert not rule.says.endswith(".")
 
 
-@pytest.mark.capability("setup: rules, checked before connecting", side="client")
-@pytest.mark.capability("later models: fields and eras", side="client")
+@pytest.mark.capability("setup: rules, checked before connecting", side="parts")
+@pytest.mark.capability("later models: fields and eras", side="parts")
 def test_an_unknown_model_is_tried():
     """A model that the catalogue lacks may be asked for anything that some model can."""
     fields = {

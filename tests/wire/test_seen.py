@@ -47,8 +47,8 @@ def meaning(text: str) -> dict[str, Any]:
     }
 
 
-@pytest.mark.capability("later models: fields and eras", side="client")
-@pytest.mark.capability("usage: both spellings", side="client")
+@pytest.mark.capability("later models: fields and eras", side="parts")
+@pytest.mark.capability("usage: both spellings", side="parts")
 @pytest.mark.parametrize("seen", SEEN, ids=lambda seen: seen["source"][:40])
 def test_a_frame_means_what_its_source_says(seen):
     """Every frame that was seen in public is read as what it is known to mean."""
@@ -56,7 +56,7 @@ def test_a_frame_means_what_its_source_says(seen):
     assert seen["means"] == {name: found[name] for name in seen["means"]}
 
 
-@pytest.mark.capability("setup: unknown fields are kept")
+@pytest.mark.capability("setup: unknown fields are kept", side="parts and emulator")
 @pytest.mark.parametrize("seen", SEEN, ids=lambda seen: seen["source"][:40])
 def test_a_frame_is_written_as_it_came(seen):
     """What was read of such a frame is all of it: written again it is the same JSON."""

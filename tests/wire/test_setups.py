@@ -24,7 +24,7 @@ ROUTES = {
 }
 
 
-@pytest.mark.capability("setup: every field, with its defaults", side="client")
+@pytest.mark.capability("setup: every field, with its defaults", side="parts")
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
 @pytest.mark.parametrize("turns", ["manual", "auto"])
 @pytest.mark.parametrize("transcript", ["input", "reply", "output"])
@@ -123,9 +123,9 @@ DEFAULTS = [
 ]
 
 
-@pytest.mark.capability("setup: every field, with its defaults", side="client")
-@pytest.mark.capability("audio in: turn coverage", side="client")
-@pytest.mark.capability("later models: language hints, vocabulary, verbatim mode", side="client")
+@pytest.mark.capability("setup: every field, with its defaults", side="parts")
+@pytest.mark.capability("audio in: turn coverage", side="parts")
+@pytest.mark.capability("later models: language hints, vocabulary, verbatim mode", side="parts")
 @pytest.mark.parametrize("asked, expected", DEFAULTS, ids=lambda value: str(value)[:60])
 def test_the_defaults(asked, expected):
     """What is sent by default, word for word."""
@@ -136,9 +136,9 @@ def test_the_defaults(asked, expected):
 SETUP = transcription_setup("gemini-live-2.5-flash-preview", turns="manual", transcript="input")
 
 
-@pytest.mark.capability("setup: every field, with its defaults", side="client")
-@pytest.mark.capability("audio in: sensitivities, padding, silence", side="client")
-@pytest.mark.capability("audio in: activity handling", side="client")
+@pytest.mark.capability("setup: every field, with its defaults", side="parts")
+@pytest.mark.capability("audio in: sensitivities, padding, silence", side="parts")
+@pytest.mark.capability("audio in: activity handling", side="parts")
 @pytest.mark.parametrize(
     "path, value, expected",
     [

@@ -11,7 +11,9 @@ from harness.wire.live.messages import GenerationConfig, Setup
 from harness.wire.live.tokens import TokenRequest, locked, mask_of, unmasked
 from tests.wire.test_codec import few, messages
 
-pytestmark = pytest.mark.capability("connection: ephemeral tokens, locked setups")
+pytestmark = pytest.mark.capability(
+    "connection: ephemeral tokens, locked setups", side="parts and emulator"
+)
 
 
 def setup(**fields) -> Setup:

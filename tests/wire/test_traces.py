@@ -66,8 +66,8 @@ def test_there_are_traces():
     assert 7 == len(TRACES)
 
 
-@pytest.mark.capability("tools: declarations, calls, responses")
-@pytest.mark.capability("tools: cancellation")
+@pytest.mark.capability("tools: declarations, calls, responses", side="parts and emulator")
+@pytest.mark.capability("tools: cancellation", side="parts and emulator")
 @pytest.mark.parametrize("path", TRACES, ids=lambda path: path.stem)
 def test_a_conversation_runs_through_both_machines(path):
     """Our client says every client frame as written, our server takes it and says every server frame as printed."""
@@ -101,7 +101,7 @@ def test_a_conversation_runs_through_both_machines(path):
     assert header["go_away_s"] == client.go_away_s
 
 
-@pytest.mark.capability("setup: every field, with its defaults")
+@pytest.mark.capability("setup: every field, with its defaults", side="parts and emulator")
 def test_the_sdks_own_frames_are_read():
     """What the official SDK writes, casings mixed and base64 URL-safe, is read with no unknown field left over."""
     _, (setup, audio, start, end, content, answer) = read(GOLDEN / "sdk-frames.jsonl")

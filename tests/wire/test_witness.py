@@ -78,7 +78,7 @@ def _leaves(kind: type[Message]) -> Iterator[tuple[str, Any]]:
             yield name, inner
 
 
-@pytest.mark.capability("setup: every field, with its defaults")
+@pytest.mark.capability("setup: every field, with its defaults", side="parts and emulator")
 def test_our_fields_are_googles(pairs):
     """Every published field is ours under the same JSON name, and what we have beyond them is listed here."""
     assert len(pairs) > 30
@@ -93,7 +93,7 @@ def test_our_fields_are_googles(pairs):
             assert name not in wire or wire[name] == field.json_name
 
 
-@pytest.mark.capability("setup: every field, with its defaults")
+@pytest.mark.capability("setup: every field, with its defaults", side="parts and emulator")
 def test_our_types_are_googles(pairs):
     """A field that Google calls text, a number, bytes, a flag, an enum or a message is one of ours as well."""
     from google.protobuf.descriptor import FieldDescriptor as Kind
@@ -123,7 +123,7 @@ def test_our_types_are_googles(pairs):
                 assert free_form or issubclass(hint, Message), (kind, name)
 
 
-@pytest.mark.capability("setup: every field, with its defaults")
+@pytest.mark.capability("setup: every field, with its defaults", side="parts and emulator")
 def test_our_enum_values_are_googles(pairs):
     """The names and numbers that are read are the published ones, but for those that came later; no enum is left out."""
     descriptors = dict(pairs)
@@ -146,7 +146,7 @@ def test_our_enum_values_are_googles(pairs):
     assert checked == len(published) >= 13
 
 
-@pytest.mark.capability("setup: every field, with its defaults")
+@pytest.mark.capability("setup: every field, with its defaults", side="parts and emulator")
 def test_our_classes_are_called_as_googles(pairs):
     """What a refusal calls a message's type is what Google calls it."""
     others = {
@@ -196,7 +196,7 @@ def _named(message: Message, name: str) -> bool:
     )
 
 
-@pytest.mark.capability("setup: every field, with its defaults")
+@pytest.mark.capability("setup: every field, with its defaults", side="parts and emulator")
 @pytest.mark.parametrize("value", STRANGE, ids=lambda value: repr(value)[:20])
 def test_our_decoder_takes_what_googles_takes(pairs, value):
     """Of every field of every message a strange value is taken or refused as Google's own parser of JSON does."""
@@ -244,7 +244,7 @@ def _laxer(field: Any, value: Any) -> bool:
     )
 
 
-@pytest.mark.capability("setup: every field, with its defaults")
+@pytest.mark.capability("setup: every field, with its defaults", side="parts and emulator")
 def test_what_googles_parser_refuses_twice_ours_does(pairs):
     """A field that Google's parser refuses in both casings at once is refused here, as every other is."""
     from google.protobuf import json_format
@@ -356,8 +356,8 @@ def _scalar(field: Any) -> Any:
     return values.get(field.type, 7)
 
 
-@pytest.mark.capability("setup: every field, with its defaults")
-@pytest.mark.capability("setup: unknown fields are kept")
+@pytest.mark.capability("setup: every field, with its defaults", side="parts and emulator")
+@pytest.mark.capability("setup: unknown fields are kept", side="parts and emulator")
 @pytest.mark.parametrize("choice", range(9))
 @pytest.mark.parametrize("side", ["Client", "Server"])
 def test_googles_messages_survive_our_codec(side, choice):

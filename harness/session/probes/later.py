@@ -48,15 +48,25 @@ async def _guessed(place: Place) -> str:
     return f"{guesses} before {told}"
 
 
-async def _later(place: Place) -> str:
-    """Give a history in the first content, and a function in the midst of the session."""
+def _require_later(place: Place) -> None:
     place.require(lambda one: one.era == "later", "came with the guides")
+
+
+async def _later(place: Place) -> str:
+    """Give a history in the first content, as `historyConfig` says."""
+    _require_later(place)
     async with place.session(SEEDED) as conversation:
         seed(conversation, complete=True)
-        told = await recalled(conversation, place)
+        return f"historyConfig: {await recalled(conversation, place)}"
+
+
+async def _updated(place: Place) -> str:
+    """Give a function in the midst of a session."""
+    _require_later(place)
+    async with place.session() as conversation:
         tools = {"tools": [{"functionDeclarations": [FUNCTION]}]}
         conversation.send(codec.encode(ClientMessage(context_update=ContextUpdate(tools=tools))))
-        return f"historyConfig: {told}; contextUpdate: {await call(conversation, place)}"
+        return f"a function that the setup had not: {await call(conversation, place)}"
 
 
 PROBES: Final = (
@@ -68,4 +78,5 @@ PROBES: Final = (
         seen=False,
     ),
     Probe(capability="later models: fields and eras", walk=_later),
+    Probe(capability="later models: context updates", walk=_updated),
 )
