@@ -50,8 +50,8 @@ class Utterance:
 
     metric: str
     counts: EditCounts
-    steps: Sequence[Piece]
-    """Its alignment, token by token."""
+    steps: Iterable[Piece]
+    """Its alignment, token by token; gone over several times."""
 
     speaker: str | None
     block: Block

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from harness.report.breakdown import Utterance, breakdown
 from harness.report.confusions import commonest
+from harness.report.diff import Steps
 from harness.report.document import CellBreakdown, Flag, Mistakes
-from harness.report.rows import tokenwise
+from harness.score.edits import EditCounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,33 +44,41 @@ def mistakes(rows: Iterable[Row]) -> list[Mistakes]:
 
 def breakdowns(rows: Iterable[Row]) -> list[CellBreakdown]:
     """Return where the errors are, of every cell whose references have tokens."""
-    cells: dict[tuple[str, str, str, str], list[Utterance]] = {}
+    cells: dict[tuple[str, str, str, str], list[Row]] = {}
     for row in rows:
         if row.counts is not None and row.metric is not None and row.reference is not None:
             key = row.dataset, row.model, row.locale, row.metric
-            cells.setdefault(key, []).append(
-                Utterance(
-                    id=row.utterance_id,
-                    locale=row.locale,
-                    reference=row.reference,
-                    metric=row.metric,
-                    counts=row.counts,
-                    steps=tokenwise(row.diff, row.metric),
-                    speaker=row.speaker,
-                    block=row.block,
-                    audio_s=row.audio_s,
-                    tags=row.tags,
-                    snr_db=row.snr_db,
-                    began_at=row.record.started_at if row.record else None,
-                )
-            )
+            cells.setdefault(key, []).append(row)
     return [
         CellBreakdown(
-            dataset=dataset, model=model, locale=locale, metric=metric, errors=breakdown(own)
+            dataset=dataset,
+            model=model,
+            locale=locale,
+            metric=metric,
+            errors=breakdown(list(map(_utterance, own))),
         )
         for (dataset, model, locale, metric), own in cells.items()
-        if any(one.counts.reference_tokens for one in own)
+        if any(row.reference_tokens for row in own)
     ]
+
+
+def _utterance(row: Row) -> Utterance:
+    """Return a scored row as what its cell's errors are divided by."""
+    metric = row.metric or ""
+    return Utterance(
+        id=row.utterance_id,
+        locale=row.locale,
+        reference=row.reference or "",
+        metric=metric,
+        counts=row.counts or EditCounts(),
+        steps=Steps(row.diff_text, metric),
+        speaker=row.speaker,
+        block=row.block,
+        audio_s=row.audio_s,
+        tags=row.tags,
+        snr_db=row.snr_db,
+        began_at=row.record.started_at if row.record else None,
+    )
 
 
 def flags(rows: Iterable[Row]) -> list[Flag]:

@@ -6,25 +6,25 @@ Knows one row at a time. What many rows say together is `summary`.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import repeat
 from typing import TYPE_CHECKING
 
 from harness.report.by_ear import by_ear
+from harness.report.diff import SPACED, merged, pieces, written
 from harness.report.kinship import Kin, block
 from harness.report.replies import reply
 from harness.run.bill import bill_usd, spent_usd, unbilled_usd
 from harness.run.folder import slot, slots
 from harness.score.edits import EditCounts
 from harness.score.faults import faults
-from harness.score.score import TOKENS, WORD_METRICS, Score, Unscored, judgement
+from harness.score.score import Score, Unscored, judgement
 from harness.score.seams import at_seams
-from harness.text.tokenise import characters, words
 from harness.units import SAMPLE_RATE, Milliseconds, Seconds, Usd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from harness.report.bounds import SpeechBook
+    from harness.report.diff import Piece
     from harness.report.kinship import Block
     from harness.run.folder import Slot
     from harness.run.heard import HeardSpeech
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 
 ANSWERS = frozenset({"ok", "ok_empty", "partial", "failed_server", "blocked"})
 """Outcomes that are the service's own answer, and are scored as such: no text is all deletions."""
-
-Piece = tuple[str, str | None, str | None]
-"""A run of an alignment: operation (`= S D I`), reference text, hypothesis text; None on the missing side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +117,8 @@ class Row:
     if_deleted: EditCounts | None
     """For a row that must be run again: the edits had nothing been heard; None: it has no reference."""
 
-    diff: Sequence[Piece]
-    """The alignment that `counts` counted, runs merged."""
+    diff_text: str
+    """The alignment that `counts` counted, runs merged, as `harness.report.diff` writes it."""
 
     faults: tuple[str, ...]
     """What is suspicious about the transcript (`harness.score.faults`)."""
@@ -150,6 +147,11 @@ class Row:
             reference=self.reference,
             utterance=self.utterance_id,
         )
+
+    @property
+    def diff(self) -> list[Piece]:
+        """The alignment that `counts` counted, runs merged."""
+        return pieces(self.diff_text)
 
     @property
     def judged(self) -> bool:
@@ -310,48 +312,14 @@ def _row(
         counts=counts,
         companions=scored.companions if scored else {},
         if_deleted=judged.counts if isinstance(judged, Score) and not answered else None,
-        diff=merged(scored.alignment, spaced=scored.metric in SPACED) if scored else (),
+        diff_text=written(merged(scored.alignment, spaced=scored.metric in SPACED))
+        if scored
+        else "",
         faults=faults(scored, audio_s=audio_s) if scored and heard else (),
         at_seams=at_seams(scored, heard, record.seam_at) if scored and record else EditCounts(),
         unbilled_usd=_unbilled(attempts),
         record=record,
     )
-
-
-SPACED = WORD_METRICS | {"MixER"}
-"""Metrics whose tokens are words, or words among characters; the others' are letters that join."""
-
-
-def merged(alignment: Iterable[Piece], *, spaced: bool) -> tuple[Piece, ...]:
-    """Return `alignment` with runs joined, so that pages stay small and letters join as their script wants.
-
-    Of words (`spaced`), runs of hits become one text with spaces and every error stays a piece of its own; of
-    characters, every run of one operation becomes one text.
-    """
-    joint = " " if spaced else ""
-    pieces: list[Piece] = []
-    for operation, said, heard in alignment:
-        last = pieces[-1] if pieces else None
-        if last and last[0] == operation and (operation == "=" or not spaced):
-            pieces[-1] = (operation, _joined(joint, last[1], said), _joined(joint, last[2], heard))
-        else:
-            pieces.append((operation, said, heard))
-    return tuple(pieces)
-
-
-def tokenwise(pieces: Iterable[Piece], metric: str) -> list[Piece]:
-    """Return a merged alignment token by token again."""
-    tokens = words if metric in WORD_METRICS else TOKENS.get(metric, characters)
-    steps: list[Piece] = []
-    for operation, said, heard in pieces:
-        of_said: Iterable[str | None] = repeat(None) if said is None else tokens(said)
-        of_heard: Iterable[str | None] = repeat(None) if heard is None else tokens(heard)
-        steps += zip(repeat(operation), of_said, of_heard, strict=False)
-    return steps
-
-
-def _joined(joint: str, first: str | None, second: str | None) -> str | None:
-    return None if first is None or second is None else first + joint + second
 
 
 def _audio_s(record: UtteranceRecord | None) -> Seconds | None:

@@ -56,7 +56,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
 class Spoken:
     """An aligned utterance."""
 
-    steps: Sequence[Piece]
+    steps: Iterable[Piece]
     """Its alignment, token by token."""
 
     reference: str
@@ -69,31 +69,44 @@ class Spoken:
 
 def by_class(spoken: Sequence[Spoken]) -> dict[TokenClass, Tally]:
     """Return wrong and all reference tokens by what they are; all utterances are of one script."""
-    uses = Counter(said for one in spoken for _, said, _ in one.steps if said is not None)
-    frequent = {token for token, count in uses.most_common(FREQUENT) if count > 1}
-    by_use: dict[str, TokenClass] = {
-        token: "rare" if count == 1 else "frequent" if token in frequent else "other"
-        for token, count in uses.items()
-    }
     latin = all(LOCALES[one.locale].script == "Latn" for one in spoken[:1])
-    by_letters: dict[str, TokenClass] = {
-        token: "number" if _DIGIT.search(token) else "latin"
-        for token in uses
-        if (_DIGIT.search(token) or (not latin and _LATIN.search(token)))
-    }
     table: dict[TokenClass, list[int]] = {}
+    uses: Counter[str] = Counter()
+    by_letters: dict[str, TokenClass | None] = {}
+    plain: dict[
+        str, list[int]
+    ] = {}  # wrong and all uses of tokens that nothing but their number tells apart
     for one in spoken:
         own = [(op, said) for op, said, _ in one.steps if said is not None]
         written = _written(one.reference, one.locale) if one.words else {}
         last = len(own) - 1
         for place, (op, token) in enumerate(own):
-            kind = by_letters.get(token) or written.get(token)
-            if kind is None:
-                kind = "edge" if place in {0, last} else by_use[token]
-            row = table.setdefault(kind, [0, 0])
+            uses[token] += 1
+            if token not in by_letters:
+                by_letters[token] = _by_letters(token, latin=latin)
+            kind = by_letters[token] or written.get(token)
+            if kind is None and place in {0, last}:
+                kind = "edge"
+            row = (
+                plain.setdefault(token, [0, 0]) if kind is None else table.setdefault(kind, [0, 0])
+            )
             row[0] += op != "="
             row[1] += 1
+    frequent = {token for token, count in uses.most_common(FREQUENT) if count > 1}
+    for token, (wrong, tokens) in plain.items():
+        by_use: TokenClass = (
+            "rare" if uses[token] == 1 else "frequent" if token in frequent else "other"
+        )
+        row = table.setdefault(by_use, [0, 0])
+        row[0] += wrong
+        row[1] += tokens
     return {kind: Tally(wrong=wrong, tokens=tokens) for kind, (wrong, tokens) in table.items()}
+
+
+def _by_letters(token: str, *, latin: bool) -> TokenClass | None:
+    if _DIGIT.search(token):
+        return "number"
+    return "latin" if not latin and _LATIN.search(token) else None
 
 
 def _written(reference: str, locale: str) -> dict[str, TokenClass]:

@@ -114,18 +114,21 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 def reading(found: Iterable[Readability]) -> Reading | None:
     """Return how well many transcripts read, of their counts; None of nothing."""
-    every = list(found)
-    if not every:
-        return None
     marks: dict[Mark, MarkCounts] = {}
-    for one in every:
+    punctuation = EditCounts.zero()
+    cased = cased_right = 0
+    one = None
+    for one in found:
         for kind, counts in one.marks.items():
             marks[kind] = marks.get(kind, MarkCounts()) + counts
-    cased = sum(one.cased or 0 for one in every)
-    punctuation = sum((one.punctuation for one in every), EditCounts.zero())
+        punctuation += one.punctuation
+        cased += one.cased or 0
+        cased_right += one.cased_right or 0
+    if one is None:
+        return None
     return Reading(
         punctuation_error_rate=punctuation.match_error_rate,
-        casing=sum(one.cased_right or 0 for one in every) / cased if cased else None,
+        casing=cased_right / cased if cased else None,
         marks={
             kind: MarkScore(precision=counts.precision, recall=counts.recall, f1=counts.f1)
             for kind, counts in marks.items()

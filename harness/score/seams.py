@@ -22,13 +22,15 @@ def at_seams(score: Score, heard: str, seams: Sequence[int]) -> EditCounts:
     errors, without a hit between, that touch a seam; the hits beside them are not. An error that touches two seams
     counts once.
     """
+    if not seams:
+        return EditCounts()
     tokens = tokens_of(score.metric, score.locale)
     profile = strict_profile(score.profile)
     operations = [operation for operation, _, _ in score.alignment]
     after = [0]  # how many tokens of the transcript lie before each operation
     for operation in operations:
         after.append(after[-1] + (operation != "D"))
-    whole = tokens(normalised(heard, score.locale, profile)) if seams else ()
+    whole = tokens(normalised(heard, score.locale, profile))
     scored = tokens(score.normalised_hypothesis)
     touching: set[int] = set()
     for seam in seams:

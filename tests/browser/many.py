@@ -14,6 +14,7 @@ import msgspec
 
 from harness.report.bounds import SpeechBook
 from harness.report.build import run_summary
+from harness.report.diff import written
 from harness.report.rows import Row
 from harness.report.table import RunTable
 from harness.run.folder import read_journal, read_plan
@@ -91,7 +92,7 @@ def many_rows(folder: Path, count: int, *, words: int = 10) -> RunTable:
                 prompt_tokens=round(audio_s * 32), response_tokens=20, total_tokens=round(audio_s * 32) + 20,
                 cost_usd=round(audio_s * 32 * 3e-6, 10), reason=None, speaker=f"speaker-{number % 997}", tags={}, counts=counts,
                 companions=dict.fromkeys(("WER", "CER", "CERns", "norm-1"), counts), if_deleted=None,
-                diff=tuple(pieces), faults=("lost_start",) if ops[0] == "D" else (),
+                diff_text=written(pieces), faults=("lost_start",) if ops[0] == "D" else (),
                 unbilled_usd=None, at_seams=EditCounts(), record=msgspec.structs.replace(record, utterance=identifier, locale=code),
             )
         )  # fmt: skip

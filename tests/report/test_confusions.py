@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.report.confusions import confusions, deletions_by_position
-from harness.report.rows import SPACED, merged, tokenwise
+from harness.report.diff import SPACED, Steps, merged, pieces, tokenwise, written
 from harness.report.token_classes import Spoken, by_class
 from harness.score.score import TOKENS, score_text
 
@@ -82,9 +82,12 @@ def test_classes(said, heard, locale, classes):
 @pytest.mark.parametrize("metric", TOKENS)
 @given(pair=st.tuples(st.text(alphabet="ab我 नी", max_size=12), st.text(alphabet="ab我 नी", max_size=12)))  # fmt: skip
 def test_a_merged_alignment_is_cut_again(metric, pair):
-    """What a page draws in runs has the tokens that were counted."""
+    """What a page draws in runs has the tokens that were counted, written as a text and read again as well."""
     score = score_text(*pair, "hi-IN", metric=metric, profile="raw-1")
     runs = merged(score.alignment, spaced=metric in SPACED)
+    assert list(runs) == pieces(written(runs))
+    steps = Steps(written(runs), metric)
+    assert tokenwise(runs, metric) == list(steps) == list(steps)
     if metric != "gCER":
         assert score.alignment == tokenwise(runs, metric)
     assert score.counts.deletions <= sum(op == "D" for op, *_ in tokenwise(runs, metric))

@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     from harness.report.comparison.comparable import Runs
     from harness.report.comparison.pairing import Key, ModelPair, Pair
     from harness.report.delays import Awaited
-    from harness.report.rows import Piece, Row
+    from harness.report.diff import Piece
+    from harness.report.rows import Row
     from harness.report.table import RunTable
     from harness.run.record import Plan
 
@@ -343,8 +344,8 @@ def _moved(pairs: Sequence[Pair]) -> list[Moved]:
                 reference_tokens=length,
                 share=(new - base) / max(1, tokens),
                 repeats=max(len(pair.base), len(pair.new)),
-                base_diff=list(ours.diff),
-                new_diff=list(theirs.diff),
+                base_diff=ours.diff,
+                new_diff=theirs.diff,
             )
         )
     return found

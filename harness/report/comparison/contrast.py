@@ -11,8 +11,8 @@ from typing import Literal
 import msgspec
 
 from harness.report.comparison.pairing import Common
+from harness.report.diff import Piece
 from harness.report.gates.gate import GateResult
-from harness.report.rows import Piece
 from harness.units import Seconds, Usd
 
 COMPARISON_SCHEMA = 1

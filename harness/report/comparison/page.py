@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from harness.report.comparison import words
+from harness.report.diff import SPACED
 from harness.report.page.shared import environment, policy, source
-from harness.report.rows import SPACED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

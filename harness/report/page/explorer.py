@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.report.delays import AWAITED
+from harness.report.diff import SPACED
 from harness.report.document import NOT_ATTEMPTED
 from harness.report.page.clips import Clips, KeptClips
 from harness.report.page.packing import Pack
 from harness.report.page.shared import script
 from harness.report.page.timeline import moments
-from harness.report.rows import ANSWERS, SPACED
+from harness.report.rows import ANSWERS
 from harness.trace import hypothesis
 
 if TYPE_CHECKING:
@@ -177,9 +178,6 @@ def fault_name(fault: str) -> str:
 
 # ── Texts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_PIECE, _SIDE = "\x1e", "\x1f"
-"""What parts the pieces of a diff, and the two sides of a substitution."""
-
 
 def _texts(rows: Sequence[Row], order: Sequence[int], room: int) -> tuple[str, int]:
     """Return the packed texts, and of how many rows: of all, or of as many as fit into `room` characters."""
@@ -206,22 +204,7 @@ def _packed_texts(rows: Sequence[Row], places: Sequence[int]) -> str:
 def _row_texts(row: Row) -> Iterator[str]:
     yield row.reference or ""
     yield row.hypothesis or ""
-    yield diff_text(row)
-
-
-def diff_text(row: Row) -> str:
-    """Return the alignment that was counted as text: operation, reference, and of a substitution the hypothesis.
-
-    What is equal or was only said has one text; separators within the texts become spaces.
-    """
-    return _PIECE.join(
-        op + (_plain(said) + _SIDE + _plain(heard) if op == "S" else _plain(said or heard))
-        for op, said, heard in row.diff
-    )
-
-
-def _plain(text: str | None) -> str:
-    return (text or "").replace(_PIECE, " ").replace(_SIDE, " ")
+    yield row.diff_text
 
 
 # ── Sessions ─────────────────────────────────────────────────────────────────────────────────────────────────────────

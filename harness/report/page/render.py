@@ -14,12 +14,12 @@ import msgspec
 from markupsafe import Markup
 
 from harness.report.delays import AWAITED
+from harness.report.diff import SPACED
 from harness.report.digest import cell_tables
 from harness.report.page.divisions import divisions
 from harness.report.page.explorer import MOST_ROWS, explorer, fault_name
 from harness.report.page.figures import figures
 from harness.report.page.shared import environment, policy, script, source, source_hash
-from harness.report.rows import SPACED
 from harness.units import Seconds, duration_text, usd_text
 
 if TYPE_CHECKING:
