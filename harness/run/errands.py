@@ -28,6 +28,8 @@ from harness.wire.live.messages import (
     HistoryConfig,
     SpeechConfig,
 )
+from harness.wire.live.refusals import Refused
+from harness.wire.live.rules import check_functions
 from harness.wire.live.tools import FunctionDeclaration, Schema, Tool
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from harness.run.record import Plan, PlannedUtterance
     from harness.session.errand import Errand
     from harness.units import Seconds
+    from harness.wire.live.catalogue import Platform
     from harness.wire.live.messages import Setup
 
 INTERJECTION_S: Final = 10
@@ -72,13 +75,34 @@ def _lacks_of_question(plan: Plan, utterance: PlannedUtterance) -> Iterator[str]
         yield "it does not say what answer is expected (column expect)"
     elif not (utterance.audio or utterance.reference):
         yield "it has neither audio nor a text to ask"
-    elif any(tool.behavior == "NON_BLOCKING" for tool in scenario.tools):
-        for model in plan.models:
-            known = catalogue.find(model)
-            if known is not None and not known.async_functions:
-                yield f"it has a function that does not block, and {model} knows none such"
+    else:
+        yield from _refused_functions(plan, scenario.tools)
     if plan.interrupt_after_s is not None and plan.turns == "auto" and not utterance.audio:
         yield "it has no audio to interrupt the answer with (--turns manual needs none)"
+
+
+def _refused_functions(plan: Plan, tools: Sequence[OfferedFunction]) -> Iterator[str]:
+    """Yield why the service would refuse functions, which costs the session that brings them: the rule and its source."""
+    functions = []
+    for tool in tools:
+        try:
+            functions.append(_declared(tool))
+        except ValueError as error:
+            yield f"the parameters of its function “{tool.name}” are no schema: {error} (source: {_SCHEMA})"
+            return
+    for model in plan.models if functions else ():
+        known = catalogue.find(model)
+        # A simulated service speaks Vertex AI's protocol where it alone serves the model.
+        alone = known is not None and known.platforms == ("vertex",)
+        try:
+            where: Platform = "vertex" if alone or plan.service == "vertex" else "gemini"
+            check_functions(functions, model, where)
+        except Refused as refused:
+            told = f"{refused.rule.says} (source: {refused.rule.source}); " if refused.rule else ""
+            yield f"{model} refuses its functions: {told}it closes with {refused.code}, “{refused.text}”"
+
+
+_SCHEMA: Final = "google/ai/generativelanguage/v1beta/content.proto, Schema"
 
 
 def speaks(plan: Plan, utterance: PlannedUtterance) -> bool:

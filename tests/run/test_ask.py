@@ -370,13 +370,48 @@ def test_a_call_without_an_id_is_answered_by_its_name(tmp_path):
     assert record.exchange.calls[0].answered_t is not None
 
 
-@pytest.mark.capability("tools: declarations, calls, responses", side="parts")
-def test_a_function_that_a_model_has_not_is_told_before(tmp_path):
-    """A model without asynchronous functions is not sent one: the service would refuse the whole session."""
-    tool = msgspec.structs.replace(WEATHER, behavior="NON_BLOCKING")
-    asks = written(expect=CALLED, tools=[tool])
-    [record] = put(tmp_path, Service(calls()), asks, model=LATER, transcript="output")
-    assert f"a function that does not block, and {LATER} knows none such" in record.reason
+STRING = {"type": "STRING"}
+REFUSED = [
+    (WEATHER, {"behavior": "NON_BLOCKING"}, [LATER, "has no NON_BLOCKING functions", "gemini-skills"]),
+    (WEATHER, {"parameters": {"type": 5.5}}, ["get_temp", "'type' (TYPE_ENUM), 5.5", "content.proto"]),
+    (WEATHER, {"parameters": {"type": "OBJECT", "properties": []}}, ["get_temp", '"properties"', "content.proto"]),
+    (WEATHER, {"parameters": {"properties": {"city": STRING, "day": {"minLength": "long"}}}},
+     ["get_temp", "'properties[1].value.min_length' (TYPE_INT64)", "content.proto"]),
+    (WEATHER, {"parameters": {"properties": {"city": {"type": "TEXT"}}}},
+     ["properties[0].value.type", "type is one of ARRAY, BOOLEAN", "1007"]),
+    (WEATHER, {"parameters": {"type": "OBJECT", "oneOf": []}}, ["no field oneOf", "Unknown name", "1007"]),
+    (WEATHER, {"parameters": {"additionalProperties": False}}, ["additionalProperties exists on Vertex AI alone"]),
+    (WEATHER, {"name": "get temp"}, ["a function's name is 1 to 64", "content.proto", "1007"]),
+    (WEATHER, {"name": "x" * 65}, ["a function's name is 1 to 64", "content.proto"]),
+]  # fmt: skip
+
+
+@pytest.mark.capability("tools: declarations, calls, responses", side="client")
+@pytest.mark.parametrize("function, change, words", REFUSED)
+def test_a_function_that_would_be_refused_is_told_before(tmp_path, function, change, words):
+    """No socket is opened for functions that the service would refuse: the row says the rule and its source; others go on."""
+    bad = msgspec.structs.replace(function, **change)
+    expect = Expectation(contains="eleven")
+    asks = written(expect=expect, tools=[bad]), written(2, expect=expect, tools=[WEATHER])
+    service = Service(says("eleven"))
+    model = LATER if "behavior" in change else MODEL
+    channel = "output" if model == LATER else "reply"
+    first, second = put(tmp_path, service, *asks, model=model, transcript=channel)
+    assert ("failed_client", "input", None) == (first.outcome, first.failure, first.trace)
+    assert all(word in first.reason for word in ("u0001", *words)), first.reason
+    assert 1 == len(service.lines)
+    assert second.trace is not None
+
+
+@pytest.mark.capability("tools: declarations, calls, responses", side="client")
+def test_what_vertex_knows_of_schemas_is_taken_there(tmp_path):
+    """A schema of Vertex AI's is sent to it."""
+    function = msgspec.structs.replace(
+        WEATHER, parameters={"type": "object", "additionalProperties": False}
+    )
+    asks = written(expect=Expectation(contains="eleven"), tools=[function])
+    [record] = put(tmp_path, Service(says("eleven")), asks, model="gemini-live-2.5-flash")
+    assert ("ok", "eleven") == (record.outcome, record.hypothesis)
 
 
 # ── interruption ─────────────────────────────────────────────────────────────────────────────────────────────────────

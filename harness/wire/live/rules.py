@@ -19,6 +19,7 @@ from harness.errors import UsageError
 from harness.text.locales import LOCALES
 from harness.wire.live import catalogue, refusals
 from harness.wire.live.assumptions import USUAL, Assumptions
+from harness.wire.live.endpoint import Route
 from harness.wire.live.messages import (
     AudioTranscriptionConfig,
     AutomaticActivityDetection,
@@ -35,13 +36,16 @@ from harness.wire.live.messages import (
 from harness.wire.live.names import check_names
 from harness.wire.live.refusals import INVALID_ARGUMENT, Refusal, Refused, Rule
 from harness.wire.live.scalars import excerpt
+from harness.wire.live.tools import FunctionDeclaration, Tool
 
 if TYPE_CHECKING:
-    from harness.wire.live.catalogue import Era, Modality, Model
-    from harness.wire.live.endpoint import Route
+    from collections.abc import Iterable
+
+    from harness.wire.live.catalogue import Era, Modality, Model, Platform
 
 _CAPABILITIES: Final = "Live API capabilities guide, autumn 2025"
 _PROTO: Final = "google/ai/generativelanguage/v1beta/generative_service.proto"
+_CONTENT: Final = "google/ai/generativelanguage/v1beta/content.proto"
 _VERTEX_SESSIONS: Final = "Vertex AI's session management page"
 
 # ── The model and its modality ───────────────────────────────────────────────────────────────────────────────────────
@@ -162,6 +166,13 @@ def _outside(value: float | None, least: float, most: float = float("inf")) -> b
 
 _MOST_VOCABULARY: Final = 1000
 
+_FUNCTION_NAME: Final = re.compile(r"[A-Za-z0-9_:.-]{1,64}")
+
+
+def _functions(setup: Setup) -> list[FunctionDeclaration]:
+    return [function for tool in setup.tools for function in tool.function_declarations]
+
+
 EVERY_MODEL: Final = (
     _SetupRule(
         says="a session answers in one modality, TEXT or AUDIO",
@@ -257,10 +268,26 @@ EVERY_MODEL: Final = (
         ),
     ),
     _SetupRule(
-        says="a function has a name",
-        source=_PROTO,
+        says="a function's name is 1 to 64 of A to Z, a to z, 0 to 9, “_”, “:”, “.” and “-”",
+        source=_CONTENT,
         broken=lambda setup: any(
-            not function.name for tool in setup.tools for function in tool.function_declarations
+            not _FUNCTION_NAME.fullmatch(function.name) for function in _functions(setup)
+        ),
+    ),
+    _SetupRule(
+        says="parameters and parametersJsonSchema exclude each other",
+        source=_CONTENT,
+        broken=lambda setup: any(
+            function.parameters and function.parameters_json_schema is not None
+            for function in _functions(setup)
+        ),
+    ),
+    _SetupRule(
+        says="response and responseJsonSchema exclude each other",
+        source=_CONTENT,
+        broken=lambda setup: any(
+            function.response and function.response_json_schema is not None
+            for function in _functions(setup)
         ),
     ),
 )
@@ -291,6 +318,13 @@ _EMPTY_TRANSCRIPTION: Final = _ModelRule(
         _asks_more_than_presence(setup.input_audio_transcription)
         or _asks_more_than_presence(setup.output_audio_transcription)
     ),
+)
+
+_BLOCKING: Final = _ModelRule(
+    says="has no NON_BLOCKING functions",
+    source="google-gemini/gemini-skills",
+    can=lambda model: model.async_functions,
+    asked=lambda setup: any(function.behavior == "NON_BLOCKING" for function in _functions(setup)),
 )
 
 ABILITIES: Final = (
@@ -341,16 +375,7 @@ ABILITIES: Final = (
         asked=lambda setup: _generation(setup).translation_config,
     ),
     _EMPTY_TRANSCRIPTION,
-    _ModelRule(
-        says="has no NON_BLOCKING functions",
-        source="google-gemini/gemini-skills",
-        can=lambda model: model.async_functions,
-        asked=lambda setup: any(
-            function.behavior == "NON_BLOCKING"
-            for tool in setup.tools
-            for function in tool.function_declarations
-        ),
-    ),
+    _BLOCKING,
 )
 
 
@@ -403,12 +428,30 @@ def check_setup(
     _check_every_model(setup, route)
     modality = modality_of(setup, model, route)
     for rule in ABILITIES:
-        if rule.asked(setup) and not rule.can(model) and not _overlooked(rule, assumed):
-            told = Rule(says=f"{model.id} {rule.says}", source=rule.source)
-            raise Refused(rule.refusal, rule=told)
+        if not _overlooked(rule, assumed):
+            _check_ability(rule, setup, model)
     _check_voice(setup, model, assumed)
     _check_language(setup, model, route)
     return model, modality
+
+
+def _check_ability(rule: _ModelRule, setup: Setup, model: Model) -> None:
+    if rule.asked(setup) and not rule.can(model):
+        told = Rule(says=f"{model.id} {rule.says}", source=rule.source)
+        raise Refused(rule.refusal, rule=told)
+
+
+def check_functions(
+    functions: Iterable[FunctionDeclaration], model_id: str, platform: Platform
+) -> None:
+    """Raise Refused when the service would refuse these functions, whatever else a setup asks of the model."""
+    setup = Setup(tools=[Tool(function_declarations=list(functions))])
+    # No version knows more of functions than another.
+    route = Route(platform=platform, version="v1")
+    check_names(ClientMessage(setup=setup), route, "later")
+    _check_every_model(setup, route)
+    if (model := catalogue.find(model_id)) is not None:
+        _check_ability(_BLOCKING, setup, model)
 
 
 def unanswered(setup: Setup, model: Model, assumed: Assumptions) -> bool:
