@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -76,6 +77,9 @@ class Farm(Streamer):
         super().__init__(**more)
         self._orders = orders
         self._hands: list[_Hand] = []
+        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        """By utterance: whose clip is being prepared in one of the processes."""
+
         self._deaths = 0
         self.certificates: list[Certificate] = []
         """Of the processes that have ended by themselves."""
@@ -106,7 +110,16 @@ class Farm(Streamer):
         return max(p50 for p50, _ in floors), max(p99 for _, p99 in floors)
 
     async def prepare(self, slot: Slot) -> Ready:  # type: ignore[override]  # what the pool hands back to us
-        """Return where a slot's clip is ready; InputError when it cannot be read there."""
+        """Return where a slot's clip is ready; InputError when it cannot be read there.
+
+        No two processes convert one clip at once: the second finds what the first has kept.
+        """
+        if (turn := self._turns.get(slot[:2])) is None:
+            turn = self._turns[slot[:2]] = asyncio.Lock()
+        async with turn:
+            return await self._prepared_somewhere(slot)
+
+    async def _prepared_somewhere(self, slot: Slot) -> Ready:
         for _ in range(TRIES):
             hand = await self._free_hand()
             job = hand.job()

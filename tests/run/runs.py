@@ -90,6 +90,7 @@ async def run(
     endpoint=lambda: live.gemini(Secret("k-e-y"), url="ws://127.0.0.1:1"),
     rate=None,
     order=lambda _, wanted: wanted,
+    offload=directly,
 ):
     """Bring `made` to its end in `folder` and return the pool's tally; `meddle(pool)` may interfere."""
     await directly(open_folder, made, folder, folder.parent)
@@ -105,7 +106,7 @@ async def run(
             load=load or clip,
             client="test",
             waits=waits,
-            offload=directly,
+            offload=offload,
         )
         pool = Pool(
             work,

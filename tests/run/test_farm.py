@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ import msgspec
 import pytest
 from websockets.asyncio.server import serve
 
+from harness.clock import run_virtual
 from harness.errors import InputError
 from harness.report.bounds import SpeechBook
 from harness.report.build import run_table
@@ -442,6 +444,8 @@ def test_an_unreadable_clip_is_a_row_from_any_process(tmp_path):
         (8, 100, 1.0, 64, 1),
         (500, 100, 1.0, 64, 1),
         (1000, 40, 1.0, 64, 2),
+        (12_500, 1000, 1.0, 64, 1),
+        (12_501, 1000, 1.0, 64, 2),
         (1000, 40, 1.0, 1, 1),
         (10_000, 100, 1.0, 4, 4),
         (10_000, 100, 0.0, 4, 1),
@@ -450,3 +454,39 @@ def test_an_unreadable_clip_is_a_row_from_any_process(tmp_path):
 def test_as_many_processes_as_are_needed(concurrency, chunk_ms, pace, cores, expected):
     """One process where one is punctual, more where it would not be, never more than there are cores."""
     assert expected == processes_needed(concurrency, chunk_ms, pace, cores)
+
+
+def test_no_clip_is_converted_twice_at_once(tmp_path):
+    """Models and repeats of an utterance go to both processes one after the other; those of another do not wait for them."""
+    made = plan([utterance(n) for n in range(3)], models=(MODEL, "another"), repeats=3)
+    busy: list[tuple[str, str, float, float]] = []
+
+    class Hand:
+        alive = True
+
+        def __init__(self, name: str) -> None:
+            self.name, self.jobs = name, 0
+
+        def job(self) -> int:
+            self.jobs += 1
+            return self.jobs
+
+        async def ask(self, told, job):
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            await asyncio.sleep(1.0)
+            busy.append((told.slot[1], self.name, began, loop.time()))
+            return pipe.Prepared(job=job, length_s=1.0)
+
+    async def main():
+        needs = dict.fromkeys(("endpoint", "connect", "load")) | {"setups": {}, "client": "test"}
+        farm = Farm(orders=None, plan=made, folder=tmp_path, journal=None, **needs)
+        farm._hands = [Hand("a"), Hand("b")]
+        await asyncio.gather(*(farm.prepare(slot) for slot in slots(made)))
+        return asyncio.get_running_loop().time()
+
+    assert 6.0 == pytest.approx(run_virtual(main()))
+    for name in ("u0000", "u0001", "u0002"):
+        spans = sorted(span[2:] for span in busy if span[0] == name)
+        assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(spans))
+        assert {"a", "b"} == {span[1] for span in busy if span[0] == name}

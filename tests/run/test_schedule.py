@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import random
 
+import msgspec
 import pytest
 
 from harness.clock import VirtualTimeLoop, run_virtual
+from harness.run import execute
 from harness.run.folder import read_journal, slots
 from harness.run.plan import longest_first
-from tests.run.runs import plan, run, utterance
+from harness.run.pool import Pool
+from tests.run.runs import clip, plan, run, utterance
 from tests.session.memory import MODEL, Service, polite
 
 OPENING_S = 0.3
@@ -39,6 +42,7 @@ class Distant(Service):
                 lambda line, _: line.hang_up(None, "busy", status=429),
             )
         line = await super().connect(endpoint, listener)
+        line.asked = False
         self.upgrades, self.answer = True, whole
         hang_up, send = line.hang_up, line.send
 
@@ -113,6 +117,81 @@ def test_long_ones_come_first_and_one_utterance_stays_together():
     assert sorted(order) == sorted(slots(made))
     assert ["u0002"] * 4 + ["u0001"] * 4 + ["u0003"] * 4 + ["u0000"] * 4 == [s[1] for s in order]
     assert [(MODEL, 1), ("b", 1), (MODEL, 2), ("b", 2)] == [s[2:] for s in order[:4]]
+
+
+def test_a_run_begins_with_its_longest_utterances(tmp_path, monkeypatch):
+    """What a run is given to do is in the order of length, and so is what an earlier sitting left."""
+    begun: list[list[str]] = []
+
+    class Told(Pool):
+        async def run(self, wanted):
+            begun.append([slot[1] for slot in wanted])
+            return self.tally
+
+    monkeypatch.setattr(execute, "Pool", Told)
+    lengths = [2.0, 9.0, 4.0, 30.0, 1.0]
+    made = plan([utterance(n, length) for n, length in enumerate(lengths)])
+    needs = dict.fromkeys(("endpoint", "load", "budget_usd")) | {"setups": {}, "client": "test"}
+
+    def sitting():
+        asyncio.run(execute.execute(made, tmp_path, concurrency=2, **needs))
+
+    sitting()
+    left = msgspec.structs.replace(made, utterances=made.utterances[:3])
+    run_virtual(run(left, tmp_path / "left", Service(polite(" hello"))))
+    (tmp_path / "left" / "journal.jsonl").rename(tmp_path / "journal.jsonl")
+    sitting()
+    assert [["u0003", "u0001", "u0002", "u0000", "u0004"], ["u0003", "u0004"]] == begun
+
+
+@pytest.mark.parametrize("concurrency, ahead", [(1, 1), (3, 2), (12, 6), (80, 32)])
+def test_so_many_connections_wait_for_a_place(tmp_path, concurrency, ahead):
+    """Beside the sessions one connection is open for every two of them, and never more than 32; it waits for its turn."""
+    service = Distant()
+    waiting = []
+
+    def look(_):
+        loop = asyncio.get_running_loop()
+        waiting.append(sum(not line.asked and not line.over for line in service.lines))
+        loop.call_later(0.05, look, None)
+
+    made = plan(mixed(2 * concurrency + 20, 5))
+    run_virtual(run(made, tmp_path, service, concurrency=concurrency, meddle=look))
+    assert ahead == max(waiting)
+    assert concurrency == service.most_sessions
+
+
+CONVERSION_S = 1.0
+
+
+@pytest.mark.parametrize("concurrency, ready", [(1, 7), (4, 12), (20, 44)])
+def test_clips_are_ready_before_their_turn_and_no_more_than_that(tmp_path, concurrency, ready):
+    """Clips that take a second to convert delay a run by the first second alone; at any time so many are ready or in use."""
+    service = Distant()
+    converted: list = []
+    most = 0
+
+    async def beside(work, *args):
+        if work.__name__ == "_prepared":
+            await asyncio.sleep(CONVERSION_S)
+        return work(*args)
+
+    def load(planned):
+        nonlocal most
+        converted.append(planned.id)
+        ended = sum(line.over for line in service.lines)
+        most = max(most, len(converted) - ended)
+        return clip(planned)
+
+    made = plan(mixed(5 * concurrency + 40, 5))
+    loop = VirtualTimeLoop()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        how = {"concurrency": concurrency, "offload": beside, "load": load}
+        runner.run(run(made, tmp_path, service, order=longest_first, **how))
+    busy = [u.duration_s + ANSWER_S + QUIET_S for u in made.utterances]
+    best = max(sum(busy) / concurrency, *busy) + OPENING_S
+    assert loop.time() <= 1.03 * best + CONVERSION_S + OPENING_S
+    assert ready == most
 
 
 def test_a_connection_that_does_not_wait_is_opened_again(tmp_path):

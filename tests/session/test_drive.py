@@ -98,12 +98,12 @@ def test_manual_turns_frame_the_clip_with_activity_signals():
 @pytest.mark.capability("audio in: automatic activity detection", side="client")
 @pytest.mark.capability("audio in: audioStreamEnd", side="client")
 def test_automatic_turns_end_with_silence_and_a_stream_end():
-    """With automatic turns at least a second of silence and audioStreamEnd follow the clip."""
+    """With automatic turns one and a half seconds of silence and audioStreamEnd follow the clip."""
     _, trace = run_virtual(drive(Service(polite(" hello")), assignment(0.5, turns="auto")))
     kinds = [next(iter(f.get("realtimeInput") or f)) for f in frames(trace, ">")]
     assert "audioStreamEnd" == kinds[-1]
     assert "activityStart" not in kinds
-    assert 16_000 <= sum(samples for key, _, samples in audio_of(trace) if key == "silence")
+    assert 24_000 == sum(samples for key, _, samples in audio_of(trace) if key == "silence")
 
 
 def test_nothing_is_sent_before_setup_complete():
