@@ -18,6 +18,7 @@ import soundfile
 import harness as package
 from harness.report.verify import differences
 from harness.run.folder import read_journal, read_plan, unfinished
+from tests.integration.sittings import manifest
 
 pytestmark = [pytest.mark.wall, pytest.mark.timeout(240)]
 
@@ -214,21 +215,12 @@ def test_credentials_change_nothing_but_the_address(harness, emulator_url, tmp_p
         "token": (gemini, {"GEMINI_EPHEMERAL_TOKEN": token}),
     }
 
+    clips = manifest(tmp_path, clips=2)
+
     def through(door):
         options, environment = doors[door]
         return harness(
-            *(
-                "run",
-                "sample",
-                "--language",
-                "en-US",
-                "--limit",
-                "2",
-                "--pace",
-                "0",
-                "--quiet",
-                "0.3",
-            ),
+            *("run", clips, "--pace", "0", "--quiet", "0.3"),
             *("--url", emulator_url, "--out", tmp_path / door),
             *options,
             env=environment,
@@ -299,11 +291,7 @@ def test_an_interrupted_run_is_continued_by_the_same_command(emulator_url, tmp_p
         "-m",
         "harness",
         "run",
-        "sample",
-        "--language",
-        "en-US",
-        "--pace",
-        "4",
+        str(manifest(tmp_path, clips=13, seconds=1.0)),
         "--url",
         emulator_url,
         "--concurrency",
@@ -344,7 +332,8 @@ def test_an_interrupted_run_is_continued_by_the_same_command(emulator_url, tmp_p
 def test_a_finished_run_is_not_overwritten(harness, emulator_url, tmp_path):
     """--out on a finished run, on another plan's, or on a folder that is no run, exits with 3 and changes nothing."""
     out = tmp_path / "out"
-    common = ("run", "voices", "--url", emulator_url, "--pace", "0", "--out", out)
+    clips = manifest(tmp_path, clips=2, locales=("de-DE", "ru-RU"))
+    common = ("run", clips, "--url", emulator_url, "--pace", "0", "--out", out)
     assert 0 == harness(*common, "--language", "de-DE").returncode
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     for options, words in (
@@ -365,13 +354,7 @@ def test_a_finished_run_is_not_overwritten(harness, emulator_url, tmp_path):
 def test_the_emulator_that_a_run_starts_is_gone_afterwards(harness, tmp_path):
     """`harness run` starts its own emulator, says EMULATED, and leaves no process behind."""
     ran = harness(
-        "run",
-        "voices",
-        "--language",
-        "de-DE",
-        "--pace",
-        "0",
-        "--json",
+        *("run", manifest(tmp_path, clips=1), "--pace", "0", "--json"),
         env={"HARNESS_EMULATE_EAR": "scripted"},
     )
     assert 0 == ran.returncode, ran.stderr

@@ -7,20 +7,18 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests.integration.sittings import manifest
+
 pytestmark = [pytest.mark.wall, pytest.mark.timeout(240)]
 
-VOICES = (
-    "run",
-    "voices",
-    "--language",
-    "de-DE",
-    "--language",
-    "pl-PL",
-    "--pace",
-    "0",
-    "--quiet",
-    "0.3",
-)
+RUN = ("run", "clips/manifest.jsonl", "--pace", "0", "--quiet", "0.3")
+
+
+@pytest.fixture(autouse=True)
+def _clips(tmp_path):
+    """Put a clip of each of two locales where `RUN` looks for them."""
+    (tmp_path / "clips").mkdir()
+    manifest(tmp_path / "clips", clips=2, locales=("de-DE", "pl-PL"))
 
 
 def rule(text):
@@ -34,7 +32,7 @@ def test_a_run_that_fails_its_gate_exits_with_6(harness, emulator_url, tmp_path)
         rule('column = "rate"\nmax = 10.0')
         + rule('column = "final_text_p50_s"\nmax = 60')  # not paced: what is missing never passes
     )
-    ran = harness(*VOICES, "--url", emulator_url, "--gate", "gate.toml", "--out", "out")
+    ran = harness(*RUN, "--url", emulator_url, "--gate", "gate.toml", "--out", "out")
     assert 6 == ran.returncode, ran.stderr
     lines = [line for line in ran.stdout.splitlines() if line.startswith("gate: ")]
     assert ["gate: PASS", "gate: FAIL"] == [line[:10] for line in lines]
@@ -45,12 +43,14 @@ def test_a_run_that_fails_its_gate_exits_with_6(harness, emulator_url, tmp_path)
 
 def test_a_failed_gate_beats_failed_utterances(harness, emulator_url, tmp_path):
     """A run with an unreadable clip exits with 5 when its gate passes, and with 6 when it does not."""
-    (tmp_path / "broken.wav").write_text("no audio")
-    (tmp_path / "broken.txt").write_text("some words")
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    (folder / "broken.wav").write_text("no audio")
+    (folder / "broken.txt").write_text("some words")
     for bound, code in (("max = 1", 5), ("max = 0", 6)):
         (tmp_path / "gate.toml").write_text(rule(f'column = "failed"\n{bound}'))
         ran = harness(
-            "run", tmp_path, "--language", "en-US", "--url", emulator_url, "--pace", "0", "--gate", "gate.toml",
+            "run", folder, "--language", "en-US", "--url", emulator_url, "--pace", "0", "--gate", "gate.toml",
             "--json", "--out", f"out-{code}",
         )  # fmt: skip
         assert code == ran.returncode, ran.stderr
@@ -60,7 +60,7 @@ def test_a_failed_gate_beats_failed_utterances(harness, emulator_url, tmp_path):
 
 def test_a_run_against_its_baseline(harness, emulator_url, tmp_path):
     """A gate's baseline that shares no utterance is refused before anything is sent; one that does is compared with."""
-    assert 0 == harness(*VOICES, "--url", emulator_url, "--out", "base").returncode
+    assert 0 == harness(*RUN, "--url", emulator_url, "--out", "base").returncode
     (tmp_path / "gate.toml").write_text(
         'baseline = "base"\n' + rule('column = "rate"\nmax_regression = 0.0')
     )
@@ -68,7 +68,7 @@ def test_a_run_against_its_baseline(harness, emulator_url, tmp_path):
     ran = harness("run", "voices", "--language", "ru-RU", *gated)
     assert 3 == ran.returncode
     assert not (tmp_path / "new").exists()
-    ran = harness(*VOICES, *gated)
+    ran = harness(*RUN, *gated)
     assert 0 == ran.returncode, ran.stderr
     assert "gate: PASS" in ran.stdout
     ran = harness("compare", "base", "new", "--json", "--html", "c.html")
