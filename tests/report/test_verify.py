@@ -32,14 +32,20 @@ def asked(*arguments):
     return ended.value.code
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """Give the folder of a run with utterances of every fate, reported."""
-    out = tmp_path / "run"
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory):
+    """Give the folder of a run with utterances of every fate, reported; nobody changes it."""
+    out = tmp_path_factory.mktemp("reported") / "run"
     made = plan([utterance(n, 0.2) for n in range(14)], models=(MODEL, "another-model"))
     run_virtual(run(made, out, Fates(out), load=load))
     build_reports(out)
     return out
+
+
+@pytest.fixture
+def folder(reported, tmp_path):
+    """Give a copy of that folder of one's own."""
+    return shutil.copytree(reported, tmp_path / "run")
 
 
 def test_a_run_is_what_its_traces_and_its_journal_give(folder, capsys):
