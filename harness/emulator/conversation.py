@@ -323,7 +323,7 @@ class Conversation:
             return None
         if self._voice is None:
             raise Refused(refusals.MODALITIES, _NO_VOICE)
-        return speaker(event.setup, event.model, self._voice)
+        return speaker(event.setup, event.model, self._voice, self._manners.assumed)
 
     def _resume(self, setup: Setup, model: str) -> Hearing:
         """Continue the session that the setup's handle names, and return how far it was heard.

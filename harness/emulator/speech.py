@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from harness.emulator.voice import DEFAULT_LOCALE, Voice, locale_of, pitch_of
 from harness.units import SAMPLE_BYTES, SPEECH_RATE, Seconds
 from harness.wire.live import refusals
+from harness.wire.live.assumptions import USUAL, Assumptions
 from harness.wire.live.refusals import Refused
 from harness.wire.live.scalars import excerpt
 
@@ -80,10 +81,11 @@ class Speaker:
                 yield part
 
 
-def speaker(setup: Setup, model: Model, voice: Voice) -> Speaker:
+def speaker(setup: Setup, model: Model, voice: Voice, assumed: Assumptions = USUAL) -> Speaker:
     """Return who speaks in a session; Refused when it asks for a language that the voice has not."""
     config = setup.generation_config.speech_config if setup.generation_config else None
-    locale = config.language_code if config else None
+    picks = model.kind == "native-audio" and assumed.native_language == "ignored"
+    locale = config.language_code if config and not picks else None
     if locale is not None and locale not in voice.locales:
         refusal = refusals.UNSUPPORTED_LANGUAGE
         raise Refused(refusal, refusal.text(language=excerpt(locale), model=f"models/{model.id}"))

@@ -81,6 +81,10 @@ def test_what_cannot_be_assumed_is_explained(typed, words):
 RESOURCE = "projects/p/locations/l/publishers/google/models/"
 HALF_VERTEX = f"{RESOURCE}gemini-live-2.5-flash"
 NATIVE_VERTEX = f"{RESOURCE}gemini-live-2.5-flash-native-audio"
+LIVE_31 = {
+    "model": "models/gemini-3.1-flash-live-preview",
+    "generationConfig": {"responseModalities": ["AUDIO"]},
+}
 INVALID = (1007, "Request contains an invalid argument.")
 
 
@@ -175,6 +179,33 @@ async def unknown_voice(how):
     """Return how the refusal of a voice begins."""
     voice = {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": "Nobody"}}}
     return (await closed(how, generationConfig={"speechConfig": voice}))[1][:30]
+
+
+async def native_language(how):
+    """Return the close codes of native audio asked for a language it speaks, and for one it does not."""
+    ends = []
+    for code in ("de-DE", "cmn-CN"):
+        spoken = {"responseModalities": ["AUDIO"], "speechConfig": {"languageCode": code}}
+        end = await closed(how, path=VERTEX, model=NATIVE_VERTEX, generationConfig=spoken)
+        ends.append(end and end[0])
+    return ends
+
+
+SEEDING = {"historyConfig": {"initialHistoryInClientContent": True}}
+
+
+async def seeded_history(how):
+    """Return how a 3.1 session ends whose history is seeded."""
+    return await closed(how, turn("hello"), **LIVE_31, **SEEDING)
+
+
+async def late_content(how):
+    """Return how 3.1 sessions end with content that seeds nothing: not asked for, and behind the first realtime input."""
+    text = {"realtimeInput": {"text": "hello"}}
+    return [
+        await closed(how, turn("hello"), **LIVE_31),
+        await closed(how, text, turn("hello"), **LIVE_31, **SEEDING),
+    ]
 
 
 async def transcription_fields(how):
@@ -393,6 +424,9 @@ EFFECTS = {
             "invalid-argument": "Request contains an invalid ar",
         },
     ),
+    "native-language": (native_language, {"listed": [None, 1007], "ignored": [None, None]}),
+    "seeded-history": (seeded_history, {"taken": None, "refused": INVALID}),
+    "late-content": (late_content, {"refused": [INVALID, INVALID], "ignored": [None, None]}),
     "transcription-fields": (
         transcription_fields,
         {"refused": (1007, 1007, []), "unanswered": (None, 1011, [])},

@@ -28,7 +28,10 @@ from harness.trace import read_trace
 from harness.wire.live import endpoint as live
 from harness.wire.live.assumptions import QUESTIONS, assumed
 from harness.wire.live.endpoint import Route
-from harness.wire.live.messages import AudioTranscriptionConfig, SessionResumptionConfig
+from harness.wire.live.messages import (
+    AudioTranscriptionConfig,
+    SessionResumptionConfig,
+)
 from harness.wire.live.setups import asking_setup, transcription_setup
 from tests.emulator.memory import Drone
 from tests.emulator.signals import burst, hush

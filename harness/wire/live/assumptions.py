@@ -29,6 +29,7 @@ class Assumptions:
     json: Literal["lenient", "exact"] = "lenient"
     v1alpha_fields: Literal["unknown-name", "invalid-argument"] = "unknown-name"
     unknown_voice: Literal["named", "invalid-argument"] = "named"
+    native_language: Literal["listed", "ignored"] = "listed"
     transcription_fields: Literal["refused", "unanswered"] = "refused"
     vertex_start_sensitivity: Literal["low", "high"] = "low"
     vertex_end_sensitivity: Literal["high", "low"] = "high"
@@ -37,6 +38,8 @@ class Assumptions:
     turn_coverage: Literal["all-input", "only-activity"] = "all-input"
     manual_stream_end: Literal["ignored", "refused"] = "ignored"
     vertex_realtime_text: Literal["taken", "refused"] = "taken"
+    seeded_history: Literal["taken", "refused"] = "taken"
+    late_content: Literal["refused", "ignored"] = "refused"
     late_tool_response: Literal["ignored", "refused"] = "ignored"
     ignored_go_away: Literal["aborted", "deadline"] = "aborted"
     vertex_handle_life: Literal["24h", "10min"] = "24h"
@@ -155,6 +158,16 @@ QUESTIONS: Final = (
         ("invalid-argument", "1007, “Request contains an invalid argument.”", _NOBODY),
     ),
     _question(
+        "native-language",
+        "What comes of a languageCode for native audio, which picks the language itself?",
+        (
+            "listed",
+            "1007, “Unsupported language code …”, where it does not speak it",
+            "public logs of gemini-2.5-flash-native-audio-latest",
+        ),
+        ("ignored", "nothing, whichever it is", f"{_GUIDE}: it does not support setting one"),
+    ),
+    _question(
         "transcription-fields",
         "What comes of transcription hints for a model that takes none?",
         ("refused", "1007, invalid argument", f"{_PROTO}: the message has no fields"),
@@ -202,6 +215,18 @@ QUESTIONS: Final = (
         "Does Vertex AI take realtimeInput.text?",
         ("taken", "it is a turn, or part of one", _PROTO),
         ("refused", "1007, invalid argument", "no page of Vertex AI shows it in the guides' time"),
+    ),
+    _question(
+        "seeded-history",
+        "Does a model whose history clientContent may only seed take one, asked for by historyConfig?",
+        ("taken", "it does", f"{_GUIDE}, of gemini-3.1-flash-live-preview"),
+        ("refused", "1007, invalid argument", "yagudaev/voiceclaw#252"),
+    ),
+    _question(
+        "late-content",
+        "What comes of clientContent for such a model that seeds nothing?",
+        ("refused", "1007, invalid argument", "google/adk-python#5018, livekit/agents#5262"),
+        ("ignored", "nothing", "google-gemini/gemini-skills: realtime text takes its place"),
     ),
     _question(
         "late-tool-response",

@@ -392,9 +392,11 @@ def _check_voice(setup: Setup, model: Model, assumed: Assumptions) -> None:
         raise Refused(refusals.UNKNOWN_VOICE, text, rule=rule)
 
 
-def _check_language(setup: Setup, model: Model, route: Route) -> None:
+def _check_language(setup: Setup, model: Model, route: Route, assumed: Assumptions) -> None:
     code = _speech(setup).language_code
     known = _spoken(model, route)
+    if model.kind == "native-audio" and assumed.native_language == "ignored":
+        return
     if code and known is not None and code.casefold() not in {one.casefold() for one in known}:
         rule = Rule(says=f"{model.id} speaks {', '.join(known)}", source=_CAPABILITIES)
         text = refusals.UNSUPPORTED_LANGUAGE.text(
@@ -431,7 +433,7 @@ def check_setup(
         if not _overlooked(rule, assumed):
             _check_ability(rule, setup, model)
     _check_voice(setup, model, assumed)
-    _check_language(setup, model, route)
+    _check_language(setup, model, route, assumed)
     return model, modality
 
 

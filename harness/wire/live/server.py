@@ -218,7 +218,8 @@ class LiveServer:
                 self._realtime_seen = True
                 yield from self._realtime(realtime)
             case ClientMessage(client_content=ClientContent() as content):
-                self._check_content()
+                if not self._takes_content():
+                    return
                 if any(turn.role not in self._roles for turn in content.turns):
                     raise Refused(refusals.INVALID_ARGUMENT)
                 yield TurnsReceived(turns=content.turns, complete=content.turn_complete)
@@ -285,14 +286,19 @@ class LiveServer:
         elif blob.data:
             yield AudioReceived(pcm=blob.data, rate=rate)
 
-    def _check_content(self) -> None:
-        """Raise Refused where the model takes `clientContent` as its history only (google-gemini/gemini-skills)."""
+    def _takes_content(self) -> bool:
+        """Return whether `clientContent` counts, of models that take it as their history only; Refused where it does not."""
         if self.model is None or self.setup is None or self.model.content_any_time:
-            return
+            return True
         history = self.setup.history_config
         seeds = history is not None and history.initial_history_in_client_content
-        if not seeds or self._realtime_seen:
+        if seeds and not self._realtime_seen:
+            if self.assumed.seeded_history == "refused":
+                raise Refused(refusals.INVALID_ARGUMENT)
+            return True
+        if self.assumed.late_content == "refused":
             raise Refused(refusals.INVALID_ARGUMENT)
+        return False
 
     # ── To send ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
