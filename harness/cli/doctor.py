@@ -36,10 +36,10 @@ def command(*, service: Any, url: str | None, model: str | None, quick: bool, as
     """Check this machine, the credentials, one Live session from end to end, and every capability of the Live API.
 
     Each capability of docs/protocol.md gets a line: what came of it, and how long it took. It gets a short session or
-    two, a sentence or one recording of a few seconds. What nothing on the wire tells the effect of is (ok) where it is
-    taken and what nobody knows is refused in its place. What the model or the platform lacks is not asked for (–); where
-    the model does something else, that is told (?), and is a fault of an emulator that has the doctor's own answers; what
-    cannot be had on demand is named, with what would show it (…).
+    two (the settings of the activity detection eight), a sentence or one recording of a few seconds. What nothing on the
+    wire tells the effect of is (ok) where it is taken and what nobody knows is refused in its place. What the model or the
+    platform lacks is not asked for (–); where the model does something else, that is told (?), and is a fault of an
+    emulator that has the doctor's own answers; what cannot be had on demand is named, with what would show it (…).
     Without --model the emulator is asked for four models between them; without --url the doctor starts two emulators,
     one of which lives in a hurry.
 
@@ -142,7 +142,7 @@ def _emulators() -> Iterator[Emulators]:
         place = Path(folder)
         answers = place / "answers.jsonl"
         write_answers(answers)
-        usual = ("--answers", str(answers), "--sessions", "16", "--assume", "cached-turns=told")
+        usual = ("--answers", str(answers), "--sessions", "8", "--assume", "cached-turns=told")
         with (
             started(place / "emulator.log", *usual, *encrypted) as told,
             started(place / "hurried.log", *usual, *HURRIED) as hurried,

@@ -24,6 +24,8 @@ from harness.session.talk import SilenceError
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from harness.session.probes.probe import Place
     from harness.session.talk import Talk
     from harness.units import Seconds
@@ -46,6 +48,9 @@ _BRIEF_S: Final[Seconds] = 0.9
 
 _SYLLABLE_S: Final[Seconds] = 0.08
 """Speech that begins a turn at high sensitivity alone."""
+
+AT_ONCE: Final = 2
+"""Sessions that are open at once: the least quota of the service is 3."""
 
 SETTINGS: Final[tuple[tuple[str, Any, Any], ...]] = (
     ("startOfSpeechSensitivity", "START_SENSITIVITY_HIGH", "START_SENSITIVITY_LOW"),
@@ -107,40 +112,53 @@ async def _detected(conversation: Talk, place: Place) -> str:
 
 async def _settings(place: Place) -> str:
     """Say the same under both values of each setting: with one there is an answer, with the other there is none."""
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    for one in await asyncio.gather(
-        *(_replies(place, name, yes, place.wait_s) for name, yes, _ in SETTINGS)
-    ):
-        if not one:
-            raise SilenceError("speech and silence were no turn, whatever was asked for")
-    long_enough_s = max(_END_S, 2 * (loop.time() - began))
-    ignored = await asyncio.gather(
-        *(_replies(place, name, no, long_enough_s) for name, _, no in SETTINGS)
-    )
-    if any(ignored):
-        names = (name for (name, _, _), one in zip(SETTINGS, ignored, strict=True) if one)
-        raise NotShownError(f"it makes no difference: {', '.join(names)}")
-    return ", ".join(f"{name} {_value(yes)} or {_value(no)}" for name, yes, no in SETTINGS) + (
-        ": a turn or none"
-    )
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def waited(setting: str, value: object, longest_s: Seconds) -> Seconds | None:
+        async with room:
+            return await _replied_after(place, setting, value, longest_s)
+
+    answered = await asyncio.gather(*(waited(name, yes, place.wait_s) for name, yes, _ in SETTINGS))
+    waits = [one for one in answered if one is not None]
+    if not waits:
+        raise SilenceError("speech with silence behind it was no turn, whatever was set")
+    if len(waits) < len(SETTINGS):
+        raise NotShownError(
+            f"no turn where there should be: {_names(one is None for one in answered)}"
+        )
+    longest_s = max(_END_S, 3 * max(waits))
+    ignored = await asyncio.gather(*(waited(name, no, longest_s) for name, _, no in SETTINGS))
+    if any(one is not None for one in ignored):
+        names = _names(one is not None for one in ignored)
+        raise NotShownError(f"it makes no difference: {names}")
+    values = (f"{name} {_value(yes)} or {_value(no)}" for name, yes, no in SETTINGS)
+    return f"{', '.join(values)}: a turn or none"
+
+
+def _names(wanted: Iterable[bool]) -> str:
+    """Return the names of those settings, in words."""
+    return ", ".join(name for (name, _, _), one in zip(SETTINGS, wanted, strict=True) if one)
 
 
 def _value(value: object) -> str:
     return str(value).rpartition("_")[2]
 
 
-async def _replies(place: Place, setting: str, value: object, wait_s: Seconds) -> bool:
-    """Return whether the recording with a brief silence behind it is answered under a setting."""
+async def _replied_after(
+    place: Place, setting: str, value: object, wait_s: Seconds
+) -> Seconds | None:
+    """Return how long after the recording and a brief silence an answer begins under a setting; None: it does not."""
     detection = {"automaticActivityDetection": {setting: value}}
     speech = place.speech
     if setting == "startOfSpeechSensitivity":
         speech = _silence(_BRIEF_S) + _loudest(speech, _SYLLABLE_S)
     async with place.session(TRANSCRIBED | {"realtimeInputConfig": detection}) as conversation:
         await conversation.speak(speech + _silence(_BRIEF_S), place.pause_s)
+        began = asyncio.get_running_loop().time()
         with suppress(SilenceError):
             await conversation.until(lambda one: one.replied, "answer", wait_s)
-        return conversation.heard.replied
+        took = asyncio.get_running_loop().time() - began
+        return took if conversation.heard.replied else None
 
 
 def _loudest(pcm: bytes, seconds: Seconds) -> bytes:
