@@ -21,7 +21,17 @@ from tests.chaos.section import Options
 
 DOCS = Path(__file__).parents[2] / "docs" / "reliability.md"
 
-SECTIONS = ("promises", "faults", "sockets", "quota", "hostile", "fuzz", "readers", "crash")
+SECTIONS = (
+    "promises",
+    "faults",
+    "sockets",
+    "quota",
+    "hostile",
+    "fuzz",
+    "readers",
+    "examples",
+    "crash",
+)
 """In the page's order; each is a module of this package."""
 
 HEAD = """# Reliability

@@ -142,6 +142,7 @@ PROMISES = {
     ),
     "Frames of a service of any size, number and shape leave a record, in bounded memory and room": (
         "chaos/test_fuzz.py::test_any_frame_is_taken_or_refused",
+        "chaos/test_examples.py::test_any_example_is_taken_or_named",
         "run/test_pool.py::test_any_frame_leaves_a_record",
         "run/test_pool.py::test_a_flood_is_bounded_for_an_utterance_not_for_an_attempt",
         "session/test_drive.py::test_a_service_that_sends_without_end_is_left",

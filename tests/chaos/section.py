@@ -22,6 +22,9 @@ class Options:
     readings: int = 10_000
     """Damaged manifests, and as many journals."""
 
+    examples: int = 1_500
+    """What hypothesis draws for each reader."""
+
     connections: int = 10_000
     """Hostile connections to one emulator."""
 
