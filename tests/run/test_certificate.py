@@ -7,6 +7,7 @@ import gc
 import itertools
 import os
 import time
+import weakref
 
 import pytest
 
@@ -89,6 +90,27 @@ def test_collections_are_counted_with_their_pauses():
     assert 0 == gc.get_freeze_count()
     assert 3 <= told.gc_pauses
     assert 0 < told.gc_max_ms <= told.gc_total_ms
+
+
+def test_no_garbage_is_kept_for_good():
+    """What is of no use any more when streaming begins is let go before the rest is set aside."""
+
+    class Link:
+        pass
+
+    async def main():
+        link = Link()
+        link.itself = link
+        gone = weakref.ref(link)
+        del link
+        async with watched(lambda: 1, lambda _: None):
+            return gone() is None
+
+    gc.disable()
+    try:
+        assert asyncio.run(main())
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("minutes", [1, 90])

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
 
 from harness.clock import run_virtual
-from harness.run.folder import read_journal
+from harness.run import stream
+from harness.run.folder import read_journal, slots
 from harness.secret import Secret
 from harness.session.leg import Leg
 from harness.wire.live import endpoint as live
-from tests.run.runs import clip, plan, run, utterance
+from tests.run.runs import clip, directly, plan, run, utterance
 from tests.session.memory import MODEL, Service, polite
 
 
@@ -28,6 +30,29 @@ def test_a_clip_is_prepared_once_for_all_models_and_repeats(tmp_path):
     tally = run_virtual(run(made, tmp_path, Service(polite(" hello")), concurrency=5, load=load))
     assert 48 == tally.done
     assert {1} == set(read.values())
+
+
+def test_clips_that_nobody_streams_are_held_within_a_bound(tmp_path, monkeypatch):
+    """Of a thousand clips that were ready, those that nobody streams stay as far as they fit; what is streamed stays besides."""
+    made = plan([utterance(n, 1.0) for n in range(1000)])
+    monkeypatch.setattr(stream, "HELD_BYTES", 1_000_000)
+    seen: list = []
+
+    def held_bytes(streamed) -> int:
+        ready = (ref() for ref in seen)
+        return sum(one.held_bytes for one in ready if one is not None and one is not streamed)
+
+    async def main():
+        needs = dict.fromkeys(("endpoint", "connect", "journal")) | {"setups": {}, "client": "test"}
+        work = stream.Streamer(plan=made, folder=tmp_path, load=clip, offload=directly, **needs)
+        streamed = await work.prepare(next(iter(slots(made))))
+        for slot in slots(made):
+            seen.append(weakref.ref(await work.prepare(slot)))
+            assert held_bytes(streamed) <= 1_000_000
+        assert seen[0]() is streamed
+        assert held_bytes(streamed) > 1_000_000 - streamed.held_bytes
+
+    run_virtual(main())
 
 
 def test_what_is_wrong_with_the_audio_is_in_the_row(tmp_path):
