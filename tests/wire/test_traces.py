@@ -30,7 +30,7 @@ from harness.wire.live.server import LiveServer
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "live"
 TRACES = sorted(GOLDEN.glob("*.jsonl"))
-for single in ("sdk-frames", "seen-frames"):
+for single in ("sdk-frames", "seen-frames", "seen-client-frames"):
     TRACES.remove(GOLDEN / f"{single}.jsonl")
 BETA = Route(platform="gemini", version="v1beta")
 
