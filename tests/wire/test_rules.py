@@ -749,6 +749,18 @@ def told(route: Route, model: str, **fields: Any) -> str:
         (BETA, "models/unheard-of", generation(responseModalities=["TEXT", "AUDIO"]), ("one mod",)),
         (BETA, "models/unheard-of", generation(temperature=9), ("between 0 and 2", "proto")),
         (BETA, "models/unheard-of", {"hello": 1}, ("has no field hello",)),
+        (
+            BETA,
+            HALF,
+            generation(responseMimeType="application/json"),
+            ("the Live API takes no generationConfig.responseMimeType", "invalid argument"),
+        ),
+        (
+            BETA,
+            "models/unheard-of",
+            generation(stop_sequences=["x"]),
+            ("the Live API takes no generationConfig.stopSequences",),
+        ),
     ],
     ids=str,
 )

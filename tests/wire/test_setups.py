@@ -201,6 +201,7 @@ def test_overrides_follow_each_other():
         ("systemInstruction.parts", "1", ["system_instruction.parts"]),
         ("systemInstruction.parts", '[{"videoMetadata": {"startOffset": "1"}}]', ["start_offset"]),
         ("generationConfig", "1", ["generation_config"]),
+        ("generationConfig.responseSchema", "{}", ["Live API takes no", "generative_service"]),
         ("model", "m", ["--model"]),
     ],
 )

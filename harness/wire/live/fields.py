@@ -39,11 +39,14 @@ UNKNOWN = ""
 """The wire name of `unknown` inside the codec: no real field has an empty name."""
 
 
-def _wire_name(field: str) -> str:
-    if field == "unknown":
-        return UNKNOWN
-    head, *tail = field.split("_")
+def camel(name: str) -> str:
+    """Return a name of either casing in camelCase."""
+    head, *tail = name.split("_")
     return head + "".join(word.capitalize() for word in tail)
+
+
+def _wire_name(field: str) -> str:
+    return UNKNOWN if field == "unknown" else camel(field)
 
 
 class Message(

@@ -17,7 +17,7 @@ import msgspec
 from harness.wire.live import refusals, scalars
 from harness.wire.live.assumptions import USUAL, Assumptions
 from harness.wire.live.enums import ENUMS, LATER_VALUES, Enum, Place
-from harness.wire.live.fields import Message
+from harness.wire.live.fields import Message, camel
 from harness.wire.live.messages import (
     AudioTranscriptionConfig,
     ClientMessage,
@@ -104,6 +104,18 @@ _GEMINI_ONLY: frozenset[Place] = frozenset(
     }
 )
 
+_NOT_LIVE: frozenset[str] = frozenset(
+    {
+        "logprobs",
+        "responseJsonSchema",
+        "responseLogprobs",
+        "responseMimeType",
+        "responseSchema",
+        "stopSequences",
+    }
+)
+"""Fields of `generationConfig` that exist, and that the Live API takes none of (BidiGenerateContentSetup)."""
+
 _PROTO = "google/ai/generativelanguage/v1beta/generative_service.proto"
 _SDK = "the SDK google-genai 2.34, whose converters refuse it"
 _CHANGELOG = "changelog of the SDK google-genai"
@@ -144,6 +156,8 @@ def check_fields(
             raise _set_twice(path, wire_name)
         if place is None and assumed.unknown_fields == "ignored":
             continue
+        if place is None and (rule := not_live(type(message), wire_name)) is not None:
+            raise Refused(refusals.INVALID_ARGUMENT, rule=rule)
         rule = _broken(place, wire_name, route, era)
         if place in _V1ALPHA_ONLY and rule and assumed.v1alpha_fields == "invalid-argument":
             raise Refused(refusals.INVALID_ARGUMENT, rule=rule)
@@ -157,6 +171,13 @@ def check_fields(
                 # A number without a name is kept, as proto JSON does; it asks for nothing.
                 if (name not in enum.numbers or name in later) and not scalars.is_number(name):
                     raise _no_value(f"{path}.{place[1]}", wire_name, enum, name, later)
+
+
+def not_live(kind: type[Message], name: str) -> Rule | None:
+    """Return the rule by which a field of `kind` that exists is none of the Live API's, or None."""
+    if kind is not GenerationConfig or camel(name) not in _NOT_LIVE:
+        return None
+    return Rule(says=f"the Live API takes no generationConfig.{camel(name)}", source=_PROTO)
 
 
 def _broken(place: Place | None, wire_name: str, route: Route, era: Era) -> Rule | None:

@@ -34,6 +34,7 @@ from harness.wire.live.messages import (
     Setup,
     ThinkingConfig,
 )
+from harness.wire.live.names import not_live
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -246,6 +247,8 @@ def _wire_name(kind: type[Message], step: str, parent: str) -> str:
         return step
     if step in names:
         return names[step]
+    if (rule := not_live(kind, step)) is not None:
+        raise UsageError(f"--set: {rule.says}", why=f"source: {rule.source}")
     where = f"setup.{parent}" if parent else "setup"
     raise UsageError(
         f"--set: {where} has no field {step!r}",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args, get_origin, get_type_hin
 import msgspec
 
 from harness.wire.live import codec
-from harness.wire.live.fields import Int32, Message, Timestamp
+from harness.wire.live.fields import Int32, Message, Timestamp, camel
 from harness.wire.live.messages import SessionResumptionConfig, Setup
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class TokenRequest(Message, frozen=True):
     def masked(self) -> list[tuple[str, ...]]:
         """The paths of the field mask, step by step, in camelCase."""
         paths = [path.strip() for path in self.field_mask.split(",")]
-        return [tuple(map(_camel, path.split("."))) for path in paths if path]
+        return [tuple(map(camel, path.split("."))) for path in paths if path]
 
 
 class Token(Message, frozen=True):
@@ -131,11 +131,6 @@ def locked(setup: Setup, request: TokenRequest) -> Setup:
     return msgspec.structs.replace(
         result, session_resumption=msgspec.structs.replace(resumption, handle=handle)
     )
-
-
-def _camel(step: str) -> str:
-    head, *tail = step.split("_")
-    return head + "".join(word.capitalize() for word in tail)
 
 
 def _leaves(tree: dict[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
