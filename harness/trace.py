@@ -159,23 +159,36 @@ class Hypothesis(msgspec.Struct, frozen=True, kw_only=True):
 
 def write_trace(path: Path, trace: SessionTrace) -> None:
     """Write `trace` to `path` whole or not at all; OSError when the place does not allow it."""
-    encode = msgspec.json.encode
-    lines = [encode(trace.header), *(encode(event) for event in trace.events), b""]
+    lines = map(msgspec.json.encode, (trace.header, *trace.events))
     unfinished = path.with_name(path.name + ".part")
-    unfinished.write_bytes(_gzipped(b"\n".join(lines)))
+    unfinished.write_bytes(b"".join(_gzipped(lines)))
     unfinished.replace(path)
 
 
-def _gzipped(data: bytes) -> bytes:
-    """Return `data` as a gzip file.
+def _gzipped(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield a gzip file of `lines`, in pieces: no more than a block of what goes into it is held."""
+    packer = None
+    begun = bytearray()
+    for line in lines:
+        begun += line
+        begun += b"\n"
+        if len(begun) >= _BLOCK:
+            packer = packer or _packer(_BLOCK)
+            yield packer.compress(begun)
+            begun.clear()
+    packer = packer or _packer(len(begun))
+    yield packer.compress(begun) + packer.flush()
+
+
+def _packer(size: int) -> zlib._Compress:
+    """Return what packs `size` bytes, or more where that is a block.
 
     zlib sets a quarter of a MiB aside and clears it for every one, unless it is told that a window as long as the data will
     do: a fifth of the time for a session of a second.
     """
-    window = min(zlib.MAX_WBITS, max(_LEAST_WBITS, len(data).bit_length()))
+    window = min(zlib.MAX_WBITS, max(_LEAST_WBITS, size.bit_length()))
     memory = zlib.DEF_MEM_LEVEL if window == zlib.MAX_WBITS else window // 2
-    packer = zlib.compressobj(1, zlib.DEFLATED, _GZIP_WBITS + window, memory)
-    return packer.compress(data) + packer.flush()
+    return zlib.compressobj(1, zlib.DEFLATED, _GZIP_WBITS + window, memory)
 
 
 def read_trace(path: Path) -> SessionTrace:

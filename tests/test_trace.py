@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import time
+import tracemalloc
 import zlib
 from shutil import which
 
@@ -60,7 +61,7 @@ def test_a_trace_reads_back_as_it_was_written(tmp_path_factory, texts):
 
 
 @pytest.mark.parametrize(
-    "size", [0, 1, 200, 400, 900, 1800, 3900, 8000, 16_000, 32_000, 64_000, 10**6]
+    "size", [0, 1, 200, 400, 900, 1800, 3900, 8000, 16_000, 32_000, 64_000, 10**6, 3 * 10**6]
 )
 def test_another_gzip_unpacks_a_trace_of_any_size(tmp_path, size):
     """The system's own gzip takes the file, whatever window it was packed with."""
@@ -71,6 +72,18 @@ def test_another_gzip_unpacks_a_trace_of_any_size(tmp_path, size):
         [which("gzip"), "-dc", tmp_path / "t.gz"], check=True, capture_output=True
     )
     assert {"note": words} == json.loads(unpacked.stdout.splitlines()[1])["frame"]
+
+
+def test_a_trace_is_written_in_little_more_memory_than_its_file_takes(tmp_path):
+    """What is packed is not held whole beside the events: a trace of 64 MiB is written in a quarter of that."""
+    events = [TimedEvent(t=float(n), dir="<", frame={"a": "x" * 2**16}) for n in range(1024)]
+    tracemalloc.start()
+    try:
+        write_trace(tmp_path / "t.gz", SessionTrace(header=HEADER, events=events))
+        assert tracemalloc.get_traced_memory()[1] < 16 * 2**20
+    finally:
+        tracemalloc.stop()
+    assert events == read_trace(tmp_path / "t.gz").events
 
 
 PIECES = st.lists(
