@@ -1,55 +1,33 @@
 """What a session is answered, and in which order: everything that was seen of Live services, one quirk each.
 
-Knows messages. Does not know connections and how they end (`endings`), or how a message is written (`frames`).
+Knows messages. Does not know what is told of what was heard (`transcripts`), connections and how they end (`endings`), or
+how a message is written (`frames`).
 """
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from harness.emulator.quirks.quirk import Parameter, Quirk, content, field
+from harness.emulator.quirks.quirk import (
+    HEARD,
+    Parameter,
+    Quirk,
+    changed,
+    content,
+    duration,
+    field,
+    heard_text,
+    left,
+    whole,
+)
 
 if TYPE_CHECKING:
     from harness.emulator.quirks.quirk import Later, Message, Talk
     from harness.units import Seconds
 
-_HEARD: Final = "inputTranscription"
-
-
-def _with(message: Message, **fields: Any) -> Message:
-    """Return `message` with these fields of its content instead; None takes one away."""
-    changed = {k: v for k, v in (content(message) | fields).items() if v is not None}
-    rest = {k: v for k, v in message.items() if k != "serverContent"}
-    return ({"serverContent": changed} if changed else {}) | rest
-
-
-def _only(message: Message) -> Later:
-    """Yield what is left of a message, if anything is."""
-    if message:
-        yield 0.0, message
-
-
-def _heard(text: str, **more: Any) -> Message:
-    return {"serverContent": {_HEARD: {"text": text}} | more}
-
-
 _TURN_OVER: Final[Message] = {"serverContent": {"turnComplete": True}}
 
 # ── When ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _late_transcription(message: Message, seconds: Seconds, talk: Talk) -> Later:
-    yield (seconds if _HEARD in content(message) else 0.0), message
-
-
-def _late_tail(message: Message, seconds: Seconds, talk: Talk) -> Later:
-    late = _HEARD in content(message) and talk.texts > 1
-    yield (seconds * (talk.texts - 1) if late else 0.0), message
-
-
-def _shuffled(message: Message, seconds: Seconds, talk: Talk) -> Later:
-    yield (talk.chance.uniform(0, seconds) if _HEARD in content(message) else 0.0), message
 
 
 def _late_turn_complete(message: Message, seconds: Seconds, talk: Talk) -> Later:
@@ -66,7 +44,7 @@ def _slow_setup(message: Message, seconds: Seconds, talk: Talk) -> Later:
 
 def _late_usage(message: Message, seconds: Seconds, talk: Talk) -> Later:
     bill = message.get("usageMetadata")
-    yield from _only({k: v for k, v in message.items() if k != "usageMetadata"})
+    yield from left({k: v for k, v in message.items() if k != "usageMetadata"})
     if bill is not None:
         yield seconds, {"usageMetadata": bill}
 
@@ -75,13 +53,13 @@ def _late_usage(message: Message, seconds: Seconds, talk: Talk) -> Later:
 
 
 def _premature(message: Message, _: None, talk: Talk) -> Later:
-    if _HEARD in content(message) and talk.texts == 1:
+    if HEARD in content(message) and talk.texts == 1:
         yield 0.0, _TURN_OVER
     yield 0.0, message
 
 
 def _missing_turn_complete(message: Message, _: None, talk: Talk) -> Later:
-    yield from _only(_with(message, turnComplete=None) if content(message) else message)
+    yield from left(changed(message, turnComplete=None) if content(message) else message)
 
 
 def _duplicate_turn_complete(message: Message, _: None, talk: Talk) -> Later:
@@ -92,20 +70,20 @@ def _duplicate_turn_complete(message: Message, _: None, talk: Talk) -> Later:
 
 def _extra_turns(message: Message, _: None, talk: Talk) -> Later:
     yield 0.0, message
-    if _HEARD in content(message):
+    if HEARD in content(message):
         yield 0.0, _TURN_OVER
 
 
 def _phantom(message: Message, _: None, talk: Talk) -> Later:
     if "generationComplete" in content(message):
-        message = _with(message, generationComplete=None, interrupted=True)
+        message = changed(message, generationComplete=None, interrupted=True)
     yield 0.0, message
 
 
 def _rejected(message: Message, reason: str, talk: Talk) -> Later:
     said = content(message)
     if "turnComplete" in said:
-        yield 0.0, _with(message, turnCompleteReason=reason)
+        yield 0.0, changed(message, turnCompleteReason=reason)
     elif not said:
         yield 0.0, message
 
@@ -115,82 +93,13 @@ def _endless_turn(message: Message, _: None, talk: Talk) -> Message | None:
     return None if field(realtime, "audioStreamEnd") else message
 
 
-# ── Text ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _missing_transcription(message: Message, _: None, talk: Talk) -> Later:
-    yield from _only(_with(message, inputTranscription=None) if content(message) else message)
-
-
-def _interim_only(message: Message, _: None, talk: Talk) -> Later:
-    heard = content(message).get(_HEARD)
-    if heard is None:
-        yield 0.0, message
-        return
-    so_far = "" if talk.texts == 1 else talk.memory.get("interim-only", "")
-    talk.memory["interim-only"] = so_far + heard["text"]
-    interim = {"text": talk.memory["interim-only"]}
-    yield 0.0, _with(message, inputTranscription=None, interimInputTranscription=interim)
-
-
-def _repeated_text(message: Message, _: None, talk: Talk) -> Later:
-    yield 0.0, message
-    if _HEARD in content(message):
-        yield 0.0, message
-
-
-def _invented_text(message: Message, _: None, talk: Talk) -> Later:
-    if "turnComplete" in content(message):
-        yield 0.0, _heard(" Thanks for watching!")
-    yield 0.0, message
-
-
-def _wrong_script(message: Message, _: None, talk: Talk) -> Later:
-    heard = content(message).get(_HEARD)
-    if heard is not None:
-        message = _with(message, inputTranscription={"text": re.sub(r"\w+", "शब्द", heard["text"])})
-    yield 0.0, message
-
-
-def _split_words(message: Message, most: int, talk: Talk) -> Later:
-    heard = content(message).get(_HEARD)
-    if heard is None:
-        yield 0.0, message
-        return
-    text, size = heard["text"], max(1, most)
-    for start in range(0, len(text), size):
-        yield 0.0, _with(message, inputTranscription={"text": text[start : start + size]})
-
-
-def _spaced(message: Message, _: None, talk: Talk) -> Later:
-    heard = content(message).get(_HEARD)
-    if heard is not None:
-        message = _with(message, inputTranscription={"text": " " + " ".join(heard["text"].strip())})
-    yield 0.0, message
-
-
-def _unpunctuated(message: Message, _: None, talk: Talk) -> Later:
-    heard = content(message).get(_HEARD)
-    if heard is not None:
-        plain = re.sub(r"[^\w\s']", "", heard["text"]).lower()
-        message = _with(message, inputTranscription=heard | {"text": plain})
-    yield 0.0, message
-
-
-def _verbatim_anyway(message: Message, _: None, talk: Talk) -> Message | None:
-    setup = field(message, "setup")
-    asked = field(setup, "inputAudioTranscription") if isinstance(setup, dict) else None
-    if not isinstance(setup, dict) or not isinstance(asked, dict) or asked.get("mode") != "SMART":
-        return message
-    others = {k: v for k, v in setup.items() if v is not asked}
-    verbatim = asked | {"mode": "VERBATIM"}
-    return {"setup": others | {"inputAudioTranscription": verbatim}}
+# ── Replies ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _long_reply(message: Message, words: int, talk: Talk) -> Later:
     if "modelTurn" in content(message):
         parts = [{"text": "word " * words}]
-        message = _with(message, modelTurn={"role": "model", "parts": parts})
+        message = changed(message, modelTurn={"role": "model", "parts": parts})
     yield 0.0, message
 
 
@@ -198,16 +107,6 @@ def _stray_output(message: Message, _: None, talk: Talk) -> Later:
     if "turnComplete" in content(message):
         yield 0.0, {"serverContent": {"outputTranscription": {"text": " stray"}}}
     yield 0.0, message
-
-
-def _lost_start(message: Message, seconds: Seconds, talk: Talk) -> Message | None:
-    realtime = field(message, "realtimeInput") or {}
-    return None if field(realtime, "audio") and talk.audio_s <= seconds else message
-
-
-def _deaf_below(message: Message, seconds: Seconds, talk: Talk) -> Later:
-    if not content(message) or talk.audio_s >= seconds:
-        yield 0.0, message
 
 
 # ── Everything else ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -219,11 +118,11 @@ def _mute(message: Message, _: None, talk: Talk) -> Later:
 
 
 def _no_setup_complete(message: Message, _: None, talk: Talk) -> Later:
-    yield from _only({k: v for k, v in message.items() if k != "setupComplete"})
+    yield from left({k: v for k, v in message.items() if k != "setupComplete"})
 
 
 def _missing_usage(message: Message, _: None, talk: Talk) -> Later:
-    yield from _only({k: v for k, v in message.items() if k != "usageMetadata"})
+    yield from left({k: v for k, v in message.items() if k != "usageMetadata"})
 
 
 _OTHER_NAMES: Final = {
@@ -246,7 +145,7 @@ def _all_at_once(message: Message, _: None, talk: Talk) -> Later:
     merged: Message = talk.memory.setdefault("all-at-once", {})
     for name, value in content(message).items():
         before = merged.get(name)
-        if name == _HEARD and before:
+        if name == HEARD and before:
             merged[name] = {"text": before["text"] + value["text"]}
         elif name == "modelTurn" and before:
             merged[name] = before | {"parts": before["parts"] + value["parts"]}
@@ -259,17 +158,17 @@ def _all_at_once(message: Message, _: None, talk: Talk) -> Later:
 
 def _dead_after_resume(message: Message, _: None, talk: Talk) -> Later:
     if talk.resumed and content(message):
-        message = _with(message, modelTurn=None, generationComplete=None, turnComplete=None)
-    yield from _only(message)
+        message = changed(message, modelTurn=None, generationComplete=None, turnComplete=None)
+    yield from left(message)
 
 
 def _replayed(message: Message, _: None, talk: Talk) -> Later:
-    heard = content(message).get(_HEARD)
+    heard = content(message).get(HEARD)
     if heard is not None:
         talk.shared["replayed-after-resume"] = heard["text"]
     yield 0.0, message
     if "setupComplete" in message and talk.resumed and "replayed-after-resume" in talk.shared:
-        yield 0.0, _heard(talk.shared["replayed-after-resume"])
+        yield 0.0, heard_text(talk.shared["replayed-after-resume"])
 
 
 def _usage_gap(message: Message, tokens: int, talk: Talk) -> Later:
@@ -302,107 +201,7 @@ def _flood(message: Message, a_second: int, talk: Talk) -> Later:
             talk.say({"sessionResumptionUpdate": {}}, number / a_second)
 
 
-def _duration(default: str) -> Parameter:
-    return Parameter(kind="duration", default=default)
-
-
-def _count(default: str) -> Parameter:
-    return Parameter(kind="count", default=default)
-
-
-ORDER = "generative_service.proto: transcription comes in no order with anything else"
-
 QUIRKS: Final = (
-    Quirk(
-        name="late-transcription",
-        takes=_duration("2s"),
-        does="Input transcription comes VALUE late, so after turnComplete.",
-        source="pipecat-ai/pipecat#1788, googleapis/python-genai#2348",
-        says=_late_transcription,
-    ),
-    Quirk(
-        name="late-tail",
-        takes=_duration("1500ms"),
-        does="Each fragment of transcription after a turn's first comes VALUE after the one before.",
-        source="OpenWhispr/openwhispr#2237, DevEmperor/DictateKeyboard#372",
-        says=_late_tail,
-    ),
-    Quirk(
-        name="shuffled",
-        takes=_duration("1s"),
-        does="Fragments of transcription are held back by up to VALUE each, in any order.",
-        source=ORDER,
-        says=_shuffled,
-    ),
-    Quirk(
-        name="missing-transcription",
-        does="No input transcription at all.",
-        source="googleapis/python-genai#1279",
-        says=_missing_transcription,
-    ),
-    Quirk(
-        name="interim-only",
-        does="Transcription comes as interimInputTranscription alone and is never made final.",
-        source="OpenWhispr/openwhispr#2263",
-        says=_interim_only,
-    ),
-    Quirk(
-        name="repeated-text",
-        does="Every fragment of transcription comes twice.",
-        source="google-gemini/cookbook#1346",
-        says=_repeated_text,
-    ),
-    Quirk(
-        name="invented-text",
-        does="A sentence that nobody said ends every turn's transcription.",
-        source="livekit/agents#3551, google-gemini/cookbook#1345",
-        says=_invented_text,
-    ),
-    Quirk(
-        name="wrong-script",
-        does="The transcription is in another language and script.",
-        source="googleapis/js-genai#911, livekit/livekit#4338",
-        says=_wrong_script,
-    ),
-    Quirk(
-        name="split-words",
-        takes=_count("3"),
-        does="Fragments of transcription have at most VALUE characters, wherever words end.",
-        source="google-gemini/cookbook#951",
-        says=_split_words,
-    ),
-    Quirk(
-        name="unpunctuated",
-        does="The transcription has neither punctuation nor capitals.",
-        source="OpenWhispr/openwhispr#2062: languageCodes alone",
-        says=_unpunctuated,
-    ),
-    Quirk(
-        name="verbatim-anyway",
-        does="A dedicated model transcribes word for word although SMART was asked for.",
-        source="zachlatta/freeflow#305: beside languageCodes",
-        hears=_verbatim_anyway,
-    ),
-    Quirk(
-        name="spaced-characters",
-        does="The transcription has a space between all characters.",
-        source="Project-N-E-K-O/N.E.K.O#788",
-        says=_spaced,
-    ),
-    Quirk(
-        name="lost-start",
-        takes=_duration("1s"),
-        does="The first VALUE of a turn's audio is not heard.",
-        source="google-gemini/gemini-live-api-examples#26",
-        hears=_lost_start,
-    ),
-    Quirk(
-        name="deaf-below",
-        takes=_duration("2s"),
-        does="A turn with less than VALUE of audio is answered with nothing.",
-        source="googleapis/python-genai#2903",
-        says=_deaf_below,
-    ),
     Quirk(
         name="premature-turn-complete",
         does="turnComplete comes before a turn's first text as well.",
@@ -423,7 +222,7 @@ QUIRKS: Final = (
     ),
     Quirk(
         name="late-turn-complete",
-        takes=_duration("10s"),
+        takes=duration("10s"),
         does="turnComplete comes VALUE late.",
         source="livekit/agents#6431, google-gemini/cookbook#1346",
         says=_late_turn_complete,
@@ -459,7 +258,7 @@ QUIRKS: Final = (
     ),
     Quirk(
         name="long-reply",
-        takes=_count("2000"),
+        takes=whole("2000"),
         does="Every part of a reply has VALUE words.",
         source="a model answers although only transcription is wanted",
         says=_long_reply,
@@ -484,7 +283,7 @@ QUIRKS: Final = (
     ),
     Quirk(
         name="late-usage",
-        takes=_duration("1s"),
+        takes=duration("1s"),
         does="usageMetadata comes in a frame of its own, VALUE after the turn's end.",
         source="the Live API guides: “periodically”",
         says=_late_usage,
@@ -497,14 +296,14 @@ QUIRKS: Final = (
     ),
     Quirk(
         name="usage-gap",
-        takes=_count("40"),
+        takes=whole("40"),
         does="A bill's prompt has VALUE tokens more than its modalities have together.",
         source="the developers' forum, thread 188765",
         says=_usage_gap,
     ),
     Quirk(
         name="growing-delay",
-        takes=_duration("100ms"),
+        takes=duration("100ms"),
         does="Everything comes VALUE later for every second that the session has lasted.",
         source="googleapis/python-genai#1859",
         says=_growing_delay,
@@ -523,7 +322,7 @@ QUIRKS: Final = (
     ),
     Quirk(
         name="slow-setup",
-        takes=_duration("5s"),
+        takes=duration("5s"),
         does="setupComplete comes VALUE late.",
         source="OpenWhispr/openwhispr#2062",
         says=_slow_setup,
@@ -542,14 +341,14 @@ QUIRKS: Final = (
     ),
     Quirk(
         name="error-message",
-        takes=_count("503"),
+        takes=whole("503"),
         does="Instead of an answer comes an error message with the status VALUE.",
         source="some clients expect them; that the service sends them is uncertain",
         says=_error_message,
     ),
     Quirk(
         name="flood",
-        takes=_count("20"),
+        takes=whole("20"),
         does="From setupComplete on VALUE empty messages a second come, for two minutes.",
         source="a hostile service",
         says=_flood,

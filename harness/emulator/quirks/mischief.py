@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from harness.emulator.quirks import answers, endings, frames, network
+from harness.emulator.quirks import answers, endings, frames, network, transcripts
 from harness.emulator.quirks.quirk import Ending, content, field
 from harness.errors import UsageError, suggestion
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE
@@ -31,7 +31,13 @@ if TYPE_CHECKING:
 
 REGISTRY: Final[dict[str, Quirk]] = {
     quirk.name: quirk
-    for quirk in (*answers.QUIRKS, *endings.QUIRKS, *frames.QUIRKS, *network.QUIRKS)
+    for quirk in (
+        *transcripts.QUIRKS,
+        *answers.QUIRKS,
+        *endings.QUIRKS,
+        *frames.QUIRKS,
+        *network.QUIRKS,
+    )
 }
 """Every quirk by its name."""
 

@@ -234,6 +234,9 @@ class Quirk:
             ) from None
 
 
+# ── Messages of both ends ────────────────────────────────────────────────────────────────────────────────────────────
+
+
 def content(message: Message) -> Message:
     """Return a server message's content; empty when it has none."""
     found = message.get("serverContent")
@@ -245,3 +248,34 @@ def field(message: Message, name: str) -> Any:
     if name in message:
         return message[name]
     return message.get(re.sub("([A-Z])", lambda letter: "_" + letter[0].lower(), name))
+
+
+HEARD: Final = "inputTranscription"
+
+
+def changed(message: Message, **fields: Any) -> Message:
+    """Return `message` with these fields of its content instead; None takes one away."""
+    kept = {k: v for k, v in (content(message) | fields).items() if v is not None}
+    rest = {k: v for k, v in message.items() if k != "serverContent"}
+    return ({"serverContent": kept} if kept else {}) | rest
+
+
+def left(message: Message) -> Later:
+    """Yield what is left of a message, if anything is."""
+    if message:
+        yield 0.0, message
+
+
+def heard_text(text: str) -> Message:
+    """Return a message that tells of `text` as heard."""
+    return {"serverContent": {HEARD: {"text": text}}}
+
+
+def duration(default: str) -> Parameter:
+    """Return a quirk's value that is a time."""
+    return Parameter(kind="duration", default=default)
+
+
+def whole(default: str) -> Parameter:
+    """Return a quirk's value that is a whole number."""
+    return Parameter(kind="count", default=default)
