@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import select
 import selectors
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -53,13 +54,21 @@ class _FineSelector(selectors.DefaultSelector):
         return ready
 
 
+class _PunctualLoop(asyncio.SelectorEventLoop):
+    """asyncio's loop with that selector; its time is read for every frame, so that is the system's without a call between."""
+
+    time = staticmethod(time.monotonic)
+
+    def __init__(self) -> None:
+        super().__init__(_FineSelector())
+
+
 def run_punctual(main: Coroutine[Any, Any, _T]) -> _T:
     """Return the result of `main`, run as `asyncio.run` does, on a loop whose timers are as fine as the system's.
 
     kqueue (macOS) and Windows have the loop they always have.
     """
-    factory = (lambda: asyncio.SelectorEventLoop(_FineSelector())) if _EPOLL else None
-    with asyncio.Runner(loop_factory=factory) as runner:
+    with asyncio.Runner(loop_factory=_PunctualLoop if _EPOLL else None) as runner:
         return runner.run(main)
 
 

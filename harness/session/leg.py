@@ -16,7 +16,7 @@ from harness.errors import LocalProtocolError, RemoteProtocolError
 from harness.secret import redact
 from harness.session.course import Mark, Start
 from harness.session.errand import Note, Pause, Send
-from harness.session.pace import SAME_S
+from harness.session.feed import Feed
 from harness.session.span import Span
 from harness.session.transport import Closed, Connect, Connection, Upgraded
 from harness.wire.live.client import LiveClient
@@ -36,12 +36,6 @@ if TYPE_CHECKING:
     from harness.trace import FailureKind
     from harness.units import Samples, Seconds
     from harness.wire.live.messages import ServerMessage, SessionResumptionUpdate
-
-RETRY_S: Final = 0.005
-"""How soon a stream looks again when its connection takes no more, or the next block is not there yet, s."""
-
-BURST: Final = 16
-"""Frames a stream sends in one go when it is not paced, before the others have their turn."""
 
 RESERVE_S: Final = 10.0
 """Time kept, of what goAway leaves, for the last text to come before the abort, s; never more than half of it."""
@@ -72,6 +66,7 @@ class Leg:
         self._client = LiveClient(self._setup)
         self._secrets = secrets
         self._connection: Connection | None = None
+        self._feed: Feed | None = None
         self._go_away: asyncio.TimerHandle | None = None
         self._paused: set[asyncio.TimerHandle] = set()
         self._upgraded = self._loop.create_future()
@@ -85,7 +80,6 @@ class Leg:
         self._earlier_audio = 0
         self._trip_s: Seconds = 0.0
         self._connected: Seconds | None = None
-        self._stalled: Seconds | None = None
         self._gone = False
         self._heard_out = False
 
@@ -182,7 +176,9 @@ class Leg:
                 timer.cancel()
             if self._connection is not None and not self._gone:
                 self._connection.abort()
-            self._connection = None  # it knows us: without the ring both are freed at once
+            if self._feed is not None:
+                self._feed.over = True
+            self._connection = self._feed = None  # without the rings all are freed at once
             self._rec.passed(self._loop.time(), self.span.passages())
 
     async def _stages(
@@ -346,55 +342,21 @@ class Leg:
             self._send(self._client.activity_start(), {"realtimeInput": {"activityStart": {}}})
         self._before_audio = self._sent
         self._earlier_audio = self._rec.audio_by(now)
-        self._pacer.add(self, self.span.due)
+        assert self._connection is not None  # noqa: S101 - nothing begins before it is there
+        self._feed = Feed(
+            self.span,
+            self._connection,
+            self._rec,
+            stall_s=todo.waits.stall_s,
+            ended=self._end_audio,
+            failed=self._fail,
+        )
+        self._pacer.add(self._feed, self.span.due)
 
     def _cut(self) -> None:
         """End the span where it is, since the service will go."""
         if not self._sent_all.done():
             self.span.cut()
-
-    def send_due(self, now: Seconds) -> Seconds | None:
-        """Send what is due and return when the next message is; the pacer calls it."""
-        span, connection, horizon = self.span, self._connection, now + SAME_S
-        try:
-            if span.due > horizon:
-                return span.due
-            for _ in range(BURST):
-                if self._over.done() or connection is None:
-                    return None
-                if (message := span.message()) is None:
-                    return self._out_of_messages(now)
-                if connection.congested:
-                    return self._held_up(now)
-                self._stalled = None
-                connection.send(message)
-                span.sent(message)
-                self._rec.audio(self._loop.time())
-                if (due := span.advance()) > horizon:
-                    return due
-        except OSError as error:
-            self._fail("client", f"the clip can no longer be read: {error}")
-        return now
-
-    def _out_of_messages(self, now: Seconds) -> Seconds | None:
-        """Return when the next message is due, or may be made; None: the last one has been sent, and the end of the audio."""
-        span = self.span
-        if span.starves:
-            return now + RETRY_S
-        if span.tail():
-            self._rec.audio_follows(span.cursor, span.size, span.limit, tail=True)
-            return span.due
-        self._end_audio()
-        return None
-
-    def _held_up(self, now: Seconds) -> Seconds:
-        """Return when to look again, now that the connection takes no more; give it up after a while."""
-        self._stalled = now if self._stalled is None else self._stalled
-        if now - self._stalled > self._todo.waits.stall_s:
-            self._fail(
-                "transient", f"the service has read nothing for {self._todo.waits.stall_s:g} s"
-            )
-        return now + RETRY_S
 
     def _end_audio(self) -> None:
         if self._client.manual:
@@ -433,8 +395,7 @@ class Leg:
         self._gone = True
         closed = replace(closed, reason=redact(closed.reason, self._secrets))
         self._rec.closed(t, closed)
-        if not self._over.done():
-            self._over.set_result(closed)
+        self._end(closed)
 
     def _follow(self, message: ServerMessage, t: Seconds) -> None:
         if message.setup_complete is not None and not self._ready.done():
@@ -508,18 +469,19 @@ class Leg:
             self._ended_in_tail = self._ended_in_tail or self.span.in_tail
             self.turn_over = self.turn_over or self._sent_all.done()
 
-    def broke(self, error: Exception) -> None:
-        """Hear from the pacer that sending raised `error`: this session ends, the others go on."""
-        self._fail("client", f"a bug of live-harness: {type(error).__name__}: {error}")
-
     def _fail(self, kind: FailureKind, problem: str) -> None:
         """Give the session up for a reason that no close code tells."""
         problem = redact(problem, self._secrets)
         self.problem = self.problem or (kind, problem)
         if self._connection is not None:
             self._connection.close(1000)
+        self._end(Closed(code=1000, reason=problem, by_us=True))
+
+    def _end(self, closed: Closed) -> None:
+        if self._feed is not None:
+            self._feed.over = True
         if not self._over.done():
-            self._over.set_result(Closed(code=1000, reason=problem, by_us=True))
+            self._over.set_result(closed)
 
 
 def _set(future: asyncio.Future[None]) -> None:

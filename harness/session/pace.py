@@ -11,13 +11,18 @@ from __future__ import annotations
 
 import heapq
 import math
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     import asyncio
 
     from harness.units import Seconds
 
+Instant: TypeAlias = int
+"""A time of the loop's clock, in ticks of 0.1 µs: of streams that are due together it is the same, sums of seconds are not."""
+
+TICKS: Final = 10_000_000
+"""Instants a second."""
 
 GRID_S: Final = 0.010
 """Distance of the instants at which streams start, s: 200 streams of 100 ms a frame are served twenty at a time."""
@@ -28,18 +33,17 @@ SPREAD: Final = 10
 ROUND: Final = 32
 """Streams served in one go, before the loop looks whether something has come: it is to be stamped soon."""
 
-SAME_S: Final = 1e-7
-"""Deadlines closer than this are the same, s: they differ by the rounding of sums."""
 
-_TICKS: Final = round(1 / SAME_S)
-"""Instants a second."""
+def instant(t: Seconds) -> Instant:
+    """Return the instant nearest to a time of the loop's clock."""
+    return round(t * TICKS)
 
 
 class Stream(Protocol):
     """Something with frames to send at set times."""
 
-    def send_due(self, now: Seconds) -> Seconds | None:
-        """Send the frame that is due and return when the next one is, by the loop's clock; None when there is none."""
+    def send_due(self, now: Instant) -> Instant | None:
+        """Send the frame that is due and return when the next one is; None when there is none."""
 
     def broke(self, error: Exception) -> None:
         """Hear that `send_due` raised `error`, and that it is not called again."""
@@ -50,8 +54,8 @@ class Pacer:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._instants: list[int] = []
-        self._waiting: dict[int, list[Stream]] = {}
+        self._instants: list[Instant] = []
+        self._waiting: dict[Instant, list[Stream]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._streams = 0
 
@@ -68,22 +72,22 @@ class Pacer:
         now = self._loop.time()
         return now + (phase - now) % (among * apart)
 
-    def add(self, stream: Stream, due: Seconds) -> None:
+    def add(self, stream: Stream, due: Instant) -> None:
         """Serve `stream` from `due` on, until it has nothing more to send."""
-        self._waiting_for(round(due * _TICKS)).append(stream)
+        self._waiting_for(due).append(stream)
         self._arm()
 
-    def _waiting_for(self, instant: int) -> list[Stream]:
-        """Return the streams that are due at `instant`, to which more may be added."""
-        if (waiting := self._waiting.get(instant)) is None:
-            waiting = self._waiting[instant] = []
-            heapq.heappush(self._instants, instant)
+    def _waiting_for(self, due: Instant) -> list[Stream]:
+        """Return the streams that are due then, to which more may be added."""
+        if (waiting := self._waiting.get(due)) is None:
+            waiting = self._waiting[due] = []
+            heapq.heappush(self._instants, due)
         return waiting
 
-    def _taken(self, horizon: int) -> list[Stream]:
-        """Return streams that are due by `horizon`, the earliest first, `ROUND` at most; they wait no longer."""
+    def _taken(self, now: Instant) -> list[Stream]:
+        """Return streams that are due by `now`, the earliest first, `ROUND` at most; they wait no longer."""
         taken: list[Stream] = []
-        while self._instants and self._instants[0] <= horizon and len(taken) < ROUND:
+        while self._instants and self._instants[0] <= now and len(taken) < ROUND:
             waiting = self._waiting[self._instants[0]]
             taken += waiting[: (room := ROUND - len(taken))]
             del waiting[:room]
@@ -94,7 +98,7 @@ class Pacer:
     def _arm(self) -> None:
         if not self._instants:
             return
-        due = self._instants[0] / _TICKS
+        due = self._instants[0] / TICKS
         if self._timer is not None:
             if self._timer.when() <= due:
                 return
@@ -104,11 +108,10 @@ class Pacer:
     def _round(self) -> None:
         """Serve the streams that are due now, each once; the next round is for those that there are too many of."""
         self._timer = None
-        now = self._loop.time()
-        due_now = self._taken(round((now + SAME_S) * _TICKS))
-        instant: int | None = None
-        together = due_now
-        for stream in due_now:
+        now = instant(self._loop.time()) + 1  # a timer may come a rounding early
+        due: Instant | None = None
+        together: list[Stream] = []
+        for stream in self._taken(now):
             try:
                 after = stream.send_due(now)
             except Exception as error:  # noqa: BLE001 - whatever one stream does, the others keep their times
@@ -116,7 +119,7 @@ class Pacer:
                 continue
             if after is None:
                 continue
-            if instant != (instant := round(after * _TICKS)):
-                together = self._waiting_for(instant)
+            if after != due:
+                due, together = after, self._waiting_for(after)
             together.append(stream)
         self._arm()

@@ -21,7 +21,7 @@ from harness.wire.live.endpoint import EMULATOR_HEADER
 from harness.wire.live.messages import Blob
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from harness.secret import Secret
     from harness.session.course import Start
@@ -90,9 +90,8 @@ class Recorder:
         self.begun = False
         """True: the service has been asked for a session."""
 
-        self._audio_t = array("d")
-        self.audio: Callable[[Seconds], None] = self._audio_t.append
-        """Keeps that a message of audio was sent then: 8 bytes, since all else of it is known."""
+        self.audio_t = array("d")
+        """When each message of audio was sent; all else of it is known."""
 
         self._runs: list[_Run] = []
         self._zero: Seconds = 0.0
@@ -149,7 +148,7 @@ class Recorder:
 
         They are the clip's, or of the silence behind it (`tail`).
         """
-        first = len(self._audio_t)
+        first = len(self.audio_t)
         self._runs.append(_Run(first=first, offset=offset, size=size, end=end, tail=tail))
 
     def passed(self, t: Seconds, passages: Sequence[Passage]) -> None:
@@ -159,7 +158,7 @@ class Recorder:
 
     def audio_by(self, t: Seconds) -> int:
         """Return how many messages of audio had been sent by then."""
-        return bisect_right(self._audio_t, t)
+        return bisect_right(self.audio_t, t)
 
     def asked(self, t: Seconds) -> None:
         """Note that a written question has left: where nothing is spoken, that is the zero of the trace's times."""
@@ -219,7 +218,7 @@ class Recorder:
 
     def _note(self, t: Seconds, direction: Direction, frame: Any) -> None:
         """Keep an event, and how many messages of audio went before it."""
-        self._events.append((t, direction, frame, len(self._audio_t)))
+        self._events.append((t, direction, frame, len(self.audio_t)))
 
     def _in_order(self) -> Iterator[tuple[Seconds, Direction, Any]]:
         """Yield all events in the order they were noted."""
@@ -232,10 +231,10 @@ class Recorder:
 
     def _audio(self) -> Iterator[tuple[Seconds, Direction, Any]]:
         """Yield the messages of audio that were sent."""
-        ends = [run.first for run in self._runs[1:]] + [len(self._audio_t)]
+        ends = [run.first for run in self._runs[1:]] + [len(self.audio_t)]
         for run, end in zip(self._runs, ends, strict=True):
             offset, name = run.offset, "silence" if run.tail else "offset"
-            for t in self._audio_t[run.first : end]:
+            for t in self.audio_t[run.first : end]:
                 where = {name: offset, "samples": min(run.size, run.end - offset)}
                 yield t, ">", {"realtimeInput": {"audio": where}}
                 offset += run.size

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from harness.audio.chunk import due
 from harness.session.frames import Block, Held, held, silence
+from harness.session.pace import TICKS, instant
 from harness.units import SAMPLE_RATE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from harness.session.assignment import Assignment
+    from harness.session.pace import Instant
     from harness.units import Samples, Seconds
 
 TAIL_S: Final = 1.5
@@ -52,6 +52,12 @@ class Span:
     Call `prepare` when it is known that they will be wanted, `begin` when it is known when, and `close` in the end.
     """
 
+    __slots__ = (  # noqa: RUF023 - what each message needs lies side by side: that is read from memory for every one
+        "count", "dues", "messages", "sent",
+        "_behind", "_first", "_frames", "_next_block", "_of", "_offload", "_pace", "_passages", "_start", "_tailed",
+        "begun", "in_tail", "limit", "size", "stop", "zero",
+    )  # fmt: skip
+
     def __init__(
         self, assignment: Assignment, *, start: Samples, stop: Samples, tailed: bool
     ) -> None:
@@ -69,13 +75,21 @@ class Span:
         self.begun = False
         """True: it is known when its messages are due."""
 
-        self._block: tuple[bytes, ...] = ()
+        self.messages: tuple[bytes, ...] = ()
+        """Those of the present block; `turn` brings the next."""
+
+        self.sent: list[bytes] = []
+        """Those that have left; whoever sends the next adds it: itself, so that what was sent can be told from what was to be."""
+
+        self.count = 0
+        """How many of them are to be sent."""
+
+        self.dues: list[Instant] = []
+        """When each is due; behind the last stands when the message after it is, or when the last one was."""
+
         self._of = _NONE
-        self._sent: list[bytes] = []
         self._passages: list[Passage] = []
-        self._dues: list[Seconds] = []
         self._first: Samples = start
-        self._place = 0
         self._behind: Samples = start
         self._next_block: asyncio.Future[Block] | None = None
 
@@ -85,19 +99,18 @@ class Span:
         self.size: Samples = assignment.frames.size
         """Samples a message; the last one may have fewer."""
 
-        self.sent: Callable[[bytes], None] = self._sent.append
-        """Hears of each message that has left: itself, not where it stands, so that what was sent can be told from what was to be."""
-
         self.in_tail = False
         """True: the clip's part has been sent, and silence follows."""
 
-        self.due: Seconds = 0.0
-        """When the next message is due, by the loop's clock; behind the last one: when that was."""
+    @property
+    def due(self) -> Instant:
+        """When the next message is due; behind the last one: when that was."""
+        return self.dues[len(self.sent)]
 
     @property
     def cursor(self) -> Samples:
         """Where the next message begins, counted on through the silence."""
-        return min(self._first + self._place * self.size, self.limit)
+        return min(self._first + len(self.sent) * self.size, self.limit)
 
     @property
     def position(self) -> Samples:
@@ -119,7 +132,7 @@ class Span:
         """End at the present message's boundary; a span that is in its tail ends where it would have."""
         if not self.in_tail:
             self.stop = self.cursor
-            self._block = self._block[: self._place]
+            self.count = len(self.sent)
 
     async def close(self) -> None:
         """Let go of what is being made."""
@@ -127,28 +140,10 @@ class Span:
             self._next_block.cancel()
             await asyncio.gather(self._next_block, return_exceptions=True)
 
-    def message(self) -> bytes | None:
-        """Return the next message; None: there is none, or (`starves`) it is not made yet.
-
-        OSError when the clip can no longer be read.
-        """
-        if self._place == len(self._block):
-            if self.starves:
-                self._turn()
-            if self._place == len(self._block):
-                return None
-        return self._block[self._place]
-
     @property
     def starves(self) -> bool:
         """Whether there is more of the clip, but its block has not been made yet."""
         return self.cursor < self.stop and not self.in_tail
-
-    def advance(self) -> Seconds:
-        """Go on to the message after the next, since the next has been sent; return when it is due."""
-        self._place = place = self._place + 1
-        self.due = due = self._dues[place]
-        return due
 
     def tail(self) -> bool:
         """Go on to the silence behind the clip, and return whether there is any that has not begun yet."""
@@ -157,13 +152,16 @@ class Span:
         samples = round(TAIL_S * SAMPLE_RATE)
         self._behind = self.stop = self.cursor
         self.limit = self._behind + samples
-        self._settle()
-        self.in_tail = True
-        self._lay(silence(samples, self._frames.chunk_ms), self._behind)
+        self._lay(silence(samples, self._frames.chunk_ms), self._behind, tail=True)
         return True
 
-    def _turn(self) -> None:
-        """Go on to the block that begins at the cursor, if it is there."""
+    def turn(self) -> bool:
+        """Go on to the block behind this one, and return whether it is there: it may not be made yet (`starves`).
+
+        OSError when the clip can no longer be read.
+        """
+        if not self.starves:
+            return False
         first = self.cursor
         if not self._frames.slow:
             self._lay(self._frames.block(first), first)
@@ -172,39 +170,36 @@ class Span:
             after = first + len(block.messages) * self.size
             self._next_block = self._coming(after) if after < self.stop else None
             self._lay(block, first)
+        return len(self.sent) < self.count
 
-    def _lay(self, block: Block, first: Samples) -> None:
-        """Have what is wanted of `block` follow from sample `first` on, and work out when each message is due.
-
-        That is when its last sample is; behind the block stands when the message after it is due, or when the last one was.
-        """
-        self._settle()
+    def _lay(self, block: Block, first: Samples, *, tail: bool = False) -> None:
+        """Have what is wanted of `block` follow from sample `first` on, each message due when its last sample is."""
+        self._passages, self.in_tail = self.passages(), tail
         end, messages = self.limit, block.messages
-        if not self.in_tail:
+        if not tail:
             wanted = -(-(self.stop - first) // self.size)
             if wanted <= len(messages):
                 messages = messages[:wanted]
                 end = min(first + wanted * self.size, end)
-        self._of, self._block, self._first, self._place = block, messages, first, 0
-        ends = (min(first + n * self.size, end) for n in range(1, len(messages) + 2))
-        self._dues = [self.zero + due(one, self._pace) for one in ends]
-        self.due = self._dues[0]
+        self._of, self.messages, self.sent, self._first = block, messages, [], first
+        self.count = len(messages)
+        zero, sample = instant(self.zero), TICKS * due(1, self._pace)
+        ends = range(first + self.size, first + (self.count + 1) * self.size + 1, self.size)
+        self.dues = [zero + round(min(one, end) * sample) for one in ends]
 
     def passages(self) -> list[Passage]:
-        """Return what has been sent: a passage for each block, or part of one."""
-        self._settle()
-        return self._passages
+        """Return what has been sent: a passage for each block, or part of one.
 
-    def _settle(self) -> None:
-        """Note what has been sent of the present block. A whole one, which is the rule, is told by its objects alone."""
-        if self._sent:
-            sent = tuple(self._sent)
-            self._sent.clear()
-            whole = sent == self._of.messages
-            passage = Passage(
-                first=self._first, tail=self.in_tail, sent=self._of.held if whole else sent
-            )
-            self._passages.append(passage)
+        A whole one, which is the rule, is told by its objects alone.
+        """
+        if not self.sent:
+            return self._passages
+        sent = tuple(self.sent)
+        whole = sent == self._of.messages
+        passage = Passage(
+            first=self._first, tail=self.in_tail, sent=self._of.held if whole else sent
+        )
+        return [*self._passages, passage]
 
     def _coming(self, start: Samples) -> asyncio.Future[Block]:
         """Return the block from `start` on, which is made beside the loop."""

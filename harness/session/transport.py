@@ -217,6 +217,12 @@ _KEYS: Final = masking_keys()
 class _Socket(asyncio.Protocol):
     """The asyncio side: bytes between the transport and the sans-I/O protocol."""
 
+    __slots__ = (  # noqa: RUF023 - what each frame needs lies side by side: that is read from memory for every one
+        "_takes", "congested", "_file", "_transport",
+        "_endpoint", "_fragments", "_head", "_listener", "_loop", "_open", "_over", "_owed", "_refusal", "_text",
+        "_unfinished", "_we_closed", "_ws",
+    )  # fmt: skip
+
     def __init__(
         self,
         endpoint: Endpoint,
@@ -229,6 +235,9 @@ class _Socket(asyncio.Protocol):
         self._listener = listener
         self._loop = loop
         self._transport: asyncio.Transport | None = None
+        self._file: int | None = None
+        """Of a plain connection, where frames are written while nothing waits in the transport: past it, they take half."""
+
         self._fragments = Fragments()
         self._unfinished = 0
         self._text = False
@@ -245,7 +254,14 @@ class _Socket(asyncio.Protocol):
 
     def send(self, payload: bytes) -> None:
         if self._takes and self._transport is not None:
-            self._transport.write(text_frame(payload, next(_KEYS)))
+            frame = text_frame(payload, next(_KEYS))
+            if self._file is not None and not self.congested:
+                try:  # noqa: SIM105 - a context takes as long as framing
+                    frame = frame[os.write(self._file, frame) :]
+                except OSError:
+                    pass  # the transport meets it too, and ends the connection
+            if frame:
+                self._transport.write(frame)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         if self._ws.state is State.OPEN:
@@ -267,8 +283,12 @@ class _Socket(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream socket's transport is one
         self._transport = transport
-        transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
         plug = transport.get_extra_info("socket")
+        if self._ws.uri.secure or plug is None:
+            transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
+        else:
+            transport.set_write_buffer_limits(high=0)  # congested: something waits
+            self._file = plug.fileno()
         if plug is not None and _TCP_NOTSENT_LOWAT is not None:
             plug.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, WRITE_HIGH_WATER)
         if self._we_closed:

@@ -2,8 +2,7 @@
 
 KIND is `ours`, `sdk` (Google's), `raw` (ready frames on blocking sockets), `framed` (framed and masked on a loop, and nothing
 else) or `timers` (an event loop's, and nothing sent).
-CPU is user and system time, imports left out: of the whole of it, and of a message from the fifth of every session to the
-last; `kib` is a session's memory when all stream; lags are how late frames left, and stamps how late messages were noted
+CPU is user and system time, imports left out: of the whole of it, and of a message while all sessions stream; `kib` is a session's memory when all stream; lags are how late frames left, and stamps how late messages were noted
 after the server sent them, both in ms: median and 99th percentile. `ours` converts CLIP in a thread all the while.
 """
 
@@ -28,6 +27,7 @@ from types import SimpleNamespace
 from harness.clock import run_punctual
 from harness.session.pace import GRID_S
 from tests.bench.beside import converting
+from tests.bench.drain import BEGIN_S
 
 RATE = 16_000
 
@@ -50,11 +50,15 @@ def resident_kib() -> int:
 
 
 class Meter:
-    """The CPU that messages take, from when all sessions stream to when the first ones end; and what a session keeps."""
+    """The CPU that messages take, from when all sessions stream to when the first ones end; and what a session keeps.
+
+    The server has sessions begin up to `BEGIN_S` apart: some are that far ahead of others.
+    """
 
     def __init__(self, todo) -> None:
         frames = math.ceil(todo.seconds * 1000 / todo.chunk_ms)
-        self.first, self.last = todo.sessions * 5, todo.sessions * (frames - 1)
+        apart = math.ceil(BEGIN_S * 1000 / todo.chunk_ms)
+        self.first, self.last = todo.sessions * (apart + 5), todo.sessions * (frames - apart - 1)
         self.numbers = count(1)
         self.at_first = self.at_last = 0.0
 
@@ -91,11 +95,11 @@ async def ours(todo) -> dict:
     from harness.audio.clip import AudioClip, MemoryPcm
     from harness.run.attempt import send_lags_ms
     from harness.secret import Secret
+    from harness.session import transport
     from harness.session.assignment import Assignment, Waits
     from harness.session.drive import Session
     from harness.session.frames import Frames
     from harness.session.pace import Pacer
-    from harness.session.transport import connect
     from harness.trace import TraceHeader
     from harness.wire.live import endpoint as live
     from harness.wire.live.setups import transcription_setup
@@ -118,22 +122,18 @@ async def ours(todo) -> dict:
     pacer = Pacer(asyncio.get_running_loop())
     meter = Meter(todo)
 
-    async def metered(endpoint, listener):
-        connection = await connect(endpoint, listener)
-        send = connection.send
+    send = transport._Socket.send
 
-        def count(payload: bytes) -> None:
-            send(payload)
-            meter.sent()
+    def metered(connection, payload: bytes) -> None:
+        send(connection, payload)
+        meter.sent()
 
-        connection.send = count
-        return connection
-
+    transport._Socket.send = metered
     gc.collect()
     gc.freeze()  # as a run does
     began = used()
     results = await asyncio.gather(
-        *(Session(assignment, metered, pacer).run() for _ in range(todo.sessions))
+        *(Session(assignment, transport.connect, pacer).run() for _ in range(todo.sessions))
     )
     cpu = used() - began
     traces = [result.recorder.trace()[0] for result in results]

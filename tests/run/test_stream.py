@@ -12,7 +12,7 @@ from harness.clock import run_virtual
 from harness.run import stream
 from harness.run.folder import read_journal, slots
 from harness.secret import Secret
-from harness.session.leg import Leg
+from harness.session.feed import Feed
 from harness.wire.live import endpoint as live
 from tests.run.runs import clip, directly, plan, run, utterance
 from tests.session.memory import MODEL, Service, polite
@@ -94,14 +94,14 @@ def test_credentials_are_asked_for_again_once_they_are_a_second_old(tmp_path):
 
 def test_a_bug_in_one_session_is_that_sessions_row(tmp_path, monkeypatch):
     """Whatever sending raises ends the one session, with its reason; the others keep their times."""
-    send_due = Leg.send_due
+    send_due = Feed.send_due
 
-    def breaks(leg, now):
-        if leg._todo.header.utterance == "u0001" and leg.span.cursor > 0:
+    def breaks(feed, now):
+        if feed._rec._header.utterance == "u0001" and feed._span.cursor > 0:
             raise ValueError("not foreseen")
-        return send_due(leg, now)
+        return send_due(feed, now)
 
-    monkeypatch.setattr(Leg, "send_due", breaks)
+    monkeypatch.setattr(Feed, "send_due", breaks)
     made = plan([utterance(n) for n in range(3)])
     tally = run_virtual(run(made, tmp_path, Service(polite(" hello")), concurrency=3))
     kept = {record.utterance: record for record in read_journal(tmp_path) if record.final}

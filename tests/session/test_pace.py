@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.clock import run_virtual
-from harness.session.pace import ROUND, Pacer
+from harness.session.pace import ROUND, TICKS, Pacer, instant
 
 
 class Ticks:
@@ -19,10 +19,10 @@ class Ticks:
         self.start, self.period, self.count, self.log = start, period, count, log
         self.sent = 0
 
-    def send_due(self, now: float) -> float | None:
-        self.log.append((now, id(self)))
+    def send_due(self, now: int) -> int | None:
+        self.log.append((now / TICKS, id(self)))
         self.sent += 1
-        return None if self.sent == self.count else self.start + self.sent * self.period
+        return None if self.sent == self.count else instant(self.start + self.sent * self.period)
 
 
 @given(
@@ -40,7 +40,7 @@ def test_every_stream_is_served_at_its_deadlines(streams):
         for start, period in streams:
             log: list = []
             logs.append(log)
-            pacer.add(Ticks(start, period, 100, log), start)
+            pacer.add(Ticks(start, period, 100, log), instant(start))
         await asyncio.sleep(60)
         return logs
 
@@ -66,9 +66,9 @@ def test_a_late_stream_does_not_starve_the_others():
                 return now if self.served < 1000 else None
 
         greedy = Greedy()
-        pacer.add(greedy, 0.0)
+        pacer.add(greedy, 0)
         calm = Ticks(0.0, 0.1, 10, log)
-        pacer.add(calm, 0.0)
+        pacer.add(calm, 0)
         await asyncio.sleep(2)
         return greedy.served, [round(t, 6) for t, _ in log]
 
@@ -87,7 +87,7 @@ def test_what_comes_waits_for_few_frames(count):
         log: list = []
         streams = [Ticks(1.0, 0.1, 3, log) for _ in range(count)]
         for stream in streams:
-            pacer.add(stream, 1.0)
+            pacer.add(stream, instant(1.0))
         looked = []
 
         def look():
@@ -159,7 +159,7 @@ def test_streams_due_together_are_served_by_one_wake_up():
         pacer._round = counted
         log: list = []
         for _ in range(200):
-            pacer.add(Ticks(pacer.start(0.1), 0.1, 10, log), loop.time())
+            pacer.add(Ticks(pacer.start(0.1), 0.1, 10, log), instant(loop.time()))
         await asyncio.sleep(3)
         return log
 
