@@ -14,7 +14,8 @@ from harness.wire.live import catalogue
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.wire.live.catalogue import Model, Platform, Price
+    from harness.wire.live.catalogue import Model, Platform
+    from harness.wire.live.prices import Price
 
 WIDTH = 80
 """Columns of the narrowest terminal that is served well."""

@@ -16,7 +16,7 @@ import msgspec
 
 from harness.emulator.pico import HEADER, Order
 from harness.errors import HarnessError
-from harness.wire.live import catalogue
+from harness.wire.live import voices
 
 
 class VoiceLostError(HarnessError):
@@ -56,7 +56,7 @@ _HIGHEST: Final = 1.2
 
 def pitch_of(name: str | None) -> float:
     """Return the pitch, 1 being the synthesiser's own, of the service's voice `name`: any is told from any other."""
-    names = [one.casefold() for one in catalogue.NATIVE_AUDIO_VOICES]
+    names = [one.casefold() for one in voices.NATIVE_AUDIO_VOICES]
     if name is None or name.casefold() not in names[1:]:
         return 1.0
     place = names.index(name.casefold()) / (len(names) - 1)

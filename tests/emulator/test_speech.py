@@ -15,7 +15,7 @@ from harness.clock import run_virtual
 from harness.emulator import speech, voice
 from harness.emulator.scripted import Line, Scripted
 from harness.emulator.voice import VoiceLostError
-from harness.wire.live import catalogue
+from harness.wire.live import voices
 from tests.emulator.memory import MANUAL, VERTEX, Call, Drone, turn
 from tests.emulator.signals import burst, hush
 
@@ -291,10 +291,10 @@ def test_a_language_without_a_voice_is_refused(setup):
 @pytest.mark.capability("audio out: voices", side="emulator")
 def test_a_voice_sets_the_pitch():
     """Every name is told from every other by its pitch, and the default voice is the synthesiser's own."""
-    pitches = [voice.pitch_of(name) for name in catalogue.NATIVE_AUDIO_VOICES]
+    pitches = [voice.pitch_of(name) for name in voices.NATIVE_AUDIO_VOICES]
     assert len(pitches) == len(set(pitches))
     assert all(0.8 <= one <= 1.25 for one in pitches)
-    assert 1.0 == voice.pitch_of(None) == voice.pitch_of(catalogue.DEFAULT_VOICE)
+    assert 1.0 == voice.pitch_of(None) == voice.pitch_of(voices.DEFAULT_VOICE)
     config = {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": "Kore"}}}
     _, ((_, _, pitch),) = orders(speech_config=config)
     assert voice.pitch_of("kore") == pitch

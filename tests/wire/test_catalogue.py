@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli.models import command
-from harness.wire.live import catalogue
 from harness.wire.live.catalogue import MODELS, cost_usd, find, nearest
+from harness.wire.live.voices import DEFAULT_VOICE, voices
 
 
 def test_ids_are_unique_and_found():
@@ -126,10 +126,10 @@ def test_cost_is_tokens_times_price(model, prompt, response, usd):
 
 def test_voices():
     """Half-cascade has 8 voices, native audio those and 22 more."""
-    assert 8 == len(catalogue.voices("half-cascade"))
-    assert 30 == len(set(catalogue.voices("native-audio")))
-    assert set(catalogue.voices("half-cascade")) < set(catalogue.voices("native-audio"))
-    assert catalogue.DEFAULT_VOICE in catalogue.voices("half-cascade")
+    assert 8 == len(voices("half-cascade"))
+    assert 30 == len(set(voices("native-audio")))
+    assert set(voices("half-cascade")) < set(voices("native-audio"))
+    assert DEFAULT_VOICE in voices("half-cascade")
 
 
 def test_models_are_listed_within_80_columns():

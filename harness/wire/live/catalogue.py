@@ -1,4 +1,4 @@
-"""The Live API's models, prices, voices and limits, each with its date and source.
+"""The Live API's models and limits, each with its date and source; their prices and voices are `prices` and `voices`.
 
 Standard library only, so that `--help` may read it. Knows published facts; does not know which of them a session uses.
 Facts rot: `AS_OF` says when they were collected, and every price and status carries its own date.
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from harness.wire.live import prices
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,25 +33,6 @@ Modality: TypeAlias = Literal["TEXT", "AUDIO"]
 
 Era: TypeAlias = Literal["guide", "later"]
 """`guide`: the service as the Live guides of autumn 2025 describe it; `later`: what came after."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Price:
-    """A model's prices, USD for a million tokens; None: that modality is not sold."""
-
-    text_in: Usd
-    audio_in: Usd
-    image_in: Usd | None
-    """Pictures and video."""
-
-    text_out: Usd
-    audio_out: Usd | None
-    as_of: str
-    """ISO 8601, a day or a month."""
-
-    source: str
-    assumed: bool = False
-    """True: no price was published; this is that of the model's siblings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +86,7 @@ class Model:
     """True: it has been shut down; an emulator may still serve its wire."""
 
     source: str
-    price: Price | None = None
+    price: prices.Price | None = None
     """None: no price is known, which is not a price of 0."""
 
     @property
@@ -153,46 +136,6 @@ class Model:
         return "NON_BLOCKING" if self.id.startswith("gemini-3.8-") else "BLOCKING"
 
 
-# ── Prices ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _flash_price(as_of: str, source: str, *, assumed: bool = False) -> Price:
-    return Price(
-        text_in=0.50,
-        audio_in=3.00,
-        image_in=3.00,
-        text_out=2.00,
-        audio_out=12.00,
-        as_of=as_of,
-        source=source,
-        assumed=assumed,
-    )
-
-
-_LITELLM_2025 = "litellm price map 1.78.5"
-_LITELLM_2026 = "litellm price map 1.109.1"
-_FLASH_DEV = _flash_price("2025-10-31", "Gemini API pricing page")
-_FLASH_VERTEX = _flash_price("2026-11", _LITELLM_2026)
-_LIVE_3 = Price(
-    text_in=0.75,
-    audio_in=3.00,
-    image_in=1.00,
-    text_out=4.50,
-    audio_out=12.00,
-    as_of="2026-11",
-    source=_LITELLM_2026,
-)
-
-_TRANSCRIBE_LIVE = Price(
-    text_in=3.50,
-    audio_in=3.50,
-    image_in=None,
-    text_out=21.00,
-    audio_out=None,
-    as_of="2026-11",
-    source=_LITELLM_2026,
-)
-
 # ── Models ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _CAPABILITIES = "Live API capabilities guide, autumn 2025"
@@ -211,7 +154,7 @@ MODELS: tuple[Model, ...] = (
         era="later",
         status="since 2026-08-26; sessions of 10 min at most",
         source="coval-ai/benchmarks#552, trevornk/ramblr#227",
-        price=_TRANSCRIBE_LIVE,
+        price=prices.TRANSCRIBE_LIVE,
     ),
     Model(
         id="gemini-3.5-transcribe-live-preview",
@@ -224,7 +167,7 @@ MODELS: tuple[Model, ...] = (
         era="later",
         status="preview name of gemini-3.5-transcribe-live on Vertex",
         source="coval-ai/benchmarks#552",
-        price=_TRANSCRIBE_LIVE,
+        price=prices.TRANSCRIBE_LIVE,
     ),
     Model(
         id="gemini-3.8-live",
@@ -236,7 +179,7 @@ MODELS: tuple[Model, ...] = (
         era="later",
         status="since 2026-09-15; always proactive",
         source=f"Gemini API release notes, 2026-09; {_THINKING_SEEN}",
-        price=_LIVE_3,
+        price=prices.LIVE_3,
     ),
     Model(
         id="gemini-3.8-live-extended-thinking",
@@ -251,7 +194,7 @@ MODELS: tuple[Model, ...] = (
         era="later",
         status="since 2026-09-15; always proactive",
         source=f"Gemini API release notes, 2026-09; {_THINKING_SEEN}",
-        price=_LIVE_3,
+        price=prices.LIVE_3,
     ),
     Model(
         id="gemini-3.5-live-translate-preview",
@@ -262,15 +205,15 @@ MODELS: tuple[Model, ...] = (
         async_functions=False,
         era="later",
         status="since mid 2026",
-        source=_LITELLM_2026,
-        price=Price(
+        source=prices.LITELLM_2026,
+        price=prices.Price(
             text_in=3.50,
             audio_in=3.50,
             image_in=None,
             text_out=21.00,
             audio_out=21.00,
             as_of="2026-11",
-            source=_LITELLM_2026,
+            source=prices.LITELLM_2026,
         ),
     ),
     Model(
@@ -286,8 +229,8 @@ MODELS: tuple[Model, ...] = (
         era="later",
         status="since 2026-03; deprecated from 2026-11-17",
         retired="2026-11-17",
-        source=f"google-gemini/gemini-skills; {_LITELLM_2026}",
-        price=_LIVE_3,
+        source=f"google-gemini/gemini-skills; {prices.LITELLM_2026}",
+        price=prices.LIVE_3,
     ),
     Model(
         id="gemini-2.5-flash-native-audio-preview-12-2025",
@@ -302,8 +245,8 @@ MODELS: tuple[Model, ...] = (
         era="later",
         status="since 2025-12-12; deprecated from 2026-11-17",
         retired="2026-11-17",
-        source=_LITELLM_2026,
-        price=_FLASH_DEV,
+        source=prices.LITELLM_2026,
+        price=prices.FLASH_DEV,
     ),
     Model(
         id="gemini-2.5-flash-native-audio-latest",
@@ -318,8 +261,8 @@ MODELS: tuple[Model, ...] = (
         era="later",
         status="another name of the 12-2025 preview",
         retired="2026-11-17",
-        source=_LITELLM_2026,
-        price=_FLASH_DEV,
+        source=prices.LITELLM_2026,
+        price=prices.FLASH_DEV,
     ),
     Model(
         id="gemini-live-2.5-flash-native-audio",
@@ -333,8 +276,8 @@ MODELS: tuple[Model, ...] = (
         era="later",
         status="generally available since 2025-12; deprecated from 2026-12-13",
         retired="2026-12-13",
-        source=_LITELLM_2026,
-        price=_FLASH_VERTEX,
+        source=prices.LITELLM_2026,
+        price=prices.FLASH_VERTEX,
     ),
     Model(
         id="gemini-2.5-flash-native-audio-preview-09-2025",
@@ -348,7 +291,7 @@ MODELS: tuple[Model, ...] = (
         era="guide",
         status="since 2025-09; superseded by 12-2025",
         source=_CAPABILITIES,
-        price=_FLASH_DEV,
+        price=prices.FLASH_DEV,
     ),
     Model(
         id="gemini-live-2.5-flash-preview",
@@ -361,7 +304,7 @@ MODELS: tuple[Model, ...] = (
         retired="2025-12-09",
         gone=True,
         source=_CAPABILITIES,
-        price=_FLASH_DEV,
+        price=prices.FLASH_DEV,
     ),
     Model(
         id="gemini-2.0-flash-live-001",
@@ -374,14 +317,14 @@ MODELS: tuple[Model, ...] = (
         retired="2025-12-09",
         gone=True,
         source=_CAPABILITIES,
-        price=Price(
+        price=prices.Price(
             text_in=0.35,
             audio_in=2.10,
             image_in=2.10,
             text_out=1.50,
             audio_out=8.50,
             as_of="2025-10-31",
-            source=f"Gemini API pricing page; {_LITELLM_2025}",
+            source=f"Gemini API pricing page; {prices.LITELLM_2025}",
         ),
     ),
     Model(
@@ -393,7 +336,7 @@ MODELS: tuple[Model, ...] = (
         era="guide",
         status="private preview",
         source=_VERTEX_OVERVIEW,
-        price=_flash_price("2025-10", "assumed from the 2.5 Flash Live family", assumed=True),
+        price=prices.flash_price("2025-10", "assumed from the 2.5 Flash Live family", assumed=True),
     ),
     Model(
         id="gemini-live-2.5-flash-preview-native-audio-09-2025",
@@ -407,7 +350,7 @@ MODELS: tuple[Model, ...] = (
         era="guide",
         status="public preview since 2025-09",
         source=_VERTEX_OVERVIEW,
-        price=_FLASH_VERTEX,
+        price=prices.FLASH_VERTEX,
     ),
     Model(
         id="gemini-live-2.5-flash-preview-native-audio",
@@ -422,7 +365,7 @@ MODELS: tuple[Model, ...] = (
         retired="2025-10-18",
         gone=True,
         source=_VERTEX_OVERVIEW,
-        price=_flash_price("2025-10", _LITELLM_2025, assumed=True),
+        price=prices.flash_price("2025-10", prices.LITELLM_2025, assumed=True),
     ),
     Model(
         id="gemini-2.0-flash-live-preview-04-09",
@@ -433,7 +376,7 @@ MODELS: tuple[Model, ...] = (
         era="guide",
         status="preview since 2025-04-09",
         source=f"{_VERTEX_OVERVIEW} (its WebSocket sample)",
-        price=_flash_price("2025-10", _LITELLM_2025),
+        price=prices.flash_price("2025-10", prices.LITELLM_2025),
     ),
     Model(
         id="gemini-2.5-flash-preview-native-audio-dialog",
@@ -503,23 +446,7 @@ def cost_usd(
     known = find(model)
     if known is None or known.price is None:
         return None
-    price = known.price
-    incoming = {
-        "TEXT": price.text_in,
-        "DOCUMENT": price.text_in,
-        "AUDIO": price.audio_in,
-        "IMAGE": price.image_in,
-        "VIDEO": price.image_in,
-    }
-    outgoing = {"TEXT": price.text_out, "AUDIO": price.audio_out}
-    total = 0.0
-    for counts, prices in ((prompt_by_modality, incoming), (response_by_modality, outgoing)):
-        for modality, tokens in counts.items():
-            if (per_million := prices.get(modality)) is not None:
-                total += tokens * per_million / 1_000_000
-            elif tokens:
-                return None
-    return total
+    return known.price.of(prompt_by_modality, response_by_modality)
 
 
 AUDIO_TOKENS_PER_S: tuple[int, int] = (25, 32)
@@ -561,52 +488,3 @@ HANDLE_VALID_S: Mapping[Platform, Seconds] = MappingProxyType(
     {"gemini": 2 * 3600, "vertex": 24 * 3600}
 )
 """How long a resumption handle lives. Source: the platforms' session pages, 2025-12."""
-
-# ── Voices ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-DEFAULT_VOICE = "Puck"
-"""Source: Live API capabilities guide."""
-
-HALF_CASCADE_VOICES: tuple[str, ...] = (
-    "Puck",
-    "Charon",
-    "Kore",
-    "Fenrir",
-    "Aoede",
-    "Leda",
-    "Orus",
-    "Zephyr",
-)
-"""Source: Live API capabilities guide."""
-
-NATIVE_AUDIO_VOICES: tuple[str, ...] = (
-    *HALF_CASCADE_VOICES,
-    "Achernar",
-    "Achird",
-    "Algenib",
-    "Algieba",
-    "Alnilam",
-    "Autonoe",
-    "Callirrhoe",
-    "Despina",
-    "Enceladus",
-    "Erinome",
-    "Gacrux",
-    "Iapetus",
-    "Laomedeia",
-    "Pulcherrima",
-    "Rasalgethi",
-    "Sadachbia",
-    "Sadaltager",
-    "Schedar",
-    "Sulafat",
-    "Umbriel",
-    "Vindemiatrix",
-    "Zubenelgenubi",
-)
-"""The list of the speech generation guide. Source: livekit-plugins-google."""
-
-
-def voices(kind: Kind) -> tuple[str, ...]:
-    """Return the voices a model of this kind has."""
-    return HALF_CASCADE_VOICES if kind == "half-cascade" else NATIVE_AUDIO_VOICES

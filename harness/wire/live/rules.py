@@ -37,6 +37,7 @@ from harness.wire.live.names import check_names
 from harness.wire.live.refusals import INVALID_ARGUMENT, Refusal, Refused, Rule
 from harness.wire.live.scalars import excerpt
 from harness.wire.live.tools import FunctionDeclaration, Tool
+from harness.wire.live.voices import voices
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -383,7 +384,7 @@ def _check_voice(setup: Setup, model: Model, assumed: Assumptions) -> None:
     voice = _speech(setup).voice_config
     prebuilt = voice.prebuilt_voice_config if voice else None
     name = prebuilt.voice_name if prebuilt else None
-    known = catalogue.voices(model.kind)
+    known = voices(model.kind)
     if name and name.casefold() not in {one.casefold() for one in known}:
         rule = Rule(says=f"{model.id} has the voices {', '.join(known)}", source=_CAPABILITIES)
         if assumed.unknown_voice == "invalid-argument":
