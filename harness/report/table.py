@@ -71,7 +71,8 @@ def frame(records: Sequence[Row] | Sequence[Cell], columns: Sequence[Column]) ->
                 dtype=_DTYPES[column.kind],  # type: ignore[call-overload]  # the stubs want a literal
             )
             for column in columns
-        }
+        },
+        copy=False,
     )
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+from contextlib import ExitStack
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from harness.errors import InputError
 from harness.report.columns import STREAMING_COLUMNS, SUMMARY_COLUMNS, UTTERANCE_COLUMNS
-from harness.report.table import UTTERANCES, csv_cell
+from harness.report.table import UTTERANCES, csv_cell, frame
 from harness.run.folder import REPORT
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ PARQUET = "utterances.parquet"
 PAGE = REPORT
 
 BOM = b"\xef\xbb\xbf"
+
+
+_GROUP: Final = 16_384
+"""Rows of the Parquet file that are made at a time: a frame of a million takes gigabytes on its way."""
 
 
 def table_files(table: RunTable, *, excel: bool) -> dict[str, bytes]:
@@ -74,10 +79,26 @@ def _parquet(table: RunTable) -> bytes | None:
     """Return the rows as Parquet, with the run's identity in the frame's `attrs`; None without pyarrow."""
     if find_spec("pyarrow") is None:
         return None
-    frame = table.utterances()
-    frame.attrs = {"plan_hash": table.summary.plan_hash, "profile": table.summary.profile.id}
+    import pyarrow as pa  # type: ignore[import-untyped]  # it has no stubs
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
     sink = io.BytesIO()
-    frame.to_parquet(sink, engine="pyarrow", compression="zstd", index=False)
+    identity: dict[Any, str] = {
+        "plan_hash": table.summary.plan_hash,
+        "profile": table.summary.profile.id,
+    }
+    with ExitStack() as open_files:
+        writer = None
+        for start in range(0, len(table.rows), _GROUP):
+            part = frame(table.rows[start : start + _GROUP], UTTERANCE_COLUMNS)
+            part.attrs = identity
+            group = pa.Table.from_pandas(part, preserve_index=False)
+            if writer is None:
+                named = {**group.schema.metadata, b"PANDAS_ATTRS": msgspec.json.encode(identity)}
+                schema = group.schema.with_metadata(named)
+                writer = pq.ParquetWriter(sink, schema, compression="zstd")
+                open_files.enter_context(writer)
+            writer.write_table(group)
     return sink.getvalue()
 
 

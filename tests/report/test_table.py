@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import harness
 from harness.errors import InputError
-from harness.report import table
+from harness.report import table, write
 from harness.report.build import build_reports
 from harness.report.columns import SUMMARY_COLUMNS, UTTERANCE_COLUMNS, Column
 from harness.report.table import read_table
@@ -160,13 +160,20 @@ def test_excel_gets_its_mark_and_others_do_not(run):
     assert "utterance_id" == harness.read_run(folder).columns[0]
 
 
-def test_parquet_holds_the_same(run):
-    """`utterances.parquet` holds the same rows and types as the CSV."""
+@pytest.mark.parametrize("group", [3, 10_000])
+def test_parquet_holds_the_same(run, monkeypatch, group):
+    """`utterances.parquet` holds the same rows and types as the CSV, and whose they are, in however many parts."""
     pytest.importorskip("pyarrow")
+    monkeypatch.setattr(write, "_GROUP", group)
     folder = run()
     built = build_reports(folder)
     parquet = pd.read_parquet(folder / "utterances.parquet")
     pd.testing.assert_frame_equal(built.utterances(), parquet, check_dtype=False)
+    assert [str(one) for one in built.utterances().dtypes] == [str(one) for one in parquet.dtypes]
+    assert {
+        "plan_hash": built.summary.plan_hash,
+        "profile": built.summary.profile.id,
+    } == parquet.attrs
 
 
 @pytest.mark.parametrize(
