@@ -13,7 +13,7 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import beside, disk, records, texts, whole, wire
+from tests.bench import beside, disk, journal, records, texts, whole, wire
 from tests.bench.measure import machine
 
 DOCS = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -22,6 +22,7 @@ SECTIONS = {
     "start": whole.start,
     "sessions": whole.sessions,
     "punctuality": whole.punctuality,
+    "open": wire.opening,
     "send": wire.send,
     "paced": lambda: wire.paced(100),
     "paced40": lambda: wire.paced(40, frames=100),
@@ -31,6 +32,7 @@ SECTIONS = {
     "beside": beside.beside,
     "audio": disk.audio,
     "scoring": texts.scoring,
+    "journal": journal.journal,
     "records": records.records,
     "simulation": whole.simulation,
 }

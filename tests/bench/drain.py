@@ -1,10 +1,11 @@
-"""A Live server that looks at no audio: `python -m tests.bench.drain MESSAGES EVERY_S TOGETHER [PEM]`. Prints its port.
+"""A Live server that looks at no audio: `python -m tests.bench.drain MESSAGES EVERY_S TOGETHER SPOKEN [PEM]`. Prints its port.
 
 It ends with its standard input. TOGETHER sessions are set up within half a second, when the last of them has asked: none
 streams while others still open. PEM is a key with its certificate: it then speaks TLS.
 
 It reads frames' headers alone, so that it costs as little as a server can. After a turn's first signal it sends MESSAGES
 transcription messages, EVERY_S apart (0: at once), each with its own monotonic time; after the second it ends the turn.
+SPOKEN is 1 when they bring speech instead, 5 KiB of it as base64.
 """
 
 from __future__ import annotations
@@ -35,11 +36,20 @@ def message(text: bytes) -> bytes:
     return head + text
 
 
+SPEECH = message(
+    b'{"serverContent":{"modelTurn":{"parts":[{"inlineData":{"mimeType":"audio/pcm;rate=24000","data":"'
+    + base64.b64encode(bytes(3840))
+    + b'"}}]}}}'
+)
+
+
 class Drain(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, messages: int, every_s: float, together: int, waiting: list) -> None:
-        self.messages, self.every_s = messages, every_s
+    def __init__(
+        self, messages: int, every_s: float, together: int, waiting: list, spoken: bool
+    ) -> None:
+        self.messages, self.every_s, self.spoken = messages, every_s, spoken
         self.together, self.waiting = together, waiting
         self.buffer = bytearray()
         self.skip = 0
@@ -119,21 +129,21 @@ class Drain(asyncio.Protocol):
         """Send what is to be sent, one message or all."""
         for _ in range(1 if self.every_s else left):
             text = f'{{"serverContent":{{"inputTranscription":{{"text":" {time.monotonic():.7f} {"x" * 140}"}}}}}}'
-            self.transport.write(message(text.encode()))
+            self.transport.write(SPEECH if self.spoken else message(text.encode()))
         if self.every_s and left > 1 and not self.transport.is_closing():
             self.loop.call_later(self.every_s, self._say, left - 1)
 
 
 async def main() -> None:
     """Serve until standard input ends."""
-    messages, every_s, together, *pem = sys.argv[1:]
+    messages, every_s, together, spoken, *pem = sys.argv[1:]
     tls, waiting = None, []
     if pem:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(pem[0])
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: Drain(int(messages), float(every_s), int(together), waiting),
+        lambda: Drain(int(messages), float(every_s), int(together), waiting, spoken == "1"),
         "127.0.0.1", 0, backlog=4096, ssl=tls,
     )  # fmt: skip
     print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 - for the parent

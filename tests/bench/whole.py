@@ -23,33 +23,43 @@ CLICK_ONLY = """
 import click
 
 @click.group()
+@click.version_option("1.0")
 def root():
     "A program that has nothing but click."
 
 for name in "abcdefgh":
     root.add_command(click.Command(name, help="A sub-command."))
-root(["--help"])
+root()
 """
 
 
 def start() -> str:
-    """How dear `--help` is, against a program with nothing but click."""
-    ours, theirs = pairs(
-        [sys.executable, "-m", "harness", "--help"], [sys.executable, "-c", CLICK_ONLY], rounds=11
-    )
-    cpu = [cost.cpu_s for cost in ours], [cost.cpu_s for cost in theirs]
-    goals = [
-        Goal("CPU, ours to click alone", ratios(*cpu), 1.3),
-        Goal("peak memory, MiB", [cost.peak_mib for cost in ours], 20),
-    ]
+    """How dear `--help` and `--version` are, against a program with nothing but click."""
+    rows, goals, rounds = [], [], 11
+    for option in ("--help", "--version"):
+        ours, theirs = pairs(
+            [sys.executable, "-m", "harness", option],
+            [sys.executable, "-c", CLICK_ONLY, option],
+            rounds=rounds,
+        )
+        cpu, other = ([cost.cpu_s for cost in costs] for costs in (ours, theirs))
+        mib, theirs_mib = (max(cost.peak_mib for cost in costs) for costs in (ours, theirs))
+        rows.append(
+            f"| `{option}` | {statistics.median(cpu) * 1000:.0f} | {statistics.median(other) * 1000:.0f} "
+            f"| {ratio(cpu, other)} | {mib:.1f} | {theirs_mib:.1f} |"
+        )
+        goals += [
+            Goal(f"`{option}`: CPU, ours to click alone", ratios(cpu, other), 1.3),
+            Goal(f"`{option}`: peak memory, MiB", [cost.peak_mib for cost in ours], 20),
+        ]
+    lines = "\n".join(rows)
     return f"""## Start
 
-`harness --help` against a program with nothing but click, {len(ours)} pairs of whole processes.
+`harness --help` and `harness --version` against a program with nothing but click, {rounds} pairs of whole processes of each.
 
-| | harness | click alone | ratio |
-|---|---|---|---|
-| CPU, ms | {statistics.median(cpu[0]) * 1000:.0f} | {statistics.median(cpu[1]) * 1000:.0f} | {ratio(*cpu)} |
-| peak memory, MiB | {max(c.peak_mib for c in ours):.1f} | {max(c.peak_mib for c in theirs):.1f} | |
+| | CPU, ms | click alone | ratio | peak memory, MiB | click alone |
+|---|---|---|---|---|---|
+{lines}
 
 {Goal.table(goals)}"""
 
