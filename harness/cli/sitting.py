@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ import click
 from harness.cli.typed import typed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from harness.corpus.utterance import Dataset
     from harness.run.folder import Slot
     from harness.run.pool import Tally
@@ -39,7 +42,6 @@ def sit(
     as_json: bool,
 ) -> int:
     """Stream what is unfinished, report, and return the exit code; `ear` hears the speech that was kept."""
-    import contextlib
     import signal
 
     from harness.cli.companion import companion
@@ -56,67 +58,73 @@ def sit(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # before and after the sessions too
     folder, continues = open_folder(plan, out, REPORTS)
     click.echo(f"{'continuing in' if continues else 'run folder'} {_shown(folder)}", err=True)
-    if continues and not unfinished(plan, iter_journal(folder)):
-        return _ended(plan, folder, gate, ear, as_json=as_json)  # only its reports are missing
-    with contextlib.ExitStack() as stack:
-        if service == "emulator" and url is None:
-            click.echo(
-                "starting the emulator: a recogniser on this machine, not Google's service",
-                err=True,
-            )
-            answers = emulated_answers(plan.task, datasets, folder)
-            url = stack.enter_context(companion(folder / "emulator.log", answers=answers))
-        given = access(plan, service=service, url=url, version=version, environment=os.environ)
-        client = f"live-harness/{__version__}"
-        needed = processes or processes_needed(
-            concurrency, plan.chunk_ms, plan.pace, os.cpu_count() or 1
-        )
-        orders = Orders(
-            folder=str(folder.resolve()),
-            service=service,
-            url=url,
-            version=version,
-            client=client,
-            process=1,
-            processes=needed,
-        )
-
-        async def stream() -> Tally:
-            try:
-                return await execute(
-                    plan,
-                    folder,
-                    setups=given.setups,
-                    endpoint=given.endpoint,
-                    load=given.load,
-                    client=client,
-                    concurrency=concurrency,
-                    rate=rate,
-                    orders=orders if needed > 1 else None,
-                    budget_usd=budget,
+    with _stopped_at_will(folder):
+        if continues and not unfinished(plan, iter_journal(folder)):
+            return _ended(plan, folder, gate, ear, as_json=as_json)  # only its reports are missing
+        with contextlib.ExitStack() as stack:
+            if service == "emulator" and url is None:
+                click.echo(
+                    "starting the emulator: a recogniser on this machine, not Google's service",
+                    err=True,
                 )
-            finally:
-                given.stopped.set()  # nobody waits for hours of audio to be converted
-
-        try:
-            tally = run_punctual(stream())
-        except KeyboardInterrupt:
-            click.echo(
-                f"stopped. The same command continues; the run is in {_shown(folder)}", err=True
+                answers = emulated_answers(plan.task, datasets, folder)
+                url = stack.enter_context(companion(folder / "emulator.log", answers=answers))
+            given = access(plan, service=service, url=url, version=version, environment=os.environ)
+            client = f"live-harness/{__version__}"
+            needed = processes or processes_needed(
+                concurrency, plan.chunk_ms, plan.pace, os.cpu_count() or 1
             )
-            return 130
-        except BusyError:
-            raise  # what lies there is the other's
-        except HarnessError:
-            gone = not continues and discard_untouched(folder)
-            if gone:
-                click.echo("nothing came of it: its folder is removed", err=True)
-            elif any(record.final for record in iter_journal(folder)):
-                _report(folder, gate, ear, as_json=as_json)
-            raise
-    code = _ended(plan, folder, gate, ear, as_json=as_json)
-    _say_end(tally)
-    return 130 if tally.stopped == INTERRUPTED and tally.done < tally.wanted else code
+            orders = Orders(
+                folder=str(folder.resolve()),
+                service=service,
+                url=url,
+                version=version,
+                client=client,
+                process=1,
+                processes=needed,
+            )
+
+            async def stream() -> Tally:
+                try:
+                    return await execute(
+                        plan,
+                        folder,
+                        setups=given.setups,
+                        endpoint=given.endpoint,
+                        load=given.load,
+                        client=client,
+                        concurrency=concurrency,
+                        rate=rate,
+                        orders=orders if needed > 1 else None,
+                        budget_usd=budget,
+                    )
+                finally:
+                    given.stopped.set()  # nobody waits for hours of audio to be converted
+
+            try:
+                tally = run_punctual(stream())
+            except BusyError:
+                raise  # what lies there is the other's
+            except HarnessError:
+                gone = not continues and discard_untouched(folder)
+                if gone:
+                    click.echo("nothing came of it: its folder is removed", err=True)
+                elif any(record.final for record in iter_journal(folder)):
+                    _report(folder, gate, ear, as_json=as_json)
+                raise
+        code = _ended(plan, folder, gate, ear, as_json=as_json)
+        _say_end(tally)
+        return 130 if tally.stopped == INTERRUPTED and tally.done < tally.wanted else code
+
+
+@contextlib.contextmanager
+def _stopped_at_will(folder: Path) -> Iterator[None]:
+    """Say how a run goes on that is interrupted at whatever it does, and exit with 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(f"stopped. The same command continues; the run is in {_shown(folder)}", err=True)
+        sys.exit(130)
 
 
 def _ended(plan: Plan, folder: Path, gate: Path | None, ear: str | None, *, as_json: bool) -> int:

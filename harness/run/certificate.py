@@ -20,7 +20,7 @@ import msgspec
 
 from harness.clock import utc_now
 from harness.errors import InputError
-from harness.run.folder import UNREADABLE
+from harness.run.folder import UNREADABLE, unwritable
 from harness.run.lines import numbered_lines
 from harness.run.vigil import keep_vigil
 from harness.stats.percentiles import nearest_rank
@@ -224,11 +224,7 @@ def write_certificates(folder: Path, certificates: list[Certificate]) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             unfinished.unlink(missing_ok=True)
-        raise InputError(
-            f"{path}: cannot be written: {error.strerror}",
-            why="what was finished before is kept",
-            hint="make room, then give the same command again: it continues",
-        ) from error
+        raise unwritable(folder, CERTIFICATE, error) from error
 
 
 def read_certificates(folder: Path) -> list[Certificate]:

@@ -77,8 +77,10 @@ def open_folder(plan: Plan, out: Path | None, reports: Path) -> tuple[Path, bool
 def discard_untouched(folder: Path) -> bool:
     """Remove the run in `folder` if nothing was ever heard from the service, and return whether it was so.
 
-    A refusal is an answer: it stays, with its trace.
+    A refusal is an answer: it stays, with its trace. So does what somebody moved away, or emptied, meanwhile.
     """
+    if not (folder / PLAN).exists():
+        return False
     untouched = all(
         record.setup_s is None
         and record.lost is None

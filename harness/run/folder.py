@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -202,6 +203,26 @@ def iter_journal(folder: Path) -> Iterator[UtteranceRecord]:
 def read_journal(folder: Path) -> list[UtteranceRecord]:
     """Return all finished attempts, in the order they ended; errors as `iter_journal`."""
     return list(iter_journal(folder))
+
+
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
+_NO_PLACE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
+
+
+def unwritable(folder: Path, what: str, error: OSError) -> InputError:
+    """Return the error of a run at work in `folder` where `what` can no longer be written, and what to do then."""
+    if error.errno in _NO_PLACE:
+        return InputError(
+            f"{folder / what}: cannot be written: the run folder is not there, or not whole, any more",
+            why="somebody moved or removed it while the run was at work",
+            hint="put it back where it was, then give the same command again: it continues",
+        )
+    first = "make room" if error.errno in _NO_ROOM else "make the folder writable"
+    return InputError(
+        f"{folder / what}: cannot be written: {error.strerror}",
+        why="what was finished before is kept",
+        hint=f"{first}, then give the same command again: it continues",
+    )
 
 
 def begun(folder: Path) -> bool:

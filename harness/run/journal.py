@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import msgspec
 
 from harness.errors import BusyError, InputError
-from harness.run.folder import BEGUN, JOURNAL, iter_journal
+from harness.run.folder import BEGUN, JOURNAL, iter_journal, unwritable
 from harness.run.ledger import Ledger
 from harness.run.lines import LINE_BYTES, cut_torn_line
 from harness.run.orphans import found
@@ -82,7 +82,7 @@ class Journal:
         try:
             self._ledger.begin(stake)
         except OSError as error:
-            raise self._full(error, self._folder / BEGUN) from error
+            raise unwritable(self._folder, BEGUN, error) from error
 
     def append(self, record: UtteranceRecord) -> None:
         """Write `record` as one line with one write."""
@@ -96,7 +96,7 @@ class Journal:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # noqa: TRY301 - as the next write would say
         except OSError as error:
             self._broken = error  # a line behind half a line could not be read back
-            raise self._full(error) from error
+            raise unwritable(self._folder, JOURNAL, error) from error
         self._unsynced = True
         self._ledger.end(record)
 
@@ -121,7 +121,7 @@ class Journal:
             os.fdatasync(self._fd)
             self._ledger.clear()
         except OSError as error:
-            raise self._full(error) from error
+            raise unwritable(self._folder, JOURNAL, error) from error
 
     async def keep_synced(self) -> None:
         """Bring what was written onto the disk every second, off the loop, until cancelled."""
@@ -133,13 +133,6 @@ class Journal:
                     await asyncio.to_thread(os.fdatasync, self._fd)
                 except OSError as error:
                     self._broken = error
-
-    def _full(self, error: OSError, path: Path | None = None) -> InputError:
-        return InputError(
-            f"{path or self._path}: cannot be written: {error.strerror}",
-            why="what was finished before is kept",
-            hint="make room, then give the same command again: it continues",
-        )
 
 
 def _lock(fd: int) -> bool:

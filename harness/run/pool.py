@@ -169,6 +169,8 @@ class Pool:
         self._admitted: set[Configuration] = set()
         self._served: set[Slot] = set()
         self._gone: Ending | None = None
+        self._preparing: set[asyncio.Task[None]] = set()
+        self._let_go: set[asyncio.Task[None]] = set()
         for record in before:  # a million of them, perhaps: none is kept
             self._remember(record)
 
@@ -183,10 +185,13 @@ class Pool:
         self.tally.cost_usd += spent_usd(record)
 
     def stop(self, why: str) -> None:
-        """Begin no more sessions; those that are open end by themselves."""
+        """Begin no more sessions; those that are open end by themselves. Nobody waits for a clip any more."""
         self.tally.stopped = self.tally.stopped or why
         self._queue.clear()
         self.gate.stop()
+        for task in self._preparing - self._let_go:
+            self._let_go.add(task)
+            task.cancel()
 
     async def run(self, slots: Iterable[Slot]) -> Tally:
         """Bring every slot to a final record and return the tally.
@@ -214,11 +219,26 @@ class Pool:
             if self._is_refused(slot):
                 continue
             try:
-                prepared = await self._work.prepare(slot)
+                prepared = await self._prepared(slot)
             except InputError as error:
                 self._finish(self._work.unreadable(slot, error))
                 continue
+            if prepared is None:
+                return
             await self._bring_to_end(slot, prepared)
+
+    async def _prepared(self, slot: Slot) -> Any:
+        """Return what an attempt needs; None: the run was stopped meanwhile, and a long clip may take minutes."""
+        task: asyncio.Task[None] = asyncio.current_task()  # type: ignore[assignment]  # a worker's
+        self._preparing.add(task)
+        try:
+            return await self._work.prepare(slot)
+        except asyncio.CancelledError:
+            if task not in self._let_go or task.uncancel():
+                raise
+            return None
+        finally:
+            self._preparing.discard(task)
 
     def _is_refused(self, slot: Slot) -> bool:
         """Return whether the service has refused what the slot is asked with, or is gone; its record is then written."""

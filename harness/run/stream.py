@@ -17,7 +17,7 @@ from harness.clock import utc_now
 from harness.errors import InputError
 from harness.run import attempt, errands
 from harness.run.bill import spent_usd
-from harness.run.folder import AUDIO, REPORT, TRACES, trace_name
+from harness.run.folder import AUDIO, REPORT, TRACES, trace_name, unwritable
 from harness.run.ledger import Stake
 from harness.run.pool import Attempted
 from harness.run.record import UtteranceRecord
@@ -130,7 +130,7 @@ class Streamer:
             for sub in (TRACES, AUDIO):
                 (folder / sub).mkdir(exist_ok=True)
         except OSError as error:
-            raise _unwritable(folder, error) from error
+            raise unwritable(folder, TRACES, error) from error
 
     async def prepare(self, slot: Slot) -> Prepared:
         """Return a slot's clip and where it is cut; InputError when it cannot be read, or lacks what the task needs.
@@ -297,7 +297,7 @@ class Streamer:
                     file.writeframes(heard)
             write_trace(self._folder / path, trace)
         except OSError as error:
-            raise _unwritable(self._folder, error) from error
+            raise unwritable(self._folder, TRACES, error) from error
         return attempt.record(
             trace, self._plan.transcript, path=path, final=True, task=self._plan.task
         )
@@ -341,11 +341,3 @@ class Streamer:
         """Write `record` into the journal."""
         assert self._journal is not None  # noqa: S101 - only a run keeps records, not its processes
         self._journal.append(record)
-
-
-def _unwritable(folder: Path, error: OSError) -> InputError:
-    return InputError(
-        f"{folder}: traces cannot be written: {error.strerror}",
-        why="what was finished before is kept",
-        hint="make room, then give the same command again: it continues",
-    )

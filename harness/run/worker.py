@@ -9,7 +9,7 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from harness.clock import run_punctual
 from harness.errors import InputError
@@ -23,7 +23,11 @@ from harness.session.transport import connect
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from harness.units import Samples
+    from harness.units import Samples, Seconds
+
+
+_LET_GO_S: Final[Seconds] = 5.0
+"""Longest wait for a conversion to notice that nobody wants it, s: it looks after every block."""
 
 
 class _Way:
@@ -58,12 +62,16 @@ class Worker:
         self._say = say
         self._ways: dict[int, _Way] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self.converting: set[asyncio.Task[None]] = set()
+        """Clips that are being made ready."""
 
     def hear(self, told: pipe.Told) -> None:
         """Begin what is told."""
         match told:
             case pipe.Prepare():
-                self._begin(self._prepare(told))
+                task = self._begin(self._prepare(told))
+                self.converting.add(task)
+                task.add_done_callback(self.converting.discard)
             case pipe.Attempt():
                 self._begin(self._attempt(told))
             case pipe.Entered(job=job, may=may):
@@ -72,10 +80,11 @@ class Worker:
             case pipe.Orders() | pipe.Finish():
                 raise AssertionError(told)
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _prepare(self, told: pipe.Prepare) -> None:
         try:
@@ -150,6 +159,8 @@ async def main() -> None:
                 break
             worker.hear(told)
     given.stopped.set()
+    if worker.converting:
+        await asyncio.wait(worker.converting, timeout=_LET_GO_S)  # no half-made file is to stay
     os._exit(0)  # nobody waits for a thread that is still converting
 
 

@@ -49,6 +49,8 @@ PROMISES = {
         "run/test_crash.py::test_a_disk_that_fills_anywhere_is_named",
         "run/test_certificate.py::test_a_full_disk_is_named_and_tears_no_line",
         "run/test_journal.py::test_a_folder_that_cannot_be_written_is_named",
+        "run/test_journal.py::test_what_to_do_about_a_place_is_told_by_its_fault",
+        "integration/test_stop.py::test_a_folder_that_is_moved_is_told_and_goes_on_where_it_was",
     ),
     "A wall clock that is set changes no figure; a machine that slept reports no latency": (
         "run/test_time.py::test_a_wall_clock_that_is_set_changes_no_figure",
@@ -190,7 +192,8 @@ PROMISES = {
     "A signal drains, a second one stops now; both leave a run that goes on, and no process": (
         "integration/test_stop.py::test_one_sigterm_drains",
         "integration/test_stop.py::test_a_second_sigterm_stops_now",
-        "integration/test_stop.py::test_a_second_ctrl_c_does_not_wait_for_a_conversion",
+        "integration/test_stop.py::test_ctrl_c_does_not_wait_for_a_conversion",
+        "integration/test_stop.py::test_an_interrupted_report_is_written_by_the_same_command",
         "integration/test_stop.py::test_ctrl_c_reaches_the_runs_own_emulator_through_the_run",
         "emulator/test_command.py::test_no_process_is_left_behind",
     ),

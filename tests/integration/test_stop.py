@@ -133,8 +133,11 @@ def test_ctrl_c_reaches_the_runs_own_emulator_through_the_run(clips, tmp_path):
         assert 0 != probe.connect_ex(("127.0.0.1", port)), "the emulator is still there"
 
 
-def test_a_second_ctrl_c_does_not_wait_for_a_conversion(emulator_url, tmp_path):
-    """While long audio is being converted, a second Ctrl-C ends the run at once, and no half-made file stays."""
+@pytest.mark.parametrize(
+    "signals, options", [(1, ()), (2, ()), (1, ("--processes", "2"))], ids=["once", "twice", "far"]
+)
+def test_ctrl_c_does_not_wait_for_a_conversion(emulator_url, tmp_path, signals, options):
+    """While long audio is being converted, Ctrl-C ends the run soon, once or twice, and no half-made file stays."""
     long = tmp_path / "long.flac"
     block = (np.sin(np.arange(44_100 * 60) / 9) * 9000).astype("int16")
     with soundfile.SoundFile(long, "w", 44_100, 1, "PCM_16") as file:
@@ -144,7 +147,7 @@ def test_a_second_ctrl_c_does_not_wait_for_a_conversion(emulator_url, tmp_path):
     (tmp_path / "tmp").mkdir()
     out = tmp_path / "out"
     process = begun(
-        long.parent, out, "--language", "en-US", "--url", emulator_url, "--pace", "0",
+        long.parent, out, "--language", "en-US", "--url", emulator_url, "--pace", "0", *options,
         env={"TMPDIR": str(tmp_path / "tmp"), "HARNESS_CACHE": "off"},
     )  # fmt: skip
     until(process, lambda: list((tmp_path / "tmp").glob("live-harness-*")))
@@ -152,10 +155,47 @@ def test_a_second_ctrl_c_does_not_wait_for_a_conversion(emulator_url, tmp_path):
     for line in process.stdout:
         if "open sessions end first" in line:
             break
-    process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=20)
+    if signals == 2:
+        process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
     assert 130 == process.returncode, said
     assert [] == list((tmp_path / "tmp").glob("live-harness-*"))
+    assert signals == 2 or "1 of 1 were not attempted" in said, said
+
+
+@pytest.mark.parametrize("options", [(), ("--processes", "2")], ids=["near", "far"])
+def test_a_folder_that_is_moved_is_told_and_goes_on_where_it_was(
+    clips, whole, emulator_url, tmp_path, options
+):
+    """When somebody moves the folder of a run at work, it says that, not to make room, and removes nothing; back there it goes on."""
+    out, away = tmp_path / "out", tmp_path / "away"
+    process = begun(clips, out, "--url", emulator_url, "--concurrency", "2", *options)
+    until(process, lambda: journalled(out))
+    out.rename(away)
+    said, _ = process.communicate(timeout=60)
+    assert 3 == process.returncode, said
+    assert "somebody moved or removed it" in said
+    assert "put it back where it was" in said
+    assert "removed\n" not in said
+    away.rename(out)
+    pd.testing.assert_frame_equal(whole, finished(clips, out, "--url", emulator_url))
+
+
+def test_an_interrupted_report_is_written_by_the_same_command(clips, whole, emulator_url, tmp_path):
+    """A signal while the report is written ends the command with 130 and says how it goes on, which asks for no session."""
+    out = tmp_path / "out"
+    process = begun(clips, out, "--url", emulator_url, "--concurrency", str(CLIPS))
+    for line in process.stdout:
+        if "writing the report" in line:
+            break
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=60)
+    assert 130 == process.returncode, said
+    assert "stopped. The same command continues" in said
+    assert not (out / "report.html").exists()
+    before = (out / "journal.jsonl").read_bytes()
+    pd.testing.assert_frame_equal(whole, finished(clips, out, "--url", emulator_url))
+    assert before == (out / "journal.jsonl").read_bytes()
 
 
 def test_two_commands_cannot_run_in_one_folder(clips, whole, emulator_url, tmp_path):

@@ -364,3 +364,21 @@ def test_a_count_that_no_table_holds_is_named(tmp_path, field):
     (tmp_path / JOURNAL).write_text(line.replace(old, old + "0" * 20), encoding="utf-8")
     with pytest.raises(InputError, match=r"journal.jsonl:1: not a readable record"):
         read_journal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "fault, hint",
+    [
+        (errno.ENOSPC, "make room"),
+        (errno.EDQUOT, "make room"),
+        (errno.ENOENT, "put it back where it was"),
+        (errno.ENOTDIR, "put it back where it was"),
+        (errno.EACCES, "make the folder writable"),
+        (errno.EROFS, "make the folder writable"),
+    ],
+)
+def test_what_to_do_about_a_place_is_told_by_its_fault(tmp_path, fault, hint):
+    """Whoever has moved the folder is not told to make room, nor who has filled the disk to put it back."""
+    said = str(folder.unwritable(tmp_path, JOURNAL, OSError(fault, os.strerror(fault))))
+    assert f"{tmp_path / JOURNAL}: cannot be written" in said
+    assert f"try: {hint}" in said

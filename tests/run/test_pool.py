@@ -317,6 +317,38 @@ def test_a_stop_begins_no_session_whose_connection_was_opening(tmp_path):
     assert (0, []) == (tally.attempts, [line for line in service.lines if line.heard])
 
 
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_stop_waits_for_no_clip(tmp_path, cut):
+    """Clips that take an hour to convert hold no stopped run up; what is open ends first, unless the run is cut off."""
+    made = plan([utterance(n) for n in range(8)])
+
+    def meddle(pool):
+        ready = pool._work.prepare
+
+        async def prepare(slot):
+            await asyncio.sleep(3600.0 * (slot[1] > "u0001"))
+            return await ready(slot)
+
+        pool._work.prepare = prepare
+        asyncio.get_running_loop().call_later(1.0, pool.stop, "test")
+
+    async def stopped():
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        work = asyncio.create_task(
+            run(made, tmp_path, Service(polite(" hello")), concurrency=8, meddle=meddle)
+        )
+        if cut:
+            loop.call_later(0.5, work.cancel)
+        await asyncio.wait([work])
+        return work, loop.time() - begun
+
+    work, took_s = run_virtual(stopped())
+    assert took_s < 60
+    assert cut == work.cancelled()
+    assert (0 if cut else 2) == len(final_slots(tmp_path))
+
+
 def test_a_cut_run_continues(tmp_path):
     """A run that is cut down in the middle, sessions open, continues: every slot ends once."""
     made = plan([utterance(n) for n in range(20)])
