@@ -137,21 +137,22 @@ def make_run(
 
 def _records(folder: Path, plan: Plan, one: Said) -> list[UtteranceRecord]:
     refused = [
-        _record(
-            plan,
-            one,
-            attempt=attempt,
-            final=False,
-            outcome="failed_quota",
-            failure="quota",
-            reason="1011: quota exceeded",
-        )
-        for attempt in range(1, one.refused_first + 1)
+        _record(folder, plan, one, _refused(one), attempt=number, final=False)
+        for number in range(1, one.refused_first + 1)
     ]
     if one.hypothesis is None and one.outcome == "ok":
         return refused
-    attempt = one.refused_first + 1
-    fragments = _fragments(one)
+    events = _events(one, _fragments(one))
+    return [
+        *refused,
+        _record(folder, plan, one, events, attempt=one.refused_first + 1, final=one.final),
+    ]
+
+
+def _record(
+    folder: Path, plan: Plan, one: Said, events: list[TimedEvent], *, attempt: int, final: bool
+) -> UtteranceRecord:
+    """Write an attempt's trace, and return its record."""
     trace = f"{TRACES}/{len(list((folder / TRACES).iterdir())):04d}.jsonl.gz"
     header = TraceHeader(
         utterance=one.id,
@@ -170,21 +171,22 @@ def _records(folder: Path, plan: Plan, one: Said) -> list[UtteranceRecord]:
         pace=plan.pace,
         turns="manual",
     )
-    told = SessionTrace(header=header, events=_events(one, fragments))
+    told = SessionTrace(header=header, events=events)
     write_trace(folder / trace, told)
-    return [*refused, record(told, "input", path=trace, final=one.final)]
+    return record(told, "input", path=trace, final=final)
 
 
-def _record(plan: Plan, one: Said, **values: Any) -> UtteranceRecord:
-    return UtteranceRecord(
-        utterance=one.id,
-        dataset=one.dataset,
-        locale=one.locale,
-        model=one.model,
-        repeat=one.repeat,
-        started_at=STARTED,
-        **{"trace": None, **values},
-    )
+def _refused(one: Said) -> list[TimedEvent]:
+    """Return a session that the service closed for quota before it was set up."""
+    reason = "1011: quota exceeded"
+    ended = {"outcome": "failed_quota", "failure": "quota", "reason": reason}
+    return [
+        TimedEvent(t=-0.035, dir="!", frame={"connect": one.endpoint}),
+        TimedEvent(t=-0.035, dir="!", frame={"upgraded": {}}),
+        TimedEvent(t=-0.035, dir=">", frame={"setup": {"model": one.model}}),
+        TimedEvent(t=-0.014, dir="!", frame={"closed": {"code": 1011, "reason": "quota exceeded"}}),
+        TimedEvent(t=-0.014, dir="!", frame={"ended": ended}),
+    ]
 
 
 def _events(one: Said, fragments: list[tuple[float, str]]) -> list[TimedEvent]:
