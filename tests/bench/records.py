@@ -73,8 +73,13 @@ Reading a journal of {count:,} records, {mib:.0f} MiB, and the table that `harne
 
 `harness report` of {reported:,} records, each text another, scored under every profile and written as tables and page: {many.cpu_s:.1f} CPU s,
 {many.peak_mib:.0f} MiB. Beyond those of {reported // 2:,}, a record takes {ms:.2f} ms and {kib:.1f} KiB.
+{MEASURED_ONCE}
 
 {Goal.table(goals)}"""
+
+
+MEASURED_ONCE = """Measured once, on 2026-11-22 on a busy machine: of 200,000 records 160 CPU s and 1,225 MiB; the page, 12.5 MB, holds no more
+rows than these, and of a larger run the worst."""
 
 
 def run(folder: Path, count: int) -> None:
