@@ -14,6 +14,7 @@ from click.core import ParameterSource
 
 from harness.errors import HarnessError
 from harness.text.visible import visible
+from harness.version import __version__
 
 COMMANDS = {
     "run": "Stream datasets through Live sessions, score and report.",
@@ -148,7 +149,7 @@ def _from_toml(value: Any, param: click.Parameter) -> Any:
         "max_content_width": 100,
     },
 )
-@click.version_option(package_name="live-harness", prog_name="harness")
+@click.version_option(__version__, prog_name="harness")
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+import harness
 from harness.cli import COMMANDS, root
 
 HEAVY = ("numpy", "pandas", "librosa", "jiwer", "websockets", "soundfile")
@@ -52,6 +55,12 @@ def test_help_imports_nothing_but_click(arguments):
 
 
 @pytest.mark.wall
+def test_the_version_told_is_the_packages():
+    """`--version` reads no metadata, since that takes as long as all else of it: what it tells is what is packaged."""
+    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == harness.__version__
+
+
 def test_a_run_streams_with_little_loaded(tmp_path, monkeypatch):
     """The process that converts and streams loads no tables, plots, scorers or other clients: a child of it reports."""
     rate = 44_100
