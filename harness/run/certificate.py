@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import sys
 import time
 from array import array
 from typing import TYPE_CHECKING, Any, Final
@@ -38,6 +39,9 @@ LOOK_EVERY_S: Final[Seconds] = 0.05
 
 MOST_SAMPLES: Final = 300
 """When there are so many samples, pairs are joined: an hour's certificate is as large as a minute's. An even number."""
+
+SWITCH_S: Final[Seconds] = 0.0005
+"""How long a worker thread may keep the interpreter to itself while the loop wants it, s: Python gives it ten times that."""
 
 _FLOOR_TIMERS: Final = 50
 _FLOOR_EVERY_S: Final[Seconds] = 0.003
@@ -203,9 +207,12 @@ async def watched(
     beside = [asyncio.create_task(watch.keep(count)), asyncio.create_task(keep_vigil(stood_still))]
     gc.collect()
     gc.freeze()  # a full collection of what stays would stall every session
+    switch_s = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
     try:
         yield watch
     finally:
+        sys.setswitchinterval(switch_s)
         gc.unfreeze()
         for task in beside:
             task.cancel()

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import itertools
 import os
+import sys
 import time
 import weakref
 
@@ -90,6 +91,18 @@ def test_collections_are_counted_with_their_pauses():
     assert 0 == gc.get_freeze_count()
     assert 3 <= told.gc_pauses
     assert 0 < told.gc_max_ms <= told.gc_total_ms
+
+
+def test_worker_threads_hand_over_soon_while_sessions_run():
+    """While a run streams, a thread keeps the interpreter for half a millisecond at most; afterwards as long as before."""
+
+    async def main():
+        async with watched(lambda: 0, lambda _: None):
+            return sys.getswitchinterval()
+
+    before = sys.getswitchinterval()
+    assert 0.0005 == pytest.approx(run_virtual(main()))
+    assert before == sys.getswitchinterval()
 
 
 def test_no_garbage_is_kept_for_good():
