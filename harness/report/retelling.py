@@ -77,8 +77,10 @@ def told_again(heard: Retelling | None) -> Retold | None:
 def miscounted(plan: Plan, records: Sequence[UtteranceRecord]) -> Iterator[str]:
     """Yield in words which attempts are in the journal more than once, and would count twice, or were taken out of it.
 
-    Also those that nobody asked for: of what the plan does not have, or behind an answer that was final.
+    Also those that nobody asked for: of what the plan does not have, or behind an answer that was final; and utterances of
+    which not every attempt had the same samples to send.
     """
+    yield from _unlike_clips(records)
     wanted_slots = set(slots(plan))
     numbers: dict[Slot, Counter[int]] = {}
     answered: set[Slot] = set()
@@ -98,6 +100,17 @@ def miscounted(plan: Plan, records: Sequence[UtteranceRecord]) -> Iterator[str]:
                 yield f"{wanted[1]}, attempt {number}: is not in the journal, and a later one is"
             elif times[number] > 1:
                 yield f"{wanted[1]}, attempt {number}: is written {times[number]} times in the journal"
+
+
+def _unlike_clips(records: Sequence[UtteranceRecord]) -> Iterator[str]:
+    """Yield the utterances that had another clip in one attempt than in another: repeats and models cannot be compared then."""
+    clips: dict[tuple[str, str], int] = {}
+    for record in records:
+        if record.audio_crc32 is None:
+            continue
+        first = clips.setdefault((record.dataset, record.utterance), record.audio_crc32)
+        if first != record.audio_crc32:
+            yield f"{record.utterance}, attempt {record.attempt}: its clip is not that of the attempts before ({record.model}, repeat {record.repeat})"
 
 
 def contradictions(folder: Path, plan: Plan, kept: UtteranceRecord) -> Iterator[str]:

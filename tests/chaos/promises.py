@@ -177,6 +177,7 @@ PROMISES = {
         "run/test_invariants.py::test_a_frame_sent_twice_or_skipped_is_found",
         "run/test_invariants.py::test_another_place_on_resumption_is_found",
         "run/test_invariants.py::test_a_note_of_what_was_sent_cannot_be_altered",
+        "report/test_verify.py::test_another_clip_in_one_attempt_than_in_another_is_named",
     ),
     "A report works everything out again, and names a journal line, trace or table that was changed": (
         "report/test_verify.py::test_a_report_names_what_its_traces_do_not_give",

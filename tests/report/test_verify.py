@@ -18,6 +18,7 @@ from harness.report.retelling import contradictions, miscounted, retelling
 from harness.report.verify import differences
 from harness.run.folder import JOURNAL, iter_journal, read_journal, read_plan, slot
 from harness.run.record import UtteranceRecord
+from harness.run.stream import Streamer
 from harness.score.score import profile_block
 from harness.trace import TimedEvent, read_trace, write_trace
 from tests.run.crash import Fates, load
@@ -360,3 +361,24 @@ def test_an_attempt_written_twice_is_named(run):
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join([*lines, lines[0]]))
     assert any("written 2 times" in one for one in differences(folder))
+
+
+def test_another_clip_in_one_attempt_than_in_another_is_named(tmp_path):
+    """When the second model is streamed another utterance's samples, all else in order, the report and `--verify` say so."""
+    out, prepare = tmp_path / "run", Streamer.prepare
+
+    async def mixed_up(self, slot):
+        other = (slot[0], "u0004", *slot[2:])
+        return await prepare(self, other if slot[2] == "another-model" else slot)
+
+    one = plan([utterance(4, 0.2), utterance(7, 0.2)], models=(MODEL, "another-model"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Streamer, "prepare", mixed_up)
+        run_virtual(run(one, out, Fates(out), load=load, concurrency=1))
+    build_reports(out)
+    records = read_journal(out)
+    assert {()} == {record.violations for record in records}
+    told = [what for what in differences(out) if "its clip is not that of" in what]
+    assert told
+    assert all(what.startswith("u0007, attempt 1") for what in told)
+    assert told == [what for what in miscounted(one, records) if "its clip" in what]
