@@ -325,6 +325,7 @@ class _Socket(asyncio.Protocol):
             self._transport.write(owed)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._takes, self._file = False, None  # the number may soon be another connection's
         self._finish(self._refusal or self._how_it_ended(exc))
 
     # ── between them ──

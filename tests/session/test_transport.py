@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import http
+import os
 import socket
 import ssl
+import struct
 import tracemalloc
 from dataclasses import replace
 from itertools import islice
@@ -252,6 +254,31 @@ async def test_a_broken_connection_is_1006():
         await connect(at(url), ear)
         closed = await ear.over
     assert (1006, False) == (closed.code, closed.by_us)
+
+
+async def test_what_is_sent_too_late_reaches_nobody():
+    """When a connection has broken, nothing is written any more: its file number may be another connection's by then."""
+
+    async def drop(peer):
+        plug = peer.transport.get_extra_info("socket")
+        plug.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
+        peer.transport.abort()
+
+    async with live_server(drop) as url:
+        ear = Ear()
+        connection = await connect(at(url), ear)
+        number = connection._transport.get_extra_info("socket").fileno()
+        await ear.over
+        await asyncio.sleep(0)  # the transport closes its socket when it has told us
+        ends = (one, other) = socket.socketpair()
+        if number not in map(socket.socket.fileno, ends):
+            one = socket.socket(fileno=os.dup2(one.fileno(), number))
+        with one, other, ends[0]:
+            connection.send(b"too late")
+            for end in (one, other):
+                end.setblocking(False)
+                with pytest.raises(BlockingIOError):
+                    end.recv(1)
 
 
 @pytest.mark.capability("connection: refusals at the upgrade", side="parts")
