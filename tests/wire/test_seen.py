@@ -1,4 +1,8 @@
-"""Frames that others have seen or documented: read as what they mean, and written again as they came."""
+"""Frames that others have seen or documented: read as what they mean, and written again as they came.
+
+Each has the source that shows or documents its shape: fields, nesting, spelling, order. Texts, ids and media are shortened or
+others; a guide's or a definition's frame is composed of the fields that it names.
+"""
 
 from __future__ import annotations
 
