@@ -22,6 +22,7 @@ from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
 from harness.run.attempt import send_lags_ms
+from harness.run.invariants import violations
 from harness.secret import Secret
 from harness.session import stock, transport
 from harness.session.drive import Session
@@ -115,6 +116,49 @@ async def test_a_message_has_the_time_it_came_at_not_the_time_it_was_read(monkey
         _, t = await ear.frames.get()
         await ear.over
     assert t <= came[True]
+
+
+async def test_a_message_that_comes_with_the_upgrade_has_its_time(monkeypatch):
+    """What arrives in one read with the answer to the upgrade came when that came, however long the protocol takes over it."""
+    loop = asyncio.get_running_loop()
+    read = transport.ClientProtocol.receive_data
+    first = []
+
+    def slowly(protocol, data):
+        first.append(data)
+        t = loop.time()
+        read(protocol, data)
+        while loop.time() < t + 0.001:
+            pass
+
+    async def serving(reader, writer):
+        protocol = ServerProtocol()
+        protocol.receive_data(await reader.readuntil(b"\r\n\r\n"))
+        (request,) = protocol.events_received()
+        protocol.send_response(protocol.accept(request))
+        protocol.send_text(pretty({"sessionResumptionUpdate": {}}))
+        writer.write(b"".join(protocol.data_to_send()))
+        while data := await reader.read(2**16):
+            protocol.receive_data(data)
+            for frame in protocol.events_received():
+                if b'"setup"' in frame.data:
+                    protocol.send_text(pretty({"setupComplete": {}}))
+                elif b"activityEnd" in frame.data:
+                    text = {"inputTranscription": {"text": "hi"}, "turnComplete": True}
+                    protocol.send_text(pretty({"serverContent": text}))
+            writer.writelines(protocol.data_to_send())
+        writer.close()
+
+    monkeypatch.setattr(transport.ClientProtocol, "receive_data", slowly)
+    server = await asyncio.start_server(serving, "127.0.0.1", 0)
+    async with server:
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        result = await Session(assignment(0.2, url=url), connect, Pacer(loop)).run()
+    assert b"101 Switching" in first[0]
+    assert b"sessionResumptionUpdate" in first[0]
+    trace, _ = result.recorder.trace()
+    assert "ok" == result.ending.outcome
+    assert () == violations(trace)
 
 
 async def test_what_is_sent_arrives_in_order():
@@ -495,8 +539,21 @@ async def test_a_peer_that_pings_and_reads_nothing_fills_no_memory():
     assert len(answers) < pings * 125
 
 
-@pytest.mark.parametrize("opcode, size", [(b"\x01", 290_000), (b"\x81", 300_000)])
-async def test_what_is_not_whole_is_bounded_over_all_connections(monkeypatch, opcode, size):
+def part(opcode, size, sent=None):
+    """Return the beginning of a frame of `size` bytes, of which so many are `sent`; None: all."""
+    return opcode + b"\x7f" + size.to_bytes(8) + b"x" * (size if sent is None else sent)
+
+
+@pytest.mark.parametrize(
+    "unfinished",
+    [
+        part(b"\x01", 290_000),
+        part(b"\x81", 300_000, sent=290_000),
+        part(b"\x01", 10_000) + part(b"\x00", 10_000) * 28,
+    ],
+    ids=["a fragment", "a frame", "fragments"],
+)
+async def test_what_is_not_whole_is_bounded_over_all_connections(monkeypatch, unfinished):
     """Messages that never end, in fragments or in one frame, are left where all together are too many; others are heard."""
     room = Stock(400_000)
     monkeypatch.setattr(transport, "_UNFINISHED", room)
@@ -508,7 +565,7 @@ async def test_what_is_not_whole_is_bounded_over_all_connections(monkeypatch, op
         (request,) = protocol.events_received()
         protocol.send_response(protocol.accept(request))
         writer.writelines(protocol.data_to_send())
-        writer.write(opcode + b"\x7f" + size.to_bytes(8) + b"x" * 290_000)
+        writer.write(unfinished)
         await reader.read()
         writer.close()
 
@@ -519,8 +576,9 @@ async def test_what_is_not_whole_is_bounded_over_all_connections(monkeypatch, op
         held = await connect(at(url), first)
         while room.held < 200_000:  # noqa: ASYNC110 - no event tells of bytes that are no message yet
             await asyncio.sleep(0)
-        await connect(at(url), second)
+        left = await connect(at(url), second)
         closed = await second.over
+        assert 0 == len(left._fragments) + len(left._ws.reader.buffer)
         assert (1009, True) == (closed.code, closed.by_us)
         assert "too much at once" in closed.reason
         assert room.held < 300_000
