@@ -257,6 +257,12 @@ class Streamer:
             way=way,
         )
         session = Session(assignment, self._connect, self._pacer)
+        try:
+            return await self._attempted(session, slot, name)
+        finally:
+            self._stock.give_back(session.received_bytes)
+
+    async def _attempted(self, session: Session, slot: Slot, name: str) -> Attempted | None:
         self._open.add(session)
         try:
             result = await session.run()
@@ -265,9 +271,8 @@ class Streamer:
         if result is None:
             return None
         if result.ending.failure is not None:
-            self._received[slot] += result.recorder.received_bytes
+            self._received[slot] += session.received_bytes
         record: UtteranceRecord = await self._offload(self._write_down, result.recorder.trace, name)
-        self._stock.give_back(result.recorder.received_bytes)
         return Attempted(record=record, ending=result.ending, cost_usd=spent_usd(record))
 
     async def _credentials(self) -> Endpoint:

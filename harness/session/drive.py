@@ -69,6 +69,11 @@ class Session:
         todo = self._todo
         return random.Random(f"{todo.header.plan}/{todo.name}")  # noqa: S311 - jitter, not a secret
 
+    @property
+    def received_bytes(self) -> int:
+        """How much room of the stock it takes with what came."""
+        return self._rec.received_bytes
+
     def stood_still(self, seconds: Seconds) -> None:
         """Hear that nothing of ours ran for `seconds` until now; nothing is lost while the session waits for its turn."""
         if self._rec.begun:

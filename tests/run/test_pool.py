@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from contextlib import nullcontext
 from itertools import pairwise
 
 import pytest
@@ -723,3 +724,47 @@ def test_floods_are_bounded_together_and_spare_who_does_not_flood(tmp_path, monk
     reasons = [r.reason for r in finals.values() if r.failure]
     assert len(reasons) > 4
     assert all("together with the sessions beside it" in reason for reason in reasons)
+
+
+@pytest.mark.parametrize("fault", ["turned away", "a bug", "cancelled"])
+def test_room_comes_back_however_a_session_ends(tmp_path, monkeypatch, fault):
+    """What a session took is given back where it was turned away, where a bug ended it, and where the run was stopped."""
+    stocks = []
+
+    class Watched(stock.Stock):
+        def __init__(self, most):
+            super().__init__(most)
+            self.most_held = 0
+            stocks.append(self)
+
+        def take(self, size, own):
+            taken = super().take(size, own)
+            self.most_held = max(self.held, self.most_held)
+            return taken
+
+    class Talkative(Service):
+        """Speaks to whoever waits for a place, then leaves."""
+
+        async def connect(self, endpoint, listener):
+            line = await super().connect(endpoint, listener)
+            line.loop.call_later(0.05, self._talk, line)
+            return line
+
+        def _talk(self, line):
+            if not line.heard and fault == "turned away":
+                line.say({"padding": "x" * 6000})
+                line.loop.call_later(0.05, line.hang_up, 1000)
+
+    def broken(*_):
+        raise RuntimeError(fault)
+
+    monkeypatch.setattr(stream, "Stock", Watched)
+    if fault == "a bug":
+        monkeypatch.setattr(stream, "write_trace", broken)
+    made = plan([utterance(n, 2.0) for n in range(6)])
+    going = run(made, tmp_path, Talkative(polite(" hello")), concurrency=2)
+    expected = {"a bug": RuntimeError, "cancelled": TimeoutError}.get(fault)
+    with pytest.raises(expected) if expected else nullcontext():
+        run_virtual(asyncio.wait_for(going, 1.0 if fault == "cancelled" else None))
+    (room,) = stocks
+    assert 0 == room.held < room.most_held
