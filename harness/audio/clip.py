@@ -63,10 +63,14 @@ class FilePcm:
 
     def read(self, offset: Samples, count: Samples) -> bytes:
         """Return up to `count` samples from `offset` as s16le bytes; OSError when the file is gone."""
-        count = max(0, min(count, self.count - offset))
+        size = max(0, min(count, self.count - offset)) * SAMPLE_BYTES
         with self.path.open("rb", buffering=0) as file:
             file.seek((self.start + offset) * SAMPLE_BYTES)
-            return file.read(count * SAMPLE_BYTES)
+            data = file.read(size)
+            # One read is one system call, and some file systems answer it with less than there is.
+            while len(data) < size and (more := file.read(size - len(data))):
+                data += more
+            return data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

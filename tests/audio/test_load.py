@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import gc
+import io
 import math
 import os
 import shutil
@@ -240,6 +242,29 @@ def test_long_plain_wav_is_used_in_place(long_plain, tmp_path):
     assert not (tmp_path / "spool").exists()
     expected, _ = soundfile.read(long_plain, dtype="int16")
     assert np.array_equal(expected, samples(clip))
+
+
+def test_a_file_system_that_answers_short_shortens_nothing(long_plain):
+    """Where a system call brings less than was asked for, as over a network, a block is whole all the same."""
+    most = 9_999
+    asked = []
+
+    class Short(io.FileIO):
+        def read(self, size=-1):
+            asked.append(size)
+            return super().read(min(size, most))
+
+    class Remote(type(long_plain)):
+        def open(self, *_, **__):
+            return Short(self)
+
+    pcm = load(long_plain).pcm
+    remote = dataclasses.replace(pcm, path=Remote(long_plain))
+    assert pcm.read(7, 16_000) == remote.read(7, 16_000)
+    assert [32_000 - n * most for n in range(4)] == asked
+    assert pcm.read(len(pcm) - 100, 16_000) == remote.read(len(pcm) - 100, 16_000)
+    os.truncate(long_plain, 64)
+    assert len(remote.read(0, 16_000)) < 64, "the end of the file ends it"
 
 
 def test_utterance_of_a_long_plain_wav_is_held_in_memory(long_plain):
