@@ -426,8 +426,11 @@ def test_virtual_time_is_really_virtual(tmp_path):
         assert 120 < loop.time() < 140
 
 
-def vanishing(since, until=float("inf")):
-    """Return a service that answers nobody between two times, and how often it was knocked at then."""
+def vanishing(since, until=float("inf"), *, mute_until=0.0):
+    """Return a service that answers nobody between two times, and how often it was knocked at then.
+
+    Who knocks hears at once that nobody is there, but not before `mute_until`.
+    """
     service = Service(polite(" hello"))
     whole = service.connect
     knocks = []
@@ -437,6 +440,7 @@ def vanishing(since, until=float("inf")):
         if not since < now < until:
             return await whole(endpoint, listener)
         knocks.append(now)
+        await asyncio.sleep(max(0.0, mute_until - now))
         broken = Service(
             lambda line, _: line.hang_up(None, "no route", unreachable=True), upgraded=False
         )
@@ -455,6 +459,17 @@ def test_an_outage_pauses_the_run_and_fails_nothing(tmp_path):
     assert (100, 0, None) == (tally.done, tally.failed, tally.absent)
     assert {"ok"} == {r.outcome for r in read_journal(tmp_path) if r.final}
     assert 0 < len(knocks)
+
+
+def test_many_that_find_nobody_at_once_find_nobody_once(tmp_path):
+    """When more connections than are tried one after another fail in one instant, that is one absence: all are tried again."""
+    service, knocks = vanishing(0.5, 6.0, mute_until=4.0)
+    many = 2 * ABSENCES
+    made = plan([utterance(n) for n in range(2 * many)])
+    tally = run_virtual(run(made, tmp_path, service, concurrency=many, budget_usd=1000.0))
+    assert many == sum(t < 4.0 for t in knocks)
+    assert (2 * many, 0, None) == (tally.done, tally.failed, tally.absent)
+    assert {"ok"} == {r.outcome for r in read_journal(tmp_path) if r.final}
 
 
 def test_a_service_that_is_gone_is_not_flooded(tmp_path):
