@@ -157,10 +157,13 @@ def _incomplete(plan: Plan, folder: Path) -> bool:
 
     failed: set[Slot] = set()
     for record in iter_journal(folder):
-        if (
-            record.final
-        ):  # what was refused for quota, or reached nobody, may have been answered since
-            (failed.discard if record.failure is None else failed.add)(slot(record))
+        if not record.final:
+            continue
+        # What was refused for quota, or reached nobody, may have been answered since.
+        if record.failure is None:
+            failed.discard(slot(record))
+        else:
+            failed.add(slot(record))
     return (
         bool(failed)
         or bool(unfinished(plan, iter_journal(folder)))
