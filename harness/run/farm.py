@@ -20,7 +20,7 @@ from harness.errors import HarnessError, InputError
 from harness.run import pipe
 from harness.run.bill import spent_usd, transcription
 from harness.run.orphans import recovered
-from harness.run.pool import Attempted
+from harness.run.pool import Attempted, reached_nobody
 from harness.run.stream import Streamer
 from harness.session.retry import Ending
 from harness.units import SAMPLE_RATE
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from harness.run.certificate import Certificate
     from harness.run.folder import Slot
+    from harness.run.record import UtteranceRecord
     from harness.session.way import Way
     from harness.units import Milliseconds, Samples, Seconds
 
@@ -143,7 +144,7 @@ class Farm(Streamer):
         try:
             said = await hand.ask(pipe.Attempt(job=job, slot=slot, number=number), job)
         except ProcessLostError as error:
-            return self._lost(slot, prepared, number, error)
+            return await self._lost(slot, prepared, number, error)
         if said.record is None:
             return None
         record = said.record
@@ -156,17 +157,28 @@ class Farm(Streamer):
         )
         return Attempted(record=record, ending=ending, cost_usd=said.cost_usd)
 
-    def _lost(self, slot: Slot, prepared: Any, number: int, error: ProcessLostError) -> Attempted:
+    async def _lost(
+        self, slot: Slot, prepared: Any, number: int, error: ProcessLostError
+    ) -> Attempted:
         """Return the attempt whose process died: it is tried again as after any break, and costs what it was to cost.
 
-        When it left a trace nothing but its record is lost, and that is made again.
+        When it left a trace nothing but its record is lost, and that is made again. How long the service wants to be left
+        alone is in no trace: asked again, it says so again.
         """
         why, replayed = str(error), error.replayed
         record = msgspec.structs.replace(
             self._never_sent(slot, failure="transient", reason=why), attempt=number
         )
-        if (told := recovered(self._folder, self._plan, record, Counter())) is not None:
-            ending = Ending(outcome=told.outcome, failure=told.failure, reason=told.reason)
+        told: UtteranceRecord | None = await self._offload(
+            recovered, self._folder, self._plan, record, Counter()
+        )
+        if told is not None:
+            ending = Ending(
+                outcome=told.outcome,
+                failure=told.failure,
+                reason=told.reason,
+                unreachable=reached_nobody(told),
+            )
             told = msgspec.structs.replace(told, final=True)  # the pool says when it is not
             return Attempted(record=told, ending=ending, cost_usd=spent_usd(told))
         if replayed is not None:
@@ -176,7 +188,7 @@ class Farm(Streamer):
                 lost=self.demand(slot, prepared) + transcription(replayed / SAMPLE_RATE),
             )
         ending = Ending(outcome=record.outcome, failure=record.failure, reason=why)
-        return Attempted(record=record, ending=ending, cost_usd=spent_usd(record))
+        return Attempted(record=record, ending=ending, cost_usd=spent_usd(record), answered=False)
 
     async def _free_hand(self) -> _Hand:
         """Return the process with the least to do, after a new one has taken the place of each that died."""

@@ -64,6 +64,9 @@ class Attempted:
     cost_usd: Usd
     """What it counts for against the budget."""
 
+    answered: bool = True
+    """False: nobody knows whether the service answered, since the process that asked it died."""
+
 
 class Work(Protocol):
     """How the pool's owner does things; every method may be called for many slots at once."""
@@ -333,7 +336,7 @@ class Pool:
             self.tally.quota_waits += 1
         elif done.ending.unreachable:
             self.gate.lost()
-        elif not way.inside:
+        elif done.answered and not way.inside:
             self.gate.found()
             if asked_s:
                 self.gate.pause(asked_s)
@@ -503,6 +506,11 @@ class _Pass:
 def failed_once(record: UtteranceRecord) -> bool:
     """Return whether `record` is an attempt that counts against its utterance: refusals and absent services do not."""
     return not record.final and record.failure in ATTEMPTS and record.outcome != "failed_client"
+
+
+def reached_nobody(record: UtteranceRecord) -> bool:
+    """Return whether an attempt ended, as its trace tells it, without that anybody had answered."""
+    return record.outcome == "failed_client" and record.failure == "transient"
 
 
 def _then(seconds: Seconds) -> str:

@@ -29,18 +29,23 @@ from harness.run.bill import estimate_usd, reading, spent_usd, transcription
 from harness.run.certificate import read_certificates
 from harness.run.exchange import MOST_CALLED
 from harness.run.execute import execute, open_folder
-from harness.run.farm import Farm, processes_needed
+from harness.run.farm import Farm, ProcessLostError, processes_needed
 from harness.run.folder import read_journal, slots
 from harness.run.journal import KILLED, STOPPED, Journal
 from harness.run.ledger import Ledger
 from harness.run.lines import LINE_BYTES
+from harness.run.orphans import recovered
 from harness.run.pipe import Orders
+from harness.run.pool import Pool
 from harness.run.rate import RateLimit
 from harness.run.record import Call, Exchange, UtteranceRecord
+from harness.run.stream import Streamer
+from harness.secret import Secret
 from harness.session.retry import REASON
 from harness.trace import read_trace
-from tests.run.runs import plan, utterance
-from tests.session.memory import MODEL
+from harness.wire.live import endpoint as endpoints
+from tests.run.runs import clip, directly, plan, utterance
+from tests.session.memory import MODEL, Service, ready
 
 pytestmark = pytest.mark.wall
 
@@ -490,3 +495,69 @@ def test_no_clip_is_converted_twice_at_once(tmp_path):
         spans = sorted(span[2:] for span in busy if span[0] == name)
         assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(spans))
         assert {"a", "b"} == {span[1] for span in busy if span[0] == name}
+
+
+class Dying:
+    """A process in memory, where nothing answers, that dies of every second attempt before anybody hears of it."""
+
+    alive, jobs = True, 0
+
+    def __init__(self, work, *, traced: bool) -> None:
+        self.work, self.traced = work, traced
+        self.ways = []
+
+    def job(self, way=None) -> int:
+        self.ways.append(way)
+        return len(self.ways) - 1
+
+    async def ask(self, told, job):
+        if isinstance(told, pipe.Prepare):
+            return pipe.Prepared(job=job, length_s=1.0)
+        dies = told.number % 2 == 0
+        if dies and not self.traced:
+            raise ProcessLostError("it was ended by signal 9")
+        ready = await self.work.prepare(told.slot)
+        done = await self.work.attempt(told.slot, ready, told.number, self.ways[job])
+        if dies:
+            raise ProcessLostError("it was ended by signal 9")
+        ending = pipe.EndingSaid(retry_after_s=None, unreachable=done.ending.unreachable)
+        return pipe.Attempted(job=job, record=done.record, ending=ending, cost_usd=done.cost_usd)
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_a_process_that_dies_is_no_answer_of_the_service(tmp_path, traced):
+    """Where nothing has ever answered, processes that die meanwhile do not make the run go on, whether they left traces."""
+    made = plan([utterance(n) for n in range(3)])
+    nobody = Service(lambda line, _: line.hang_up(None, "no", unreachable=True), upgraded=False)
+    beside = []
+
+    async def main():
+        open_folder(made, tmp_path, tmp_path.parent)
+        needs = {
+            "plan": made,
+            "folder": tmp_path,
+            "setups": {MODEL: ready(MODEL, turns="manual", transcript="input")},
+            "endpoint": lambda: endpoints.gemini(Secret("k-e-y"), url="ws://127.0.0.1:1"),
+            "connect": nobody.connect,
+            "load": clip,
+            "client": "test",
+        }
+
+        async def offload(work, *args):
+            beside.append(work)
+            return work(*args)
+
+        with Journal(tmp_path) as journal:
+            farm = Farm(orders=None, journal=journal, offload=offload, **needs)
+            streamer = Streamer(journal=None, offload=directly, **needs)
+            farm._hands = [Dying(streamer, traced=traced)]
+            pool = Pool(farm, concurrency=2, seed=0)
+            await pool.run(list(slots(made)))
+
+    with pytest.raises(InputError, match="nothing answers"):
+        run_virtual(main())
+    told = read_journal(tmp_path)
+    assert any("signal 9" in r.reason for r in told) != traced
+    assert any(r.recovered for r in told) == traced
+    assert len(told) < 20
+    assert {recovered} == set(beside), "a trace of any length is read beside the loop"
