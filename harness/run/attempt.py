@@ -12,6 +12,7 @@ from harness.run.invariants import violations
 from harness.run.record import Replayed, Usage, UtteranceRecord
 from harness.stats.percentiles import nearest_rank
 from harness.trace import audio_sent, behind_turn_s, hypothesis, open_turn, seams
+from harness.units import SAMPLE_BYTES, SAMPLE_RATE
 from harness.wire.live.codec import decode_server
 from harness.wire.live.messages import UsageMetadata
 
@@ -63,7 +64,7 @@ def record(
         trace=path,
         outcome=ended.get("outcome", "failed_client"),
         failure=ended.get("failure"),
-        reason=_reason(ended.get("reason"), len(heard.text) if judged else 0, header.audio_faults),
+        reason=_reason(ended.get("reason"), len(heard.text) if judged else 0, _faults(trace)),
         started_at=header.started_at,
         emulator=header.emulator,
         endpoint=header.endpoint,
@@ -97,6 +98,16 @@ def _reason(told: str | None, characters: int, faults: tuple[str, ...]) -> str |
         return told or (OF_THE_AUDIO + "; ".join(faults) if faults else None)
     cut = f"of {characters:,} characters of text the first {MOST_TEXT:,} are judged"
     return f"{told}; {cut}" if told else cut
+
+
+def _faults(trace: SessionTrace) -> tuple[str, ...]:
+    """Return what is wrong with the clip: with its signal, and where it was gone when what was sent was held against it."""
+    sent = [e.frame["sent"] for e in trace.events if e.dir == "!" and "sent" in e.frame]
+    unheld = sum(one["bytes"] for one in sent if one["clip_crc32"] is None)
+    if not unheld:
+        return trace.header.audio_faults
+    gone = f"it is gone, so {unheld / SAMPLE_BYTES / SAMPLE_RATE:g} s of what was sent cannot be held against it"
+    return (*trace.header.audio_faults, gone)
 
 
 def _began(trace: SessionTrace) -> Seconds | None:

@@ -33,7 +33,8 @@ def violations(trace: SessionTrace) -> tuple[str, ...]:
       the close, which comes once.
     - Audio is the clip's, every sample once and in order over all connections, but for what is said to be sent again
       where one broke off; and all of it, no more, when the session ended well. What the messages' bytes held when they
-      left is so much, and has the check sum, as the clip's samples from where they are meant to begin.
+      left is so much, and has the check sum, as the clip's samples from where they are meant to begin, if the clip can
+      still be read (`harness.run.attempt` says where it cannot).
     - A usage record's total is the sum of its parts; thoughts and what tools found may lie outside (the protocol's
       definition has prompt and response alone, the SDK's all four). What came from a cache is no more than the prompt.
       No count is negative, and modalities come to no more than the count that they divide (to less they may).
@@ -153,9 +154,10 @@ def _held(seen: _Session, sent: dict[str, Any]) -> Iterator[str]:
     if (told.tail, told.first) != (due.tail, due.first) or sent["bytes"] > samples * SAMPLE_BYTES:
         size = f"{sent['bytes']} bytes were sent {told.where}"
         yield f"{size} where {samples * SAMPLE_BYTES} were due {due.where}"
-    if sent["clip_crc32"] is None:
-        yield f"what was sent {told.where} cannot be held against the clip, which is gone"
-    elif sent["crc32"] != sent["clip_crc32"]:
+    if sent["clip_crc32"] not in (
+        None,
+        sent["crc32"],
+    ):  # None: the clip is gone, and nothing is known to be broken
         yield f"what was sent {told.where} is not the clip's: check sum {sent['crc32']:08x} of {sent['bytes']} bytes"
     due.first += sent["bytes"] // SAMPLE_BYTES
     if seen.unheld and due.first >= due.end:

@@ -223,7 +223,7 @@ class UtteranceRecord(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     failure: FailureKind | None = None
     reason: str | None = None
-    """Why it failed or is not whole, in words; None when ok."""
+    """Why it failed or is not whole, in words; None when ok and nothing is wrong with its clip."""
 
     started_at: str
     """ISO 8601 UTC."""

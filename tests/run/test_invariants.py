@@ -294,17 +294,21 @@ def test_a_note_of_what_was_sent_cannot_be_altered(data):
     assert violations(changed(trace, told))
 
 
-def test_a_clip_that_is_gone_is_told():
-    """When the clip's file vanishes before the trace is written, nothing is claimed of what was sent."""
+@pytest.mark.parametrize("seconds", [1.0, 90.0])
+def test_a_clip_that_is_gone_is_told_once_and_hides_nothing(seconds):
+    """When a clip's file vanishes before the trace is written, its row says so once; what is broken is found all the same."""
 
     class Gone(Frames):
         def crc32(self, start, samples):
             raise FileNotFoundError
 
-    _, trace = run_virtual(drive(Service(polite(" hello")), of_noise(1.0, Gone)))
+    _, trace = run_virtual(drive(Service(polite(" hello")), of_noise(seconds, Gone)))
     assert None is trace.header.audio_crc32
-    (found,) = violations(trace)
-    assert "cannot be held against the clip, which is gone" in found
+    told = record(trace, "input", path=None, final=True)
+    gone = f"it is gone, so {seconds:g} s of what was sent cannot be held against it"
+    assert ("ok", f"the audio: {gone}", ()) == (told.outcome, told.reason, told.violations)
+    (found,) = violations(twice("<", "setupComplete")(trace))
+    assert "setupComplete came twice on one connection" == found
 
 
 def test_traces_without_notes_of_what_was_sent_stand():
