@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from harness.audio.chunk import due
-from harness.run.exchange import exchange
+from harness.run.exchange import MOST_CALLED, calls_left_out, exchange
 from harness.run.invariants import violations
 from harness.run.record import Replayed, Usage, UtteranceRecord
 from harness.stats.percentiles import nearest_rank
@@ -19,7 +19,7 @@ from harness.wire.live.messages import UsageMetadata
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.run.record import Task
+    from harness.run.record import Exchange, Task
     from harness.trace import Channel, SessionTrace
     from harness.units import Milliseconds, Samples, Seconds
 
@@ -53,6 +53,7 @@ def record(
     )
     began = _began(trace)
     judged = ended.get("outcome") in ("ok", "ok_empty", "partial", "blocked")
+    answered = None if task == "transcribe" else exchange(trace)
     return UtteranceRecord(
         utterance=header.utterance,
         dataset=header.dataset,
@@ -64,7 +65,11 @@ def record(
         trace=path,
         outcome=ended.get("outcome", "failed_client"),
         failure=ended.get("failure"),
-        reason=_reason(ended.get("reason"), len(heard.text) if judged else 0, _faults(trace)),
+        reason=_reason(
+            ended.get("reason"),
+            _cuts(trace, heard.text if judged else "", answered),
+            _faults(trace),
+        ),
         started_at=header.started_at,
         emulator=header.emulator,
         endpoint=header.endpoint,
@@ -86,18 +91,31 @@ def record(
         late=(nearest_rank(lags, 99) or 0.0) > LATE_MS
         or (bool(header.pace) and _note(trace, "stood_still") is not None),
         usage=usage(trace),
-        exchange=None if task == "transcribe" else exchange(trace),
+        exchange=answered,
         wall_s=_span(began, trace.events[-1].t) if trace.events else None,
         violations=violations(trace),
     )
 
 
-def _reason(told: str | None, characters: int, faults: tuple[str, ...]) -> str | None:
-    """Return why a session is not whole, as it was told, and that its text is too long where it is; else the clip's `faults`."""
-    if characters <= MOST_TEXT:
-        return told or (OF_THE_AUDIO + "; ".join(faults) if faults else None)
-    cut = f"of {characters:,} characters of text the first {MOST_TEXT:,} are judged"
-    return f"{told}; {cut}" if told else cut
+def _reason(told: str | None, cuts: Sequence[str], faults: Sequence[str]) -> str | None:
+    """Return why a session is not whole, as it was told, and what of it is not judged; else the clip's `faults`."""
+    if told or cuts:
+        return "; ".join([*filter(None, [told]), *cuts])
+    return OF_THE_AUDIO + "; ".join(faults) if faults else None
+
+
+def _cuts(trace: SessionTrace, text: str, answered: Exchange | None) -> list[str]:
+    """Return what of a session's `text` and of the functions that it called is too much for a record."""
+    cuts = []
+    if len(text) > MOST_TEXT:
+        cuts.append(f"of {len(text):,} characters of text the first {MOST_TEXT:,} are judged")
+    if answered is not None and (left := calls_left_out(trace, answered)):
+        kept = len(answered.calls)
+        cuts.append(
+            f"of {kept + left:,} function calls the first {kept:,} are judged: the next is beyond the "
+            f"{MOST_CALLED / 2**20:g} MiB that a record holds"
+        )
+    return cuts
 
 
 def _faults(trace: SessionTrace) -> tuple[str, ...]:

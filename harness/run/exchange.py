@@ -58,19 +58,25 @@ def _worded(event: TimedEvent, said: Sequence[dict[str, Any]]) -> bool:
 
 
 MOST_CALLED: Final = 2**20
-"""Bytes of JSON that functions called and their arguments may take in a record. More is a service that floods, and all of it is
-in the trace."""
+"""Bytes of JSON that functions called and their arguments may take in a record. More is a service that floods: the
+record's reason says how many are left out, and all of them are in the trace."""
 
 
 def _calls(trace: SessionTrace) -> list[Call]:
     """Return the functions called, in order, and what became of each: as many as `MOST_CALLED` holds."""
-    called, size = [], 0
+    called: list[Call] = []
+    size = 0
     for call in _all_calls(trace):
         size += len(msgspec.json.encode(call))
         if size > MOST_CALLED:
             break
         called.append(call)
     return called
+
+
+def calls_left_out(trace: SessionTrace, kept: Exchange) -> int:
+    """Return how many functions were called in `trace` beyond those that `kept` has room for."""
+    return sum(1 for _ in _all_calls(trace)) - len(kept.calls)
 
 
 def _all_calls(trace: SessionTrace) -> Iterator[Call]:

@@ -11,6 +11,7 @@ import pytest
 from harness.clock import run_virtual
 from harness.corpus.scenario import Expectation, ExpectedCall, OfferedFunction, Said, Scenario
 from harness.report.bounds import SpeechBook
+from harness.report.retelling import contradictions
 from harness.report.rows import rows
 from harness.run.attempt import send_lags_ms
 from harness.run.folder import read_journal, read_plan
@@ -358,6 +359,18 @@ def test_a_call_of_what_is_not_offered_is_told_so(tmp_path):
     [response] = service.lines[0].heard[-1]["toolResponse"]["functionResponses"]
     assert {"error": "there is no such function"} == response["response"]
     assert "it did not call get_temp, but get_rain" == row(tmp_path).reason
+
+
+@pytest.mark.parametrize("size, kept", [(2**20 - 200, 1), (2**20, 0)])
+def test_a_call_that_no_record_holds_is_told(tmp_path, size, kept):
+    """A call beyond what a record holds is left out of it, and the row says that it came: nobody takes it for missing."""
+    service = Service(calls(args={"city": "Gdynia", "note": "x" * size}))
+    expected = Expectation(tool=ExpectedCall(name="get_temp", args={"city": "Gdynia"}))
+    [record] = put(tmp_path, service, written(expect=expected, tools=[WEATHER]))
+    why = "of 1 function calls the first 0 are judged: the next is beyond the 1 MiB that a record holds"
+    assert ("ok", kept) == (record.outcome, len(record.exchange.calls))
+    assert (None if kept else why) == record.reason == row(tmp_path).reason
+    assert [] == list(contradictions(tmp_path, read_plan(tmp_path), record))
 
 
 @pytest.mark.capability("tools: declarations, calls, responses", side="client")
