@@ -21,6 +21,7 @@ from harness.trace import read_trace, write_trace
 from tests.run.crash import Fates, load, planned, sitting, tables, undisturbed
 from tests.run.disk import Disk, Killed
 from tests.run.runs import plan, run, utterance
+from tests.session.memory import Service, polite
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +162,27 @@ def test_a_trace_that_is_not_the_attempts_own_is_not_taken(tmp_path, how):
     (told,) = read_attempts(folder)[1:]
     assert (False, False, OPEN) == (told.recovered, told.final, told.reason)
     assert told.lost is not None
+
+
+def test_a_trace_of_an_earlier_attempt_does_not_stand_for_a_new_one(tmp_path):
+    """Where a record was taken out, its session is done again; killed while that is open, it counts, and the old trace does not."""
+    made, folder, killed = plan([utterance(1, 0.2)]), tmp_path / "run", tmp_path / "killed"
+    run_virtual(run(made, folder, Service(polite(" old"))))
+    (folder / JOURNAL).write_bytes(b"")
+    answer = polite(" new")
+
+    def dying(line, frame):
+        if "activityEnd" in frame.get("realtimeInput", {}):
+            shutil.copytree(folder, killed)  # what a process leaves that dies now
+        answer(line, frame)
+
+    run_virtual(run(made, folder, Service(dying)))
+    for found in (read_attempts(killed), continued(killed)):
+        (told,) = found
+        assert (False, False, None) == (told.recovered, told.final, told.hypothesis)
+        assert told.lost is not None
+    (whole,) = read_journal(folder)
+    assert ("new", 1) == (whole.hypothesis, whole.attempt)
 
 
 def stake_of(record):
