@@ -127,13 +127,18 @@ def _unheard(run: Path, ear: str) -> int:
 def _verified(run: Path) -> int:
     """Say where `run` is not what its traces and journal give, and return 0 when it is nowhere; InputError otherwise."""
     from harness.errors import InputError
-    from harness.report.verify import differences
+    from harness.report.verify import OTHER_VERSION, differences
     from harness.text.visible import visible
     from harness.units import count_text
 
     found = [visible(one) for one in differences(run)]
     for one in found:
         click.echo(one)
+    if found == [OTHER_VERSION]:
+        raise InputError(
+            f"{run}: every record is what its trace gives, and the report cannot be verified",
+            hint=f"harness report {run} writes it again",
+        )
     if found:
         raise InputError(
             f"{run}: {count_text(len(found), 'difference')} from what the traces and the journal give",

@@ -20,7 +20,11 @@ from harness.run.record import Task
 from harness.score.readability import Reading
 from harness.units import Milliseconds, Seconds, Usd
 
-SUMMARY_SCHEMA = 1
+SUMMARY_SCHEMA = 2
+"""Of the tables and the page too: what one of these means, or how it is written, is another's from one to the next.
+
+2: `attempts` of rows that were never tried are 0; they were 1.
+"""
 
 NOT_ATTEMPTED = "not attempted"
 

@@ -6,7 +6,7 @@ Of the page the clips alone are taken as they lie in it: their files may be gone
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -14,6 +14,7 @@ from harness.errors import InputError
 from harness.report.bounds import SpeechBook
 from harness.report.build import derived_files, settled_table
 from harness.report.comparison.comparable import reported_profile
+from harness.report.document import SUMMARY_SCHEMA
 from harness.report.exhibits import Exhibits
 from harness.report.page.clips import Embed, KeptClips
 from harness.report.page.render import page
@@ -31,6 +32,13 @@ if TYPE_CHECKING:
     from harness.report.document import Summary
     from harness.report.table import RunTable
     from harness.run.record import Plan
+
+
+OTHER_VERSION: Final = (
+    "the tables and the page: written by another version of live-harness; "
+    "write them again with `harness report`, then verify"
+)
+"""What is said of a report that is not compared: that it is not what this version writes accuses nobody."""
 
 
 def differences(folder: Path) -> Iterator[str]:
@@ -53,6 +61,9 @@ def _of_reports(folder: Path, plan: Plan) -> Iterator[str]:
         raise InputError(
             f"{folder}: there is no report to verify", hint=f"harness report {folder} writes it"
         )
+    if _written_schema(folder) != SUMMARY_SCHEMA:
+        yield OTHER_VERSION
+        return
     profile, metric = written
     rows = folder / UTTERANCES
     excel = rows.exists() and _begins_with(rows, BOM)
@@ -101,6 +112,18 @@ def _as_written(folder: Path, summary: Summary) -> Summary:
         return summary
     profile = msgspec.structs.replace(summary.profile, versions=kept.profile.versions)
     return msgspec.structs.replace(summary, profile=profile)
+
+
+def _written_schema(folder: Path) -> int | None:
+    """Return the schema that a run's report was written in; None: it names none."""
+    try:
+        return msgspec.json.decode(whole(folder / SUMMARY_JSON), type=_Versioned).schema
+    except (OSError, InputError, *UNREADABLE):
+        return None
+
+
+class _Versioned(msgspec.Struct):
+    schema: int | None = None
 
 
 class _KeptProfile(msgspec.Struct):

@@ -15,7 +15,7 @@ from harness.report import findings
 from harness.report.build import build_reports
 from harness.report.page.clips import Embed
 from harness.report.retelling import contradictions, miscounted, retelling
-from harness.report.verify import differences
+from harness.report.verify import OTHER_VERSION, differences
 from harness.run.folder import JOURNAL, iter_journal, read_journal, read_plan, slot
 from harness.run.record import UtteranceRecord
 from harness.run.stream import Streamer
@@ -298,6 +298,37 @@ def test_a_run_without_a_report_is_told_to_write_one(folder, capsys):
         main(["report", str(folder), "--verify"])
     assert 3 == ended.value.code
     assert f"harness report {folder}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("schema", [b'"schema": 1', b'"schema": 9', b'"other": 1'])
+def test_a_report_of_another_version_accuses_nobody(folder, capsys, schema):
+    """Its tables are said to be another version's and are not compared, its records are; written again, all is verified."""
+    path = folder / "summary.json"
+    path.write_bytes(path.read_bytes().replace(b'"schema": 2', schema, 1))
+    table = folder / "utterances.csv"
+    table.write_bytes(table.read_bytes().replace(b",0,", b",1,"))
+    assert [OTHER_VERSION] == list(differences(folder))
+    assert 3 == asked("report", folder, "--verify")
+    said = capsys.readouterr()
+    assert [OTHER_VERSION] == said.out.splitlines()
+    assert "every record is what its trace gives" in said.err
+    assert f"harness report {folder} writes it again" in said.err
+    assert "changed" not in said.err
+    record = next(one for one in read_journal(folder) if one.trace)
+    (folder / record.trace).unlink()
+    told, *_, last = differences(folder)
+    assert told.startswith(record.utterance)
+    assert OTHER_VERSION == last
+    assert 3 == asked("report", folder, "--verify")
+    assert "2 differences" in capsys.readouterr().err
+
+
+def test_a_report_of_another_version_is_written_again(folder, capsys):
+    """What `harness report` writes over another version's is verified."""
+    path = folder / "summary.json"
+    path.write_bytes(path.read_bytes().replace(b'"schema": 2', b'"schema": 1', 1))
+    assert 0 == asked("report", folder)
+    assert 0 == asked("report", folder, "--verify")
 
 
 def test_what_no_journal_knows_is_no_difference(folder, monkeypatch):
