@@ -288,14 +288,17 @@ def test_a_line_holds_the_longest_record(character):
 
 
 class Resumable(Live):
-    """One that gives handles out, and breaks off each connection that it is not asked to resume."""
+    """One that gives handles out, and breaks off each connection that it is not asked to resume.
+
+    The handle comes before anything may be sent, so what is sent again is all of it, however fast that went.
+    """
 
     async def answer(self, socket) -> None:
         setup = json.loads(await socket.recv())["setup"]
         self.asked += 1
-        await socket.send(b'{"setupComplete": {}}')
         update = {"newHandle": f"h{self.asked}", "resumable": True}
         await socket.send(json.dumps({"sessionResumptionUpdate": update}))
+        await socket.send(b'{"setupComplete": {}}')
         async for frame in socket:
             said = json.loads(frame)["realtimeInput"]
             if "audio" in said and "handle" not in setup["sessionResumption"]:
