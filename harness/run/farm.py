@@ -154,6 +154,7 @@ class Farm(Streamer):
             reason=record.reason,
             retry_after_s=said.ending.retry_after_s,
             unreachable=said.ending.unreachable,
+            away=said.ending.away,
         )
         return Attempted(record=record, ending=ending, cost_usd=said.cost_usd)
 

@@ -53,7 +53,7 @@ class Gate:
         self._approaching: deque[asyncio.Future[None]] = deque()
         self._entering: deque[asyncio.Future[None]] = deque()
         self.reached = False
-        """True: the service has answered once."""
+        """True: the service has answered once, or somebody in its place."""
 
         self.stopped = asyncio.Event()
         """Set when no session is to begin any more: whoever waits here goes on at once."""
@@ -147,8 +147,12 @@ class Gate:
         if asked_s is not None:
             self._closed_until = max(self._closed_until, now + asked_s)
 
-    def lost(self) -> None:
-        """Pause since nothing answered, and then let one connection at a time look whether anything does."""
+    def lost(self, *, away: bool = False) -> None:
+        """Pause since nothing answered, and then let one connection at a time look whether anything does.
+
+        `away`: somebody did, but not the service.
+        """
+        self.reached = self.reached or away
         if not self._absences or asyncio.get_running_loop().time() >= self._closed_until:
             self._absences += 1
         self.pause()

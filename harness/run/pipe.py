@@ -113,6 +113,7 @@ class EndingSaid(msgspec.Struct, frozen=True, kw_only=True):
 
     retry_after_s: Seconds | None
     unreachable: bool
+    away: bool
 
 
 class Attempted(msgspec.Struct, frozen=True, kw_only=True, tag=True):

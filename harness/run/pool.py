@@ -281,7 +281,7 @@ class Pool:
 
     def _wait_s(self, ending: Ending, tries: _Tries) -> Seconds | None:
         """Return how long an utterance waits until it is tried again, and count what its attempt was; None: it is not."""
-        if ending.unreachable:
+        if ending.absent:
             tries.absences += 1
             if self._is_given_up(ending) or tries.absences >= ABSENCES:
                 return None
@@ -334,8 +334,8 @@ class Pool:
         if done.ending.failure == "quota":
             self.gate.refused(asked_s, inside=way.inside)
             self.tally.quota_waits += 1
-        elif done.ending.unreachable:
-            self.gate.lost()
+        elif done.ending.absent:
+            self.gate.lost(away=done.ending.away)
         elif done.answered and not way.inside:
             self.gate.found()
             if asked_s:

@@ -333,7 +333,7 @@ class Streamer:
 
     def untried(self, slot: Slot, ending: Ending) -> UtteranceRecord:
         """Return the record of what the service has refused already, with its model or configuration, or is not there for."""
-        reason = ending.reason if ending.unreachable else f"not tried again: {ending.reason}"
+        reason = ending.reason if ending.absent else f"not tried again: {ending.reason}"
         return self._never_sent(slot, failure=ending.failure, reason=reason)
 
     def _never_sent(self, slot: Slot, *, failure: Any, reason: str | None) -> UtteranceRecord:

@@ -109,7 +109,9 @@ class Worker:
             self._say(pipe.Attempted(job=job, record=None, ending=None, cost_usd=0.0))
             return
         ending = pipe.EndingSaid(
-            retry_after_s=done.ending.retry_after_s, unreachable=done.ending.unreachable
+            retry_after_s=done.ending.retry_after_s,
+            unreachable=done.ending.unreachable,
+            away=done.ending.away,
         )
         self._say(
             pipe.Attempted(job=job, record=done.record, ending=ending, cost_usd=done.cost_usd)

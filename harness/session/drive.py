@@ -118,7 +118,7 @@ class Session:
                 break
             allowed = max(again, allowed)
             todo = await self._renewed(todo)
-        if ended.unreachable and self._rec.begun:
+        if ended.absent and self._rec.begun:
             ended = broken_off(ended)
         self._rec.ended(self._loop.time(), ended)
         return SessionResult(recorder=self._rec, ending=ended)

@@ -33,6 +33,14 @@ class Ending:
     unreachable: bool = False
     """True: nothing answered at the address."""
 
+    away: bool = False
+    """True: somebody else answered that the service is not there, and not how long it will be: a proxy, mostly."""
+
+    @property
+    def absent(self) -> bool:
+        """True: the service was not met, whoever else was."""
+        return self.unreachable or self.away
+
 
 _OUR_VERDICTS: Final[dict[int | None, FailureKind]] = {
     1002: "transient",
@@ -40,6 +48,9 @@ _OUR_VERDICTS: Final[dict[int | None, FailureKind]] = {
     1009: "client",
 }
 """Close codes with which our own WebSocket gives up on what came: no WebSocket, no text, too long a message."""
+
+_AWAY: Final = (502, 503, 504)
+"""HTTP statuses with which a gateway answers in the place of a service that is not there (RFC 9110 §15.6.3 to 15.6.5)."""
 
 
 def ending(
@@ -83,9 +94,9 @@ def ending(
 
 
 def broken_off(ended: Ending) -> Ending:
-    """Return the end of a session that had begun and whose service then could not be reached any more: it broke off."""
+    """Return the end of a session that had begun and whose service then was not there any more: it broke off."""
     outcome: Outcome = "failed_server" if ended.outcome == "failed_client" else ended.outcome
-    return replace(ended, outcome=outcome, unreachable=False)
+    return replace(ended, outcome=outcome, unreachable=False, away=False)
 
 
 def _closed_on_us(closed: Closed, *, has_text: bool) -> Ending:
@@ -105,6 +116,7 @@ def _closed_on_us(closed: Closed, *, has_text: bool) -> Ending:
         has_text=has_text,
         retry_after_s=closed.retry_after_s,
         unreachable=closed.unreachable,
+        away=closed.status in _AWAY and closed.retry_after_s is None,
     )
 
 
@@ -115,6 +127,7 @@ def _failed(
     has_text: bool,
     retry_after_s: Seconds | None = None,
     unreachable: bool = False,
+    away: bool = False,
 ) -> Ending:
     outcome: Outcome
     if has_text:
@@ -131,6 +144,7 @@ def _failed(
         reason=_short(reason),
         retry_after_s=retry_after_s,
         unreachable=unreachable,
+        away=away,
     )
 
 

@@ -169,8 +169,9 @@ def _refusals() -> Iterator[Fault]:
     yield breaks("http=408", waits=())
     yield quota("http=429")
     yield quota("http=429", "retry-after=40s", extra_s=0.0)
-    for status in ("500", "502", "503", "504"):
-        yield breaks(f"http={status}", waits=())
+    yield breaks("http=500", waits=())
+    for status in ("502", "503", "504"):  # somebody answers in the place of a service that is away
+        yield breaks(f"http={status}", waits=(), attempts=ABSENCES)
     yield breaks("http=503", "retry-after=40s", waits=())
     yield refuses("close=invalid-argument", failure="config")
     yield refuses("close=text-on-native-audio", failure="config")

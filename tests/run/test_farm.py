@@ -523,7 +523,8 @@ class Dying:
         done = await self.work.attempt(told.slot, ready, told.number, self.ways[job])
         if dies:
             raise ProcessLostError("it was ended by signal 9")
-        ending = pipe.EndingSaid(retry_after_s=None, unreachable=done.ending.unreachable)
+        said = done.ending
+        ending = pipe.EndingSaid(retry_after_s=None, unreachable=said.unreachable, away=said.away)
         return pipe.Attempted(job=job, record=done.record, ending=ending, cost_usd=done.cost_usd)
 
 

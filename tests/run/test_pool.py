@@ -426,10 +426,10 @@ def test_virtual_time_is_really_virtual(tmp_path):
         assert 120 < loop.time() < 140
 
 
-def vanishing(since, until=float("inf"), *, mute_until=0.0):
+def vanishing(since, until=float("inf"), *, mute_until=0.0, status=None):
     """Return a service that answers nobody between two times, and how often it was knocked at then.
 
-    Who knocks hears at once that nobody is there, but not before `mute_until`.
+    Who knocks hears at once that nobody is there, but not before `mute_until`; with a `status` a proxy says it.
     """
     service = Service(polite(" hello"))
     whole = service.connect
@@ -442,7 +442,10 @@ def vanishing(since, until=float("inf"), *, mute_until=0.0):
         knocks.append(now)
         await asyncio.sleep(max(0.0, mute_until - now))
         broken = Service(
-            lambda line, _: line.hang_up(None, "no route", unreachable=True), upgraded=False
+            lambda line, _: line.hang_up(
+                None, "no route", status=status, unreachable=status is None
+            ),
+            upgraded=False,
         )
         return await broken.connect(endpoint, listener)
 
@@ -502,6 +505,32 @@ def test_an_outage_without_end_leaves_a_row_for_everything(tmp_path):
     assert len(missed) == len(again.lines)
     records = read_journal(tmp_path)
     assert [] == unfinished(made, records)
+    assert [] == list(miscounted(made, records))
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_who_answers_for_a_service_that_is_away_is_not_flooded(tmp_path, status):
+    """When a proxy says for a minute that nobody is behind it, one connection at a time looks, and every utterance is transcribed."""
+    service, knocks = vanishing(5.0, 65.0, status=status)
+    made = plan([utterance(n) for n in range(100)])
+    tally = run_virtual(run(made, tmp_path, service, concurrency=8))
+    assert (100, 0, None) == (tally.done, tally.failed, tally.absent)
+    assert 0 < len(knocks) < 30
+    assert {"failed_server"} == {r.outcome for r in read_journal(tmp_path) if r.failure}
+
+
+def test_a_service_that_stays_away_leaves_a_row_for_everything(tmp_path):
+    """When a proxy has nobody behind it from the first knock on, what is left is a row soon, and tried in the next sitting."""
+    service, knocks = vanishing(-1.0, status=503)
+    made = plan([utterance(n) for n in range(200)])
+    tally = run_virtual(run(made, tmp_path, service, concurrency=4))
+    assert (200, 200) == (tally.done, tally.failed)
+    assert "HTTP 503 at the upgrade: no route" == tally.absent
+    assert len(knocks) < 40
+    records = read_journal(tmp_path)
+    assert all("HTTP 503 at the upgrade" in r.reason for r in records)
+    left = [r for r in records if r.final and r.outcome == "failed_client"]
+    assert 199 == len(left) == len(unfinished(made, records))
     assert [] == list(miscounted(made, records))
 
 
