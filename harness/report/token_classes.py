@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import msgspec
 import regex
@@ -68,14 +68,13 @@ class Spoken:
 
 
 def by_class(spoken: Sequence[Spoken]) -> dict[TokenClass, Tally]:
-    """Return wrong and all reference tokens by what they are; all utterances are of one script."""
+    """Return wrong and all reference tokens by what they are, in the order above; all utterances are of one script."""
     latin = all(LOCALES[one.locale].script == "Latn" for one in spoken[:1])
     table: dict[TokenClass, list[int]] = {}
     uses: Counter[str] = Counter()
     by_letters: dict[str, TokenClass | None] = {}
-    plain: dict[
-        str, list[int]
-    ] = {}  # wrong and all uses of tokens that nothing but their number tells apart
+    # Wrong and all uses of tokens that nothing but how often they occur tells apart.
+    plain: dict[str, list[int]] = {}
     for one in spoken:
         own = [(op, said) for op, said, _ in one.steps if said is not None]
         written = _written(one.reference, one.locale) if one.words else {}
@@ -100,7 +99,10 @@ def by_class(spoken: Sequence[Spoken]) -> dict[TokenClass, Tally]:
         row = table.setdefault(by_use, [0, 0])
         row[0] += wrong
         row[1] += tokens
-    return {kind: Tally(wrong=wrong, tokens=tokens) for kind, (wrong, tokens) in table.items()}
+    kinds: tuple[TokenClass, ...] = get_args(TokenClass)
+    return {
+        kind: Tally(wrong=(row := table[kind])[0], tokens=row[1]) for kind in kinds if kind in table
+    }
 
 
 def _by_letters(token: str, *, latin: bool) -> TokenClass | None:
