@@ -245,15 +245,22 @@ class Saved:
 
     @property
     def size(self) -> int:
-        """Bytes that no other handle keeps, about."""
+        """Bytes that no other handle keeps, about: all but the turns that are over."""
         hearing = self.hearing
         texts = len(hearing.unheard) + len(hearing.text) + len(hearing.untold)
-        words = len(self.context.present_words)
-        return texts + words + _TURN_BYTES * len(self.context.past)
+        return texts + len(self.context.present_words)
 
 
-_TURN_BYTES: Final = 8
-"""Of a turn that is remembered, which all handles of its session share, words and all."""
+@dataclass(slots=True)
+class _Share:
+    """Turns that several handles keep, once for all of them."""
+
+    handles: int = 0
+    turns: int = 0
+
+
+_TURN_BYTES: Final = 300
+"""Of a turn that is remembered: its tokens by modality. Its words, where they are kept, are not counted."""
 
 _MOST_HANDLES: Final = 10_000
 
@@ -266,17 +273,37 @@ class Handles:
     """The sessions that can be resumed; the oldest are forgotten first."""
 
     _saved: OrderedDict[str, Saved] = field(default_factory=OrderedDict)
+    _shares: dict[int, _Share] = field(default_factory=dict)
+    """By the identity of the turns' list, which lives as long as a handle shares it."""
+
     _size: int = 0
 
     def issue(self, saved: Saved) -> str:
         """Return a new handle for a session; `saved` is kept, so its context must be a copy."""
         handle = secrets.token_urlsafe(24)
         self._saved[handle] = saved
-        self._size += saved.size
+        self._count(saved)
         while len(self._saved) > _MOST_HANDLES or self._size > _MOST_KEPT:
             _, oldest = self._saved.popitem(last=False)
-            self._size -= oldest.size
+            self._discount(oldest)
         return handle
+
+    def _count(self, saved: Saved) -> None:
+        past = saved.context.past
+        share = self._shares.setdefault(id(past.sums), _Share())
+        share.handles += 1
+        more = max(0, past.end - share.turns)
+        share.turns += more
+        self._size += saved.size + more * _TURN_BYTES
+
+    def _discount(self, saved: Saved) -> None:
+        key = id(saved.context.past.sums)
+        share = self._shares[key]
+        share.handles -= 1
+        self._size -= saved.size
+        if not share.handles:
+            self._size -= share.turns * _TURN_BYTES
+            del self._shares[key]
 
     def find(self, handle: str) -> Saved | None:
         """Return the session that `handle` names, or None."""

@@ -841,27 +841,50 @@ def test_a_resumed_session_remembers():
         ({"text": "x" * 1000}, 0),
         ({"untold": "x" * 1000}, 0),
         ({"unheard": bytes(1000)}, 0),
-        ({}, 125),
+        ({}, 3),
     ],
 )
 def test_what_handles_keep_is_bounded(monkeypatch, heard, past):
-    """The oldest handles are forgotten when what all keep is too much: audio, text, or turns remembered."""
+    """The oldest handles are forgotten when what all keep is too much: audio, text, or turns of sessions remembered."""
     monkeypatch.setattr(context, "_MOST_KEPT", 3000)
     handles = Handles()
-    turns = Past()
-    for _ in range(past):
-        turns = turns.then({"TEXT": 1}, "")
-    saved = Saved(
-        model="m",
-        context=Context(audio_rate=25, past=turns),
-        hearing=Hearing(**heard),
-        age_s=0.0,
-        life=Life(),
-    )
-    first, *_, last = [handles.issue(saved) for _ in range(5)]
+
+    def session():
+        turns = Past()
+        for _ in range(past):
+            turns = turns.then({"TEXT": 1}, "")
+        remembered = Context(audio_rate=25, past=turns)
+        return Saved(
+            model="m", context=remembered, hearing=Hearing(**heard), age_s=0.0, life=Life()
+        )
+
+    first, *_, last = [handles.issue(session()) for _ in range(5)]
     assert handles.find(first) is None
     assert handles.find(last) is not None
     assert 3 == len(handles._saved)
+
+
+def test_handles_of_a_long_session_share_its_turns(monkeypatch):
+    """A handle for each of 1,000 turns counts each turn once: none is forgotten, and the last to be frees them all."""
+    monkeypatch.setattr(context, "_MOST_KEPT", 310_000)
+    handles, past, issued = Handles(), Past(), []
+
+    def handle(**hearing):
+        remembered = Context(audio_rate=25, past=past)
+        saved = Saved(
+            model="m", context=remembered, hearing=Hearing(**hearing), age_s=0.0, life=Life()
+        )
+        return handles.issue(saved)
+
+    for _ in range(1000):
+        past = past.then({"TEXT": 1}, "")
+        issued.append(handle())
+    assert all(map(handles.find, issued))
+    assert 300_000 == handles._size
+    past = Past()
+    other = handle(text="x" * 20_000)
+    assert [False, True] == [handles.find(one) is not None for one in (issued[-1], other)]
+    assert 20_000 == handles._size
 
 
 @pytest.mark.capability("long sessions: resumption", side="emulator")
