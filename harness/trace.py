@@ -21,7 +21,7 @@ from harness.wire.live.refusals import FailureKind as FailureKind  # noqa: PLC04
 from harness.wire.live.setups import Channel as Channel  # noqa: PLC0414 - re-exported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 SCHEMA = 1
@@ -31,10 +31,12 @@ _GZIP_WBITS: Final = 16
 """Least power of two for deflate's window, and what is added to it for gzip's head and tail (zlib.h, deflateInit2)."""
 
 MOST_BYTES: Final = 2**29
-"""Longest trace that is read, unpacked: what may be received for an utterance, twice over."""
+"""Longest trace that is read, unpacked. Of what was received the recorder writes half of it at most, however JSON spells that;
+the other half is for what we sent and noted."""
 
 MOST_OBJECTS: Final = 10_000_000
-"""Most objects and lists in it, which take a hundred times the memory that they are written with. A message of audio has four:
+"""Most objects and lists in it, which take a hundred times the memory that they are written with; braces in texts are none.
+Half of them at most are of what was received. A message of audio has four:
 that is 7 h of the shortest, and 70 h of the usual ones."""
 
 _BLOCK: Final = 2**20
@@ -115,7 +117,8 @@ class TimedEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     received `{"wav", "offset", "samples"}` of a file beside the trace. A note (`!`) is `{"connect": …}`,
     `{"upgraded": …}`, `{"closed": {"code", "reason"}}`, `{"stood_still": {"s"}}`,
     `{"sent": {"offset" or "silence", "bytes", "crc32", "clip_crc32"}}`, … The latter tells of a block of messages of audio
-    what their bytes held when they left, beside what the clip holds from `offset` on. A received message is as the codec writes it; a frame that is none is `{"raw": text}`."""
+    what their bytes held when they left, beside what the clip holds from `offset` on. A received message is as the codec writes it; a frame that is none is `{"raw": text}`, and one
+    that no trace has room for `{"cut": {"bytes"}}`."""
 
 
 class SessionTrace(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,10 +199,9 @@ def read_trace(path: Path) -> SessionTrace:
     try:
         if not path.is_file():
             raise InputError(f"{path}: not a readable trace", why="it is missing, or no file")
-        with gzip.open(path, "rb") as file:
-            lines = _lines(file)
-            header = msgspec.json.decode(next(lines, b""), type=TraceHeader)
-            trace = SessionTrace(header=header, events=list(map(_event, lines)))
+        lines = _lines(path)
+        header = msgspec.json.decode(next(lines, b""), type=TraceHeader)
+        trace = SessionTrace(header=header, events=list(map(_event, lines)))
     except (OSError, EOFError, ValueError, RecursionError, zlib.error) as error:
         raise InputError(f"{path}: not a readable trace", why=str(error)) from error
     if trace.header.schema != SCHEMA:
@@ -212,17 +214,42 @@ def read_trace(path: Path) -> SessionTrace:
 _event = msgspec.json.Decoder(TimedEvent).decode
 
 
-def _lines(file: gzip.GzipFile) -> Iterator[bytes]:
-    """Yield the lines of `file`; ValueError when they are more than any trace of ours has."""
-    size = objects = 0
+def _blocks(path: Path) -> Iterator[bytes]:
+    """Yield what the file at `path` unpacks to; ValueError when that is longer than any trace of ours."""
+    size = 0
+    with gzip.open(path, "rb") as file:
+        while block := file.read(_BLOCK):
+            size += len(block)
+            if size > MOST_BYTES:
+                raise ValueError(f"it unpacks to more than {MOST_BYTES / 2**20:g} MiB")
+            yield block
+
+
+def openings(blocks: Iterable[bytes]) -> int:
+    """Return how many objects and lists the JSON in `blocks` opens, outside of its texts."""
+    found = inside = 0
+    escape = b""
+    for block in blocks:
+        data = (escape + block).replace(b"\\\\", b"").replace(b'\\"', b"")
+        escape = b"\\" if data.endswith(b"\\") else b""
+        pieces = data.split(b'"')
+        outside = b"".join(pieces[inside::2])
+        found += outside.count(b"{") + outside.count(b"[")
+        inside ^= (len(pieces) - 1) & 1
+    return found
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of the file at `path`; ValueError when they are more than any trace of ours has."""
+    braces, counted = 0, False
     begun: list[bytes] = []
-    while block := file.read(_BLOCK):
-        size += len(block)
-        objects += block.count(b"{") + block.count(b"[")
-        if size > MOST_BYTES:
-            raise ValueError(f"it unpacks to more than {MOST_BYTES / 2**20:g} MiB")
-        if objects > MOST_OBJECTS:
-            raise ValueError(f"it has more than {MOST_OBJECTS:,} objects")
+    for block in _blocks(path):
+        braces += block.count(b"{") + block.count(b"[")
+        if braces > MOST_OBJECTS and not counted:
+            # Those in texts take no more than they are written with: they are told apart where it matters alone.
+            if openings(_blocks(path)) > MOST_OBJECTS:
+                raise ValueError(f"it has more than {MOST_OBJECTS:,} objects")
+            counted = True
         first, *others = block.split(b"\n")
         begun.append(first)
         if others:

@@ -20,14 +20,19 @@ from hypothesis import strategies as st
 
 import harness.trace
 from harness.errors import InputError
+from harness.session import recorder
+from harness.session.recorder import MESSAGE_BYTES, Recorder
+from harness.session.stock import Stock
 from harness.trace import (
     SessionTrace,
     TimedEvent,
     TraceHeader,
     hypothesis,
+    openings,
     read_trace,
     write_trace,
 )
+from tests.session.memory import assignment
 
 HEADER = TraceHeader(
     utterance="u",
@@ -206,6 +211,67 @@ def test_a_trace_of_objects_without_end_is_named(tmp_path, monkeypatch):
         path.write_bytes(gzip.compress(b"\n".join([header, *lines, b""])))
         with pytest.raises(InputError, match="more than 1,000 objects"):
             read_trace(path)
+
+
+def braces(value) -> int:
+    """Return how many objects and lists a value of JSON has."""
+    if not isinstance(value, dict | list):
+        return 0
+    return 1 + sum(map(braces, value.values() if isinstance(value, dict) else value))
+
+
+JSON = st.recursive(
+    st.text('a"\\[{\n'),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text('"\\{['), inner),
+)
+
+
+@given(JSON, st.integers(1, 9))
+def test_braces_in_texts_are_no_objects(value, size):
+    """Objects and lists are counted, and nothing that looks like one in a text, wherever the blocks end."""
+    line = msgspec.json.encode(value)
+    assert braces(value) == openings([line[at : at + size] for at in range(0, len(line), size)])
+
+
+MANY = st.integers(0, 3000)
+FRAMES = (
+    st.builds(lambda what, n: what * n, st.sampled_from('[{\x01"\\\ud800'), MANY)
+    | st.binary(max_size=3000)
+    | MANY.map(lambda n: msgspec.json.encode({"serverContent": {"x": [{}] * (n // 3)}}))
+    | JSON.map(msgspec.json.encode)
+)
+"""Text, noise, what JSON writes six times as long, and objects without end."""
+
+
+@settings(max_examples=60)
+@given(st.lists(FRAMES, max_size=30))
+def test_whatever_is_recorded_can_be_read(tmp_path_factory, said):
+    """No service can say anything that makes a trace which we then refuse: what there is no room for is told as cut."""
+    path = tmp_path_factory.mktemp("trace") / "t.jsonl.gz"
+    clip = assignment().frames
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(harness.trace, "MOST_BYTES", 40_000)
+        patch.setattr(harness.trace, "MOST_OBJECTS", 1000)
+        patch.setattr(recorder, "MOST_WRITTEN", 20_000)
+        patch.setattr(recorder, "MOST_OPENED", 500)
+        kept = Recorder(HEADER, "u", [], frames=clip, most_bytes=20_000, stock=Stock(10**9))
+        kept.began(0.0)
+        for number, frame in enumerate(said):
+            kept.received(float(number), frame)
+        trace, _ = kept.trace()
+        write_trace(path, trace)
+        assert trace == read_trace(path)
+    heard = [event.frame for event in trace.events if event.dir == "<"]
+    if sum(len(frame) + MESSAGE_BYTES for frame in said) < 20_000 / 6:
+        assert {"cut"} not in [frame.keys() for frame in heard], "there is room"
+
+
+def test_braces_in_a_text_do_not_make_a_trace_unreadable(tmp_path):
+    """A frame of eleven million brackets is one text: its session is read back, paid once."""
+    frame = {"raw": "[" * 11_000_000}
+    trace = SessionTrace(header=HEADER, events=[TimedEvent(t=0.0, dir="<", frame=frame)])
+    write_trace(tmp_path / "t.jsonl.gz", trace)
+    assert trace == read_trace(tmp_path / "t.jsonl.gz")
 
 
 @pytest.mark.parametrize("line", [b"\n", b"x" * 2**16])

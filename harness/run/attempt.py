@@ -107,6 +107,8 @@ def _reason(told: str | None, cuts: Sequence[str], faults: Sequence[str]) -> str
 def _cuts(trace: SessionTrace, text: str, answered: Exchange | None) -> list[str]:
     """Return what of a session's `text` and of the functions that it called is too much for a record."""
     cuts = []
+    if lost := sum(e.dir == "<" and e.frame.keys() == {"cut"} for e in trace.events):
+        cuts.append(f"{lost:,} messages received had no room in the trace")
     if len(text) > MOST_TEXT:
         cuts.append(f"of {len(text):,} characters of text the first {MOST_TEXT:,} are judged")
     if answered is not None and (left := calls_left_out(trace, answered)):

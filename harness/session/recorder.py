@@ -14,7 +14,17 @@ import msgspec
 from harness.errors import RemoteProtocolError
 from harness.secret import redact, redact_bytes, redact_joined, shows, tail
 from harness.session.assignment import MOST_KEPT, MOST_RECEIVED
-from harness.trace import Direction, SessionTrace, TimedEvent, TraceHeader, commits, standing
+from harness.trace import (
+    MOST_BYTES,
+    MOST_OBJECTS,
+    Direction,
+    SessionTrace,
+    TimedEvent,
+    TraceHeader,
+    commits,
+    openings,
+    standing,
+)
 from harness.units import SAMPLE_BYTES
 from harness.wire.live.codec import decode_server, to_json
 from harness.wire.live.endpoint import EMULATOR_HEADER
@@ -43,8 +53,15 @@ _TOO_MUCH_AT_ONCE: Final = (
     f"more than {MOST_KEPT // 2**20} MiB together with the sessions beside it"
 )
 
+MOST_WRITTEN: Final = MOST_BYTES // 2
+MOST_OPENED: Final = MOST_OBJECTS // 2
+"""Bytes, and objects and lists, of a trace that what was received may take: JSON writes up to six bytes for one."""
+
 _LOOK_BYTES: Final = 2**20
 """How much of a trace is searched for secrets at a time."""
+
+_FEW: Final = 100
+"""Braces that need not be told from those in texts."""
 
 _EMULATOR = EMULATOR_HEADER.lower()
 _KEPT_HEADERS = (_EMULATOR, "server", "date", "x-goog-request-id")
@@ -104,6 +121,8 @@ class Recorder:
         """What the messages kept so far take, each with `MESSAGE_BYTES` beside its own."""
 
         self._cut_messages = self._cut_bytes = 0
+        self._written = self._opened = 0
+        """Bytes, and objects and lists, of what was received and is in the trace so far."""
 
     def began(self, t: Seconds) -> None:
         """Note the start of the connection."""
@@ -245,6 +264,7 @@ class Recorder:
         Times count from the due time of the first sample; secrets are masked. Reads the clip.
         """
         self._heard.clear()
+        self._written = self._opened = 0
         events: list[TimedEvent] = []
         last = float("-inf")
         for at, direction, frame in self._in_order():
@@ -256,7 +276,7 @@ class Recorder:
             t = round(last - self._zero, 6)
             kept = frame
             if direction == "<":
-                kept = self._parsed(frame)
+                kept = self._kept(frame)
             elif direction == "!" and not isinstance(frame, dict):
                 kept = self._told(frame)
             events.append(TimedEvent(t=t, came=came, dir=direction, frame=kept))
@@ -286,6 +306,19 @@ class Recorder:
             return self._frames.crc32(start, samples)
         except OSError:
             return None
+
+    def _kept(self, frame: bytes | str) -> Any:
+        """Return a message as it is written, as far as there is room for it in a trace that can be read back."""
+        kept = self._parsed(frame)
+        line = msgspec.json.encode(kept)
+        opened = line.count(b"{") + line.count(b"[")
+        if opened > _FEW:
+            opened = openings([line])
+        if self._written + len(line) > MOST_WRITTEN or self._opened + opened > MOST_OPENED:
+            return {"cut": {"bytes": len(frame)}}
+        self._written += len(line)
+        self._opened += opened
+        return kept
 
     def _parsed(self, frame: bytes | str) -> Any:
         """Return a message as the codec writes it, whatever its spelling was, so that every reader finds one form."""
