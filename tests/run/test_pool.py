@@ -616,6 +616,28 @@ def test_who_asks_for_a_short_wait_is_asked_by_nobody_before(tmp_path):
     assert [] == [t for t in knocks if 0.5 < t < 60.0]
 
 
+def test_who_was_not_told_waits_with_who_was(tmp_path):
+    """When one utterance alone is asked to wait for a minute, the next one knocks no sooner."""
+    knocks = []
+    service = Service(polite(" hello"))
+    whole = service.connect
+
+    async def connect(endpoint, listener):
+        knocks.append(asyncio.get_running_loop().time())
+        if knocks[1:]:
+            return await whole(endpoint, listener)
+        busy = {"status": 503, "retry_after_s": 60.0}
+        broken = Service(lambda line, _: line.hang_up(None, "busy", **busy), upgraded=False)
+        return await broken.connect(endpoint, listener)
+
+    service.connect = connect
+    made = plan([utterance(n) for n in range(3)])
+    tally = run_virtual(run(made, tmp_path, service, concurrency=1, budget_usd=1000.0))
+    assert (3, 0) == (tally.done, tally.failed)
+    assert knocks[0] < 1.0
+    assert all(t >= 60.0 for t in knocks[1:])
+
+
 def test_a_burst_of_refusals_is_one_refusal(tmp_path):
     """Two hundred sessions opened at once against a service that admits fifty: nobody fails for quota."""
     crowd = Crowded(50)
