@@ -349,6 +349,9 @@ def test_what_was_sent_again_before_a_process_died_is_paid(tmp_path, kill):
     assert 2.0 < lost.lost.audio_s <= 4.0
     assert estimate_usd(MODEL, lost.lost) == pytest.approx(spent_usd(lost))
     assert spent_usd(lost) + spent_usd(last) == pytest.approx(tally.cost_usd)
+    how = {"profile": "norm-1n", "metric": "auto"}
+    table = run_table(tmp_path / "run", made, [lost, last], SpeechBook(tmp_path), **how)
+    assert [2] == [row.attempts for row in table.rows], "the one without a trace was made too"
 
 
 class Mute(Live):
