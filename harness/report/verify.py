@@ -105,13 +105,13 @@ def _page_again(folder: Path, table: RunTable, exhibits: Exhibits) -> bytes:
 
 
 def _as_written(folder: Path, summary: Summary) -> Summary:
-    """Return `summary` with the versions of libraries that `folder` was reported with: no journal knows them."""
+    """Return `summary` with what no journal knows: versions of libraries, and the folder's name when it was reported."""
     try:
         kept = msgspec.json.decode(whole(folder / SUMMARY_JSON), type=_Kept)
     except (OSError, InputError, *UNREADABLE):
         return summary
     profile = msgspec.structs.replace(summary.profile, versions=kept.profile.versions)
-    return msgspec.structs.replace(summary, profile=profile)
+    return msgspec.structs.replace(summary, profile=profile, run=kept.run)
 
 
 def _written_schema(folder: Path) -> int | None:
@@ -131,4 +131,5 @@ class _KeptProfile(msgspec.Struct):
 
 
 class _Kept(msgspec.Struct):
+    run: str
     profile: _KeptProfile

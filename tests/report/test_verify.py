@@ -344,6 +344,11 @@ def test_what_no_journal_knows_is_no_difference(folder, monkeypatch):
     assert [] == list(differences(folder))
 
 
+def test_a_folder_that_was_renamed_accuses_nobody(folder, tmp_path):
+    """A report tells its folder's name; it is verified under the one that it was written with."""
+    assert [] == list(differences(folder.rename(tmp_path / "another name")))
+
+
 def test_a_page_that_the_journal_does_not_give_is_named(folder):
     """A figure, a script or a packed text of the page that was changed is found; so is a page that is gone or none."""
     path = folder / "report.html"
