@@ -148,7 +148,33 @@ def _report(folder: Path, gate: Path | None, ear: str | None, *, as_json: bool) 
         *(["--json"] if as_json else []),
     ]
     click.echo("scoring, and writing the report", err=True)
-    return subprocess.run(arguments, check=False).returncode  # noqa: S603 - our own command
+    with _noted_interrupts() as came:
+        reporter = subprocess.Popen(arguments)  # noqa: S603 - our own command
+    with reporter:
+        try:
+            if came:
+                raise KeyboardInterrupt  # noqa: TRY301 - as it would have been raised a moment later
+            return reporter.wait()
+        except KeyboardInterrupt:
+            reporter.kill()
+            raise
+
+
+@contextlib.contextmanager
+def _noted_interrupts() -> Iterator[list[int]]:
+    """Give the signals that came meanwhile: raised while a process starts, they would leave it running with nobody to end it."""
+    import signal
+
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _: came.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _incomplete(plan: Plan, folder: Path) -> bool:

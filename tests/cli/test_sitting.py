@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from harness.cli.sitting import _incomplete, _say_end
+import os
+import signal
+import subprocess
+
+import pytest
+
+from harness.cli.sitting import _incomplete, _report, _say_end
 from harness.clock import run_virtual
 from harness.run.pool import Tally
 from tests.run.runs import plan, run, utterance
@@ -27,3 +33,20 @@ def test_a_service_that_went_away_is_told_with_what_to_do(capsys):
     assert "could not be reached any more: no route to host" in said
     assert "try again" in said
     assert "4 failed" in said
+
+
+def test_an_interrupt_while_the_report_is_started_ends_it(tmp_path, monkeypatch):
+    """Ctrl-C at the instant in which the reporting process is started ends that process too."""
+    started = []
+
+    class Interrupted(subprocess.Popen):
+        def __init__(self, *args, **more):
+            super().__init__(*args, **more)
+            started.append(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        _report(tmp_path, None, None, as_json=False)
+    assert started[0].returncode is not None
+    assert signal.default_int_handler is signal.getsignal(signal.SIGINT)
