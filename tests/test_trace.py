@@ -15,7 +15,7 @@ from shutil import which
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import harness.trace
@@ -243,8 +243,10 @@ FRAMES = (
 """Text, noise, what JSON writes six times as long, and objects without end."""
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.lists(FRAMES, max_size=30))
+@example([b"\x01" * 3000] * 4)
+@example([msgspec.json.encode({"x": [{}] * 500})] * 7)
 def test_whatever_is_recorded_can_be_read(tmp_path_factory, said):
     """No service can say anything that makes a trace which we then refuse: what there is no room for is told as cut."""
     path = tmp_path_factory.mktemp("trace") / "t.jsonl.gz"
