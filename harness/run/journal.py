@@ -18,6 +18,7 @@ from harness.run.folder import BEGUN, JOURNAL, iter_journal, unwritable
 from harness.run.ledger import Ledger
 from harness.run.lines import LINE_BYTES, cut_torn_line
 from harness.run.orphans import found
+from harness.run.record import Usage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,9 +86,10 @@ class Journal:
             raise unwritable(self._folder, BEGUN, error) from error
 
     def append(self, record: UtteranceRecord) -> None:
-        """Write `record` as one line with one write."""
+        """Write `record` as one line with one write; of one that no line holds, that it is so."""
         line = msgspec.json.encode(record) + b"\n"
-        assert len(line) < LINE_BYTES, "nobody could read it back"  # noqa: S101 - each of its parts is bounded
+        if len(line) >= LINE_BYTES:
+            line = msgspec.json.encode(_beyond_a_line(record, len(line))) + b"\n"
         try:
             if self._broken is not None:
                 raise self._broken
@@ -133,6 +135,23 @@ class Journal:
                     await asyncio.to_thread(os.fdatasync, self._fd)
                 except OSError as error:
                     self._broken = error
+
+
+def _beyond_a_line(record: UtteranceRecord, size: int) -> UtteranceRecord:
+    """Return what is kept of a record of so many bytes: which attempt it was, and that its session is not judged."""
+    told = f"its record takes {size / 2**20:.1f} MiB, more than a line of the journal may: what was said is in its trace"
+    return msgspec.structs.replace(
+        record,
+        outcome="failed_client",
+        failure="client",
+        reason=told,
+        hypothesis=None,
+        seam_at=(),
+        replays=(),
+        usage=Usage(),
+        exchange=None,
+        violations=(),
+    )
 
 
 def _lock(fd: int) -> bool:

@@ -287,6 +287,20 @@ def test_ten_gigabytes_without_a_line_end_take_no_memory(tmp_path, name):
         tracemalloc.stop()
 
 
+def test_a_record_that_no_line_holds_is_named(tmp_path, monkeypatch):
+    """A record beyond a line's length is written as a failure that says so: the run goes on, and everybody can read its journal."""
+    monkeypatch.setattr("harness.run.journal.LINE_BYTES", 10_000)
+    monkeypatch.setattr(lines, "LINE_BYTES", 10_000)
+    flood = Usage(records=1, prompt_by_modality={"X" * 20_000: 1})
+    with Journal(tmp_path) as journal:
+        journal.append(entry(0, usage=flood, trace="traces/u0.jsonl.gz"))
+        journal.append(entry(1))
+    told, other = read_journal(tmp_path)
+    assert ("u0", "failed_client", True) == (told.utterance, told.outcome, folder.settles(told))
+    assert "more than a line of the journal may" in told.reason
+    assert entry(1) == other
+
+
 def test_ten_gigabytes_in_the_place_of_a_document_are_named(tmp_path):
     """A plan or a summary that is longer than any of ours is named by its size, and no byte of it is read."""
     folder.write_plan(tmp_path, plan([utterance(0)]))
