@@ -11,6 +11,7 @@ from harness.report.ears import ear_limit
 from harness.report.kinship import Kin
 from harness.report.summary import pooled, unbilled
 from harness.run.attempt import OF_THE_AUDIO
+from harness.session.waits import Waits
 from harness.text.locales import LOCALES
 from harness.units import SAMPLE_RATE, Usd, duration_text, usd_text
 from harness.wire.live import catalogue
@@ -253,9 +254,15 @@ def _damaged(rows: Sequence[Row]) -> Iterable[Caution]:
 
 
 def _late_text(plan: Plan, rows: Sequence[Row]) -> Iterable[Caution]:
+    waits_s = Waits.listening(plan.quiet_s)
+    untold = (
+        f" ({waits_s.late_text_s:g} s while it has no text yet)"
+        if waits_s.late_text_s > waits_s.quiet_s
+        else ""
+    )
     listens = (
-        f"A session listens {plan.quiet_s:g} s after its turn is said to be over, and text that comes later is lost: "
-        "--quiet listens longer."
+        f"A session listens {plan.quiet_s:g} s after its turn is said to be over{untold}, and text that comes later is "
+        "lost: --quiet listens longer."
     )
     waits = [
         row.record.behind_turn_s
@@ -273,7 +280,12 @@ def _late_text(plan: Plan, rows: Sequence[Row]) -> Iterable[Caution]:
             if ended == 1
             else "of sessions that ended well lack"
         )
-        told = f"{_plural(ended, 'transcript')} {whose} the end of what was said. {listens}"
+        latency = (
+            f" {'Its' if ended == 1 else 'Their'} latency is of the text that came, not of what is missing."
+            if plan.pace == 1.0
+            else ""
+        )
+        told = f"{_plural(ended, 'transcript')} {whose} the end of what was said.{latency} {listens}"
         judged = sum(row.judged for row in rows)
         yield _serious(told) if ended * _FEW >= judged else _note(told)
 
