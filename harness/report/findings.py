@@ -285,7 +285,9 @@ def _late_text(plan: Plan, rows: Sequence[Row]) -> Iterable[Caution]:
             if plan.pace == 1.0
             else ""
         )
-        told = f"{_plural(ended, 'transcript')} {whose} the end of what was said.{latency} {listens}"
+        told = (
+            f"{_plural(ended, 'transcript')} {whose} the end of what was said.{latency} {listens}"
+        )
         judged = sum(row.judged for row in rows)
         yield _serious(told) if ended * _FEW >= judged else _note(told)
 

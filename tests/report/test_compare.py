@@ -345,6 +345,17 @@ def test_latency_leaves_late_sessions_out_on_both_sides(run, said):
     assert cell.delay is None
 
 
+def test_latency_that_is_left_out_since_a_client_was_late_says_so(run, said):
+    """Where no utterance was on time in both runs, the note says how many were left out as late, and only then."""
+    base = run([said.Said(id="a"), said.Said(id="bbb", late=True)])
+    new = run([said.Said(id="a", late=True), said.Said(id="bbb")])
+    (note,) = [one for one in compared(base, new).contrasts[0].notes if "Latency" in one]
+    assert "in both runs (2 are left out, since our client sent them late" in note
+    unpaced = changed(run([said.Said(id="a")], pace=0.0))
+    (note,) = [one for one in compared(base, unpaced).contrasts[0].notes if "Latency" in one]
+    assert note.endswith("in both runs.")
+
+
 def test_what_changed_in_the_configuration_is_named(run, said):
     """Fields of the plans that differ are told with both values, nested ones by their path, and no others."""
     base, new = run(), run()

@@ -8,6 +8,7 @@ one claim and stands by itself.
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
@@ -90,17 +91,19 @@ def _contrast(
     macros: list[MacroDifference] = []
     cells: list[CellDifference] = []
     moved: list[Moved] = []
+    late = 0
     for pair_of_models in pairs_of_models:
         by_cell = _by_cell(paired(keys, runs.base.rows, new.rows, pair_of_models))
         own = _cells(by_cell.values(), margin, delay_to=AWAITED[plan.task][0])
         cells += own
         macros += _macros(by_cell, own, margin)
         moved += [one for pairs in by_cell.values() for one in _moved(pairs)]
+        late += sum(map(_sent_late, chain.from_iterable(by_cell.values())))
     return Contrast(
         new=_side(new, plan),
         utterances=counts,
         changes=plan_changes(runs.base_plan, plan, pairs_of_models),
-        notes=_notes(cells, runs.base_plan, keys, asked=plan.task == "ask"),
+        notes=_notes(cells, runs.base_plan, keys, late=late, asked=plan.task == "ask"),
         macros=macros,
         cells=cells,
         moved=sorted(moved, key=lambda one: -abs(one.share))[:MOST_MOVED],
@@ -351,6 +354,11 @@ def _moved(pairs: Sequence[Pair]) -> list[Moved]:
     return found
 
 
+def _sent_late(pair: Pair) -> bool:
+    """Return whether a run has no session of the utterance that our client sent on time, and one that it sent late."""
+    return any({row.late for row in side} - {None} == {True} for side in (pair.base, pair.new))
+
+
 def _side(table: RunTable, plan: Plan) -> Side:
     return Side(
         run=table.folder.resolve().name,
@@ -365,9 +373,9 @@ def _side(table: RunTable, plan: Plan) -> Side:
 
 
 def _notes(
-    cells: Sequence[CellDifference], plan: Plan, keys: Iterable[Key], *, asked: bool
+    cells: Sequence[CellDifference], plan: Plan, keys: Iterable[Key], *, late: int, asked: bool
 ) -> list[str]:
-    """Return what the reader must know before believing a figure."""
+    """Return what the reader must know before believing a figure; `late` utterances a client of ours sent late."""
     found = []
     incomplete = [cell.locale for cell in cells if cell.base_failed or cell.new_failed]
     if incomplete:
@@ -388,7 +396,12 @@ def _notes(
         if dataset.synthetic and used[dataset.name]
     ]
     if (plan.pace != 1.0 and not asked) or not any(cell.delay for cell in cells):
+        left_out = (
+            f" ({late:,} are left out, since our client sent them late in the one or the other)"
+            if late
+            else ""
+        )
         found.append(
-            "Latency is not compared: no utterance was timed at real-time pace in both runs."
+            f"Latency is not compared: no utterance was timed at real-time pace in both runs{left_out}."
         )
     return found
