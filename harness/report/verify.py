@@ -13,6 +13,7 @@ import msgspec
 from harness.errors import InputError
 from harness.report.bounds import SpeechBook
 from harness.report.build import derived_files, settled_table
+from harness.report.changed_cells import changed_cells
 from harness.report.comparison.comparable import reported_profile
 from harness.report.document import SUMMARY_SCHEMA
 from harness.report.exhibits import Exhibits
@@ -87,12 +88,13 @@ def _unlike(folder: Path, name: str, wanted: bytes) -> Iterator[str]:
     """Yield in words that a file is not what is wanted."""
     try:
         path = folder / name
-        same = path.stat().st_size == len(wanted) and path.read_bytes() == wanted
+        there = path.read_bytes()
     except OSError as error:
         yield f"{name}: {error.strerror}"
     else:
-        if not same:
-            yield f"{name} is not what the journal gives"
+        if there != wanted:
+            cells = changed_cells(there, wanted) if path.suffix == ".csv" else ""
+            yield f"{name} is not what the journal gives" + (f": {cells}" if cells else "")
 
 
 def _page_again(folder: Path, table: RunTable, exhibits: Exhibits) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 
 import msgspec
@@ -13,6 +14,7 @@ from harness.cli import main
 from harness.clock import run_virtual
 from harness.report import findings
 from harness.report.build import build_reports
+from harness.report.changed_cells import changed_cells
 from harness.report.page.clips import Embed
 from harness.report.retelling import contradictions, miscounted, retelling
 from harness.report.verify import OTHER_VERSION, differences
@@ -216,14 +218,39 @@ def test_many_traces_are_asked_evenly_spread(folder):
 
 
 def test_a_table_that_the_journal_does_not_give_is_named(folder, capsys):
-    """A cell that was changed by hand is found, the file named, and the command exits with 3."""
+    """A cell that was changed by hand is named with its file, row and column and both values, and the exit code is 3."""
     path = folder / "utterances.csv"
-    path.write_bytes(path.read_bytes().replace(b"word", b"wort", 1))
-    assert ["utterances.csv is not what the journal gives"] == list(differences(folder))
+    before = path.read_text()
+    first = next(csv.DictReader(before.splitlines()))
+    said = first["reference"]
+    path.write_text(before.replace(said, "wort", 1))
+    (told,) = differences(folder)
+    assert told.startswith("utterances.csv is not what the journal gives: row 1 (")
+    assert f"{first['utterance_id']}, {first['locale']}, {first['model']}" in told
+    assert told.endswith(f"): reference is 'wort', not '{said}'")
     with pytest.raises(SystemExit) as ended:
         main(["report", str(folder), "--verify"])
     assert 3 == ended.value.code
-    assert "utterances.csv" in capsys.readouterr().out
+    assert f"reference is 'wort', not '{said}'" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("there", "words"),
+    [
+        ("id,a\n1,x\n2,y\n", ""),
+        ("id,b\n1,x\n2,y\n", "its columns are others"),
+        ("id,a\n1,x\n", "it has 1 rows, not 2"),
+        ("id,a\n1,\n2,y\n", "row 1 (): a is empty, not 'x'"),
+        ("id,a\n1,x,z\n2,y\n", "row 1 ():  is 'z', not empty"),
+        (
+            "id,a\n3,u\n4,v\n",
+            "row 1 (): id is '3', not '1'; row 1 (): a is 'u', not 'x'; row 2 (): id is '4', not '2'; and 1 more",
+        ),
+    ],
+)
+def test_changed_cells_are_named_three_at_most(there, words):
+    """Of the cells that differ the first three are named and the others counted; rows that are missing are counted."""
+    assert words == changed_cells(there.encode(), b"id,a\n1,x\n2,y\n")
 
 
 def test_a_trace_that_is_gone_or_torn_is_named(folder):
