@@ -16,10 +16,13 @@ A failed *utterance* is data (a row with a reason), never an exception; a failed
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+NEAR: Final = 0.65
+"""Least likeness (difflib's ratio) of a word that is suggested: a letter of three is wrong, or a few of a long word."""
 
 
 class HarnessError(Exception):
@@ -80,7 +83,7 @@ class RemoteProtocolError(ProtocolError):
 def suggestion(word: str, known: Iterable[str], *, most: int = 3) -> str | None:
     """Return a hint that names the known words nearest to `word`, or None when none is near."""
     by_folded = {name.casefold(): name for name in known}
-    near = get_close_matches(word.casefold(), list(by_folded), n=most, cutoff=0.5)
+    near = get_close_matches(word.casefold(), list(by_folded), n=most, cutoff=NEAR)
     if not near:
         return None
     return "did you mean " + " or ".join(f"“{by_folded[name]}”" for name in near) + "?"

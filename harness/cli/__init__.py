@@ -12,7 +12,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from harness.errors import HarnessError
+from harness.errors import NEAR, HarnessError
 from harness.text.visible import visible
 from harness.version import __version__
 
@@ -52,7 +52,7 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
-            near = get_close_matches(name, COMMANDS, n=2, cutoff=0.5)
+            near = get_close_matches(name, COMMANDS, n=2, cutoff=NEAR)
             hint = (
                 f" Did you mean {' or '.join(near)}?"
                 if near
@@ -124,7 +124,7 @@ def _defaults(where: str, command: click.Command, table: dict[str, Any]) -> dict
 def _check_keys(where: str, keys: list[str], known: Any) -> None:
     for key in keys:
         if key not in known:
-            near = get_close_matches(key, known, n=2, cutoff=0.5)
+            near = get_close_matches(key, known, n=2, cutoff=NEAR)
             names = [name.replace("_", "-") for name in (near or sorted(known))]
             hint = (
                 f"did you mean {' or '.join(names)}?" if near else f"known are: {', '.join(names)}"

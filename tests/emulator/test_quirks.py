@@ -72,6 +72,7 @@ def test_values_have_units(typed, value):
         ("http=999", "503"),
         ("tls=wrong", "expired"),
         ("share=200%", "at most at 100%"),
+        ("nonsense", "--list-quirks"),
         ("share=0%", "above 0%"),
         ("big-frames=9999MiB", "at most 256MiB"),
         ("split-words=0", "at least 1"),
