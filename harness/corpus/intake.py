@@ -62,7 +62,7 @@ def take_in(
             raise InputError(f"{target / name} exists and is not overwritten")
     usable, faults = _usable(recipe)
     if not usable:
-        told = "\n  ".join(visible(fault_text(fault)) for fault in faults[:3])
+        told = "\n".join(visible(fault_text(fault)) for fault in faults[:3])
         raise InputError(f"{source}: no usable utterance", why=told or "there is nothing in it")
     try:
         target.mkdir(parents=True, exist_ok=True)

@@ -78,10 +78,10 @@ def open_dataset(text: str, *, locale: str | None = None) -> Dataset:
             utterances.append(found.utterance)
     if not utterances:
         told = [visible(fault_text(fault)) for fault in faults if not fault.warning]
-        more = f"\n  … and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
+        more = f"\n… and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
         raise InputError(
             f"{text}: no usable utterance",
-            why="\n  ".join(told[:_TOLD]) + more or "there is nothing in it",
+            why="\n".join(told[:_TOLD]) + more or "there is nothing in it",
             hint=f"harness datasets check {text}" if more else None,
         )
     return Dataset(

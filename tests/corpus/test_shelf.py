@@ -102,6 +102,19 @@ def test_a_path_without_a_recipe_is_named_after_itself(place, tmp_path, text, na
     assert name == open_dataset(text).name
 
 
+def test_faults_stand_one_below_the_other(tmp_path, wav):
+    """What makes a dataset unusable is told line by line, each indented alike."""
+    for name in "abcde":
+        wav(tmp_path / "rec" / f"{name}.wav")
+    with pytest.raises(InputError) as caught:
+        open_dataset(str(tmp_path / "rec"))
+    _, *told, hint = str(caught.value).splitlines()
+    assert 4 == len(told)
+    assert all(line[2] != " " and line.startswith("  ") for line in told), told
+    assert "  … and 2 more" == told[-1]
+    assert "check" in hint
+
+
 def test_a_name_that_resolves_to_nothing_is_a_usage_error():
     """The nearest names are offered, and those there are listed."""
     with pytest.raises(UsageError) as caught:

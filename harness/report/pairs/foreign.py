@@ -35,7 +35,7 @@ def input_error(path: Path, faults: Sequence[str]) -> InputError:
     """Return the error that names the first 20 faults of a file."""
     more = len(faults) - _MOST_FAULTS
     shown = [*islice(faults, _MOST_FAULTS), *([f"and {more} more"] if more > 0 else [])]
-    return InputError(f"{path}: cannot be scored as it is", why="\n  ".join(shown))
+    return InputError(f"{path}: cannot be scored as it is", why="\n".join(shown))
 
 
 Record: TypeAlias = "tuple[int, dict[str, Any] | UnusableError]"
