@@ -235,7 +235,7 @@ def command(
     from harness.wire.live.setups import with_overrides
 
     at_most = rate_limit(rate) if rate else None
-    simulated = _assumptions(service, assume)
+    simulated = _assumptions(service, assume, out=out, gate=gate)
     spoken: Any = _platform_of(model) if simulated else service
     rules = open_gate(gate) if gate else None
     refuse_interruption(task, interrupt_after)
@@ -327,12 +327,23 @@ def command(
     )
 
 
-def _assumptions(service: str, assume: tuple[str, ...]) -> Assumptions | None:
-    """Return what the simulated service is like; None: another one is to be asked."""
+def _assumptions(
+    service: str, assume: tuple[str, ...], **written: Path | None
+) -> Assumptions | None:
+    """Return what the simulated service is like; None: another one is to be asked.
+
+    UsageError when there is an option in `written`, which only a run heeds that leaves a folder.
+    """
     if service != "simulated":
         if assume:
             raise UsageError("--assume is for --service simulated alone")
         return None
+    for name in (name for name, place in written.items() if place is not None):
+        raise UsageError(
+            f"--{name} is not for --service simulated",
+            why="a simulation sends nothing, so it has no run folder and nothing to judge",
+            hint=f"leave --{name} out; --json prints the forecast as a document to keep",
+        )
     from harness.run.assumptions import assumptions
 
     return assumptions(assume)
