@@ -207,6 +207,10 @@ def _origin(error: click.ClickException) -> str | None:
     """Return which key of the file, or which variable, a bad value came from; None: it was typed."""
     if isinstance(error, click.NoSuchOption) and error.option_name == "--config":
         return "It stands before the command: harness --config FILE COMMAND"
+    if isinstance(error, click.NoSuchOption) and error.ctx is not None:
+        other = {"--locale": "--language", "--language": "--locale"}.get(error.option_name)
+        if any(other in param.opts for param in error.ctx.command.params):
+            return f"{error.ctx.command_path} takes {other}"
     if not isinstance(error, click.BadParameter) or error.ctx is None or error.param is None:
         return None
     name = error.param.name or ""

@@ -94,6 +94,8 @@ def test_the_listed_help_is_the_commands_own(name):
         (["run", "--language", "xx-YY"], 2, ["xx-YY"]),
         (["run", "--language", "de-DE,fr-FR"], 2, ["--language de-DE --language fr-FR"]),
         (["run", "--config", "harness.toml"], 2, ["--config FILE COMMAND"]),
+        (["score", "t.csv", "--locale", "en-US"], 2, ["harness score takes --language"]),
+        (["datasets", "check", "sample", "--language", "en-US"], 2, ["check takes --locale"]),
         (["run", "--language", "de-ED"], 2, ["de-ED", "de-DE"]),
         (["run", "no-such-dataset"], 2, ["no-such-dataset"]),
         (["run", "sampel"], 2, ["sampel", "sample"]),
