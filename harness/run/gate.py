@@ -45,6 +45,7 @@ class Gate:
         # With a rate, a session begins when its turn comes: what waits ahead would make them begin in bursts.
         self._ahead = min(MOST_AHEAD, -(-most // AHEAD_SHARE)) if ahead and rate is None else 0
         self._coming = 0
+        self._spaced = 0
         self._open = 0
         self._good = 0
         self._pauses = 0
@@ -74,6 +75,11 @@ class Gate:
         return self._open
 
     @property
+    def spaced(self) -> int:
+        """How many wait for nothing but the rate."""
+        return self._spaced
+
+    @property
     def pauses(self) -> int:
         """How many pauses there were since a session was last admitted."""
         return self._pauses
@@ -90,12 +96,21 @@ class Gate:
         if self.stopped.is_set():
             return False
         self._coming += 1
-        if self._rate is not None:
-            await self.sleep(self._rate.wait_s(asyncio.get_running_loop().time(), tokens))
-            if self.stopped.is_set():
-                self.turn_back()
-                return False
+        await self.space(tokens)
+        if self._rate is not None and self.stopped.is_set():
+            self.turn_back()
+            return False
         return True
+
+    async def space(self, tokens: int) -> None:
+        """Wait until the rate allows so many tokens more, or all is stopped."""
+        if self._rate is None:
+            return
+        self._spaced += 1
+        try:
+            await self.sleep(self._rate.wait_s(asyncio.get_running_loop().time(), tokens))
+        finally:
+            self._spaced -= 1
 
     async def enter(self) -> bool:
         """Wait, connected, until one more session may begin, and count it; False: all is stopped.

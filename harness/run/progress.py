@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
+    from harness.run.gate import Gate
     from harness.run.pool import Pool, Tally
 
 LIVE_EVERY_S: Final[Seconds] = 0.25
@@ -41,16 +42,17 @@ class Outlook:
         self._began = self._last_end = clock()
         self._done = 0
 
-    def text(self, tally: Tally, at_once: int) -> str:
+    def text(self, tally: Tally, gate: Gate) -> str:
         """Return what must always be seen: how much is done, since when, and how long the rest takes.
 
-        Before as many have ended as are open `at_once`, nobody can know.
+        Before as many have ended as are open at once nobody can know, nor while nothing answers. Where sessions wait for
+        the rate, those that have ended say nothing of it.
         """
         now = self._clock()
         if tally.done != self._done:
             self._done, self._last_end = tally.done, now
         parts = [f"{tally.done}/{tally.wanted} done", duration_text(now - self._began)]
-        if tally.done >= max(1, at_once):
+        if tally.done >= max(1, gate.open) and not (gate.absences or gate.spaced):
             rest_s = (self._last_end - self._began) / tally.done * (tally.wanted - tally.done)
             left_s = rest_s - (now - self._last_end)
             # Nothing where the sessions that are open take longer than those that have ended.
@@ -62,6 +64,7 @@ def details_text(pool: Pool, *, emulated: bool) -> str:
     """Return the rest of the tally, what matters most first."""
     tally, gate = pool.tally, pool.gate
     parts = ["nothing answers, looking again"] if gate.absences else []
+    parts += ["waits for --rate"] if gate.spaced and not gate.absences else []
     parts += [f"{tally.failed} failed"] if tally.failed else []
     if emulated and tally.quota_waits:
         parts.append(f"{gate.limit} heard at once")
@@ -80,7 +83,7 @@ async def _lines(pool: Pool, emulated: bool) -> None:
     while True:
         await asyncio.sleep(LINE_EVERY_S)
         sys.stderr.write(
-            f"{outlook.text(pool.tally, pool.gate.open)} · {details_text(pool, emulated=emulated)}\n"
+            f"{outlook.text(pool.tally, pool.gate)} · {details_text(pool, emulated=emulated)}\n"
         )
         sys.stderr.flush()
 
@@ -94,7 +97,7 @@ async def _live(pool: Pool, emulated: bool, bar: Progress) -> None:
                 task,
                 completed=pool.tally.done,
                 total=pool.tally.wanted or None,
-                description=outlook.text(pool.tally, pool.gate.open),
+                description=outlook.text(pool.tally, pool.gate),
                 details=details_text(pool, emulated=emulated),
             )
             bar.refresh()
