@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harness.run.pool import Tally
     from harness.run.rate import RateLimit
     from harness.run.record import Plan
+    from harness.units import Usd
 
 REPORTS = Path("reports")
 """Where run folders are made that nobody gave another place."""
@@ -113,7 +114,7 @@ def sit(
                     _report(folder, gate, ear, as_json=as_json)
                 raise
         code = _ended(plan, folder, gate, ear, as_json=as_json)
-        _say_end(tally)
+        _say_end(tally, plan, budget)
         return 130 if tally.stopped == INTERRUPTED and tally.done < tally.wanted else code
 
 
@@ -197,19 +198,26 @@ def _incomplete(plan: Plan, folder: Path) -> bool:
     )
 
 
-def _say_end(tally: Tally) -> None:
+def _say_end(tally: Tally, plan: Plan, budget: Usd | None) -> None:
     from harness.units import usd_text
 
     if tally.stopped and tally.done < tally.wanted:
         left = tally.wanted - tally.done
+        all_of_it = len(plan.utterances) * len(plan.models) * plan.repeats
         click.echo(
-            f"stopped: {tally.stopped}; {left} of {tally.wanted} were not attempted", err=True
+            f"stopped: {tally.stopped}; {left} of the plan's {all_of_it} were not attempted",
+            err=True,
         )
-        if tally.needed_usd is None:
-            click.echo(f"  to continue: {typed(place=True)}", err=True)
-        else:
-            spent = f"{usd_text(tally.cost_usd)} are spent, and the next session needs up to {usd_text(tally.needed_usd)} in all"
-            click.echo(f"  to continue: the same command with a larger --budget; {spent}", err=True)
+        again = typed(place=True)
+        if budget is not None and tally.next_usd is not None:
+            takes = f"{usd_text(tally.cost_usd)} are spent, and the next session takes up to {usd_text(tally.next_usd)}"
+            # Bills below the estimates give room back when the sessions have ended that were open.
+            fits = tally.cost_usd + tally.next_usd <= budget
+            click.echo(
+                f"  {takes}, together {'within' if fits else 'more than'} the budget", err=True
+            )
+            again = again if fits else "the same command with a larger --budget"
+        click.echo(f"  to continue: {again}", err=True)
     if tally.absent:
         click.echo(f"the service could not be reached any more: {tally.absent}", err=True)
         click.echo(f"  to try again what it did not answer: {typed(place=True)}", err=True)

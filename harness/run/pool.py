@@ -115,8 +115,8 @@ class Tally:
     cost_usd: Usd = 0.0
     """Spent so far, with the sessions of earlier sittings; estimated where the service sent no bill."""
 
-    needed_usd: Usd | None = None
-    """What the session needed in all that the budget did not allow; None: it allowed each."""
+    next_usd: Usd | None = None
+    """What the session takes at most that the budget did not cover beside those open; None: it covered each."""
 
     stopped: str | None = None
     """Why the run stopped before its end, in words; None: it did not."""
@@ -356,11 +356,11 @@ class Pool:
 
     def _affords(self, more: Usd) -> bool:
         """Return whether the budget allows so much more; when it does not, all is stopped."""
-        needed = self.tally.cost_usd + self._reserved + more
-        if self._budget is None or needed <= self._budget:
+        if self._budget is None or self.tally.cost_usd + self._reserved + more <= self._budget:
             return True
-        self.tally.needed_usd = needed
-        self.stop(f"the budget of ${self._budget:g} allows no further session")
+        self.tally.next_usd = more
+        beside = " beside those open" if self._reserved else ""
+        self.stop(f"the budget of ${self._budget:g} did not cover another session{beside}")
         return False
 
     async def go_on(self, more: Demand, way: _Pass) -> bool:
@@ -374,9 +374,7 @@ class Pool:
         self._reserved += cost_usd
         way.cost_usd += cost_usd
         way.tokens += more.tokens
-        if self._rate is not None:
-            now = asyncio.get_running_loop().time()
-            await self.gate.sleep(self._rate.wait_s(now, more.tokens))
+        await self.gate.space(more.tokens)
         if more.tokens:
             self.begin(way, more)
         return True

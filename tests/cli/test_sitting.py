@@ -28,7 +28,9 @@ def test_what_was_not_reached_is_incomplete_until_it_is(tmp_path):
 
 def test_a_service_that_went_away_is_told_with_what_to_do(capsys):
     """The end of such a run says why nothing was reached, how many that failed, and which command tries them again."""
-    _say_end(Tally(wanted=9, done=9, failed=4, absent="no route to host"))
+    _say_end(
+        Tally(wanted=9, done=9, failed=4, absent="no route to host"), plan([utterance(0)]), None
+    )
     said = capsys.readouterr().err
     assert "could not be reached any more: no route to host" in said
     assert "try again" in said

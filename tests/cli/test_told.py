@@ -14,6 +14,7 @@ from harness.cli.sitting import _say_end
 from harness.errors import RefusedError
 from harness.run.pool import Tally
 from harness.wire.live.catalogue import MODELS
+from tests.run.runs import plan, utterance
 
 
 def ended(*arguments):
@@ -101,14 +102,23 @@ def test_no_secret_can_be_typed():
     assert {"--token", "-t"}.isdisjoint(typed)
 
 
-def test_a_spent_budget_asks_for_a_larger_one(capsys):
-    """What continues a run that its budget stopped is a larger budget, not the same command once more."""
-    why = "the budget of $0.01 allows no further session"
-    _say_end(Tally(wanted=3, done=1, stopped=why, needed_usd=0.0123, cost_usd=0.008))
+@pytest.mark.parametrize(
+    "spent, words, command",
+    [
+        (0.008, "together more than the budget", "the same command with a larger --budget"),
+        (0.002, "together within the budget", "harness"),
+    ],
+)
+def test_a_spent_budget_asks_for_a_larger_one(capsys, spent, words, command):
+    """A run that its budget stopped goes on with a larger one, or with the same where the bills left room for the next."""
+    why = "the budget of $0.01 did not cover another session"
+    tally = Tally(wanted=3, done=1, stopped=why, next_usd=0.0043, cost_usd=spent)
+    _say_end(tally, plan([utterance(n) for n in range(7)]), 0.01)
     told = capsys.readouterr().err
-    assert "a larger --budget; $0.0080 are spent" in told
-    assert "$0.0123" in told
-    _say_end(Tally(wanted=3, done=1, stopped="interrupted"))
+    assert "2 of the plan's 7 were not attempted" in told
+    assert f"${spent:.4f} are spent, and the next session takes up to $0.0043, {words}" in told
+    assert f"to continue: {command}" in told
+    _say_end(Tally(wanted=3, done=1, stopped="interrupted"), plan([utterance(0)]), None)
     assert "to continue: harness" in capsys.readouterr().err
 
 

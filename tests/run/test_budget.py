@@ -105,8 +105,23 @@ def test_without_bills_the_estimate_is_never_passed(tmp_path_factory, bills, sha
     )
     assert tally.cost_usd <= budget + 1e-9
     assert int(share) >= tally.done
-    assert (tally.done == tally.wanted) == (tally.needed_usd is None)
-    assert tally.needed_usd is None or tally.needed_usd > budget
+    assert (tally.done == tally.wanted) == (tally.next_usd is None)
+    assert tally.next_usd is None or tally.cost_usd + tally.next_usd > budget - 1e-9
+
+
+def test_room_that_bills_give_back_lets_the_same_budget_go_on(tmp_path):
+    """Where bills are below the estimates, what was stopped beside open sessions goes on with the budget it had."""
+    budget = 2.5 * estimate_usd(MODEL, transcription(1.0))
+    made = plan([utterance(n) for n in range(9)])
+    left = 9
+    while left:
+        how = {"concurrency": 4, "budget_usd": budget}
+        tally = run_virtual(run(made, tmp_path, billing([1], [False]), **how))
+        assert (left, min(2, left)) == (tally.wanted, tally.done)
+        left -= tally.done
+        if left:
+            assert "beside those open" in tally.stopped
+            assert tally.cost_usd + tally.next_usd <= budget
 
 
 class Asked(Service):
