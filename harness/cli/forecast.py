@@ -7,22 +7,34 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.run.estimate import Estimate
+    from harness.run.rate import RateLimit
     from harness.run.record import Plan
+    from harness.units import Usd
 
 
-def print_forecast(plan: Plan, concurrency: int, *, as_json: bool) -> None:
-    """Print what `plan` would take with `concurrency` sessions at once."""
+def print_forecast(
+    plan: Plan,
+    concurrency: int,
+    *,
+    rate: RateLimit | None,
+    budget: Usd | None,
+    as_json: bool,
+) -> None:
+    """Print what `plan` would take with `concurrency` sessions at once, and where `budget` would stop it."""
     import dataclasses
     import json
 
     import msgspec
 
-    from harness.run.plan import estimate
+    from harness.run.estimate import estimate
     from harness.stats.power import PLANNED_RATE, planned, planned_text
     from harness.units import count_text, duration_text, rough_text, usd_text
     from harness.wire.live.catalogue import AS_OF
 
-    told = estimate(plan, concurrency)
+    told = estimate(plan, concurrency, rate=rate, budget_usd=budget)
     # An answer passes or not: what differences of error rates can be shown is no question there.
     cells = [] if plan.task == "ask" else planned(_reference_lengths(plan))
     if as_json:
@@ -63,8 +75,10 @@ def print_forecast(plan: Plan, concurrency: int, *, as_json: bool) -> None:
         ("models", ", ".join(plan.models)),
         ("audio", duration_text(told.audio_s)),
         ("time", f"{wall}, {concurrency} sessions at once{ear}"),
+        *_rate_rows(told),
         ("tokens", f"about {told.prompt_tokens:,} in, {told.response_tokens:,} out"),
         ("cost", f"{cost} at the prices of {AS_OF}{emulated}"),
+        *_budget_rows(told, budget),
         *(("can show", line) for line in (planned_text(cells) if plan.task != "ask" else ())),
         ("service", plan.endpoint),
     ]
@@ -73,6 +87,27 @@ def print_forecast(plan: Plan, concurrency: int, *, as_json: bool) -> None:
     for note in plan.notes:
         click.echo(f"note: {note}")
     click.echo("nothing was sent")
+
+
+def _rate_rows(told: Estimate) -> Iterator[tuple[str, str]]:
+    """Yield how long the rate makes the run."""
+    from harness.units import rough_text
+
+    if told.rate_s:
+        yield "rate", f"the last session begins after {rough_text(told.rate_s)} at the soonest"
+
+
+def _budget_rows(told: Estimate, budget: Usd | None) -> Iterator[tuple[str, str]]:
+    """Yield where the budget stops the run."""
+    if budget is None or told.affordable is None:
+        return
+    if told.affordable == told.sessions:
+        yield "budget", f"${budget:g} covers all sessions"
+    else:
+        yield (
+            "budget",
+            f"${budget:g} stops it after about {told.affordable} of {told.sessions} sessions, the longest first",
+        )
 
 
 def _reference_lengths(plan: Plan) -> dict[tuple[str, str], list[int]]:

@@ -289,7 +289,7 @@ def command(
         require_baseline(rules, plan)
     _require_prices(plan, budget)
     if dry_run:
-        print_forecast(plan, concurrency, as_json=as_json)
+        print_forecast(plan, concurrency, rate=at_most, budget=budget, as_json=as_json)
         return 0
     for note in notes:
         click.echo(f"note: {note}", err=True)
@@ -394,7 +394,7 @@ def _notes(datasets: list[Dataset], locales: list[str] | None) -> list[str]:
 
 def _require_prices(plan: Plan, budget: float | None) -> None:
     """Raise UsageError when there is a budget for sessions whose cost nobody can tell."""
-    from harness.run.plan import unpriced
+    from harness.run.estimate import unpriced
 
     if budget is not None and (dear := unpriced(plan)):
         raise UsageError(

@@ -1,4 +1,4 @@
-"""What a run is to do, worked out before anything is asked of the service, and what that will cost.
+"""What a run is to do, worked out before anything is asked of the service.
 
 The plan's hash is the run's identity. It covers what is asked of the service and nothing else: the same questions put
 with another concurrency, budget or folder, or judged against a mended reference, are the same run.
@@ -12,17 +12,14 @@ import math
 import os
 import platform
 import random
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import msgspec
 
 from harness.clock import utc_now
 from harness.errors import InputError
-from harness.run import errands
-from harness.run.bill import Demand, estimate_usd
 from harness.run.record import Plan, PlannedDataset, PlannedUtterance
 from harness.session.waits import QUIET_S
 
@@ -34,7 +31,7 @@ if TYPE_CHECKING:
     from harness.run.folder import Slot
     from harness.run.record import Task
     from harness.trace import Channel
-    from harness.units import Seconds, Usd
+    from harness.units import Seconds
 
 
 def chosen(
@@ -227,75 +224,6 @@ def _environment() -> dict[str, str]:
         "cores": str(os.cpu_count() or "unknown"),
         "python": platform.python_implementation(),
     }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """What a plan will take, before anything is sent."""
-
-    sessions: int
-    audio_s: Seconds
-    """Audio to stream, of utterances whose length is known."""
-
-    unknown_lengths: int
-    """Sessions whose utterance's length is not known yet."""
-
-    wall_s: Seconds | None
-    """At real-time pace; None when not paced."""
-
-    prompt_tokens: int
-    response_tokens: int
-    cost_usd: Usd | None
-    """None: a model's price is not known."""
-
-
-PER_SESSION_S: Final[Seconds] = 2.5
-"""What a session takes beside its audio, s: connection, set-up, and the wait for the last text."""
-
-
-def estimate(plan: Plan, concurrency: int) -> Estimate:
-    """Return what `plan` will take with `concurrency` sessions at once."""
-    lengths = [planned_length_s(u) if errands.speaks(plan, u) else 0.0 for u in plan.utterances]
-    audio_s = sum(length for length in lengths if length is not None)
-    rounds = plan.repeats * len(plan.models)
-    sessions = len(lengths) * rounds
-    demands = [
-        errands.demand(plan, utterance, length or 0.0)
-        for utterance, length in zip(plan.utterances, lengths, strict=True)
-    ]
-    costs = [_sum([estimate_usd(model, one) for one in demands]) for model in plan.models]
-    wall = None
-    if plan.pace:
-        longest = max((length for length in lengths if length is not None), default=0.0)
-        each_s = PER_SESSION_S - QUIET_S + plan.quiet_s
-        busy = rounds * (audio_s / plan.pace + len(lengths) * each_s)
-        wall = max(busy / concurrency, longest / plan.pace + each_s)
-    once = _sum(costs)
-    return Estimate(
-        sessions=sessions,
-        audio_s=audio_s * rounds,
-        unknown_lengths=sum(length is None for length in lengths) * rounds,
-        wall_s=wall,
-        prompt_tokens=sum(sum(one.prompt.values()) for one in demands) * rounds,
-        response_tokens=sum(sum(one.response.values()) for one in demands) * rounds,
-        cost_usd=None if once is None else plan.repeats * once,
-    )
-
-
-def unpriced(plan: Plan) -> list[str]:
-    """Return the models of `plan` of which nobody can say what its sessions cost, so that no budget could bind them."""
-    whole = (
-        Demand()
-    )  # a second of audio stands for any length: what has a price has one for all of its tokens
-    for one in plan.utterances:
-        whole += errands.demand(plan, one, 1.0 if errands.speaks(plan, one) else 0.0)
-    return [model for model in plan.models if estimate_usd(model, whole) is None]
-
-
-def _sum(costs: Sequence[Usd | None]) -> Usd | None:
-    """Return the sum; None when one is not known."""
-    known = [cost for cost in costs if cost is not None]
-    return sum(known) if len(known) == len(costs) else None
 
 
 def planned_length_s(utterance: PlannedUtterance) -> Seconds | None:

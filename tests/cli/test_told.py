@@ -151,6 +151,17 @@ def test_one_of_a_thing_is_one(capsys):
     assert "1 utterance in 1 locale " in capsys.readouterr().out
 
 
+def test_a_dry_run_heeds_rate_and_budget(capsys):
+    """A forecast says when the rate lets the last session begin, and after how many the budget stops the run."""
+    assert 0 == ended("run", "sample", "--dry-run", "--rate", "2/min", "--budget", "0.003")
+    told = capsys.readouterr().out
+    assert "the last session begins after 18 min 00 s at the soonest" in told
+    assert "time      about 18 min 0" in told
+    assert re.search(r"budget +\$0.003 stops it after about \d of 37 sessions", told)
+    assert 0 == ended("run", "sample", "--dry-run", "--budget", "3", "--pace", "0")
+    assert "$3 covers all sessions" in capsys.readouterr().out
+
+
 def test_the_emulators_default_model_is_marked_and_explained(capsys):
     """The model that a run asks the emulator for is marked, and why one that has ended is served is said."""
     assert 0 == ended("models")

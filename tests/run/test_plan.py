@@ -13,8 +13,12 @@ from hypothesis import strategies as st
 from harness.corpus.scenario import Expectation, Said, Scenario
 from harness.corpus.utterance import Dataset, Utterance
 from harness.errors import InputError
-from harness.run.folder import read_plan, write_plan
-from harness.run.plan import chosen, estimate, make_plan, run_id, unpriced
+from harness.run.assumptions import Assumptions
+from harness.run.estimate import estimate, unpriced
+from harness.run.folder import read_plan, slots, write_plan
+from harness.run.plan import chosen, make_plan, run_id
+from harness.run.rate import RateLimit
+from harness.run.simulate import forecast
 
 
 def wav(path: Path, seconds: float = 1.0, value: int = 0) -> Path:
@@ -153,6 +157,38 @@ def test_the_estimate_adds_up(tmp_path):
     assert (24, 24.0, 0) == (told.sessions, told.audio_s, told.unknown_lengths)
     assert told.wall_s > 24.0 / 4
     assert told.cost_usd > 0
+
+
+@pytest.mark.parametrize(
+    ("rate", "least_s"),
+    [
+        (RateLimit(sessions=6), 230.0),
+        (RateLimit(tokens=36), 23 * 60.0),
+        (RateLimit(sessions=6, tokens=36), 23 * 60.0),
+        (RateLimit(sessions=6, tokens=36_000), 230.0),
+    ],
+)
+def test_no_run_is_estimated_faster_than_its_rate(tmp_path, rate, least_s):
+    """The last of 24 sessions, 36 tokens each, waits for the 23 before it, whatever is open at once; so it is unpaced."""
+    told = estimate(made(tmp_path, repeats=3), 100, rate=rate)
+    assert pytest.approx(least_s) == told.rate_s
+    assert told.wall_s > told.rate_s
+    assert told.rate_s == estimate(made(tmp_path, repeats=3, pace=0), 100, rate=rate).rate_s
+    simulated = forecast(
+        p := made(tmp_path, repeats=3), slots(p), Assumptions(), concurrency=100, rate=rate
+    )
+    assert told.wall_s == pytest.approx(simulated.wall_s, rel=0.02)
+
+
+@pytest.mark.parametrize("share", [0.5, 1.01, 7.5, 24.5])
+def test_a_budget_is_estimated_to_cover_what_it_covers(tmp_path, share):
+    """So many sessions are covered as a run of the same estimates does before its budget stops it."""
+    plan = made(tmp_path, repeats=3)
+    budget = share * estimate(plan, 1).cost_usd / 24
+    told = estimate(plan, 1, budget_usd=budget)
+    assert min(24, int(share)) == told.affordable
+    simulated = forecast(plan, slots(plan), Assumptions(), concurrency=1, budget_usd=budget)
+    assert told.affordable == simulated.sessions - simulated.unattempted
 
 
 def test_what_an_item_brings_along_counts_where_it_is_sent(tmp_path):
