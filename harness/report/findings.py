@@ -107,6 +107,7 @@ def warnings(
         *_lateness(plan, rows),
         *_ears(plan, rows, spots),
         *_voices(plan, rows),
+        *_gone(plan),
         *_money(rows),
         *_speech(rows),
         *_speakers(plan, cells),
@@ -382,6 +383,16 @@ def _told_language(row: Row) -> bool:
         and row.locale in LOCALES
         and LOCALES[row.locale].guide
     )
+
+
+def _gone(plan: Plan) -> Iterable[Caution]:
+    for name in plan.models:
+        known = catalogue.find(name)
+        if known is not None and known.gone:
+            when = f" on {known.retired}" if known.retired else ""
+            yield _note(
+                f"{name} was shut down at the service{when}: nothing here can be tried there any more."
+            )
 
 
 def _money(rows: Sequence[Row]) -> Iterable[Caution]:

@@ -179,6 +179,22 @@ def test_summary_markdown_stays_as_it_is(said, tmp_path):
     )
 
 
+def test_a_model_that_was_shut_down_is_told_with_its_day(run, said):
+    """Where the service has shut a model down, the report says so and when, whoever served its wire; of others it says nothing."""
+    told = {
+        model: [
+            warning.text
+            for warning in build_reports(run([said.Said(id="a", model=model)])).summary.warnings
+            if "shut down" in warning.text
+        ]
+        for model in ("gemini-live-2.5-flash-preview", "gemini-2.0-flash-exp", "gemini-3.8-live")
+    }
+    assert [1, 1, 0] == [len(texts) for texts in told.values()]
+    (dated,) = told["gemini-live-2.5-flash-preview"]
+    assert "was shut down at the service on 2025-12-09:" in dated
+    assert "was shut down at the service:" in told["gemini-2.0-flash-exp"][0]
+
+
 def test_without_real_time_there_is_no_latency(run, said):
     """A run at pace 0 reports no latency and says why."""
     summary = build_reports(run([said.Said(id="a")], pace=0.0)).summary
