@@ -114,7 +114,11 @@ def run_table(
         raise InputError(f"{folder}: there is nothing to report", why="its plan is empty")
     wanted = set(slots(plan))
     foreign = sum(slot(record) not in wanted for record in records)
-    refused = sum(record.failure == "quota" and slot(record) in wanted for record in records)
+    last = {slot(record): record for record in records}
+    refused = sum(
+        record.failure == "quota" and last[slot(record)] is not record and slot(record) in wanted
+        for record in records
+    )
     return RunTable(
         folder=folder,
         rows=scored,
@@ -144,7 +148,7 @@ def run_summary(
     profile: str,
     metric: str,
 ) -> Summary:
-    """Return the document of rows that are scored; `foreign` records are not of the plan, `refused` ones no attempts.
+    """Return the document of rows that are scored; `foreign` records are not of the plan, `refused` ones were tried again.
 
     `lost` is what the folder lacks, `heard` what its traces said when they were asked again; None: they were not.
     """
@@ -165,6 +169,7 @@ def run_summary(
     datasets = _datasets(plan)
     spots = findings.deaf_spots(scored)
     cost = summary.cost(scored)
+    attempts = sum(row.attempts for row in scored)
     begun = [row.record.started_at for row in scored if row.record]
     return Summary(
         run=folder.resolve().name,
@@ -200,13 +205,22 @@ def run_summary(
         labels=findings.labels(scored),
         verdict=findings.verdict(plan, scored, standings, cost),
         warnings=findings.warnings(
-            plan, scored, cells, datasets, spots, foreign=foreign, lost=lost, heard=heard
+            plan,
+            scored,
+            cells,
+            datasets,
+            spots,
+            foreign=foreign,
+            refused=refused,
+            lost=lost,
+            heard=heard,
         ),
         deaf_spots=spots,
         sessions=len(scored),
         scored=sum(row.judged for row in scored),
         failed=sum(row.must_rerun for row in scored),
-        attempts=sum(row.attempts for row in scored) - refused,
+        attempts=attempts,
+        refused=refused,
         retold=told_again(heard),
         audio_s=summary.audio(scored) or 0.0,
         cost_usd=cost,

@@ -23,7 +23,8 @@ from harness.units import Milliseconds, Seconds, Usd
 SUMMARY_SCHEMA = 2
 """Of the tables and the page too: what one of these means, or how it is written, is another's from one to the next.
 
-2: `attempts` of rows that were never tried are 0; they were 1.
+2: `attempts` of rows that were never tried are 0; they were 1. Those of the run are their sum, and `refused` says how many
+were refused for quota and tried again.
 """
 
 NOT_ATTEMPTED = "not attempted"
@@ -453,7 +454,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     scored: int
     failed: int
     attempts: int
-    """Sessions that were begun; refusals for quota are none."""
+    """Sum of the rows' column: sessions asked for, or tried to reach."""
+
+    refused: int
+    """Attempts among them that the service refused for quota, and that another followed."""
 
     retold: Retold | None = None
     """None: the traces were not asked."""

@@ -86,13 +86,14 @@ def warnings(
     spots: Sequence[DeafSpot],
     *,
     foreign: int,
+    refused: int,
     lost: Sequence[str],
     heard: Retelling | None = None,
 ) -> list[Caution]:
     """Return what the reader must know, the serious first.
 
-    `foreign` counts records that the plan does not know, `lost` is what the run's folder lacks, `heard` is what its traces
-    said when they were asked again.
+    `foreign` counts records that the plan does not know, `refused` attempts that the service refused for quota and that
+    others followed; `lost` is what the run's folder lacks, `heard` what its traces said when they were asked again.
     """
     found = [
         *_read_answers(plan, rows),
@@ -119,6 +120,13 @@ def warnings(
         ),
         *(_note(note) for note in plan.notes),
     ]
+    if refused:
+        attempts = sum(row.attempts for row in rows)
+        found.append(
+            _note(
+                f"{refused:,} of {_plural(attempts, 'attempt')} were refused for quota, and tried again."
+            )
+        )
     if foreign:
         found.append(
             _note(f"{_sessions(foreign)} of the journal are not in the plan and were left out.")

@@ -17,6 +17,7 @@ from harness.audio import speech
 from harness.errors import InputError, UsageError
 from harness.report.build import build_reports
 from harness.report.columns import SUMMARY_COLUMNS
+from harness.report.digest import summary_text
 from harness.report.table import read_table
 from harness.run.folder import JOURNAL, read_journal, read_plan
 from harness.run.record import Usage
@@ -111,6 +112,18 @@ def test_attempts_count_and_their_tokens_too(story):
     """A row that was refused twice for quota and then answered has three attempts and is whole."""
     frame = story.utterances().set_index("utterance_id")
     assert (3, "ok", 137) == tuple(frame.loc["de-retried", ["attempts", "outcome", "total_tokens"]])
+
+
+def test_attempts_of_the_run_are_the_sum_of_its_rows_and_refused_ones_are_told(story):
+    """The run's attempts are the sum of the column; those refused for quota that others followed are counted, and said."""
+    summary = story.summary
+    assert sum(row.attempts for row in story.rows) == summary.attempts
+    assert 2 == summary.refused
+    told = f"2 of {summary.attempts} attempts were refused for quota, and tried again."
+    assert [told] == [one.text for one in summary.warnings if "tried again" in one.text]
+    assert told in (story.folder / "summary.md").read_text(encoding="utf-8")
+    assert told in summary_text(summary)
+    assert "2 refused for quota, tried again" in (story.folder / "report.html").read_text("utf-8")
 
 
 def test_latency_counts_from_due_speech_and_leaves_late_sessions_out(story, said):
