@@ -189,7 +189,7 @@ class Respondent:
             if cancelled := self._calls.cancel(called):
                 cancellation = ToolCallCancellation(ids=cancelled)
                 self._send(ServerMessage(tool_call_cancellation=cancellation))
-        response = self._tokens(reply)
+        response = self._tokens(reply, turn)
         self._send(
             ServerMessage(
                 server_content=ServerContent(turn_complete=True, interaction_status=self._status()),
@@ -245,8 +245,10 @@ class Respondent:
 
     # ── what it costs ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _tokens(self, reply: Reply) -> dict[str, int]:
-        """Return a reply's tokens by modality."""
+    def _tokens(self, reply: Reply, turn: Turn) -> dict[str, int]:
+        """Return a reply's tokens by modality; what a model that does nothing but transcribe answers is its transcript."""
+        if self._model.kind == "transcribe":
+            return {"TEXT": text_tokens(turn.text)}
         if self._delivery.speaker is not None:
             return {"AUDIO": round(reply.speech_s * self._manners.audio_tokens_per_s)}
         return {"TEXT": text_tokens(reply.text)}

@@ -168,7 +168,7 @@ UTTERANCE_COLUMNS: tuple[Column, ...] = (
     _column(
         "response_tokens",
         "whole",
-        "Tokens answered, over all attempts.",
+        "Tokens answered, over all attempts; 0 where no count came and the total leaves none.",
         unit="tokens",
         missing=_NO_USAGE,
     ),

@@ -12,7 +12,7 @@ from harness.report.by_ear import by_ear
 from harness.report.diff import SPACED, merged, pieces, written
 from harness.report.kinship import Kin, block
 from harness.report.replies import reply
-from harness.run.bill import bill_usd, spent_usd, unbilled_usd
+from harness.run.bill import answered_tokens, bill_usd, spent_usd, unbilled_usd
 from harness.run.folder import slot, slots
 from harness.score.edits import EditCounts
 from harness.score.faults import faults
@@ -284,7 +284,7 @@ def _row(
         late=record.late if record else None,
         attempts=sum(map(_was_made, attempts)),
         prompt_tokens=_sum(usage.prompt_tokens for usage in usages),
-        response_tokens=_sum(usage.response_tokens for usage in usages),
+        response_tokens=_sum(answered_tokens(usage) for usage in usages),
         total_tokens=_sum(usage.total_tokens for usage in usages),
         cost_usd=_cost(model, usages),
         reason=reason,

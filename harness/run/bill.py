@@ -31,6 +31,7 @@ ANSWER_S: Final = 6.0
 def bill_usd(model: str, usage: Usage) -> Usd | None:
     """Return what a session cost; None: no bill came, it has no details or none to believe, or the model has no price.
 
+    None as well where nobody said how many tokens were answered, or of which modality: they are not free.
     Details that cover only a part of a count are priced as they are: the service leaves small gaps. Thoughts, which no
     detail covers, are priced as text answered ("output price (including thinking tokens)", Gemini API, pricing). What the
     service's tools found is priced as sent (input, says the Gemini API's URL context guide), as text where it has no
@@ -39,11 +40,28 @@ def bill_usd(model: str, usage: Usage) -> Usd | None:
     prompt, response = Counter(usage.prompt_by_modality), Counter(usage.response_by_modality)
     if not usage.records or (usage.total_tokens and not (prompt or response)):
         return None
+    if not response and answered_tokens(usage) != 0:
+        return None  # an answer that nobody counted, or only as a whole, is not free
     response["TEXT"] += usage.thoughts_tokens or 0
     prompt.update(usage.tool_use_by_modality or {"TEXT": usage.tool_use_tokens or 0})
     if min((*prompt.values(), *response.values())) < 0:
         return None  # else a service that pays back would keep every budget open
     return cost_usd(model, prompt, response)
+
+
+def answered_tokens(usage: Usage) -> int | None:
+    """Return how many tokens were answered; None: the service did not say.
+
+    A count of 0 is left out on the wire (ProtoJSON), so none is 0 where the rest comes to the total.
+    """
+    if usage.response_tokens is not None or usage.total_tokens is None:
+        return usage.response_tokens
+    sent = usage.prompt_tokens
+    prompt = sum(usage.prompt_by_modality.values()) if sent is None else sent
+    found, thoughts = usage.tool_use_tokens or 0, usage.thoughts_tokens or 0
+    # Both may lie within the total or outside of it (`harness.run.invariants`).
+    wholes = (prompt, prompt + found, prompt + thoughts, prompt + found + thoughts)
+    return 0 if usage.total_tokens in wholes else None
 
 
 class Demand(msgspec.Struct, frozen=True, kw_only=True):

@@ -138,6 +138,10 @@ def test_a_transcription_model_does_not_reply():
     interims = [m["serverContent"]["interimInputTranscription"] for _, m in call.heard[1:3]]
     assert [{"text": " hello"}, {"text": " hello world"}] == interims
     assert [" hello world"] == call.texts("input")
+    (bill,) = [m["usageMetadata"] for _, m in call.heard if "usageMetadata" in m]
+    assert 3 == bill["responseTokenCount"], "twelve characters, four a token"
+    assert [{"modality": "TEXT", "tokenCount": 3}] == bill["responseTokensDetails"]
+    assert bill["promptTokenCount"] + 3 == bill["totalTokenCount"]
 
 
 def test_the_reply_is_no_longer_than_asked():

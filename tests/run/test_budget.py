@@ -17,7 +17,7 @@ from harness.report.bounds import SpeechBook
 from harness.report.build import run_table
 from harness.report.table import UTTERANCES, read_run
 from harness.report.write import table_files
-from harness.run.bill import bill_usd, estimate_usd, spent_usd, transcription
+from harness.run.bill import answered_tokens, bill_usd, estimate_usd, spent_usd, transcription
 from harness.run.execute import discard_untouched
 from harness.run.folder import JOURNAL, read_journal, unfinished
 from harness.run.journal import Journal
@@ -428,6 +428,33 @@ def test_what_is_sent_again_is_paid(tmp_path):
         folder = tmp_path / str(lines)
         run_virtual(run(made, folder, service, setups=setups, budget_usd=budget))
         assert lines == len(service.lines)
+
+
+@pytest.mark.capability("usage: absent is unknown", side="parts")
+@pytest.mark.parametrize(
+    ("told", "answered", "priced"),
+    [
+        ({"total_tokens": 32}, 0, True),  # ProtoJSON leaves a count of 0 out
+        ({"total_tokens": 95}, None, False),
+        ({}, None, False),
+        ({"total_tokens": 95, "response_tokens": 63}, 63, False),
+        ({"total_tokens": 95, "response_by_modality": {"TEXT": 63}}, None, True),
+        ({"total_tokens": 95, "response_tokens": 63, "response_by_modality": {"TEXT": 63}}, 63, True),
+        ({"total_tokens": 136, "thoughts_tokens": 104}, 0, True),
+    ],
+)  # fmt: skip
+def test_an_answer_that_nobody_counted_is_not_free(told, answered, priced):
+    """Tokens answered are 0 where the total leaves none; where they are unknown a bill has no price, and a budget counts an estimate."""
+    bill = Usage(records=1, prompt_tokens=32, prompt_by_modality={"AUDIO": 32}, **told)
+    model = "gemini-3.5-transcribe-live"
+    record = UtteranceRecord(
+        utterance="u", dataset="d", locale="en-US", model=model, repeat=1, attempt=1, final=True, trace=None,
+        outcome="ok", failure=None, started_at="", audio_samples=16_000, usage=bill,
+    )  # fmt: skip
+    assert answered == answered_tokens(bill)
+    assert priced == (bill_usd(model, bill) is not None)
+    if not priced:
+        assert estimate_usd(model, transcription(1.0)) == spent_usd(record)
 
 
 def test_thoughts_are_billed_as_text_answered():
