@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from harness.run.rate import RateLimit
     from harness.run.record import Plan
     from harness.units import Usd
+
+
+TOLD: Final = 3
+"""So many of the utterances that cannot be sent are named."""
 
 
 def print_forecast(
@@ -37,11 +41,12 @@ def print_forecast(
     told = estimate(plan, concurrency, rate=rate, budget_usd=budget)
     # An answer passes or not: what differences of error rates can be shown is no question there.
     cells = [] if plan.task == "ask" else planned(_reference_lengths(plan))
+    notes = [*plan.notes, *_lost_notes(plan)]
     if as_json:
         document = {
             "plan": plan.hash,
             "price_date": AS_OF,
-            "notes": plan.notes,
+            "notes": notes,
             **dataclasses.asdict(told),
             "detectable": {
                 "rate": PLANNED_RATE,
@@ -84,9 +89,23 @@ def print_forecast(
     ]
     for name, value in rows:
         click.echo(f"{name:9} {value}")
-    for note in plan.notes:
+    for note in notes:
         click.echo(f"note: {note}")
     click.echo("nothing was sent")
+
+
+def _lost_notes(plan: Plan) -> Iterator[str]:
+    """Yield which utterances no session can be asked for, the first few by name."""
+    from harness.run.estimate import unsendable
+    from harness.text.visible import visible
+    from harness.units import count_text
+
+    if faults := [visible(fault) for fault in unsendable(plan)]:
+        more = f"; and {len(faults) - TOLD} more" if len(faults) > TOLD else ""
+        yield (
+            f"{len(faults)} of {count_text(len(plan.utterances), 'utterance')} cannot be sent: "
+            f"{'; '.join(faults[:TOLD])}{more} (harness datasets check reads every file)"
+        )
 
 
 def _rate_rows(told: Estimate) -> Iterator[tuple[str, str]]:

@@ -6,20 +6,22 @@ Does not know what a service does: `simulate` tries that.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from harness.errors import InputError
 from harness.run import errands
 from harness.run.bill import Demand, estimate_usd
 from harness.run.folder import slots
-from harness.run.plan import longest_first, planned_length_s
+from harness.run.plan import file_length_s, longest_first, planned_length_s
 from harness.run.rate import MINUTE_S
 from harness.session.waits import QUIET_S
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from harness.run.rate import RateLimit
-    from harness.run.record import Plan
+    from harness.run.record import Plan, PlannedUtterance
     from harness.units import Seconds, Usd
 
 
@@ -110,6 +112,30 @@ def _affordable(plan: Plan, demands: Sequence[Demand], budget_usd: Usd) -> int:
         if spent > budget_usd:
             return number
     return len(order)
+
+
+def unsendable(plan: Plan) -> Iterator[str]:
+    """Yield what is wrong with each utterance that no session can be asked for, as far as the headers of files tell."""
+    for utterance in plan.utterances:
+        if lack := errands.lacks(plan, utterance):
+            yield f"{utterance.id}: {lack}"
+        elif errands.speaks(plan, utterance) and (fault := _audio_fault(utterance)):
+            yield fault
+
+
+def _audio_fault(utterance: PlannedUtterance) -> str | None:
+    """Return why an utterance's audio cannot be read; None: its header can, or its length is known without it."""
+    path = Path(utterance.audio or "")
+    try:
+        if utterance.sha256 is None:
+            return f"{path}: {'cannot be read' if path.exists() else 'there is no such file'}"
+        if utterance.duration_s is None:
+            file_length_s(path, path.stat().st_mtime_ns)
+    except OSError as error:
+        return f"{path}: cannot be read: {error.strerror}"
+    except InputError as error:
+        return error.what
+    return None
 
 
 def unpriced(plan: Plan) -> list[str]:

@@ -234,14 +234,14 @@ def planned_length_s(utterance: PlannedUtterance) -> Seconds | None:
         return None
     path = Path(utterance.audio)
     try:
-        length = _file_length_s(path, path.stat().st_mtime_ns)
+        length = file_length_s(path, path.stat().st_mtime_ns)
     except (InputError, OSError):
         return None
     return None if length is None else max(0.0, length - utterance.offset_s)
 
 
 @functools.cache
-def _file_length_s(path: Path, changed_ns: int) -> Seconds | None:  # noqa: ARG001 - a file that is changed is asked again
+def file_length_s(path: Path, changed_ns: int) -> Seconds | None:  # noqa: ARG001 - a file that is changed is asked again
     """Return what the header of an audio file says of its length, s, asked once for all that ask; InputError."""
     from harness.audio.load import probe
 

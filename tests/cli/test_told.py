@@ -15,6 +15,7 @@ from harness.errors import RefusedError
 from harness.run.pool import Tally
 from harness.wire.live.catalogue import MODELS
 from tests.run.runs import plan, utterance
+from tests.run.test_plan import wav
 
 
 def ended(*arguments):
@@ -149,6 +150,28 @@ def test_one_of_a_thing_is_one(capsys):
     """A forecast counts utterances and locales in words that agree with the numbers."""
     assert 0 == ended("run", "voices", "--language", "de-DE", "--dry-run")
     assert "1 utterance in 1 locale " in capsys.readouterr().out
+
+
+def test_a_dry_run_names_what_cannot_be_sent(tmp_path, capsys):
+    """A forecast names the first utterances whose audio is not there or none, and the command that tells all."""
+    made = wav(tmp_path / "good.wav")
+    (tmp_path / "junk.wav").write_text("x")
+    names = [made.name, "junk.wav", *(f"gone-{n}.wav" for n in range(3))]
+    rows = [{"audio_filepath": name, "text": "a", "locale": "en-US"} for name in names]
+    rows[-1]["duration"] = 1.0
+    table = tmp_path / "bad.jsonl"
+    table.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert 0 == ended("run", table, "--dry-run")
+    told = capsys.readouterr().out
+    assert "note: 4 of 5 utterances cannot be sent: " in told
+    assert f"{tmp_path / 'junk.wav'}: is text, not audio" in told
+    assert f"{tmp_path / 'gone-1.wav'}: there is no such file; and 1 more" in told
+    assert "harness datasets check" in told
+    assert "good.wav" not in told
+    assert 0 == ended("run", table, "--dry-run", "--json")
+    assert "4 of 5" in json.loads(capsys.readouterr().out)["notes"][0]
+    assert 0 == ended("run", "ask", "--task", "ask", "--dry-run")
+    assert "cannot be sent" not in capsys.readouterr().out
 
 
 def test_a_dry_run_heeds_rate_and_budget(capsys):
