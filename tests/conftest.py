@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+from itertools import chain
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -30,6 +32,23 @@ skipped: list[str] = []
 def lacking(what: str) -> NoReturn:
     """Skip the test for want of `what`."""
     pytest.skip(f"needs {what}")
+
+
+def pytest_collection_modifyitems(items):
+    """Deal files of whole commands, which wait longest, to all workers first: none is to be left alone with them at the end."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    whole: dict[Path, list[pytest.Item]] = {}
+    rest = []
+    for item in items:
+        if "integration" in item.path.parts:
+            whole.setdefault(item.path, []).append(item)
+        else:
+            rest.append(item)
+    dealt: list[pytest.Item] = []
+    for worker in range(workers):
+        dealt += chain.from_iterable(list(whole.values())[worker::workers])
+        dealt += rest[len(rest) * worker // workers : len(rest) * (worker + 1) // workers]
+    items[:] = dealt
 
 
 def pytest_runtest_setup(item):

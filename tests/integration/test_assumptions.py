@@ -330,11 +330,11 @@ WALKED = [one for one in PROBES if not one.capability.startswith(("connection", 
 
 @pytest.mark.parametrize("choice", CHOICES)
 def test_whatever_is_so_the_doctor_finds_no_fault(choice):
-    """With every choice no probe fails on either platform, and a refusal is known for what it is."""
-    for where in ({}, AT_VERTEX):
-        found = probed(service(choice), *WALKED, **where)
-        failed = {name: one.told for name, one in found.items() if one.verdict == "failed"}
-        # Nobody has told this emulator what to answer.
-        assert {} == {name: told for name, told in failed.items() if "answer" not in told}
+    """With every choice no probe fails where it is in question, and a refusal is known for what it is."""
+    where = AT_VERTEX if choice.startswith("vertex-") else {}
+    found = probed(service(choice), *WALKED, **where)
+    failed = {name: one.told for name, one in found.items() if one.verdict == "failed"}
+    # Nobody has told this emulator what to answer.
+    assert {} == {name: told for name, told in failed.items() if "answer" not in told}
     [refused] = probed(service(choice), BY_NAME[CLOSES]).values()
     assert ("ok", True) == (refused.verdict, "no-such-model" in refused.told)
