@@ -1,9 +1,10 @@
 """A value that must not be seen: keys, tokens, bearer headers; and where a text shows one.
 
 A peer may echo a secret in many ways. Whatever it says is looked through blanks, signs of no ASCII, JSON's escapes,
-percent-encoding and HTML's numeric references, and held against the secret as it is and as base64 and hex show it. The search is numpy's: `SHORTEST` characters
-are one machine word, so a hostile message of any size costs a few nanoseconds a character, beside the interpreter's lock. A
-small text without any escape, as nearly all are, is first looked at for halves of such words, which numpy is too slow for.
+percent-encoding and HTML's numeric references, and held against the secret as it is and as base64 and hex show it. The
+search is numpy's: `SHORTEST` characters are one machine word, so a hostile message of any size costs a few nanoseconds a
+character, beside the interpreter's lock. A small text without any escape, as nearly all are, is first looked at for halves
+of such words, which numpy is too slow for.
 """
 
 from __future__ import annotations

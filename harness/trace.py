@@ -31,13 +31,13 @@ _GZIP_WBITS: Final = 16
 """Least power of two for deflate's window, and what is added to it for gzip's head and tail (zlib.h, deflateInit2)."""
 
 MOST_BYTES: Final = 2**29
-"""Longest trace that is read, unpacked. Of what was received the recorder writes half of it at most, however JSON spells that;
-the other half is for what we sent and noted."""
+"""Longest trace that is read, unpacked. Half of it at most is of what was received, however JSON spells that; the other half
+is for what we sent and noted."""
 
 MOST_OBJECTS: Final = 10_000_000
 """Most objects and lists in it, which take a hundred times the memory that they are written with; braces in texts are none.
-Half of them at most are of what was received. A message of audio has four:
-that is 7 h of the shortest, and 70 h of the usual ones."""
+Half of them at most are of what was received. A message of audio has four: that is 7 h of the shortest messages, and 70 h of
+the usual ones."""
 
 _BLOCK: Final = 2**20
 
@@ -116,9 +116,9 @@ class TimedEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The message as JSON. Audio is not repeated: what we sent is `{"offset", "samples"}` of the clip, what we
     received `{"wav", "offset", "samples"}` of a file beside the trace. A note (`!`) is `{"connect": …}`,
     `{"upgraded": …}`, `{"closed": {"code", "reason"}}`, `{"stood_still": {"s"}}`,
-    `{"sent": {"offset" or "silence", "bytes", "crc32", "clip_crc32"}}`, … The latter tells of a block of messages of audio
-    what their bytes held when they left, beside what the clip holds from `offset` on. A received message is as the codec writes it; a frame that is none is `{"raw": text}`, and one
-    that no trace has room for `{"cut": {"bytes"}}`."""
+    `{"sent": {"offset" or "silence", "bytes", "crc32", "clip_crc32"}}`, … The latter tells of a block of messages of
+    audio what their bytes held when they left, beside what the clip holds from `offset` on. A received message is as the
+    codec writes it; a frame that is none is `{"raw": text}`, and one that no trace has room for `{"cut": {"bytes"}}`."""
 
 
 class SessionTrace(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,8 +21,9 @@ MARKS: dict[Verdict, str] = {
     "not shown": "?   ",
     "not walked": "…   ",
 }
-"""How each is shown. `accepted`: it was taken, and nothing on the wire tells what it does; `not offered`: the model or the platform lacks it; `not shown`: the model did something else;
-`not walked`: it cannot be had on demand, and what was found says where it can."""
+"""How each is shown. `accepted`: it was taken, and nothing on the wire tells what it does; `not offered`: the model or the
+platform lacks it; `not shown`: the model did something else; `not walked`: it cannot be had on demand, and what was found
+says where it can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,8 +60,8 @@ MOST_OPENED: Final = MOST_OBJECTS // 2
 _LOOK_BYTES: Final = 2**20
 """How much of a trace is searched for secrets at a time."""
 
-_FEW: Final = 100
-"""Braces that need not be told from those in texts."""
+_LONGER: Final = 32
+"""How many times as long a message may become at most when it is written: JSON's escapes, names of enums for their numbers."""
 
 _EMULATOR = EMULATOR_HEADER.lower()
 _KEPT_HEADERS = (_EMULATOR, "server", "date", "x-goog-request-id")
@@ -265,6 +265,8 @@ class Recorder:
         """
         self._heard.clear()
         self._written = self._opened = 0
+        # Nearly all sessions: what came is too little to reach either bound, however it is written.
+        fits = self.received_bytes <= min(MOST_WRITTEN // _LONGER, MOST_OPENED)
         events: list[TimedEvent] = []
         last = float("-inf")
         for at, direction, frame in self._in_order():
@@ -276,7 +278,7 @@ class Recorder:
             t = round(last - self._zero, 6)
             kept = frame
             if direction == "<":
-                kept = self._kept(frame)
+                kept = self._parsed(frame) if fits else self._kept(frame)
             elif direction == "!" and not isinstance(frame, dict):
                 kept = self._told(frame)
             events.append(TimedEvent(t=t, came=came, dir=direction, frame=kept))
@@ -311,9 +313,7 @@ class Recorder:
         """Return a message as it is written, as far as there is room for it in a trace that can be read back."""
         kept = self._parsed(frame)
         line = msgspec.json.encode(kept)
-        opened = line.count(b"{") + line.count(b"[")
-        if opened > _FEW:
-            opened = openings([line])
+        opened = openings([line])
         if self._written + len(line) > MOST_WRITTEN or self._opened + opened > MOST_OPENED:
             return {"cut": {"bytes": len(frame)}}
         self._written += len(line)
