@@ -140,9 +140,8 @@ def _audio_fault(utterance: PlannedUtterance) -> str | None:
 
 def unpriced(plan: Plan) -> list[str]:
     """Return the models of `plan` of which nobody can say what its sessions cost, so that no budget could bind them."""
-    whole = (
-        Demand()
-    )  # a second of audio stands for any length: what has a price has one for all of its tokens
+    whole = Demand()
+    # A second of audio stands for any length: what has a price has one for all of its tokens.
     for one in plan.utterances:
         whole += errands.demand(plan, one, 1.0 if errands.speaks(plan, one) else 0.0)
     return [model for model in plan.models if estimate_usd(model, whole) is None]
