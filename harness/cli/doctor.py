@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from harness.cli.finding import MARKS, Finding
+from harness.cli.finding import MARKS, Finding, tally
 from harness.errors import HarnessError, InputError, RefusedError
 
 if TYPE_CHECKING:
@@ -72,11 +72,17 @@ def command(*, service: Any, url: str | None, model: str | None, quick: bool, as
         click.echo(
             json.dumps([dataclasses.asdict(finding) for finding in findings], ensure_ascii=False)
         )
-    elif service == "emulator" and url and any(one.verdict == "not shown" for one in findings):
+        return _exit_code(findings)
+    click.echo(tally(findings))
+    if service == "emulator" and url and any(one.verdict == "not shown" for one in findings):
         click.echo(
             f"note: an emulator shows what is marked {MARKS['not shown'].strip()} only with the doctor's own answers: "
             "harness doctor without --url starts one that has them"
         )
+    return _exit_code(findings)
+
+
+def _exit_code(findings: list[Finding]) -> int:
     return min((one.exit_code for one in findings if one.exit_code), default=0)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from harness.units import Seconds
 
 Verdict: TypeAlias = Literal[
@@ -21,9 +24,18 @@ MARKS: dict[Verdict, str] = {
     "not shown": "?   ",
     "not walked": "…   ",
 }
-"""How each is shown. `accepted`: it was taken, and nothing on the wire tells what it does; `not offered`: the model or the
-platform lacks it; `not shown`: the model did something else; `not walked`: it cannot be had on demand, and what was found
-says where it can."""
+"""How each verdict is shown."""
+
+MEANINGS: dict[Verdict, str] = {
+    "ok": "",
+    "accepted": "taken, and nothing on the wire tells what it does",
+    "warning": "works, with less than there could be",
+    "failed": "does not work",
+    "not offered": "the model or the platform lacks it",
+    "not shown": "the model did something else",
+    "not walked": "cannot be had on demand; its line says where it can",
+}
+"""What each verdict means, where its mark alone does not say it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +53,15 @@ class Finding:
     hint: str | None = None
     exit_code: int = 0
     """That of the command when nothing worse is found."""
+
+
+def tally(findings: Iterable[Finding]) -> str:
+    """Return the closing line: how many checks came to each verdict, and what the less obvious verdicts mean."""
+    counts = Counter(one.verdict for one in findings)
+    told = (
+        f"{counts[verdict]} {mark.strip()}"
+        + (f" ({MEANINGS[verdict]})" if MEANINGS[verdict] else "")
+        for verdict, mark in MARKS.items()
+        if counts[verdict]
+    )
+    return f"{counts.total()} checks: {', '.join(told)}"

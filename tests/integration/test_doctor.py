@@ -148,10 +148,11 @@ def test_a_server_that_is_none_ends_the_walk_before_it_begins(harness, server, c
     with server() as url:
         ran = harness("doctor", "--url", url)
     assert code == ran.returncode, ran.stdout + ran.stderr
-    last = ran.stdout.splitlines()[-1]
+    *_, last, tally = ran.stdout.splitlines()
     assert last.startswith("FAIL")
     assert "session " in last
     assert words in last
+    assert ", 1 FAIL (does not work)" in tally
 
 
 @contextlib.contextmanager
