@@ -232,7 +232,7 @@ def _datasets() -> Finding:
 
 
 def _recogniser() -> Finding:
-    from harness.emulator.ears import available
+    from harness.emulator.ear.ears import available
 
     ears = available()
     if not ears:
@@ -248,7 +248,7 @@ def _recogniser() -> Finding:
 
 
 def _voice() -> Finding:
-    from harness.emulator.voice import installed
+    from harness.emulator.voice.voice import installed
 
     if installed():
         return Finding(check="voice", verdict="ok", found="pico: six locales")

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AsyncExitStack
 
-    from harness.emulator.ears import Ear
+    from harness.emulator.ear.ears import Ear
     from harness.run.record import UtteranceRecord
 
 SCRIPTED_SESSIONS: Final = 1000
@@ -20,9 +20,9 @@ async def opened_ear(
     stack: AsyncExitStack, text: str, languages: tuple[str, ...]
 ) -> tuple[Ear, int]:
     """Return the ear that `text` names, ready to hear, and how many sessions it bears."""
-    from harness.emulator import ears
-    from harness.emulator.remote import RemoteEar
-    from harness.emulator.scripted import Scripted
+    from harness.emulator.ear import ears
+    from harness.emulator.ear.remote import RemoteEar
+    from harness.emulator.ear.scripted import Scripted
 
     chosen = ears.chosen(text)
     kind, _, detail = chosen.partition(":")
@@ -70,7 +70,7 @@ async def _hear_all(
 ) -> int:
     from contextlib import AsyncExitStack
 
-    from harness.emulator.ears import EarLostError
+    from harness.emulator.ear.ears import EarLostError
     from harness.errors import InputError
     from harness.run.heard import HeardSpeech, digest, mend_heard, read_heard, write_heard
     from harness.text.locales import language_code
@@ -104,7 +104,7 @@ async def _hear_all(
 async def _heard(ear: Ear, path: Path, language: str) -> str:
     """Return what `ear` hears in a file, cut at its pauses as a turn of a user's is."""
     from harness.audio.load import load
-    from harness.emulator.turns import Piece, Turns, detection
+    from harness.emulator.user.turns import Piece, Turns, detection
 
     clip = load(path)
     turns = Turns(ear.appetite, detection(None), manual=True)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from contextlib import AsyncExitStack
 
-    from harness.emulator.answers import Answers
-    from harness.emulator.voice import Voice
+    from harness.emulator.model.answers import Answers
+    from harness.emulator.voice.voice import Voice
 
 
 @click.command("emulate")
@@ -202,9 +202,9 @@ async def _serve(
     from contextlib import AsyncExitStack
 
     from harness.cli.ear import opened_ear
-    from harness.emulator.manners import Manners
+    from harness.emulator.door.serve import Service, listen, stop
+    from harness.emulator.model.manners import Manners
     from harness.emulator.quirks.mischief import Mischief, parsed, require_effect
-    from harness.emulator.serve import Service, listen, stop
     from harness.wire.live.assumptions import assumed
 
     _require_one_word(assume, {"audio-tokens": audio_tokens, "silence": silence_ms})
@@ -255,7 +255,7 @@ async def _serve(
 
 async def _voice(stack: AsyncExitStack) -> Voice | None:
     """Return this machine's voice, or None."""
-    from harness.emulator import voice
+    from harness.emulator.voice import voice
 
     if not voice.installed():
         return None
@@ -267,7 +267,7 @@ async def _voice(stack: AsyncExitStack) -> Voice | None:
 
 def _answers(path: Path | None) -> Answers:
     """Return what is answered: what a file says, else what was said."""
-    from harness.emulator.answers import REPEAT, Answers
+    from harness.emulator.model.answers import REPEAT, Answers
 
     return Answers.from_file(path) if path else REPEAT
 

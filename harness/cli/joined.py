@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from harness.emulator.context import Handles
-from harness.emulator.conversation import Conversation
-from harness.emulator.manners import Manners
+from harness.emulator.conversation.conversation import Conversation
+from harness.emulator.model.context import Handles
+from harness.emulator.model.manners import Manners
 from harness.session.transport import Closed, Upgraded
 from harness.wire.live.endpoint import route
 from harness.wire.live.server import LiveServer
 
 if TYPE_CHECKING:
-    from harness.emulator.ears import Ear
-    from harness.emulator.voice import Voice
+    from harness.emulator.ear.ears import Ear
+    from harness.emulator.voice.voice import Voice
     from harness.session.transport import Listener
     from harness.wire.live.endpoint import Endpoint
 

@@ -16,9 +16,9 @@ import msgspec
 from harness.audio.clip import AudioClip, MemoryPcm
 from harness.cli.joined import Emulator, Joint
 from harness.clock import VirtualTimeLoop
-from harness.emulator.manners import Manners
-from harness.emulator.speech import PART_S
+from harness.emulator.model.manners import Manners
 from harness.emulator.standins import LengthOfAnswer, LengthOfSpeech, LengthOfText
+from harness.emulator.voice.speech import PART_S
 from harness.errors import RefusedError
 from harness.run import attempt, errands
 from harness.run.bill import ANSWER_S, CHARACTERS_A_SECOND, Demand

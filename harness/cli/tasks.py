@@ -150,6 +150,6 @@ def refuse_unheard(task: Task, ear: str | None) -> None:
             why=f"--task {task} is not scored by it",
             hint="--task speak",
         )
-    from harness.emulator.ears import chosen
+    from harness.emulator.ear.ears import chosen
 
     chosen(ear)

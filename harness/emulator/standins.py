@@ -8,15 +8,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from harness.emulator.answers import Answer, Answers, Said
-from harness.emulator.turns import Appetite
+from harness.emulator.model.answers import Answer, Answers, Said
+from harness.emulator.user.turns import Appetite
 from harness.text.locales import LOCALES
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE, SPEECH_RATE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from harness.emulator.abilities import Abilities
+    from harness.emulator.model.abilities import Abilities
     from harness.units import Seconds
 
 _WORD: Final = "simulated "

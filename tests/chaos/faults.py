@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from harness.audio.clip import AudioClip, MemoryPcm
-from harness.emulator.manners import Manners
+from harness.emulator.door.serve import Service
+from harness.emulator.ear.scripted import Line, Scripted
+from harness.emulator.model.manners import Manners
 from harness.emulator.quirks.mischief import Mischief, parsed
 from harness.emulator.quirks.quirk import STAGES
-from harness.emulator.scripted import Line, Scripted
-from harness.emulator.serve import Service
 from harness.errors import HarnessError
 from harness.run.folder import read_journal
 from harness.run.pool import ABSENCES

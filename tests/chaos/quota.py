@@ -10,9 +10,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+from harness.emulator.door.serve import Service
+from harness.emulator.ear.scripted import Line, Scripted
 from harness.emulator.quirks.mischief import Mischief, parsed
-from harness.emulator.scripted import Line, Scripted
-from harness.emulator.serve import Service
 from harness.run.folder import read_journal
 from harness.session.transport import connect
 from tests.chaos.section import Section, spread, table

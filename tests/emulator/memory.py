@@ -6,10 +6,10 @@ import asyncio
 import base64
 import json
 
-from harness.emulator.context import Handles
-from harness.emulator.conversation import Conversation
-from harness.emulator.manners import Manners
-from harness.emulator.scripted import Line, Scripted
+from harness.emulator.conversation.conversation import Conversation
+from harness.emulator.ear.scripted import Line, Scripted
+from harness.emulator.model.context import Handles
+from harness.emulator.model.manners import Manners
 from harness.wire.live import endpoint
 from harness.wire.live.server import LiveServer
 from tests.emulator.signals import burst

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.emulator.abilities import Abilities
-from harness.emulator.answers import REPEAT, Answers, Said, filled
+from harness.emulator.model.abilities import Abilities
+from harness.emulator.model.answers import REPEAT, Answers, Said, filled
 from harness.errors import InputError
 
 DOCS = Path(__file__).parents[2] / "docs" / "emulator.md"

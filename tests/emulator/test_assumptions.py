@@ -9,10 +9,10 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from harness.emulator.context import Handles
-from harness.emulator.manners import Manners
-from harness.emulator.serve import Service
-from harness.emulator.tokens import Tokens
+from harness.emulator.door.serve import Service
+from harness.emulator.door.tokens import Tokens
+from harness.emulator.model.context import Handles
+from harness.emulator.model.manners import Manners
 from harness.errors import UsageError
 from harness.secret import Secret
 from harness.session.transport import Closed, connect

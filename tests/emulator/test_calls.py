@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from harness.clock import run_virtual
-from harness.emulator.answers import Answer, Answers
-from harness.emulator.manners import Manners
+from harness.emulator.model.answers import Answer, Answers
+from harness.emulator.model.manners import Manners
 from tests.emulator.memory import GEMINI, MANUAL, VERTEX, Call, Drone, turn
 
 TOOLS = [{"functionDeclarations": [{"name": "get_temp"}, {"name": "set_timer"}]}]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.emulator import voice
+from harness.emulator.voice import voice
 from tests.emulator.memory import GEMINI, MANUAL, MODEL, turn
 
 pytestmark = pytest.mark.wall

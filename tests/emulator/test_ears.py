@@ -9,8 +9,8 @@ import json
 import pytest
 
 from harness.clock import run_virtual
-from harness.emulator import ears, weights
-from harness.emulator.scripted import Scripted
+from harness.emulator.ear import ears, weights
+from harness.emulator.ear.scripted import Scripted
 from harness.errors import InputError, UsageError
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.clock import run_virtual
-from harness.emulator.intake import PIECES_A_ROUND, Intake
+from harness.emulator.conversation.intake import PIECES_A_ROUND, Intake
 
 LENGTHS = st.lists(st.integers(0, 3 * PIECES_A_ROUND), max_size=6)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.emulator.ledger import Ledger
+from harness.emulator.conversation.ledger import Ledger
 
 SIZES = st.lists(st.integers(0, 40), max_size=30)
 """Samples that each message after the setup carries; 0: it carries none."""

@@ -7,8 +7,8 @@ import sys
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.emulator.context import Context
-from harness.emulator.past import Past
+from harness.emulator.model.context import Context
+from harness.emulator.model.past import Past
 
 some = settings(deadline=None, max_examples=60)
 

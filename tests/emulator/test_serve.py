@@ -14,11 +14,12 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 
 from harness import __version__
-from harness.emulator import respondent, serve
-from harness.emulator.answers import Answer, Answers
-from harness.emulator.manners import Manners
+from harness.emulator.door import serve
+from harness.emulator.door.serve import Service, listen, stop
+from harness.emulator.model import respondent
+from harness.emulator.model.answers import Answer, Answers
+from harness.emulator.model.manners import Manners
 from harness.emulator.quirks.mischief import Mischief, parsed
-from harness.emulator.serve import Service, listen, stop
 from harness.errors import InputError
 from tests.emulator.hostile import SETUP, UPGRADE, attacks, masked
 from tests.emulator.memory import GEMINI, VERTEX, kind, script

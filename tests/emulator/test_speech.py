@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.clock import run_virtual
-from harness.emulator import speech, voice
-from harness.emulator.scripted import Line, Scripted
-from harness.emulator.voice import VoiceLostError
+from harness.emulator.ear.scripted import Line, Scripted
+from harness.emulator.voice import speech, voice
+from harness.emulator.voice.voice import VoiceLostError
 from harness.wire.live import voices
 from tests.emulator.memory import MANUAL, VERTEX, Call, Drone, turn
 from tests.emulator.signals import burst, hush
@@ -399,7 +399,7 @@ def test_a_voice_that_died_comes_back():
 def test_a_recogniser_understands_the_voice():
     """The portable recogniser hears most of what the voice says, at its lowest and highest pitch as well."""
     from harness.audio.stream import StreamResampler
-    from harness.emulator.sphinx import PocketSphinx
+    from harness.emulator.ear.sphinx import PocketSphinx
 
     text = "the weather is good today and we are going home"
     pitches = (1.0, voice.pitch_of("Charon"), voice.pitch_of("Zubenelgenubi"))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.clock import run_virtual
 from harness.emulator.quirks.mischief import Mischief, parsed
-from harness.emulator.tidy import tidied
+from harness.emulator.user.tidy import tidied
 from tests.emulator.memory import MANUAL, Call, script
 from tests.emulator.signals import burst
 

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
 
-from harness.emulator import tokens as minting
-from harness.emulator.post import MOST_BYTES, MalformedRequestError, PostReader
-from harness.emulator.tokens import RequestRefusedError, Tokens
+from harness.emulator.door import tokens as minting
+from harness.emulator.door.post import MOST_BYTES, MalformedRequestError, PostReader
+from harness.emulator.door.tokens import RequestRefusedError, Tokens
 from harness.errors import InputError, RefusedError, UsageError
 from harness.secret import Secret
 from harness.session.minting import mint

@@ -6,8 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.emulator.activity import FRAME_BYTES, SpeechDetector
-from harness.emulator.turns import Appetite, Begun, Detection, Ended, Piece, Turns, Usual, detection
+from harness.emulator.user.activity import FRAME_BYTES, SpeechDetector
+from harness.emulator.user.turns import (
+    Appetite,
+    Begun,
+    Detection,
+    Ended,
+    Piece,
+    Turns,
+    Usual,
+    detection,
+)
 from harness.wire.live.messages import AutomaticActivityDetection
 from tests.emulator.signals import burst, hush, seconds_of
 

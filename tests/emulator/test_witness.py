@@ -116,7 +116,7 @@ def test_googles_sdk_holds_a_session():
 @pytest.mark.ear
 def test_googles_sdk_gets_the_text_that_our_client_gets():
     """With a real ear the SDK's transcript is that of our own client, character by character."""
-    from harness.emulator import ears
+    from harness.emulator.ear import ears
     from tests.emulator.test_recognisers import clip, heard
 
     if "whisper" not in ears.available():
@@ -132,7 +132,7 @@ def test_every_frame_is_one_of_googles_messages():
     from google.protobuf import json_format
 
     from harness.clock import run_virtual
-    from harness.emulator.manners import Manners
+    from harness.emulator.model.manners import Manners
 
     async def scene():
         manners = Manners(connection_s=30, go_away_lead_s=5)

@@ -12,11 +12,11 @@ import msgspec
 
 from harness.cli import walk
 from harness.cli.joined import Joint
-from harness.emulator.answers import Answer, Answers
-from harness.emulator.context import Handles
-from harness.emulator.manners import Manners
-from harness.emulator.scripted import Line, Scripted
-from harness.emulator.tokens import Tokens
+from harness.emulator.door.tokens import Tokens
+from harness.emulator.ear.scripted import Line, Scripted
+from harness.emulator.model.answers import Answer, Answers
+from harness.emulator.model.context import Handles
+from harness.emulator.model.manners import Manners
 from harness.secret import Secret
 from harness.session.transport import Closed, Upgraded
 from harness.wire.live import codec, refusals

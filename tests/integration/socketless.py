@@ -168,7 +168,7 @@ def run_socketless(main):
 @contextlib.asynccontextmanager
 async def served(service, port=1):
     """Serve an emulator's `service` at the port where the runs of tests look for it."""
-    from harness.emulator.serve import listen, stop
+    from harness.emulator.door.serve import listen, stop
 
     server = await listen(service, "127.0.0.1", port)
     try:

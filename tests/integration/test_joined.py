@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from harness.clock import run_virtual
-from harness.emulator.manners import Manners
-from harness.emulator.scripted import Line, Scripted
+from harness.emulator.ear.scripted import Line, Scripted
+from harness.emulator.model.manners import Manners
 from harness.run.attempt import record
 from harness.run.folder import read_journal, slots
 from harness.trace import hypothesis

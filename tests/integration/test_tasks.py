@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness import read_run
-from harness.emulator import voice
+from harness.emulator.voice import voice
 from tests.integration.conftest import emulating
 
 pytestmark = [

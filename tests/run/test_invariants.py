@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from harness.audio.clip import AudioClip, MemoryPcm
 from harness.clock import run_virtual
-from harness.emulator.manners import Manners
-from harness.emulator.scripted import Line, Scripted
+from harness.emulator.ear.scripted import Line, Scripted
+from harness.emulator.model.manners import Manners
 from harness.run.attempt import record
 from harness.run.invariants import MOST_TOLD, violations
 from harness.session.drive import Session

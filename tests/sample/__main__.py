@@ -16,7 +16,7 @@ def main(arguments: list[str]) -> None:
     """Do what is asked."""
     os.chdir(ROOT)
     if "record" in arguments:
-        from harness.emulator import ears
+        from harness.emulator.ear import ears
 
         recorder = Recorder(ears.load("whisper"))
         replace_sample(recorder)

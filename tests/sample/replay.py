@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from harness.emulator.ears import EarLostError
-from harness.emulator.turns import Appetite
+from harness.emulator.ear.ears import EarLostError
+from harness.emulator.user.turns import Appetite
 from harness.units import Seconds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from harness.emulator.ears import Listener, Recogniser
+    from harness.emulator.ear.ears import Listener, Recogniser
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from harness.clock import run_virtual
-from harness.emulator.ears import EarLostError
-from harness.emulator.turns import Appetite
+from harness.emulator.ear.ears import EarLostError
+from harness.emulator.user.turns import Appetite
 from tests.sample.alike import alike, differences
 from tests.sample.made import HEARD, ROOT, SAMPLE, make_sample
 from tests.sample.replay import (

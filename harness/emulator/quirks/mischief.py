@@ -24,7 +24,7 @@ from harness.wire.live.refusals import close_reason
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from harness.emulator.conversation import Line
+    from harness.emulator.conversation.conversation import Line
     from harness.emulator.quirks.quirk import Message, Quirk, Stage, Value
     from harness.units import Seconds
     from harness.wire.live.codec import Frame

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from harness.emulator.activity import FRAME_BYTES, FRAME_MS, SpeechDetector
+from harness.emulator.user.activity import FRAME_BYTES, FRAME_MS, SpeechDetector
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE, Milliseconds, Samples, Seconds
 
 if TYPE_CHECKING:

@@ -22,13 +22,13 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from harness.emulator.context import Handles
-from harness.emulator.conversation import Conversation
-from harness.emulator.manners import Manners
-from harness.emulator.post import MalformedRequestError, PostReader
+from harness.emulator.conversation.conversation import Conversation
+from harness.emulator.door.post import MalformedRequestError, PostReader
+from harness.emulator.door.tokens import Tokens, failure
+from harness.emulator.model.context import Handles
+from harness.emulator.model.manners import Manners
 from harness.emulator.quirks.mischief import Mischief
 from harness.emulator.quirks.network import Cable
-from harness.emulator.tokens import Tokens, failure
 from harness.errors import InputError
 from harness.version import __version__
 from harness.wire.fragments import Fragments
@@ -43,10 +43,10 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-    from harness.emulator.ears import Ear
+    from harness.emulator.door.tokens import Grant
+    from harness.emulator.ear.ears import Ear
     from harness.emulator.quirks.mischief import Trouble
-    from harness.emulator.tokens import Grant
-    from harness.emulator.voice import Voice
+    from harness.emulator.voice.voice import Voice
     from harness.units import Seconds
     from harness.wire.live.catalogue import Era
     from harness.wire.live.refusals import Refusal
@@ -76,7 +76,7 @@ MOST_HELD: Final = 128 * 2**20
 """Bytes of unfinished messages and of what sessions keep of them, over all connections; when there are more, the connection
 that holds most is dropped."""
 
-_silent = logging.getLogger("harness.emulator.serve.websockets")
+_silent = logging.getLogger("harness.emulator.door.serve.websockets")
 _silent.setLevel(logging.CRITICAL)
 """For the protocol library: what a hostile peer sends is no news."""
 

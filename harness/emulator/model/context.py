@@ -12,7 +12,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from harness.emulator.past import Past
+from harness.emulator.model.past import Past
 from harness.units import Samples, Seconds
 from harness.wire.live import catalogue
 from harness.wire.live.messages import ModalityTokenCount, UsageMetadata

@@ -11,16 +11,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from harness.emulator.context import CHARACTERS_A_TOKEN
+from harness.emulator.model.context import CHARACTERS_A_TOKEN
 from harness.units import SPEECH_RATE, Seconds
 from harness.wire.live.messages import Blob, Content, Part, ServerContent, Transcription
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.emulator.abilities import Abilities
-    from harness.emulator.manners import Manners
-    from harness.emulator.speech import Speaker
+    from harness.emulator.model.abilities import Abilities
+    from harness.emulator.model.manners import Manners
+    from harness.emulator.voice.speech import Speaker
     from harness.wire.live.messages import Setup
 
 _PART_WORDS: Final = 5

@@ -24,7 +24,7 @@ from harness.wire.live.tokens import TokenRequest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.emulator.post import Post
+    from harness.emulator.door.post import Post
     from harness.units import Seconds
     from harness.wire.live.messages import Setup
 

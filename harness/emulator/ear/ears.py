@@ -20,7 +20,7 @@ from harness.errors import HarnessError, InputError, UsageError, suggestion
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from harness.emulator.turns import Appetite
+    from harness.emulator.user.turns import Appetite
 
 
 class EarLostError(HarnessError):
@@ -95,7 +95,7 @@ KINDS = ("auto", "whisper", "pocketsphinx", "scripted")
 
 def available() -> list[str]:
     """Return the names of the recognisers that can be used here, best first, without loading any."""
-    from harness.emulator import weights
+    from harness.emulator.ear import weights
 
     found = []
     if _installed("faster_whisper") and weights.at_hand():
@@ -139,11 +139,11 @@ def load(text: str, languages: tuple[str, ...] = ()) -> Recogniser:
     """Return the recogniser that `chosen` gave the name of, loaded; it hears `languages` alone when some are given."""
     kind, _, detail = text.partition(":")
     if kind == "whisper":
-        from harness.emulator.whisper import Whisper
+        from harness.emulator.ear.whisper import Whisper
 
         return Whisper(detail or None, languages)
     if kind == "pocketsphinx":
-        from harness.emulator.sphinx import PocketSphinx
+        from harness.emulator.ear.sphinx import PocketSphinx
 
         return PocketSphinx()
     raise UsageError(f"{text!r} is no recogniser")

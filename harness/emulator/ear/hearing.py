@@ -1,4 +1,4 @@
-"""The process that hears: `python -m harness.emulator.hearing EAR`, on one thread, at the lowest priority.
+"""The process that hears: `python -m harness.emulator.ear.hearing EAR`, on one thread, at the lowest priority.
 
 Requests come on standard input, answers go to standard output: each is a length (4 bytes, big-endian) and a message in
 MessagePack. It ends with its standard input, whatever it is doing, so it never outlives the server that started it.
@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 import msgspec
 
-from harness.emulator.ears import load
-from harness.emulator.turns import Appetite
+from harness.emulator.ear.ears import load
+from harness.emulator.user.turns import Appetite
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.emulator.ears import Listener, Recogniser
+    from harness.emulator.ear.ears import Listener, Recogniser
 
 HEADER: Final = struct.Struct(">I")
 

@@ -13,10 +13,10 @@ from harness.units import SAMPLE_BYTES, SAMPLE_RATE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.emulator.ears import Listening
-    from harness.emulator.respondent import Turn
-    from harness.emulator.transcript import Transcript
-    from harness.emulator.turns import Piece
+    from harness.emulator.ear.ears import Listening
+    from harness.emulator.model.respondent import Turn
+    from harness.emulator.user.transcript import Transcript
+    from harness.emulator.user.turns import Piece
     from harness.units import Samples
 
 MOST_WAITING: Final = 60 * SAMPLE_RATE * SAMPLE_BYTES

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from harness.emulator.abilities import Abilities
+    from harness.emulator.model.abilities import Abilities
 
 Scheduling: TypeAlias = Literal["INTERRUPT", "WHEN_IDLE", "SILENT"]
 """What a function's late answer does: is spoken of at once, when nothing else is being said, or not at all."""

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from harness.emulator import calls
-from harness.emulator.abilities import abilities
-from harness.emulator.answers import Answer, Said, filled
-from harness.emulator.calls import Calls, Pending
-from harness.emulator.context import text_tokens
-from harness.emulator.reply import Reply, delivery
+from harness.emulator.model import calls
+from harness.emulator.model.abilities import abilities
+from harness.emulator.model.answers import Answer, Said, filled
+from harness.emulator.model.calls import Calls, Pending
+from harness.emulator.model.context import text_tokens
+from harness.emulator.model.reply import Reply, delivery
 from harness.wire.live import catalogue, refusals
 from harness.wire.live.messages import (
     ServerContent,
@@ -32,9 +32,9 @@ from harness.wire.live.refusals import Refused
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from harness.emulator.context import Context
-    from harness.emulator.manners import Manners
-    from harness.emulator.speech import Speaker
+    from harness.emulator.model.context import Context
+    from harness.emulator.model.manners import Manners
+    from harness.emulator.voice.speech import Speaker
     from harness.wire.live.messages import FunctionResponse
     from harness.wire.live.server import SetupReceived
     from harness.wire.live.tools import Tool

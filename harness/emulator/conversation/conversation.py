@@ -15,8 +15,12 @@ import secrets
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, assert_never
 
 from harness.audio.stream import StreamResampler
-from harness.emulator.backlog import Backlog
-from harness.emulator.context import (
+from harness.emulator.conversation.backlog import Backlog
+from harness.emulator.conversation.intake import Intake
+from harness.emulator.conversation.limits import Limits
+from harness.emulator.conversation.resumption import Resumption
+from harness.emulator.ear.ears import EarLostError
+from harness.emulator.model.context import (
     Context,
     Handles,
     Hearing,
@@ -24,16 +28,11 @@ from harness.emulator.context import (
     Saved,
     text_of,
 )
-from harness.emulator.coverage import Coverage
-from harness.emulator.ears import EarLostError
-from harness.emulator.intake import Intake
-from harness.emulator.limits import Limits
-from harness.emulator.manners import Manners
-from harness.emulator.respondent import Respondent, Turn
-from harness.emulator.resumption import Resumption
-from harness.emulator.speech import Speaker, speaker
-from harness.emulator.transcript import Transcript
-from harness.emulator.turns import (
+from harness.emulator.model.manners import Manners
+from harness.emulator.model.respondent import Respondent, Turn
+from harness.emulator.user.coverage import Coverage
+from harness.emulator.user.transcript import Transcript
+from harness.emulator.user.turns import (
     Begun,
     Ended,
     Piece,
@@ -42,7 +41,8 @@ from harness.emulator.turns import (
     detection,
     usual_on,
 )
-from harness.emulator.voice import VoiceLostError
+from harness.emulator.voice.speech import Speaker, speaker
+from harness.emulator.voice.voice import VoiceLostError
 from harness.text.locales import language_code
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE, Samples, Seconds
 from harness.wire.live import codec, refusals
@@ -74,8 +74,8 @@ from harness.wire.live.server import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from harness.emulator.ears import Ear, Listening
-    from harness.emulator.voice import Voice
+    from harness.emulator.ear.ears import Ear, Listening
+    from harness.emulator.voice.voice import Voice
     from harness.wire.live.codec import Frame
 
 _Instant: TypeAlias = (

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from harness.emulator.ears import EarLostError
-from harness.emulator.hearing import HEADER, Hear, Heard, Leave, Ready, Unable, answer, packed
-from harness.emulator.turns import Appetite
+from harness.emulator.ear.ears import EarLostError
+from harness.emulator.ear.hearing import HEADER, Hear, Heard, Leave, Ready, Unable, answer, packed
+from harness.emulator.user.turns import Appetite
 from harness.errors import HarnessError, InputError
 
 if TYPE_CHECKING:
@@ -50,7 +50,14 @@ class RemoteEar:
         self.life = 0
         """Counts the deaths: what a process knew of a session, the next one does not."""
 
-        self._command = [sys.executable, "-P", "-m", "harness.emulator.hearing", ear, *languages]
+        self._command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "harness.emulator.ear.hearing",
+            ear,
+            *languages,
+        ]
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._waiting: dict[int, asyncio.Future[Heard]] = {}

@@ -1,4 +1,4 @@
-"""The process that speaks: `python -m harness.emulator.pico`, SVOX Pico through py-nanotts.
+"""The process that speaks: `python -m harness.emulator.voice.pico`, SVOX Pico through py-nanotts.
 
 Orders come on standard input, speech goes to standard output: each is a length (4 bytes, big-endian) and a message, an
 order in MessagePack, speech as PCM. It ends with its standard input. Knows text and PCM; does not know who speaks.

@@ -15,7 +15,7 @@ from harness.wire.live.messages import FunctionCall
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.emulator.answers import Answer, Scheduling
+    from harness.emulator.model.answers import Answer, Scheduling
     from harness.wire.live.catalogue import Model
     from harness.wire.live.messages import FunctionResponse
     from harness.wire.live.tools import Tool

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.emulator.tidy import tidied
+from harness.emulator.user.tidy import tidied
 from harness.wire.live.messages import ServerContent, Transcription
 
 if TYPE_CHECKING:

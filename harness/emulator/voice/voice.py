@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from harness.emulator.pico import HEADER, Order
+from harness.emulator.voice.pico import HEADER, Order
 from harness.errors import HarnessError
 from harness.wire.live import voices
 
@@ -122,7 +122,7 @@ class RemoteVoice:
         """Return the process, begun if there is none; it need not be able to speak yet."""
         if self._process is None:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "harness.emulator.pico"),
+                *(sys.executable, "-P", "-m", "harness.emulator.voice.pico"),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 start_new_session=True,  # Ctrl-C is for the server, which ends this process itself

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from harness.emulator.answers import REPEAT, Answers
+from harness.emulator.model.answers import REPEAT, Answers
 from harness.units import Milliseconds, Seconds
 from harness.wire.live import catalogue
 from harness.wire.live.assumptions import USUAL, Assumptions

@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from harness.emulator.voice import DEFAULT_LOCALE, Voice, locale_of, pitch_of
+from harness.emulator.voice.voice import DEFAULT_LOCALE, Voice, locale_of, pitch_of
 from harness.units import SAMPLE_BYTES, SPEECH_RATE, Seconds
 from harness.wire.live import refusals
 from harness.wire.live.assumptions import USUAL, Assumptions

@@ -1,0 +1,1 @@
+"""The sockets: upgrades, requests and ephemeral tokens; who is let in, and who is refused."""

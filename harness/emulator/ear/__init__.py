@@ -1,0 +1,1 @@
+"""What hears: recognisers, and the process that one of them runs in."""
