@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AsyncExitStack
 
-    from harness.emulator.ear.ears import Ear
+    from harness.emulator.ear.ear import Ear
     from harness.run.record import UtteranceRecord
 
 SCRIPTED_SESSIONS: Final = 1000
@@ -70,7 +70,7 @@ async def _hear_all(
 ) -> int:
     from contextlib import AsyncExitStack
 
-    from harness.emulator.ear.ears import EarLostError
+    from harness.emulator.ear.ear import EarLostError
     from harness.errors import InputError
     from harness.run.heard import HeardSpeech, digest, mend_heard, read_heard, write_heard
     from harness.text.locales import language_code

@@ -13,7 +13,7 @@ from harness.wire.live.endpoint import route
 from harness.wire.live.server import LiveServer
 
 if TYPE_CHECKING:
-    from harness.emulator.ear.ears import Ear
+    from harness.emulator.ear.ear import Ear
     from harness.emulator.voice.voice import Voice
     from harness.session.transport import Listener
     from harness.wire.live.endpoint import Endpoint

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from harness.emulator.ear.ear import Appetite
 from harness.emulator.model.answers import Answer, Answers, Said
-from harness.emulator.user.turns import Appetite
 from harness.text.locales import LOCALES
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE, SPEECH_RATE
 

@@ -9,14 +9,13 @@ import pytest
 
 from harness.clock import run_virtual
 from harness.emulator.conversation.backlog import MOST_WAITING
-from harness.emulator.ear.ears import EarLostError
+from harness.emulator.ear.ear import Appetite, EarLostError
 from harness.emulator.ear.scripted import Line, Scripted
 from harness.emulator.model import context
 from harness.emulator.model.answers import Answer, Answers, When
 from harness.emulator.model.context import Context, Handles, Hearing, Life, Saved, text_tokens
 from harness.emulator.model.manners import Manners
 from harness.emulator.model.past import Past
-from harness.emulator.user.turns import Appetite
 from harness.session.frames import Frames
 from harness.wire.live import codec
 from harness.wire.live.assumptions import assumed

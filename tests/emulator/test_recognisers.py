@@ -11,10 +11,10 @@ import pytest
 from harness.audio.load import load as load_clip
 from harness.corpus.shelf import open_dataset
 from harness.emulator.ear import ears
-from harness.emulator.ear.ears import EarLostError
+from harness.emulator.ear.ear import Appetite, EarLostError
 from harness.emulator.ear.hearing import Ready, Unable, answer, packed
 from harness.emulator.ear.remote import RemoteEar
-from harness.emulator.user.turns import Appetite, Piece, Turns, detection
+from harness.emulator.user.turns import Piece, Turns, detection
 
 pytestmark = pytest.mark.ear
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.emulator.ear.ear import Appetite
 from harness.emulator.user.activity import FRAME_BYTES, SpeechDetector
 from harness.emulator.user.turns import (
-    Appetite,
     Begun,
     Detection,
     Ended,

@@ -6,7 +6,7 @@ import functools
 
 import numpy as np
 
-from harness.emulator.user.turns import Appetite
+from harness.emulator.ear.ear import Appetite
 from harness.units import SAMPLE_RATE
 
 WORD_S = 0.5

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from harness.audio.clip import AudioClip, MemoryPcm
 from harness.clock import run_virtual
 from harness.emulator.door.serve import Service, listen, stop
+from harness.emulator.ear.ear import Appetite
 from harness.emulator.ear.scripted import Line, Scripted
 from harness.emulator.model.context import Handles
 from harness.emulator.model.manners import Manners
 from harness.emulator.quirks.mischief import Mischief, parsed
-from harness.emulator.user.turns import Appetite
 from harness.report.bounds import SpeechBook
 from harness.report.build import run_table
 from harness.run.bill import bill_usd, estimate_usd, spent_usd, transcription

@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from harness.emulator.ear.ears import EarLostError
-from harness.emulator.user.turns import Appetite
+from harness.emulator.ear.ear import Appetite, EarLostError
 from harness.units import Seconds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from harness.emulator.ear.ears import Listener, Recogniser
+    from harness.emulator.ear.ear import Listener, Recogniser
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,8 +10,7 @@ import msgspec
 import pytest
 
 from harness.clock import run_virtual
-from harness.emulator.ear.ears import EarLostError
-from harness.emulator.user.turns import Appetite
+from harness.emulator.ear.ear import Appetite, EarLostError
 from tests.sample.alike import alike, differences
 from tests.sample.made import HEARD, ROOT, SAMPLE, make_sample
 from tests.sample.replay import (

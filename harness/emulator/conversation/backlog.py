@@ -13,7 +13,7 @@ from harness.units import SAMPLE_BYTES, SAMPLE_RATE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.emulator.ear.ears import Listening
+    from harness.emulator.ear.ear import Listening
     from harness.emulator.model.respondent import Turn
     from harness.emulator.user.transcript import Transcript
     from harness.emulator.user.turns import Piece

@@ -19,7 +19,7 @@ from harness.emulator.conversation.backlog import Backlog
 from harness.emulator.conversation.intake import Intake
 from harness.emulator.conversation.limits import Limits
 from harness.emulator.conversation.resumption import Resumption
-from harness.emulator.ear.ears import EarLostError
+from harness.emulator.ear.ear import EarLostError
 from harness.emulator.model.context import (
     Context,
     Handles,
@@ -74,7 +74,7 @@ from harness.wire.live.server import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from harness.emulator.ear.ears import Ear, Listening
+    from harness.emulator.ear.ear import Ear, Listening
     from harness.emulator.voice.voice import Voice
     from harness.wire.live.codec import Frame
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.emulator.door.tokens import Grant
-    from harness.emulator.ear.ears import Ear
+    from harness.emulator.ear.ear import Ear
     from harness.emulator.quirks.mischief import Trouble
     from harness.emulator.voice.voice import Voice
     from harness.units import Seconds

@@ -1,94 +1,23 @@
-"""What can hear: the interface of recognisers, which of them this machine has, and how one is named.
-
-A `Recogniser` is plain synchronous code and runs in a process of its own (`hearing`); an `Ear` is what a conversation
-asks, on the event loop. Knows names; does not know how any of them works.
+"""Which ears there are, which of them this machine has, and how one is named.
 
     whisper            multilingual; faster-whisper with the weights that are found (`weights`)
     whisper:NAME|DIR   the same with a model by name (downloaded where there is a network) or in a folder
     pocketsphinx       English, streaming
     scripted[:FILE]    no recogniser at all: text from a file, for tests and simulations
     auto               whisper where it can be used, else pocketsphinx
+
+Knows names; does not know how any of them works.
 """
 
 from __future__ import annotations
 
 import importlib.util
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from harness.errors import HarnessError, InputError, UsageError, suggestion
+from harness.errors import InputError, UsageError, suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from harness.emulator.user.turns import Appetite
-
-
-class EarLostError(HarnessError):
-    """The process that hears has died, and what it had heard of a session with it."""
-
-
-# ── On the event loop ────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class Listening(Protocol):
-    """One session's ear."""
-
-    language: str | None
-    """Of what was heard last, ISO 639-1; None: nothing was, or the ear cannot tell."""
-
-    def hear(self, pcm: bytes, *, last: bool) -> AsyncIterator[str]:
-        """Yield the fragments of text that 16 kHz `pcm` adds; with `last`, all there is. EarLostError ends it."""
-        ...
-
-    def leave(self) -> None:
-        """Say that nobody waits any more: what was asked need not be answered."""
-
-
-class Ear(Protocol):
-    """A recogniser as conversations see it."""
-
-    name: str
-    appetite: Appetite
-
-    def listen(
-        self, languages: tuple[str, ...] = (), vocabulary: tuple[str, ...] = ()
-    ) -> Listening:
-        """Return an ear for a new session, which expects these languages (ISO 639-1; none given: any) and words."""
-        ...
-
-
-# ── In the process that hears ────────────────────────────────────────────────────────────────────────────────────────
-
-
-class Listener(Protocol):
-    """What a recogniser keeps of one session."""
-
-    language: str | None
-    """Of what was heard last, ISO 639-1; None: nothing was, or it cannot tell."""
-
-    def hear(self, pcm: bytes, *, last: bool) -> str:
-        """Return the text that 16 kHz `pcm` adds, with a leading space where the language has one; often empty."""
-        ...
-
-
-class Recogniser(Protocol):
-    """A loaded recogniser."""
-
-    name: str
-    """With model, precision and version, as every report shows it."""
-
-    appetite: Appetite
-
-    def listener(self, languages: tuple[str, ...], vocabulary: tuple[str, ...] = ()) -> Listener:
-        """Return what hears one session in these languages, any it knows when none is given, and expects these words."""
-        ...
-
-    def real_time_factor(self) -> float:
-        """Return the seconds it takes for a second of speech on this machine, now."""
-        ...
-
-
-# ── Choosing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+    from harness.emulator.ear.ear import Recogniser
 
 KINDS = ("auto", "whisper", "pocketsphinx", "scripted")
 

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 import msgspec
 
+from harness.emulator.ear.ear import Appetite
 from harness.emulator.ear.ears import load
-from harness.emulator.user.turns import Appetite
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.emulator.ear.ears import Listener, Recogniser
+    from harness.emulator.ear.ear import Listener, Recogniser
 
 HEADER: Final = struct.Struct(">I")
 

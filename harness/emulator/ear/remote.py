@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from harness.emulator.ear.ears import EarLostError
+from harness.emulator.ear.ear import Appetite, EarLostError
 from harness.emulator.ear.hearing import HEADER, Hear, Heard, Leave, Ready, Unable, answer, packed
-from harness.emulator.user.turns import Appetite
 from harness.errors import HarnessError, InputError
 
 if TYPE_CHECKING:

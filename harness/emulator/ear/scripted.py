@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from harness.emulator.user.turns import Appetite
+from harness.emulator.ear.ear import Appetite
 from harness.errors import InputError
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE, Seconds
 

@@ -11,7 +11,7 @@ import time
 from importlib.metadata import version
 from typing import Any, Final
 
-from harness.emulator.user.turns import Appetite
+from harness.emulator.ear.ear import Appetite
 from harness.units import SAMPLE_RATE
 
 _PIECE_S: Final = 0.2

@@ -20,7 +20,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.emulator.ear import weights
-from harness.emulator.user.turns import Appetite
+from harness.emulator.ear.ear import Appetite
 from harness.errors import InputError
 from harness.text.locales import LOCALES
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE, Seconds

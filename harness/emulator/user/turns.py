@@ -19,6 +19,7 @@ from harness.units import SAMPLE_BYTES, SAMPLE_RATE, Milliseconds, Samples, Seco
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from harness.emulator.ear.ear import Appetite
     from harness.wire.live.assumptions import Assumptions
     from harness.wire.live.catalogue import Platform
     from harness.wire.live.messages import AutomaticActivityDetection
@@ -46,17 +47,6 @@ class Ended:
 
 
 Step: TypeAlias = Begun | Piece | Ended
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Appetite:
-    """How an ear wants its audio."""
-
-    piece_s: Seconds | None
-    """It takes the audio in pieces of this length as it comes; None: phrase by phrase."""
-
-    trimmed: bool = True
-    """True: silence is left out and pauses are marked; False: all the audio of the turn, and only its end is marked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
