@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from harness.emulator.conversation.conversation import Conversation
-from harness.emulator.model.context import Handles
+from harness.emulator.conversation.handles import Handles
 from harness.emulator.model.manners import Manners
 from harness.session.transport import Closed, Upgraded
 from harness.wire.live.endpoint import route

@@ -7,8 +7,8 @@ import base64
 import json
 
 from harness.emulator.conversation.conversation import Conversation
+from harness.emulator.conversation.handles import Handles
 from harness.emulator.ear.scripted import Line, Scripted
-from harness.emulator.model.context import Handles
 from harness.emulator.model.manners import Manners
 from harness.wire.live import endpoint
 from harness.wire.live.server import LiveServer

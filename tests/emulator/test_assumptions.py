@@ -9,9 +9,9 @@ from typing import get_args, get_type_hints
 
 import pytest
 
+from harness.emulator.conversation.handles import Handles
 from harness.emulator.door.serve import Service
 from harness.emulator.door.tokens import Tokens
-from harness.emulator.model.context import Handles
 from harness.emulator.model.manners import Manners
 from harness.errors import UsageError
 from harness.secret import Secret

@@ -9,11 +9,11 @@ import pytest
 
 from harness.clock import run_virtual
 from harness.emulator.conversation.backlog import MOST_WAITING
+from harness.emulator.conversation.handles import Handles, Hearing, Life, Saved
 from harness.emulator.ear.ear import Appetite, EarLostError
 from harness.emulator.ear.scripted import Line, Scripted
-from harness.emulator.model import context
 from harness.emulator.model.answers import Answer, Answers, When
-from harness.emulator.model.context import Context, Handles, Hearing, Life, Saved, text_tokens
+from harness.emulator.model.context import Context, text_tokens
 from harness.emulator.model.manners import Manners
 from harness.emulator.model.past import Past
 from harness.session.frames import Frames
@@ -849,7 +849,7 @@ def test_a_resumed_session_remembers():
 )
 def test_what_handles_keep_is_bounded(monkeypatch, heard, past):
     """The oldest handles are forgotten when what all keep is too much: audio, text, or turns of sessions remembered."""
-    monkeypatch.setattr(context, "_MOST_KEPT", 3000)
+    monkeypatch.setattr("harness.emulator.conversation.handles._MOST_KEPT", 3000)
     handles = Handles()
 
     def session():
@@ -869,7 +869,7 @@ def test_what_handles_keep_is_bounded(monkeypatch, heard, past):
 
 def test_handles_of_a_long_session_share_its_turns(monkeypatch):
     """A handle for each of 1,000 turns counts each turn once: none is forgotten, and the last to be frees them all."""
-    monkeypatch.setattr(context, "_MOST_KEPT", 310_000)
+    monkeypatch.setattr("harness.emulator.conversation.handles._MOST_KEPT", 310_000)
     handles, past, issued = Handles(), Past(), []
 
     def handle(**hearing):

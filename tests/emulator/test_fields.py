@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from harness.clock import run_virtual
-from harness.emulator.model.context import Context, Handles, Life, Saved
+from harness.emulator.conversation.handles import Handles, Life, Saved
+from harness.emulator.model.context import Context
 from harness.wire.live import codec
 from harness.wire.live.endpoint import Route
 from harness.wire.live.messages import Setup

@@ -12,10 +12,10 @@ import msgspec
 
 from harness.cli import walk
 from harness.cli.joined import Joint
+from harness.emulator.conversation.handles import Handles
 from harness.emulator.door.tokens import Tokens
 from harness.emulator.ear.scripted import Line, Scripted
 from harness.emulator.model.answers import Answer, Answers
-from harness.emulator.model.context import Handles
 from harness.emulator.model.manners import Manners
 from harness.secret import Secret
 from harness.session.transport import Closed, Upgraded

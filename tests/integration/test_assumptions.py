@@ -10,11 +10,11 @@ import pytest
 
 from harness.audio.clip import AudioClip, MemoryPcm
 from harness.corpus.scenario import Expectation, ExpectedCall, OfferedFunction, Scenario
+from harness.emulator.conversation.handles import Handles
 from harness.emulator.door.serve import Service
 from harness.emulator.door.tokens import Tokens
 from harness.emulator.ear.scripted import Line, Scripted
 from harness.emulator.model.answers import Answer, Answers
-from harness.emulator.model.context import Handles
 from harness.emulator.model.manners import Manners
 from harness.errors import HarnessError
 from harness.run.bill import bill_usd

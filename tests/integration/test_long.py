@@ -8,7 +8,7 @@ import pytest
 from harness.audio.clip import AudioClip, MemoryPcm
 from harness.clock import run_virtual
 from harness.emulator.conversation.conversation import Manners
-from harness.emulator.model.context import Handles
+from harness.emulator.conversation.handles import Handles
 from harness.report.bounds import SpeechBook
 from harness.report.build import run_table
 from harness.run.folder import read_journal

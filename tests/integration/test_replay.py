@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from harness.audio.clip import AudioClip, MemoryPcm
 from harness.clock import run_virtual
+from harness.emulator.conversation.handles import Handles
 from harness.emulator.door.serve import Service, listen, stop
 from harness.emulator.ear.ear import Appetite
 from harness.emulator.ear.scripted import Line, Scripted
-from harness.emulator.model.context import Handles
 from harness.emulator.model.manners import Manners
 from harness.emulator.quirks.mischief import Mischief, parsed
 from harness.report.bounds import SpeechBook

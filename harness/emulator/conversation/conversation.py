@@ -16,18 +16,12 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, assert_never
 
 from harness.audio.stream import StreamResampler
 from harness.emulator.conversation.backlog import Backlog
+from harness.emulator.conversation.handles import Handles, Hearing, Life, Saved
 from harness.emulator.conversation.intake import Intake
 from harness.emulator.conversation.limits import Limits
 from harness.emulator.conversation.resumption import Resumption
 from harness.emulator.ear.ear import EarLostError
-from harness.emulator.model.context import (
-    Context,
-    Handles,
-    Hearing,
-    Life,
-    Saved,
-    text_of,
-)
+from harness.emulator.model.context import Context, text_of
 from harness.emulator.model.manners import Manners
 from harness.emulator.model.respondent import Respondent, Turn
 from harness.emulator.user.coverage import Coverage

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.emulator.conversation.handles import Hearing
 from harness.emulator.conversation.ledger import Ledger
-from harness.emulator.model.context import Hearing
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE, Samples
 from harness.wire.live import catalogue, refusals
 from harness.wire.live.messages import SessionResumptionUpdate
@@ -20,7 +20,7 @@ from harness.wire.live.refusals import Refused
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.emulator.model.context import Handles, Life, Saved
+    from harness.emulator.conversation.handles import Handles, Life, Saved
     from harness.emulator.model.respondent import Turn
     from harness.units import Seconds
     from harness.wire.live.assumptions import Assumptions

@@ -23,9 +23,9 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from harness.emulator.conversation.conversation import Conversation
+from harness.emulator.conversation.handles import Handles
 from harness.emulator.door.post import MalformedRequestError, PostReader
 from harness.emulator.door.tokens import Tokens, failure
-from harness.emulator.model.context import Handles
 from harness.emulator.model.manners import Manners
 from harness.emulator.quirks.mischief import Mischief
 from harness.emulator.quirks.network import Cable
