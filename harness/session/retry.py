@@ -164,6 +164,9 @@ BASE_S: Final = 0.5
 CAP_S: Final = 30.0
 """Back-off doubles from `BASE_S` to `CAP_S`, s; each wait is drawn between half of it and the whole ("equal jitter")."""
 
+_DOUBLINGS: Final = 10
+"""More than it takes from `BASE_S` to `CAP_S`."""
+
 MOST_ASKED_S: Final = 300.0
 """Longest wait that a service is given which asks for one, s. One that asks for more is not asked again before: the run
 stops, to be continued."""
@@ -171,7 +174,8 @@ stops, to be continued."""
 
 def backoff_s(failures: int, rng: random.Random, *, asked_s: Seconds | None = None) -> Seconds:
     """Return how long to wait after the `failures`-th failure in a row (from 1), s; never less than was asked for."""
-    ceiling = min(CAP_S, BASE_S * 2 ** (failures - 1))
+    # A service that admits nobody for hours is paused for more than 1,000 times, and no float holds 2 to the power of that.
+    ceiling = min(CAP_S, BASE_S * 2 ** min(failures - 1, _DOUBLINGS))
     return max(asked_s or 0.0, rng.uniform(ceiling / 2, ceiling))
 
 
