@@ -17,7 +17,7 @@ import msgspec
 from harness.score import align
 from harness.score.edits import EditCounts
 from harness.text.locales import LOCALES
-from harness.text.normalise import normalised
+from harness.text.normalise import normalised, steps
 from harness.text.tokenise import mixed
 
 if TYPE_CHECKING:
@@ -141,7 +141,8 @@ def readability(reference: str, hypothesis: str, locale: str) -> Readability | N
     if locale.startswith("th"):
         return None
     said, heard = _marked_words(reference, locale), _marked_words(hypothesis, locale)
-    runs = align.opcodes([word.lower() for word, _ in said], [word.lower() for word, _ in heard])
+    lower = steps(locale, "norm-1")["lower"]  # the language's own: in Turkish I is no i
+    runs = align.opcodes([lower(word) for word, _ in said], [lower(word) for word, _ in heard])
     marks: dict[Mark, MarkCounts] = {}
     punctuation = EditCounts.zero()
     cased = cased_right = 0

@@ -44,6 +44,8 @@ def test_kinds_add_up(reference, hypothesis):
         ("hi-IN", "क्या हुआ? हाँ।", "क्या हुआ हाँ।", EditCounts(hits=1, deletions=1), None),
         ("hi-IN", "राम आए॥ सीता आईं॥", "राम आए॥ सीता आईं।", EditCounts(hits=2), None),
         ("ar-XA", "ما اسمك؟", "ما اسمك?", EditCounts(hits=1), None),
+        ("tr-TR", "Işık İzmir.", "ışık izmir.", EditCounts(hits=1), (0, 2)),
+        ("tr-TR", "Ilık.", "ilık.", EditCounts(hits=1), (0, 0)),
         ("ja-JP", "はい、そうです。", "はいそうです。", EditCounts(hits=1, deletions=1), None),
         ("cmn-CN", "他说，好。", "他说，好", EditCounts(hits=1, deletions=1), None),
     ],
