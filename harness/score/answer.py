@@ -6,6 +6,7 @@ in digits or in words. Judges one answer; does not know sessions, and does not a
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -141,6 +142,12 @@ _MINUS: Final = regex.compile(r"(?<![\w])[-−–](?=\p{Nd})")
 _LONGEST_WORDS: Final = 1e15
 """Numbers from here on are looked for in digits alone."""
 
+_TOLD_APART: Final = 1000
+"""Numbers below this are told apart in words: `five` in `twenty-five` is none of its own."""
+
+_LONGEST_TOLD_APART: Final = 20
+"""Characters of the longest of them in Thai; where words are divided, none takes more than six words."""
+
 _MINUS_WORD: Final = "minus"
 """How a sign is kept over normalising, which drops dashes; most languages of the guide have the word."""
 
@@ -155,9 +162,56 @@ def _numbers(answer: str, locale: str) -> list[float]:
 
 
 def _names(number: float, tolerance: float, answer: str, locale: str) -> bool:
-    """Return whether an answer names a number, in digits to within `tolerance`, or in words."""
+    """Return whether an answer names a number: in digits to within `tolerance`, or in words that are no part of another.
+
+    Parts of numbers from 1,000 on, and of those with a decimal mark, are not told from numbers of their own.
+    """
     if any(abs(named - number) <= tolerance + 1e-9 for named in _numbers(answer, locale)):
         return True
-    digits = f"{number:.6f}".rstrip("0").rstrip(".")
-    forms = written_forms(digits, locale) if 0 <= number < _LONGEST_WORDS else ()
-    return any(_holds(answer, form, locale) for form in forms)
+    if abs(number) >= _LONGEST_WORDS:
+        return False
+    negative = number < 0
+    return any(
+        signed == negative
+        for signed in _spelt_out(f"{abs(number):.6f}".rstrip("0").rstrip("."), answer, locale)
+    )
+
+
+def _spelt_out(digits: str, answer: str, locale: str) -> Iterator[bool]:
+    """Yield each time an answer has a number in words, whether a minus stands before it."""
+    own = _forms(digits, locale)
+    said, divided = normalised(answer, locale), LOCALES[locale].metric == "WER"
+    said = said if divided else said.replace(" ", "")
+    if not any(form in said for form in own):
+        return
+    others = _numerals(locale)
+    pieces = said.split() if divided else list(said)
+    joint = " " if divided else ""
+    longest = max(len(form.split() if divided else form) for form in own)
+    at = 0
+    while at < len(pieces):
+        # The longest numeral that begins here; what it is made of is none of its own.
+        for end in range(min(at + max(longest, _LONGEST_TOLD_APART), len(pieces)), at, -1):
+            form = joint.join(pieces[at:end])
+            if form in own:
+                yield pieces[at - 1 : at] == [_MINUS_WORD]
+            elif form not in others:
+                continue
+            at = end
+            break
+        else:
+            at += 1
+
+
+@cache
+def _numerals(locale: str) -> frozenset[str]:
+    """Return how the numbers that are told apart are written in words."""
+    return frozenset().union(*(_forms(str(number), locale) for number in range(_TOLD_APART)))
+
+
+def _forms(digits: str, locale: str) -> frozenset[str]:
+    """Return how a number is written in words, normalised."""
+    forms = (normalised(form, locale) for form in written_forms(digits, locale))
+    if LOCALES[locale].metric != "WER":
+        forms = (form.replace(" ", "") for form in forms)
+    return frozenset(filter(None, forms))

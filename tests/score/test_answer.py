@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.corpus.scenario import Expectation, ExpectedCall
 from harness.score.answer import Answer, expectation, verdict
+from harness.text.numerals import written_forms
 
 CALL = ExpectedCall(name="get_temp", args={"city": "Gdynia"})
 
@@ -67,12 +68,35 @@ def test_an_answer_contains_whole_words(wanted, answer, locale, right):
         (3.14, 0.001, "about 3.1416", "en-US", False),
         (1, 0, "It is 11.", "en-US", False),
         (4, 0, "no idea", "en-US", False),
+        (5, 0, "Twenty-five.", "en-US", False),
+        (25, 0, "Twenty-five.", "en-US", True),
+        (100, 0, "one hundred twenty", "en-US", False),
+        (120, 0, "one hundred twenty", "en-US", True),
+        (4, 0, "quatre-vingt-dix", "fr-FR", False),
+        (90, 0, "quatre-vingt-dix", "fr-FR", True),
+        (1, 0, "二十一です", "ja-JP", False),
+        (21, 0, "二十一です", "ja-JP", True),
+        (5, 0, "पच्चीस", "hi-IN", False),
+        (25, 0, "पच्चीस", "hi-IN", True),
+        (5, 0, "minus five degrees", "en-US", False),
+        (-5, 0, "minus five degrees", "en-US", True),
+        (-5, 0, "five degrees", "en-US", False),
+        (12345, 0, "twelve thousand three hundred and forty-five", "en-US", True),
     ],
 )
 def test_an_answer_names_a_number(number, tolerance, answer, locale, right):
-    """Digits or words, with the marks of the locale and its sign."""
+    """Digits or words, with the marks of the locale and its sign; a word of a longer number names none."""
     expected = Expectation(number=number, tolerance=tolerance)
     assert right == passed(expected, answer, locale=locale)
+
+
+@given(st.integers(0, 999), st.integers(0, 999), st.sampled_from(["en-US", "ja-JP", "it-IT"]))
+@settings(deadline=None)  # the first of a language learns its numerals
+def test_a_number_in_words_is_the_number(said, expected, locale):
+    """Below a thousand, an answer that writes a number in words names it, and no other."""
+    words = written_forms(str(said), locale)[0]
+    right = passed(Expectation(number=expected), f"… {words} …", locale=locale)
+    assert right == (words in written_forms(str(expected), locale))
 
 
 @pytest.mark.parametrize(
