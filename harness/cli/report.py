@@ -125,15 +125,19 @@ def _unheard(run: Path, ear: str) -> int:
 
 
 def _verified(run: Path) -> int:
-    """Say where `run` is not what its traces and journal give, and return 0 when it is nowhere; InputError otherwise."""
+    """Say where `run` is not what its traces and journal give, and return 0 when it is nowhere; InputError otherwise.
+
+    What is found is said at once: the next thing looked at may be what cannot be read.
+    """
     from harness.errors import InputError
     from harness.report.verify import OTHER_VERSION, differences
     from harness.text.visible import visible
     from harness.units import count_text
 
-    found = [visible(one) for one in differences(run)]
-    for one in found:
-        click.echo(one)
+    found = []
+    for one in differences(run):
+        click.echo(visible(one))
+        found.append(one)
     if found == [OTHER_VERSION]:
         raise InputError(
             f"{run}: every record is what its trace gives, and the report cannot be verified",

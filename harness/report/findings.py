@@ -251,9 +251,9 @@ def _open_turns(rows: Sequence[Row]) -> Iterable[Caution]:
 
 def _damaged(rows: Sequence[Row]) -> Iterable[Caution]:
     clips = {
-        (row.dataset, row.utterance_id): row.reason
+        (row.dataset, row.utterance_id): row.record.reason
         for row in rows
-        if row.reason and row.reason.startswith(OF_THE_AUDIO)
+        if row.record and row.record.reason and row.record.reason.startswith(OF_THE_AUDIO)
     }
     for (_, first), reason in list(clips.items())[:1]:
         yield _note(

@@ -15,6 +15,7 @@ from harness.errors import InputError, RemoteProtocolError
 from harness.report.document import Retold
 from harness.run import attempt
 from harness.run.folder import TRACES, settles, slot, slots, trace_path, traces_there
+from harness.run.journal import as_written
 from harness.run.orphans import NO_TRACE
 from harness.run.record import Usage
 from harness.trace import read_trace
@@ -136,7 +137,7 @@ def contradictions(folder: Path, plan: Plan, kept: UtteranceRecord) -> Iterator[
     except (RemoteProtocolError, *NO_TRACE) as error:
         yield f"{who}: {kept.trace} is no trace of a session: {type(error).__name__}: {error}"
         return
-    told = msgspec.structs.replace(told, recovered=kept.recovered)
+    told = as_written(msgspec.structs.replace(told, recovered=kept.recovered))
     if told.reason is None and (kept.reason or "").startswith(attempt.OF_THE_AUDIO):
         # In traces of older versions the clip's faults are not.
         told = msgspec.structs.replace(told, reason=kept.reason)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from harness.report.by_ear import by_ear
 from harness.report.diff import SPACED, merged, pieces, written
 from harness.report.kinship import Kin, block
-from harness.report.replies import reply
+from harness.report.replies import Reply, reply
+from harness.run.attempt import OF_THE_AUDIO
 from harness.run.bill import answered_tokens, bill_usd, spent_usd, unbilled_usd
 from harness.run.folder import slot, slots
 from harness.score.edits import EditCounts
@@ -250,7 +251,7 @@ def _row(
     told = reply(plan, utterance, record, bounds=bounds, scored=scored, answered=answered)
     reason = record.reason if record else _unfinished(attempts)
     if plan.task == "ask":
-        reason = None if told.passed else reason or told.why
+        reason = _of_the_answer(reason, told)
     elif isinstance(judged, Unscored):
         reason = reason or judged.reason
     elif judged.rate is None and answered:
@@ -326,6 +327,16 @@ def _audio_s(record: UtteranceRecord | None) -> Seconds | None:
     if record and record.audio_samples is not None:
         return record.audio_samples / SAMPLE_RATE
     return None
+
+
+def _of_the_answer(reason: str | None, told: Reply) -> str | None:
+    """Return why an answer is not right, and behind it what is odd about the question's audio.
+
+    Where the session is not whole, that is why: what is missed in its answer may have come.
+    """
+    if reason is not None and reason.startswith(OF_THE_AUDIO):
+        return "; ".join(filter(None, (told.why, reason)))
+    return None if told.passed else reason or told.why
 
 
 def _was_made(attempt: UtteranceRecord) -> bool:

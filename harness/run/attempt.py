@@ -65,6 +65,7 @@ def record(
         trace=path,
         outcome=ended.get("outcome", "failed_client"),
         failure=ended.get("failure"),
+        away=ended.get("away", False),
         reason=_reason(
             ended.get("reason"),
             _cuts(trace, heard.text if judged else "", answered),

@@ -179,6 +179,7 @@ class Farm(Streamer):
                 failure=told.failure,
                 reason=told.reason,
                 unreachable=reached_nobody(told),
+                away=told.away,
             )
             told = msgspec.structs.replace(told, final=True)  # the pool says when it is not
             return Attempted(record=told, ending=ending, cost_usd=spent_usd(told))

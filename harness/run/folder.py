@@ -255,13 +255,13 @@ def finished(folder: Path, plan: Plan) -> bool:
 def settles(record: UtteranceRecord) -> bool:
     """Return whether `record` settles its part of the plan.
 
-    What was given up for quota, since the service could not be reached, or since our own process died does not: nothing was
-    heard, so asking again costs nothing twice. What else failed does: the service broke it off, refuses it, or its audio
-    cannot be read.
+    What was given up for quota, since the service could not be reached or was not there, or since our own process died does
+    not: nothing was heard, so asking again costs nothing twice. What else failed does: the service broke it off, refuses it,
+    or its audio cannot be read.
     """
     if record.outcome == "failed_client":
         return record.final and record.failure != "transient"
-    return record.final and record.outcome != "failed_quota"
+    return record.final and record.outcome != "failed_quota" and not record.away
 
 
 def unfinished(plan: Plan, records: Iterable[UtteranceRecord]) -> list[Slot]:

@@ -162,15 +162,15 @@ class Gate:
         if asked_s is not None:
             self._closed_until = max(self._closed_until, now + asked_s)
 
-    def lost(self, *, away: bool = False) -> None:
+    def lost(self, asked_s: Seconds | None = None, *, away: bool = False) -> None:
         """Pause since nothing answered, and then let one connection at a time look whether anything does.
 
-        `away`: somebody did, but not the service.
+        `away`: somebody did, but not the service, and asked for a pause of `asked_s`, if for any.
         """
         self.reached = self.reached or away
         if not self._absences or asyncio.get_running_loop().time() >= self._closed_until:
             self._absences += 1
-        self.pause()
+        self.pause(asked_s)
 
     def found(self) -> None:
         """Note that the service has answered, whatever it said."""

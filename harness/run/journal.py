@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 SYNC_EVERY_S: Final[Seconds] = 1.0
 
+USAGE_BYTES: Final = 2**16
+"""Longest usage that is kept of a session whose record no line holds; one that is longer is a service's prank."""
+
 KILLED: Final = "the run was killed while this session was open"
 STOPPED: Final = "the run ended while this session was open"
 """Reasons of what was begun and has no end."""
@@ -86,10 +89,10 @@ class Journal:
             raise unwritable(self._folder, BEGUN, error) from error
 
     def append(self, record: UtteranceRecord) -> None:
-        """Write `record` as one line with one write; of one that no line holds, that it is so."""
+        """Write `record` as one line with one write, as far as a line holds it."""
         line = msgspec.json.encode(record) + b"\n"
         if len(line) >= LINE_BYTES:
-            line = msgspec.json.encode(_beyond_a_line(record, len(line))) + b"\n"
+            line = msgspec.json.encode(as_written(record)) + b"\n"
         try:
             if self._broken is not None:
                 raise self._broken
@@ -137,9 +140,16 @@ class Journal:
                     self._broken = error
 
 
-def _beyond_a_line(record: UtteranceRecord, size: int) -> UtteranceRecord:
-    """Return what is kept of a record of so many bytes: which attempt it was, and that its session is not judged."""
+def as_written(record: UtteranceRecord) -> UtteranceRecord:
+    """Return `record` as the journal tells it: of one that no line holds, which attempt it was and what it cost.
+
+    Its session is not judged.
+    """
+    size = len(msgspec.json.encode(record)) + 1
+    if size < LINE_BYTES:
+        return record
     told = f"its record takes {size / 2**20:.1f} MiB, more than a line of the journal may: what was said is in its trace"
+    small = len(msgspec.json.encode(record.usage)) < USAGE_BYTES
     return msgspec.structs.replace(
         record,
         outcome="failed_client",
@@ -148,7 +158,7 @@ def _beyond_a_line(record: UtteranceRecord, size: int) -> UtteranceRecord:
         hypothesis=None,
         seam_at=(),
         replays=(),
-        usage=Usage(),
+        usage=record.usage if small else Usage(),
         exchange=None,
         violations=(),
     )

@@ -286,7 +286,7 @@ class Pool:
             if self._is_given_up(ending) or tries.absences >= ABSENCES:
                 return None
             # Longer than the gate stays closed, so that another one looks next: it may be this one's fate alone.
-            return backoff_s(tries.absences + 1, self._rng)
+            return (ending.retry_after_s or 0.0) + backoff_s(tries.absences + 1, self._rng)
         if ending.failure == "quota":
             tries.refusals += 1
             # A service may refuse for quota after admitting, and then the gate counts no pauses in a row.
@@ -335,7 +335,7 @@ class Pool:
             self.gate.refused(asked_s, inside=way.inside)
             self.tally.quota_waits += 1
         elif done.ending.absent:
-            self.gate.lost(away=done.ending.away)
+            self.gate.lost(asked_s, away=done.ending.away)
         elif done.answered and not way.inside:
             self.gate.found()
             if asked_s:
@@ -503,7 +503,8 @@ class _Pass:
 
 def failed_once(record: UtteranceRecord) -> bool:
     """Return whether `record` is an attempt that counts against its utterance: refusals and absent services do not."""
-    return not record.final and record.failure in ATTEMPTS and record.outcome != "failed_client"
+    met = record.outcome != "failed_client" and not record.away
+    return not record.final and record.failure in ATTEMPTS and met
 
 
 def reached_nobody(record: UtteranceRecord) -> bool:

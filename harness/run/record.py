@@ -225,6 +225,9 @@ class UtteranceRecord(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     """Why it failed or is not whole, in words; None when ok and nothing is wrong with its clip."""
 
+    away: bool = False
+    """True: somebody answered that the service is not there, so it was never asked for a session."""
+
     started_at: str
     """ISO 8601 UTC."""
 

@@ -232,7 +232,12 @@ class Recorder:
         if self._cut_messages:
             cut = {"messages": self._cut_messages, "bytes": self._cut_bytes}
             self._note(t, "!", {"cut": cut})
-        said = {"outcome": end.outcome, "failure": end.failure, "reason": end.reason}
+        said = {
+            "outcome": end.outcome,
+            "failure": end.failure,
+            "reason": end.reason,
+            "away": end.away or None,
+        }
         self._note(t, "!", {"ended": {k: v for k, v in said.items() if v is not None}})
 
     def _note(self, t: Seconds, direction: Direction, frame: Any) -> None:

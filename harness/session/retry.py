@@ -34,7 +34,7 @@ class Ending:
     """True: nothing answered at the address."""
 
     away: bool = False
-    """True: somebody else answered that the service is not there, and not how long it will be: a proxy, mostly."""
+    """True: somebody else answered that the service is not there: a proxy, mostly."""
 
     @property
     def absent(self) -> bool:
@@ -116,7 +116,7 @@ def _closed_on_us(closed: Closed, *, has_text: bool) -> Ending:
         has_text=has_text,
         retry_after_s=closed.retry_after_s,
         unreachable=closed.unreachable,
-        away=closed.status in _AWAY and closed.retry_after_s is None,
+        away=closed.status in _AWAY,
     )
 
 

@@ -172,7 +172,7 @@ def _refusals() -> Iterator[Fault]:
     yield breaks("http=500", waits=())
     for status in ("502", "503", "504"):  # somebody answers in the place of a service that is away
         yield breaks(f"http={status}", waits=(), attempts=ABSENCES)
-    yield breaks("http=503", "retry-after=40s", waits=())
+    yield breaks("http=503", "retry-after=40s", waits=(), attempts=ABSENCES)
     yield refuses("close=invalid-argument", failure="config")
     yield refuses("close=text-on-native-audio", failure="config")
     yield refuses("close=unknown-name", failure="config")

@@ -318,6 +318,29 @@ def test_a_record_from_before_caches_were_counted_is_no_contradiction(folder, mo
     assert 1 <= len(told(cached_tokens=1))
 
 
+def test_what_is_found_is_said_though_there_is_no_report(folder, capsys):
+    """A changed record is named also where the summary behind it is gone, or nothing that can be read."""
+    changed = tampered(folder, {"hypothesis": "what nobody said"})
+    (folder / "summary.json").unlink()
+    assert 3 == asked("report", folder, "--verify")
+    told = capsys.readouterr()
+    assert f"{changed.utterance}, attempt {changed.attempt}: hypothesis is" in told.out
+    assert "there is no report to verify" in told.err
+
+
+def test_a_record_that_no_line_held_is_no_contradiction(tmp_path, monkeypatch):
+    """A record that was cut to what a line of the journal holds is what its trace gives, and names nobody a liar."""
+    from harness.run import journal
+
+    with monkeypatch.context() as short:
+        short.setattr(journal, "LINE_BYTES", 800)
+        made = plan([utterance(n, 0.2) for n in range(2)])
+        run_virtual(run(made, tmp_path, Fates(tmp_path), load=load))
+        records = read_journal(tmp_path)
+        assert any("more than a line" in (record.reason or "") for record in records)
+        assert [] == [one for r in records for one in contradictions(tmp_path, made, r)]
+
+
 def test_a_run_without_a_report_is_told_to_write_one(folder, capsys):
     """Without summary.json there is nothing to verify: exit 3, with the command that writes it."""
     (folder / "summary.json").unlink()

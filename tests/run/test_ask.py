@@ -11,6 +11,7 @@ import pytest
 from harness.clock import run_virtual
 from harness.corpus.scenario import Expectation, ExpectedCall, OfferedFunction, Said, Scenario
 from harness.report.bounds import SpeechBook
+from harness.report.findings import warnings
 from harness.report.retelling import contradictions
 from harness.report.rows import rows
 from harness.run.attempt import send_lags_ms
@@ -140,6 +141,20 @@ def test_what_an_item_lacks_is_a_row_that_says_so(tmp_path):
         "u0003": "u0003: `expect` is odd",
         "u0004": None,
     } == reasons
+
+
+def test_a_verdict_and_what_is_odd_about_the_question_are_both_told(tmp_path):
+    """A wrong answer to damaged audio has both reasons, a right one that of the audio; a right silence needs none."""
+    damage = "the audio: damaged after 0.5 s"
+    wrong, right = spoken(1, expect=Expectation(number=12)), spoken(2)
+    records = put(tmp_path, Service(says("It is eleven.")), wrong, right)
+    records = [msgspec.structs.replace(one, reason=damage) for one in records]
+    made = read_plan(tmp_path)
+    told = list(rows(made, records, SpeechBook(tmp_path), profile="norm-1n", metric="auto"))
+    assert [f"the answer names no number, not 12; {damage}", damage] == [r.reason for r in told]
+    found = warnings(made, told, [], [], [], foreign=0, refused=0, lost=[])
+    (one,) = [said.text for said in found if "the audio is odd" in said.text]
+    assert "the first u0001 (damaged after 0.5 s)" in one
 
 
 @pytest.mark.capability("native audio: proactive audio", side="client")

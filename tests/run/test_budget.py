@@ -214,6 +214,20 @@ def test_what_was_sent_again_when_a_run_was_cut_off_is_paid(tmp_path):
     assert 6.0 + 1.5 < stopped.audio_s <= 6.0 + 2.0
 
 
+def test_a_session_that_does_not_fit_is_not_passed_over(tmp_path):
+    """A budget stops the run at the first session that it does not cover: a shorter one behind it is not sent in its place."""
+    lengths = [2.0, 60.0, 1.0]
+    made = plan([utterance(n, length) for n, length in enumerate(lengths)])
+    covers = 1.1 * estimate_usd(MODEL, transcription(5.0))
+    service = billing([None], [False])
+    going = {"concurrency": 1, "budget_usd": covers}
+    tally = run_virtual(run(made, tmp_path, service, **going))
+    assert ["u0000"] == [slot[1] for slot in final_slots(tmp_path)]
+    assert estimate_usd(MODEL, transcription(60.0)) == tally.next_usd
+    run_virtual(run(made, tmp_path, service, **(going | {"budget_usd": 1000.0})))
+    assert ["u0000", "u0001", "u0002"] == [slot[1] for slot in final_slots(tmp_path)]
+
+
 def test_a_run_with_a_session_that_was_open_is_not_thrown_away(tmp_path):
     """A run that fails before anything is heard leaves nothing; one that had a session open keeps what that may have cost."""
     made = plan([utterance(0)])

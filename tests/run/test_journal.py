@@ -291,7 +291,7 @@ def test_a_record_that_no_line_holds_is_named(tmp_path, monkeypatch):
     """A record beyond a line's length is written as a failure that says so: the run goes on, and everybody can read its journal."""
     monkeypatch.setattr("harness.run.journal.LINE_BYTES", 10_000)
     monkeypatch.setattr(lines, "LINE_BYTES", 10_000)
-    flood = Usage(records=1, prompt_by_modality={"X" * 20_000: 1})
+    flood = Usage(records=1, prompt_by_modality={"X" * 100_000: 1})
     with Journal(tmp_path) as journal:
         journal.append(entry(0, usage=flood, trace="traces/u0.jsonl.gz"))
         journal.append(entry(1))
@@ -299,6 +299,16 @@ def test_a_record_that_no_line_holds_is_named(tmp_path, monkeypatch):
     assert ("u0", "failed_client", True) == (told.utterance, told.outcome, folder.settles(told))
     assert "more than a line of the journal may" in told.reason
     assert entry(1) == other
+
+
+def test_a_record_that_no_line_holds_costs_what_it_cost(tmp_path, monkeypatch):
+    """What the service counted of a session too long to be told is kept: a budget goes by its bill, not by an estimate."""
+    monkeypatch.setattr("harness.run.journal.LINE_BYTES", 10_000)
+    bill = Usage(records=1, total_tokens=77, prompt_by_modality={"AUDIO": 70}, response_tokens=7)
+    with Journal(tmp_path) as journal:
+        journal.append(entry(0, usage=bill, hypothesis="x" * 20_000))
+    (told,) = read_journal(tmp_path)
+    assert (bill, None) == (told.usage, told.hypothesis)
 
 
 def test_ten_gigabytes_in_the_place_of_a_document_are_named(tmp_path):

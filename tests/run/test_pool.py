@@ -426,7 +426,7 @@ def test_virtual_time_is_really_virtual(tmp_path):
         assert 120 < loop.time() < 140
 
 
-def vanishing(since, until=float("inf"), *, mute_until=0.0, status=None):
+def vanishing(since, until=float("inf"), *, mute_until=0.0, status=None, **more):
     """Return a service that answers nobody between two times, and how often it was knocked at then.
 
     Who knocks hears at once that nobody is there, but not before `mute_until`; with a `status` a proxy says it.
@@ -443,7 +443,7 @@ def vanishing(since, until=float("inf"), *, mute_until=0.0, status=None):
         await asyncio.sleep(max(0.0, mute_until - now))
         broken = Service(
             lambda line, _: line.hang_up(
-                None, "no route", status=status, unreachable=status is None
+                None, "no route", status=status, unreachable=status is None, **more
             ),
             upgraded=False,
         )
@@ -520,7 +520,7 @@ def test_who_answers_for_a_service_that_is_away_is_not_flooded(tmp_path, status)
 
 
 def test_a_service_that_stays_away_leaves_a_row_for_everything(tmp_path):
-    """When a proxy has nobody behind it from the first knock on, what is left is a row soon, and tried in the next sitting."""
+    """When a proxy has nobody behind it from the first knock on, all is a row soon, and tried again in the next sitting."""
     service, knocks = vanishing(-1.0, status=503)
     made = plan([utterance(n) for n in range(200)])
     tally = run_virtual(run(made, tmp_path, service, concurrency=4))
@@ -529,9 +529,42 @@ def test_a_service_that_stays_away_leaves_a_row_for_everything(tmp_path):
     assert len(knocks) < 40
     records = read_journal(tmp_path)
     assert all("HTTP 503 at the upgrade" in r.reason for r in records)
-    left = [r for r in records if r.final and r.outcome == "failed_client"]
-    assert 199 == len(left) == len(unfinished(made, records))
-    assert [] == list(miscounted(made, records))
+    finals = Counter((r.outcome, r.away) for r in records if r.final)
+    assert {("failed_client", False): 199, ("failed_server", True): 1} == finals
+    assert 200 == len(unfinished(made, records))
+    tally = run_virtual(run(made, tmp_path, Service(polite(" hello")), concurrency=4))
+    assert (200, 0) == (tally.done, tally.failed)
+    assert [] == list(miscounted(made, read_journal(tmp_path)))
+
+
+@pytest.mark.parametrize("asked_s", [20.0, 120.0])
+def test_an_outage_that_asks_for_a_wait_fails_nothing(tmp_path, asked_s):
+    """A service that is away for long, and says each time when to ask again, loses no utterance and is asked no sooner."""
+    service, knocks = vanishing(5.0, 5.0 + 10 * asked_s, status=503, retry_after_s=asked_s)
+    made = plan([utterance(n) for n in range(30)])
+    tally = run_virtual(run(made, tmp_path, service, concurrency=8))
+    assert (30, 0, None) == (tally.done, tally.failed, tally.absent)
+    later = [t for t in knocks if t > knocks[0] + 1.0]
+    assert all(late - early > asked_s - 0.001 for early, late in pairwise(later))
+
+
+def test_who_was_away_before_a_stop_costs_no_attempt_behind_it(tmp_path):
+    """What was not met in one sitting counts in none: each utterance has all its attempts left when the run goes on."""
+    made = plan([utterance(0)])
+    away, _ = vanishing(-1.0, status=503)
+
+    async def cut():
+        task = asyncio.create_task(run(made, tmp_path, away))
+        while len(read_journal(tmp_path)) < 4:  # noqa: ASYNC110 - no event tells of a line in a file
+            await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    run_virtual(cut())
+    broken = Service(lambda line, _: line.hang_up(1011, "Internal error encountered."))
+    run_virtual(run(made, tmp_path, broken))
+    ends = [(r.away, r.final) for r in read_journal(tmp_path)]
+    assert [(True, False)] * 4 + [(False, False)] * 2 + [(False, True)] == ends
 
 
 def test_who_is_never_reached_holds_up_nobody(tmp_path):
