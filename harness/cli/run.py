@@ -10,7 +10,7 @@ import click
 
 from harness.cli.finite import FiniteRange
 from harness.cli.overrides import overrides
-from harness.cli.typed import typed
+from harness.cli.typed import retold
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -235,14 +235,16 @@ def command(
     from harness.wire.live.setups import with_overrides
 
     at_most = rate_limit(rate) if rate else None
-    simulated = _assumptions(service, assume, out=out, gate=gate)
+    simulated = _assumptions(
+        service, assume, url=url, heard_by=heard_by, processes=processes, out=out, gate=gate
+    )
     spoken: Any = _platform_of(model) if simulated else service
     rules = open_gate(gate) if gate else None
     refuse_interruption(task, interrupt_after)
     refuse_unheard(task, heard_by)
     locales = select(language) if language else None
     only = locales[0] if locales is not None and len(locales) == 1 else None
-    if url is not None and not simulated:
+    if url is not None:
         # What is wrong with it is said before anything is made.
         endpoints(service, url, os.environ, version=api_version)()
     opened = [open_dataset(name, locale=only) for name in dict.fromkeys(datasets or ("sample",))]
@@ -279,7 +281,7 @@ def command(
         turns=turns,
         repeats=repeat,
         seed=seed,
-        command=typed(place=False),
+        command=retold(),
         notes=notes,
         task=task,
         interrupt_after_s=interrupt_after,
@@ -327,21 +329,20 @@ def command(
     )
 
 
-def _assumptions(
-    service: str, assume: tuple[str, ...], **written: Path | None
-) -> Assumptions | None:
+def _assumptions(service: str, assume: tuple[str, ...], **real: object) -> Assumptions | None:
     """Return what the simulated service is like; None: another one is to be asked.
 
-    UsageError when there is an option in `written`, which only a run heeds that leaves a folder.
+    UsageError when an option of `real`, which a run heeds that sends something, is given to one that sends nothing.
     """
     if service != "simulated":
         if assume:
             raise UsageError("--assume is for --service simulated alone")
         return None
-    for name in (name for name, place in written.items() if place is not None):
+    for name in (name.replace("_", "-") for name, value in real.items() if value is not None):
         raise UsageError(
             f"--{name} is not for --service simulated",
-            why="a simulation sends nothing, so it has no run folder and nothing to judge",
+            why="a simulation sends nothing: there is no endpoint, no process that streams, no run folder, and nothing to "
+            "hear or to judge",
             hint=f"leave --{name} out; --json prints the forecast as a document to keep",
         )
     from harness.run.assumptions import assumptions

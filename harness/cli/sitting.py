@@ -208,7 +208,7 @@ def _say_end(tally: Tally, plan: Plan, budget: Usd | None) -> None:
             f"stopped: {tally.stopped}; {left} of the plan's {all_of_it} were not attempted",
             err=True,
         )
-        again = typed(place=True)
+        again = typed()
         if budget is not None and tally.next_usd is not None:
             takes = f"{usd_text(tally.cost_usd)} are spent, and the next session takes up to {usd_text(tally.next_usd)}"
             # Bills below the estimates give room back when the sessions have ended that were open.
@@ -220,7 +220,7 @@ def _say_end(tally: Tally, plan: Plan, budget: Usd | None) -> None:
         click.echo(f"  to continue: {again}", err=True)
     if tally.absent:
         click.echo(f"the service could not be reached any more: {tally.absent}", err=True)
-        click.echo(f"  to try again what it did not answer: {typed(place=True)}", err=True)
+        click.echo(f"  to try again what it did not answer: {typed()}", err=True)
     if tally.failed:
         click.echo(f"{tally.failed} failed: utterances.csv says why, one by one", err=True)
 

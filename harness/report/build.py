@@ -152,6 +152,7 @@ def run_summary(
 
     `lost` is what the folder lacks, `heard` what its traces said when they were asked again; None: they were not.
     """
+    scored = summary.cell_by_cell(scored)
     block = profile_block(profile, metric=metric)
     awaited = AWAITED[plan.task]
     cells = summary.cells(

@@ -218,18 +218,17 @@ def cell_tables(
     figures = _FIGURES[summary.task]
     heads = [(figure.short if narrow else None) or figure.head for figure in figures]
     groups: dict[tuple[str, str], list[tuple[str, ...]]] = {}
-    for cell in sorted(summary.cells, key=lambda cell: cell.locale):
+    for cell in summary.cells:
         table = groups.setdefault((cell.dataset, cell.model), [("locale", *heads)])
         texts = (cell.locale, *(figure.text(cell) for figure in figures))
         table.append(tuple(map(printable, texts)))
-    order = {(cell.dataset, cell.model): None for cell in summary.cells}
     return [
         (
             printable(f"{model} on {dataset}")
             + (" (synthetic speech)" if dataset in synthetic else ""),
             _lean(table, figures, 1),
         )
-        for (dataset, model), table in ((group, groups[group]) for group in order)
+        for (dataset, model), table in groups.items()
     ]
 
 

@@ -108,7 +108,7 @@ def warnings(
         *_lateness(plan, rows),
         *_ears(plan, rows, spots),
         *_voices(plan, rows),
-        *_gone(plan),
+        *_ended(plan),
         *_money(rows),
         *_speech(rows),
         *_speakers(plan, cells),
@@ -393,13 +393,20 @@ def _told_language(row: Row) -> bool:
     )
 
 
-def _gone(plan: Plan) -> Iterable[Caution]:
+def _ended(plan: Plan) -> Iterable[Caution]:
+    """Tell of models that were shut down, and of those that were announced to be by the day of the plan."""
     for name in plan.models:
         known = catalogue.find(name)
-        if known is not None and known.gone:
+        if known is None:
+            continue
+        if known.gone:
             when = f" on {known.retired}" if known.retired else ""
             yield _note(
                 f"{name} was shut down at the service{when}: nothing here can be tried there any more."
+            )
+        elif known.retired and known.retired <= plan.created_at[:10]:
+            yield _note(
+                f"{name} is deprecated at the service since {known.retired}: it may be shut down any day."
             )
 
 

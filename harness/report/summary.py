@@ -42,6 +42,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+def cell_by_cell(rows: Iterable[Row]) -> list[Row]:
+    """Return the rows in the order of all tables: datasets as first met, locales by name, models as first met.
+
+    Rows of one cell stay in theirs.
+    """
+    groups = _grouped(rows, lambda row: (row.dataset, row.locale, row.model))
+    datasets, models = (
+        {name: place for place, name in enumerate(dict.fromkeys(names))}
+        for names in ((one[0].dataset for one in groups), (one[0].model for one in groups))
+    )
+    groups.sort(key=lambda one: (datasets[one[0].dataset], one[0].locale, models[one[0].model]))
+    return [row for group in groups for row in group]
+
+
 def cells(
     rows: Iterable[Row],
     *,

@@ -44,13 +44,22 @@ def test_two_datasets_of_one_name_are_refused(tmp_path, monkeypatch, capsys):
     assert "two" in told
 
 
-@pytest.mark.parametrize("option", ["--out", "--gate"])
-def test_a_simulation_refuses_what_needs_a_folder(tmp_path, monkeypatch, capsys, option):
-    """A place to write to, and rules to judge by, are exit 2 where nothing is sent, with what to do instead."""
+@pytest.mark.parametrize(
+    "option, value",
+    [
+        ("--out", "out"),
+        ("--gate", "rules.toml"),
+        ("--url", "ws://127.0.0.1:9"),
+        ("--processes", "2"),
+        ("--heard-by", "whisper"),
+    ],
+)
+def test_a_simulation_refuses_what_it_would_not_heed(tmp_path, monkeypatch, capsys, option, value):
+    """What only a run heeds that sends something is exit 2 where nothing is sent, with what to do instead."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rules.toml").write_text("[[rule]]\ncolumn = 'wer'\nmax = 1\n")
-    place = "rules.toml" if option == "--gate" else "out"
-    assert 2 == refused("sample", "--limit", 1, "--service", "simulated", option, place)
+    task = ["--task", "speak", "speak"] if option == "--heard-by" else ["sample"]
+    assert 2 == refused(*task, "--limit", 1, "--service", "simulated", option, value)
     told = capsys.readouterr().err
     assert f"{option} is not for --service simulated" in told
     assert "--json" in told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections import Counter
@@ -17,10 +18,11 @@ from harness.audio import speech
 from harness.errors import InputError, UsageError
 from harness.report.build import build_reports
 from harness.report.columns import SUMMARY_COLUMNS
-from harness.report.digest import summary_text
+from harness.report.digest import cell_tables, summary_text
 from harness.report.table import read_table
 from harness.run.folder import JOURNAL, read_journal, read_plan
 from harness.run.record import Usage
+from harness.wire.live import catalogue
 
 FILES = {
     "utterances.csv",
@@ -179,6 +181,27 @@ def test_the_summary_on_disk_is_the_table(story):
     assert "NaN" not in (story.folder / "summary.json").read_text()
 
 
+def test_every_table_has_one_order(run, said):
+    """Datasets are as they were given, locales by name, models as they were given: in CSV, Markdown, terminal and page."""
+    said_by = [
+        said.Said(id=f"{code}{dataset}", dataset=dataset, locale=code, model=model, hypothesis="x")
+        for dataset in ("zoo", "ark")
+        for model in ("gemini-3.8-live", "gemini-2.0-flash-exp")
+        for code in ("en-US", "de-DE")
+    ]
+    table = build_reports(run(said_by))
+    models = ("gemini-3.8-live", "gemini-2.0-flash-exp")
+    wanted = [(d, code, m) for d in ("zoo", "ark") for code in ("de-DE", "en-US") for m in models]
+    rows = read_table(table.folder / "summary.csv", SUMMARY_COLUMNS)
+    assert wanted == list(zip(rows["dataset"], rows["locale"], rows["model"], strict=True))
+    assert wanted == [(one.dataset, one.locale, one.model) for one in table.summary.mistakes]
+    assert wanted == [(one.dataset, one.locale, one.model) for one in table.summary.breakdowns]
+    titles = [title for title, _ in cell_tables(table.summary)]
+    assert [f"{m} on {d}" for d in ("zoo", "ark") for m in models] == titles
+    for _, (_, *cells) in cell_tables(table.summary):
+        assert ["de-DE", "en-US"] == [cell[0] for cell in cells]
+
+
 def test_summary_markdown_stays_as_it_is(said, tmp_path):
     """summary.md of the story is the golden file, byte for byte but for the version of the program."""
     folder = said.make_run(tmp_path / "20261121-140312-1f0c9a7e", said.STORIES)
@@ -206,6 +229,23 @@ def test_a_model_that_was_shut_down_is_told_with_its_day(run, said):
     (dated,) = told["gemini-live-2.5-flash-preview"]
     assert "was shut down at the service on 2025-12-09:" in dated
     assert "was shut down at the service:" in told["gemini-2.0-flash-exp"][0]
+
+
+def test_a_deprecated_model_is_told_from_its_day_on(run, said, monkeypatch):
+    """A model that still answers and is announced to end says so in runs planned on that day or later, and not before."""
+    name = "gemini-3.8-live"
+    known = catalogue.find(name)
+    found = []
+    for day in ("2026-11-21", "2026-11-22"):  # the story is planned on the 21st
+        monkeypatch.setattr(
+            catalogue, "find", lambda _, day=day: dataclasses.replace(known, retired=day)
+        )
+        warnings = build_reports(run([said.Said(id="a", model=name)])).summary.warnings
+        found.append([one.text for one in warnings if "deprecated" in one.text])
+    assert [
+        [f"{name} is deprecated at the service since 2026-11-21: it may be shut down any day."],
+        [],
+    ] == found
 
 
 def test_without_real_time_there_is_no_latency(run, said):
@@ -353,7 +393,7 @@ def test_locales_that_share_their_clips_are_named(run, said):
     summary = build_reports(folder).summary
     (told,) = [one.text for one in summary.warnings if "test set" in one.text]
     assert "sample: en-US, en-GB have the same clips" in told
-    assert ["en-US", "en-US", "de-DE"] == [cell.test_set for cell in summary.cells]
+    assert ["de-DE", "en-US", "en-US"] == [cell.test_set for cell in summary.cells]
     (standing,) = summary.standings
     rates = {cell.locale: cell.cerns for cell in summary.cells}
     assert (3, 2) == (standing.ranked_locales, standing.test_sets)

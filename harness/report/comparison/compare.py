@@ -114,10 +114,16 @@ def _contrast(
 
 
 def _by_cell(pairs: Iterable[Pair]) -> dict[Place, list[Pair]]:
-    found: dict[Place, list[Pair]] = {}
+    """Return the pairs of each cell: datasets as first met, locales by name, as a report's tables have them."""
+    found: dict[str, dict[str, list[Pair]]] = {}
     for pair in pairs:
-        found.setdefault((pair.base[0].dataset, pair.base[0].locale), []).append(pair)
-    return found
+        first = pair.base[0]
+        found.setdefault(first.dataset, {}).setdefault(first.locale, []).append(pair)
+    return {
+        (dataset, locale): locales[locale]
+        for dataset, locales in found.items()
+        for locale in sorted(locales)
+    }
 
 
 def _cells(

@@ -71,9 +71,8 @@ class Divisions:
 
 
 def divisions(summary: Summary) -> Divisions:
-    """Return the page's tables, each cell by cell in the order of datasets and locales."""
-    order = {facts.name: place for place, facts in enumerate(summary.datasets)}
-    cells = sorted(summary.breakdowns, key=lambda one: (order.get(one.dataset, 0), one.locale, one.model))  # fmt: skip
+    """Return the page's tables, cell by cell."""
+    cells = summary.breakdowns
     kinds: list[TokenClass] = [
         kind
         for kind in get_args(TokenClass)

@@ -163,7 +163,7 @@ def _by_locale(summary: Summary) -> Figure | None:
     y = Axis(low=0.0, high=1.0, ticks=[(0.5, "50 %")])
     many = len(summary.datasets) > 1
     panels = []
-    for (dataset, locale), group in sorted(groups.items()):
+    for (dataset, locale), group in groups.items():
         plot = Plot(x, y, width=190, height=110, left=34)
         said = []
         for one in group:

@@ -68,7 +68,6 @@ def page(table: RunTable, exhibits: Exhibits, sound: Embed | KeptClips) -> bytes
             expected=sum(row.expectation is not None for row in table.rows),
             figures=figures(run),
             found=divisions(run),
-            cells=_ordered(run),
             mistakes=_mistakes(run),
             matrices=[_matrix(run, dataset.name) for dataset in run.datasets],
             awaited=awaited,
@@ -130,14 +129,6 @@ def _moment(iso: str | None) -> str:
     return "–" if not iso else f"{iso[:10]} {iso[11:16]} UTC"
 
 
-def _ordered(summary: Summary) -> list[Cell]:
-    """Return the cells as all tables of the page have them: datasets as they were given, locales by name."""
-    order = {facts.name: place for place, facts in enumerate(summary.datasets)}
-    return sorted(
-        summary.cells, key=lambda cell: (order.get(cell.dataset, 0), cell.locale, cell.model)
-    )
-
-
 # ── The matrix ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -146,7 +137,7 @@ def _matrix(summary: Summary, dataset: str) -> dict[str, Any]:
     cells = {(cell.locale, cell.model): cell for cell in summary.cells if cell.dataset == dataset}
     own = list(cells.values())
     top = _axis(max((cell.rate_high or cell.rate or 0.0 for cell in own), default=0.0))
-    locales = sorted({locale for locale, _ in cells})
+    locales = dict.fromkeys(locale for locale, _ in cells)
     return {
         "dataset": next(facts for facts in summary.datasets if facts.name == dataset),
         "axis": top,
@@ -209,5 +200,5 @@ def _mistakes(summary: Summary) -> list[dict[str, Any]]:
             "lang": script(cell.locale)["lang"],
             "lists": [[one for one in cell.commonest if one.op == op] for op in "SDI"],
         }
-        for cell in sorted(summary.mistakes, key=lambda cell: (cell.dataset, cell.locale))
+        for cell in summary.mistakes
     ]

@@ -78,9 +78,7 @@ def sheet(
         score_text("", "", code, profile=profile, metric=metric, aligner=aligner)
     cut = recordings((pair.audio, pair.offset_s) for pair in pairs if pair.audio)
     judged = [_judged(pair, profile, metric, aligner, cut) for pair in pairs]
-    groups: dict[tuple[str, str, str], list[_Judged]] = {}
-    for one in judged:
-        groups.setdefault((one.pair.dataset, one.locale, one.pair.model), []).append(one)
+    groups = _by_cell(judged)
     locales = sorted({one.locale for one in judged if isinstance(one.judgement, Score)})
     cells = []
     for key, group in groups.items():
@@ -94,6 +92,23 @@ def sheet(
             **profile_block(profile, *locales, metric=metric),
             "aligner": aligner,
         },
+    }
+
+
+def _by_cell(judged: Iterable[_Judged]) -> dict[tuple[str, str, str], list[_Judged]]:
+    """Return the pairs of each dataset, locale and model: locales by name, the others as first met."""
+    found: dict[str, dict[str, dict[str, list[_Judged]]]] = {}
+    models: dict[str, None] = {}
+    for one in judged:
+        locales = found.setdefault(one.pair.dataset, {})
+        locales.setdefault(one.locale, {}).setdefault(one.pair.model, []).append(one)
+        models.setdefault(one.pair.model)
+    return {
+        (dataset, locale, model): found[dataset][locale][model]
+        for dataset in found
+        for locale in sorted(found[dataset])
+        for model in models
+        if model in found[dataset][locale]
     }
 
 
