@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from harness.audio.chunk import due
-from harness.run.exchange import MOST_CALLED, calls_left_out, exchange
+from harness.run.exchange import MOST_CALLED, calls_left_out, exchange, speech_s
 from harness.run.invariants import violations
 from harness.run.record import Replayed, Usage, UtteranceRecord
 from harness.stats.percentiles import nearest_rank
@@ -93,6 +93,7 @@ def record(
         or (bool(header.pace) and _note(trace, "stood_still") is not None),
         usage=usage(trace),
         exchange=answered,
+        speech_s=speech_s(trace) if answered is None else 0.0,
         wall_s=_span(began, trace.events[-1].t) if trace.events else None,
         violations=violations(trace),
     )

@@ -155,7 +155,9 @@ def spent_usd(record: UtteranceRecord) -> Usd:
         return billed + (unbilled_usd(record) or 0.0)
     replayed = sum(one.samples for one in record.replays)
     demand = transcription(((record.audio_samples or 0) + replayed) / SAMPLE_RATE)
-    if record.exchange is not None:
+    if record.exchange is None:
+        demand = msgspec.structs.replace(demand, speech_s=record.speech_s)
+    else:
         reply = round(len(record.hypothesis or "") / CHARACTERS_A_TOKEN)
         demand = msgspec.structs.replace(demand, speech_s=record.exchange.speech_s, reply=reply)
     return estimate_usd(record.model, demand) or 0.0

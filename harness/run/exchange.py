@@ -23,9 +23,9 @@ def exchange(trace: SessionTrace) -> Exchange:
     thoughts = 0
     for event in trace.events:
         parts = _parts(event)
-        said = [part for part in parts if not part.get("thought")]
+        said = _said(parts)
         thoughts += len(parts) - len(said)
-        samples = sum((part.get("inlineData") or {}).get("samples", 0) for part in said)
+        samples = _samples(said)
         if samples:
             speech.append((event.t, samples))
         if samples or _worded(event, said):
@@ -42,6 +42,11 @@ def exchange(trace: SessionTrace) -> Exchange:
     )
 
 
+def speech_s(trace: SessionTrace) -> Seconds:
+    """Return how much speech of the model came in the session that `trace` holds, s."""
+    return sum(_samples(_said(_parts(event))) for event in trace.events) / SPEECH_RATE
+
+
 def _content(event: TimedEvent) -> dict[str, Any]:
     """Return the server content of an event; empty when it has none."""
     return (event.frame.get("serverContent") or {}) if event.dir == "<" else {}
@@ -49,6 +54,16 @@ def _content(event: TimedEvent) -> dict[str, Any]:
 
 def _parts(event: TimedEvent) -> list[dict[str, Any]]:
     return (_content(event).get("modelTurn") or {}).get("parts") or []
+
+
+def _said(parts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return those `parts` that are the answer's, not thoughts."""
+    return [part for part in parts if not part.get("thought")]
+
+
+def _samples(said: Sequence[dict[str, Any]]) -> Samples:
+    """Return how much speech `said` brings."""
+    return sum((part.get("inlineData") or {}).get("samples", 0) for part in said)
 
 
 def _worded(event: TimedEvent, said: Sequence[dict[str, Any]]) -> bool:

@@ -293,6 +293,9 @@ class UtteranceRecord(msgspec.Struct, frozen=True, kw_only=True):
     exchange: Exchange | None = None
     """What the model answered; None: the task is to transcribe, or nothing was ever sent."""
 
+    speech_s: Seconds = 0.0
+    """Speech received, where the task is to transcribe; `exchange` has that of other tasks."""
+
     wall_s: Seconds | None = None
     """From the start of the connection to its end, less that wait."""
 

@@ -17,7 +17,14 @@ from harness.report.bounds import SpeechBook
 from harness.report.build import run_table
 from harness.report.table import UTTERANCES, read_run
 from harness.report.write import table_files
-from harness.run.bill import answered_tokens, bill_usd, estimate_usd, spent_usd, transcription
+from harness.run.bill import (
+    Demand,
+    answered_tokens,
+    bill_usd,
+    estimate_usd,
+    spent_usd,
+    transcription,
+)
 from harness.run.execute import discard_untouched
 from harness.run.folder import JOURNAL, read_journal, unfinished
 from harness.run.journal import Journal
@@ -26,6 +33,7 @@ from harness.run.stream import Streamer
 from harness.wire.live import catalogue
 from tests.run.runs import breaking_once, final_slots, plan, resumable, run, utterance
 from tests.session.memory import MODEL, Service
+from tests.session.speaker import PIECE_S, audio
 
 PRICED = (MODEL, "gemini-3.5-transcribe-live")
 
@@ -265,6 +273,26 @@ def test_unknown_usage_is_estimated_for_the_budget_and_said_in_the_report(tmp_pa
     )
     assert {None} == {row.cost_usd for row in table.rows}
     assert any("3 sessions brought no usage record" in one.text for one in table.summary.warnings)
+
+
+def test_speech_that_no_bill_tells_of_is_paid(tmp_path):
+    """A transcript that the model speaks is estimated with the speech that came, in the run and when it is continued."""
+
+    def answer(line, frame):
+        if "setup" in frame:
+            line.say({"setupComplete": {}})
+        if "activityEnd" in frame.get("realtimeInput", {}):
+            for _ in range(10):
+                line.say(audio())
+            said = {"outputTranscription": {"text": "one"}, "turnComplete": True}
+            line.say({"serverContent": said})
+
+    made = plan([utterance(0)], transcript="output")
+    tally = run_virtual(run(made, tmp_path, Service(answer)))
+    (record,) = read_journal(tmp_path)
+    spoken = Demand(audio_s=1.0, speech_s=10 * PIECE_S, reply=transcription(1.0).reply)
+    assert estimate_usd(MODEL, spoken) == pytest.approx(tally.cost_usd)
+    assert spent_usd(record) == pytest.approx(tally.cost_usd)
 
 
 whole = st.integers(-(2**31), 2**31 - 1)
