@@ -721,7 +721,7 @@ def told(route: Route, model: str, **fields: Any) -> str:
         (
             VERTEX,
             "gemini-live-2.5-flash",
-            {"labels": {"a": "b"}},
+            {"tools": [{"fileSearch": {}}]},
             ("exists on the Gemini Developer API alone",),
         ),
         (ALPHA, HALF, generation(enableAffectiveDialog=True), ("has no affective dialogue",)),

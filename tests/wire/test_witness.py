@@ -35,7 +35,6 @@ pytestmark = [
 NOT_OURS = {
     # Of the general configuration the Live API does not take these.
     "GenerationConfig": {
-        "enable_enhanced_civic_answers",
         "image_config",
         "logprobs",
         "response_json_schema",

@@ -305,9 +305,7 @@ class Conversation:
         )
         hints = setup.input_audio_transcription
         return self._ear.listen(
-            tuple(language_code(code) for code in (*hints.language_codes, *hints.language_hints))
-            if hints
-            else (),
+            tuple(language_code(code) for code in hints.languages) if hints else (),
             (*hints.custom_vocabulary, *hints.adaptation_phrases) if hints else (),
         )
 

@@ -1,7 +1,7 @@
 """Closed sets of names: which enum a field holds, and the number of each of its values.
 
 Proto JSON writes a value's name and takes its number as well. Sources: `google/ai/generativelanguage/v1beta` (googleapis)
-and, for values without a number, the types of the official SDK `google-genai` 2.34.
+and, for values without a number, the types of the official SDK `google-genai` 3.4.
 """
 
 from __future__ import annotations
@@ -63,7 +63,12 @@ _DETECTION = "RealtimeInputConfig.AutomaticActivityDetection"
 
 ENUMS: dict[Place, Enum] = {
     (GenerationConfig, "response_modalities"): _numbered(
-        "GenerationConfig.Modality", "MODALITY_UNSPECIFIED", "TEXT", "IMAGE", "AUDIO"
+        "GenerationConfig.Modality",
+        "MODALITY_UNSPECIFIED",
+        "TEXT",
+        "IMAGE",
+        "AUDIO",
+        later=("VIDEO",),
     ),
     (GenerationConfig, "media_resolution"): _numbered(
         "GenerationConfig.MediaResolution",
@@ -72,7 +77,7 @@ ENUMS: dict[Place, Enum] = {
     (ThinkingConfig, "thinking_level"): _numbered(
         "ThinkingConfig.ThinkingLevel",
         "THINKING_LEVEL_UNSPECIFIED",
-        later=("MINIMAL", "LOW", "MEDIUM", "HIGH"),
+        later=("MINIMAL", "LOW", "MEDIUM", "HIGH", "XHIGH"),
     ),
     (AutomaticActivityDetection, "start_of_speech_sensitivity"): _numbered(
         f"{_DETECTION}.StartSensitivity",
@@ -123,7 +128,10 @@ ENUMS: dict[Place, Enum] = {
         "DynamicRetrievalConfig.Mode", "MODE_UNSPECIFIED", "MODE_DYNAMIC"
     ),
     (ComputerUse, "environment"): _numbered(
-        "Tool.ComputerUse.Environment", "ENVIRONMENT_UNSPECIFIED", "ENVIRONMENT_BROWSER"
+        "Tool.ComputerUse.Environment",
+        "ENVIRONMENT_UNSPECIFIED",
+        "ENVIRONMENT_BROWSER",
+        later=("ENVIRONMENT_MOBILE", "ENVIRONMENT_DESKTOP"),
     ),
     (FunctionResponse, "scheduling"): _numbered(
         "FunctionResponse.Scheduling", "SCHEDULING_UNSPECIFIED", "SILENT", "WHEN_IDLE", "INTERRUPT"
@@ -138,6 +146,8 @@ ANY_CASE: frozenset[Place] = frozenset({(Schema, "type")})
 """Fields whose names may be in lower case: the Gemini API's function calling guide writes them so in its requests."""
 
 LATER_VALUES: dict[Place, frozenset[str]] = {
+    (GenerationConfig, "response_modalities"): frozenset({"VIDEO"}),
+    (ComputerUse, "environment"): frozenset({"ENVIRONMENT_MOBILE", "ENVIRONMENT_DESKTOP"}),
     (RealtimeInputConfig, "turn_coverage"): frozenset(
         {"TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO"}
     ),

@@ -5,7 +5,7 @@ An absent field is None, or False for flags, since proto JSON drops defaults. Fi
 name from the service must not break a session; the server machine checks the names that clients send.
 
 Source of every field: `google/ai/generativelanguage/v1beta/generative_service.proto` (googleapis/googleapis) and,
-for what it lacks (marked "SDK"), the types of the official SDK `google-genai` 2.34.
+for what it lacks (marked "SDK"), the types of the official SDK `google-genai` 3.4.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ class Blob(Message, frozen=True):
     """`audio/pcm;rate=16000` (s16le mono), `image/jpeg`, …"""
 
     data: bytes = b""
+    display_name: str | None = None
+    """Later (SDK)."""
 
 
 class FunctionCall(Message, frozen=True):
@@ -45,6 +47,10 @@ class FunctionCall(Message, frozen=True):
 
     name: str = ""
     args: dict[str, Any] = {}
+    partial_args: list[dict[str, Any]] = []
+    """Vertex AI, as `will_continue`: arguments that come bit by bit (SDK)."""
+
+    will_continue: bool = False
 
 
 class FunctionResponsePart(Message, frozen=True):
@@ -52,6 +58,14 @@ class FunctionResponsePart(Message, frozen=True):
 
     inline_data: Blob | None = None
     file_data: dict[str, Any] | None = None
+    media_processing: EnumName | None = None
+    """Later, as what follows (SDK)."""
+
+    media_resolution: dict[str, Any] | None = None
+    video_metadata: dict[str, Any] | None = None
+    audio_metadata: dict[str, Any] | None = None
+    document_metadata: dict[str, Any] | None = None
+    spreadsheet_metadata: dict[str, Any] | None = None
 
 
 class FunctionResponse(Message, frozen=True):
@@ -84,6 +98,9 @@ class VideoMetadata(Message, frozen=True):
     end_offset: Duration | None = None
     fps: Float64 | None = None
     """Frames a second."""
+
+    content_layers: list[EnumName] = []
+    """Later (SDK)."""
 
 
 class ExecutableCode(Message, frozen=True):
@@ -120,6 +137,19 @@ class Part(Message, frozen=True):
     function_response: FunctionResponse | None = None
     executable_code: ExecutableCode | None = None
     code_execution_result: CodeExecutionResult | None = None
+    tool_call: dict[str, Any] | None = None
+    """Developer API, as `tool_response`: what a tool of the service's own was asked, and what it answered (SDK)."""
+
+    tool_response: dict[str, Any] | None = None
+    media_resolution: dict[str, Any] | None = None
+    """Later, as what follows: how this part is looked at or heard (SDK)."""
+
+    media_processing: EnumName | None = None
+    audio_transcription: dict[str, Any] | None = None
+    speech_metadata: dict[str, Any] | None = None
+    audio_metadata: dict[str, Any] | None = None
+    document_metadata: dict[str, Any] | None = None
+    spreadsheet_metadata: dict[str, Any] | None = None
 
 
 class Content(Message, frozen=True):
@@ -144,6 +174,11 @@ class VoiceConfig(Message, frozen=True):
     """How the model's voice is chosen."""
 
     prebuilt_voice_config: PrebuiltVoiceConfig | None = None
+    replicated_voice_config: dict[str, Any] | None = None
+    """Later: a voice after a sample of it (SDK)."""
+
+    voice: str | None = None
+    """Later: a voice that was made beforehand (SDK)."""
 
 
 class SpeakerVoiceConfig(Message, frozen=True):
@@ -207,6 +242,7 @@ class GenerationConfig(Message, frozen=True):
 
     thinking_config: ThinkingConfig | None = None
     enable_affective_dialog: bool = False
+    enable_enhanced_civic_answers: bool | None = None
     translation_config: TranslationConfig | None = None
 
 
@@ -239,12 +275,29 @@ class RealtimeInputConfig(Message, frozen=True):
     turn_coverage: EnumName | None = None
     """`TURN_INCLUDES_ONLY_ACTIVITY`, `TURN_INCLUDES_ALL_INPUT`, later `TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO`."""
 
+    interim_transcript_timestamp_enabled: bool = False
+    """Later (SDK)."""
+
+
+class LanguageAuto(Message, frozen=True):
+    """The language is detected: its presence is all it says."""
+
+
+class LanguageHints(Message, frozen=True):
+    """Languages that are likely."""
+
+    language_codes: list[str] = []
+    """BCP-47."""
+
 
 class AudioTranscriptionConfig(Message, frozen=True):
     """Transcription switched on by being present. Guide-era models take it empty only; the fields are later (SDK)."""
 
     language_codes: list[str] = []
-    language_hints: list[str] = []
+    language_hints: LanguageHints | None = None
+    """Takes the place of `language_codes` in earlier versions, as `language_auto` that of none."""
+
+    language_auto: LanguageAuto | None = None
     custom_vocabulary: list[str] = []
     adaptation_phrases: list[str] = []
     mode: EnumName | None = None
@@ -252,7 +305,13 @@ class AudioTranscriptionConfig(Message, frozen=True):
 
     word_timestamp: bool = False
     diarization: bool = False
-    language_auto: bool = False
+    source_text: str | None = None
+
+    @property
+    def languages(self) -> list[str]:
+        """Return the languages to expect, BCP-47, by either field; none: any."""
+        hinted = self.language_hints.language_codes if self.language_hints else []
+        return [*self.language_codes, *hinted]
 
 
 class SessionResumptionConfig(Message, frozen=True):
@@ -280,6 +339,8 @@ class ProactivityConfig(Message, frozen=True):
     """Native audio: the model may choose not to answer (SDK)."""
 
     proactive_audio: bool = False
+    proactive_video: bool = False
+    """Later."""
 
 
 class HistoryConfig(Message, frozen=True):

@@ -20,13 +20,20 @@ from harness.wire.live.enums import ENUMS, LATER_VALUES, Enum, Place
 from harness.wire.live.fields import Message, camel
 from harness.wire.live.messages import (
     AudioTranscriptionConfig,
+    Blob,
     ClientMessage,
+    FunctionCall,
     FunctionResponse,
+    FunctionResponsePart,
     GenerationConfig,
     Part,
+    ProactivityConfig,
+    RealtimeInputConfig,
     SessionResumptionConfig,
     Setup,
     ThinkingConfig,
+    VideoMetadata,
+    VoiceConfig,
 )
 from harness.wire.live.refusals import Refused, Rule
 from harness.wire.live.scalars import excerpt
@@ -58,9 +65,22 @@ _ONEOFS: dict[type[Message], tuple[str, tuple[str, ...]]] = {
 }
 """Fields of which one message has at most one, and what the proto calls them together."""
 
+_LATER_OF_PARTS = {
+    "media_resolution": "2025-11",
+    "tool_call": "2026",
+    "tool_response": "2026",
+    "audio_transcription": "2026-07",
+    "media_processing": "2026",
+    "speech_metadata": "2026",
+    "audio_metadata": "2026",
+    "document_metadata": "2026",
+    "spreadsheet_metadata": "2026",
+}
+
 _LATER: dict[Place, str] = {
     (Setup, "explicit_vad_signal"): "2025-12",
     (ThinkingConfig, "thinking_level"): "2025-11",
+    (VoiceConfig, "replicated_voice_config"): "2025-12",
     (Setup, "history_config"): "2026-03",
     (GenerationConfig, "translation_config"): "2026-06",
     (AudioTranscriptionConfig, "language_codes"): "2026-07",
@@ -75,6 +95,20 @@ _LATER: dict[Place, str] = {
     (Setup, "labels"): "2026",
     (Setup, "avatar_config"): "2026",
     (ClientMessage, "context_update"): "2026-09",
+    (AudioTranscriptionConfig, "source_text"): "2026",
+    (RealtimeInputConfig, "interim_transcript_timestamp_enabled"): "2026",
+    (ProactivityConfig, "proactive_video"): "2026",
+    (VoiceConfig, "voice"): "2026",
+    (VideoMetadata, "content_layers"): "2026",
+    (Blob, "display_name"): "2026",
+    (Tool, "mcp_servers"): "2026",
+    **{(Part, name): month for name, month in _LATER_OF_PARTS.items()},
+    **{
+        (FunctionResponsePart, name): month
+        for name, month in _LATER_OF_PARTS.items()
+        if name in FunctionResponsePart.__struct_fields__
+    },
+    (FunctionResponsePart, "video_metadata"): "2026",
 }
 """Fields that came after the guides, and the month."""
 
@@ -88,6 +122,12 @@ _VERTEX_ONLY: frozenset[Place] = frozenset(
         (GoogleSearch, "exclude_domains"),
         (GoogleSearch, "blocking_confidence"),
         (GoogleMaps, "auth_config"),
+        (FunctionCall, "partial_args"),
+        (FunctionCall, "will_continue"),
+        (Tool, "retrieval"),
+        (Tool, "enterprise_web_search"),
+        (Tool, "parallel_ai_search"),
+        (Tool, "exa_ai_search"),
     }
 )
 _V1ALPHA_ONLY: frozenset[Place] = frozenset(
@@ -97,27 +137,31 @@ _V1ALPHA_ONLY: frozenset[Place] = frozenset(
 
 _GEMINI_ONLY: frozenset[Place] = frozenset(
     {
-        (Setup, "labels"),
         (FunctionResponse, "will_continue"),
         (Part, "part_metadata"),
+        (Part, "tool_call"),
+        (Part, "tool_response"),
+        (GenerationConfig, "enable_enhanced_civic_answers"),
         (Tool, "file_search"),
     }
 )
 
 _NOT_LIVE: frozenset[str] = frozenset(
     {
+        "audioTimestamp",
         "logprobs",
         "responseJsonSchema",
         "responseLogprobs",
         "responseMimeType",
         "responseSchema",
+        "routingConfig",
         "stopSequences",
     }
 )
 """Fields of `generationConfig` that exist, and that the Live API takes none of (BidiGenerateContentSetup)."""
 
 _PROTO = "google/ai/generativelanguage/v1beta/generative_service.proto"
-_SDK = "the SDK google-genai 2.34, whose converters refuse it"
+_SDK = "the SDK google-genai 3.4, whose converters refuse it"
 _CHANGELOG = "changelog of the SDK google-genai"
 _CAPABILITIES = "Live API capabilities guide, autumn 2025"
 

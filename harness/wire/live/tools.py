@@ -155,3 +155,12 @@ class Tool(Message, frozen=True):
     google_maps: GoogleMaps | None = None
     file_search: FileSearch | None = None
     computer_use: ComputerUse | None = None
+    mcp_servers: list[dict[str, Any]] = []
+    """Later (SDK)."""
+
+    retrieval: dict[str, Any] | None = None
+    """Vertex AI, as what follows (SDK)."""
+
+    enterprise_web_search: dict[str, Any] | None = None
+    parallel_ai_search: dict[str, Any] | None = None
+    exa_ai_search: dict[str, Any] | None = None
