@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
@@ -11,7 +12,9 @@ from harness.report.diff import SPACED
 from harness.report.page.shared import environment, policy, source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
+
+    import jinja2
 
     from harness.report.comparison.contrast import Comparison, RateDifference
 
@@ -19,22 +22,8 @@ if TYPE_CHECKING:
 def comparison_page(document: Comparison) -> bytes:
     """Return the page. All text is somebody's and is escaped; a content-security policy allows its one style alone."""
     style = source("report.css", "compare.css")
-    filters: dict[str, Callable[..., Any]] = {
-        "delay": words.delay,
-        "arrow": words.arrow,
-        "growth": words.growth,
-        "bill": words.bill_text,
-        "overlap": words.overlap_text,
-        "failures": words.failures,
-        "moved": words.moved_text,
-        "verdict": words.verdict_text,
-        "subject": words.subject,
-        "new_name": words.new_name,
-        "place": _place,
-        "joint": lambda metric: " " if metric in SPACED else "",
-    }
     return (
-        environment(filters)
+        _environment()
         .get_template("compare.html.j2")
         .render(
             document=document,
@@ -46,6 +35,27 @@ def comparison_page(document: Comparison) -> bytes:
             axes=[_axis([*one.macros, *one.cells]) for one in document.contrasts],
         )
         .encode()
+    )
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """Return what renders the page's template, compiled once."""
+    return environment(
+        {
+            "delay": words.delay,
+            "arrow": words.arrow,
+            "growth": words.growth,
+            "bill": words.bill_text,
+            "overlap": words.overlap_text,
+            "failures": words.failures,
+            "moved": words.moved_text,
+            "verdict": words.verdict_text,
+            "subject": words.subject,
+            "new_name": words.new_name,
+            "place": _place,
+            "joint": lambda metric: " " if metric in SPACED else "",
+        }
     )
 
 

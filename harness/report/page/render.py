@@ -8,6 +8,7 @@ somebody's: Jinja2 escapes it in the page, and the script shows the data by `tex
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -97,7 +98,9 @@ def _answers(rows: Sequence[Row]) -> list[Row]:
     return sorted(asked, key=lambda row: row.passed is True)[:_MOST_ANSWERS]
 
 
+@cache
 def _environment() -> jinja2.Environment:
+    """Return what renders the report's template; compiling it takes longer than rendering most runs, so it is done once."""
     return environment(
         {
             "seconds": _seconds,
