@@ -87,7 +87,7 @@ def wall_s(made, folder, service, concurrency: int) -> float:
 @pytest.mark.parametrize("concurrency", [3, 12])
 def test_a_run_takes_hardly_longer_than_it_must(tmp_path, concurrency):
     """The wall time is within 3 % of what so many places need for the sessions' own time, opening and closing left out."""
-    made = plan(mixed(200, 1))
+    made = plan(mixed(200, 1), chunk_ms=1000)
     service = Distant()
     took = wall_s(made, tmp_path, service, concurrency)
     busy = [u.duration_s + ANSWER_S + QUIET_S for u in made.utterances]
@@ -98,7 +98,7 @@ def test_a_run_takes_hardly_longer_than_it_must(tmp_path, concurrency):
 
 def test_what_is_opened_ahead_is_given_up_when_it_counts(tmp_path):
     """A service that counts connections, and takes as many as there are to be sessions, refuses once and never again."""
-    made = plan(mixed(60, 3))
+    made = plan(mixed(60, 3), chunk_ms=1000)
     service = Distant(most_connections=8)
     wall_s(made, tmp_path, service, 8)
     refused = [r for r in read_journal(tmp_path) if r.failure == "quota"]
@@ -155,7 +155,7 @@ def test_so_many_connections_wait_for_a_place(tmp_path, concurrency, ahead):
         waiting.append(sum(not line.asked and not line.over for line in service.lines))
         loop.call_later(0.05, look, None)
 
-    made = plan(mixed(2 * concurrency + 20, 5))
+    made = plan(mixed(2 * concurrency + 20, 5), chunk_ms=1000)
     run_virtual(run(made, tmp_path, service, concurrency=concurrency, meddle=look))
     assert ahead == max(waiting)
     assert concurrency == service.most_sessions
@@ -183,7 +183,7 @@ def test_clips_are_ready_before_their_turn_and_no_more_than_that(tmp_path, concu
         most = max(most, len(converted) - ended)
         return clip(planned)
 
-    made = plan(mixed(5 * concurrency + 40, 5))
+    made = plan(mixed(5 * concurrency + 40, 5), chunk_ms=1000)
     loop = VirtualTimeLoop()
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         how = {"concurrency": concurrency, "offload": beside, "load": load}

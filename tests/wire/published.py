@@ -109,6 +109,7 @@ def _definitions() -> Any:
     return generativelanguage_v1beta
 
 
+@functools.lru_cache(256)  # silence is the same frame again and again
 def assert_published(frame: bytes | str, side: str) -> None:
     """Assert that Google's definitions take a frame of ours, but for the fields that are listed as unknown to them.
 
