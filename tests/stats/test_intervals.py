@@ -6,9 +6,9 @@ from math import comb, floor
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from harness.stats import intervals
 from harness.stats.intervals import (
@@ -37,10 +37,10 @@ def people(speakers, utterances, *, spread=0.5, rate=0.1, words=20, seed=0):
 def test_t_quantiles_are_scipys(degrees):
     """The t distribution's quantiles and probabilities are those of scipy."""
     for probability in (0.005, 0.3, 0.5, 0.9, 0.975, 0.9995):
-        assert stats.t.ppf(probability, degrees) == pytest.approx(
+        assert scipy.stats.t.ppf(probability, degrees) == pytest.approx(
             t_quantile(probability, degrees), rel=1e-8, abs=1e-9
         )
-    assert stats.t.cdf(1.3, degrees) == pytest.approx(t_probability(1.3, degrees), rel=1e-12)
+    assert scipy.stats.t.cdf(1.3, degrees) == pytest.approx(t_probability(1.3, degrees), rel=1e-12)
 
 
 @settings(max_examples=200)
@@ -49,7 +49,7 @@ def test_wilson_is_scipys(count, n):
     """Wilson's interval is that of scipy, and stays within 0 and 1."""
     count = min(count, n)
     ours = share_interval(count, n)
-    theirs = stats.binomtest(count, n).proportion_ci(method="wilson")
+    theirs = scipy.stats.binomtest(count, n).proportion_ci(method="wilson")
     assert theirs.low == pytest.approx(ours.low, abs=1e-9)
     assert theirs.high == pytest.approx(ours.high, abs=1e-9)
 
@@ -103,7 +103,7 @@ def test_linearised_error_agrees_with_the_bootstrap():
 def test_blocks_of_equal_length_have_students_interval(speakers):
     """Where every block has as many tokens, the rate is a mean: its interval is scipy's of Student's t."""
     errors = [block[0] for block in people(speakers, 10, spread=0.2)]
-    theirs = stats.ttest_1samp([count / 200 for count in errors], 0).confidence_interval(0.95)
+    theirs = scipy.stats.ttest_1samp([count / 200 for count in errors], 0).confidence_interval(0.95)
     found = rate_interval([(count, 200) for count in errors])
     assert theirs.low > 0
     assert (theirs.low, theirs.high) == pytest.approx((found.low, found.high))
@@ -114,10 +114,10 @@ def test_rates_apart_have_welchs_interval():
     first = [(count, 100) for count in (3, 9, 4, 14, 7)]
     second = [(count, 100) for count in (20, 26, 24, 21, 23, 25, 19, 22, 25)]
     rates = [[errors / tokens for errors, tokens in blocks] for blocks in (first, second)]
-    welch = stats.ttest_ind(*rates, equal_var=False)
+    welch = scipy.stats.ttest_ind(*rates, equal_var=False)
     apart = np.mean(rates[0]) - np.mean(rates[1])
     # Tables have whole degrees of freedom: fewer are the wider interval.
-    half = stats.t.ppf(0.975, floor(welch.df)) * apart / welch.statistic
+    half = scipy.stats.t.ppf(0.975, floor(welch.df)) * apart / welch.statistic
     found = apart_interval(first, second)
     assert (apart - half, apart + half) == pytest.approx((found.low, found.high))
     mean = np.mean([np.mean(own) for own in rates])
@@ -209,7 +209,7 @@ def test_alike_blocks_are_drawn_together(blocks, alike, least):
     assert 2000 * least == generator.drawn
     chosen = draw.integers(0, blocks, (2000, blocks))
     plainly = above[chosen].sum(axis=1) / below[chosen].sum(axis=1)
-    assert stats.ks_2samp(plainly, ratios).pvalue > 0.001
+    assert scipy.stats.ks_2samp(plainly, ratios).pvalue > 0.001
 
 
 def test_silent_blocks_do_not_break_the_drawing():

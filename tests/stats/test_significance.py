@@ -4,9 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from harness.stats.significance import (
     benjamini_hochberg,
@@ -38,7 +38,7 @@ def test_drawing_agrees_with_scipy():
     """With many blocks, p is close to that of scipy's permutation test."""
     draw = np.random.Generator(np.random.PCG64(2))
     moved = draw.integers(-5, 7, size=40)
-    theirs = stats.permutation_test(
+    theirs = scipy.stats.permutation_test(
         (moved,), lambda x: abs(x.sum()), permutation_type="samples",
         n_resamples=20_000, alternative="greater", rng=1,
     )  # fmt: skip
@@ -125,7 +125,7 @@ def test_mapsswe_is_a_paired_z_test():
     assert np.mean(values) / (np.std(values, ddof=1) / np.sqrt(10)) == pytest.approx(
         found.statistic
     )
-    assert 2 * stats.norm.sf(abs(found.statistic)) == pytest.approx(found.p)
+    assert 2 * scipy.stats.norm.sf(abs(found.statistic)) == pytest.approx(found.p)
     assert 1.0 == mapsswe([]).p == mapsswe([0, 0]).p
     # sc_stats 1.3 prints a standard deviation and a Z of 0.000 for these.
     assert (1.0, 0.0) == (mapsswe([1] * 12).p, mapsswe([1] * 12).statistic)
@@ -138,7 +138,7 @@ p_values = st.lists(st.floats(0, 1), max_size=12)
 def test_benjamini_hochberg_is_scipys(p_values):
     """Q values are those of scipy."""
     if p_values:
-        assert stats.false_discovery_control(p_values) == pytest.approx(
+        assert scipy.stats.false_discovery_control(p_values) == pytest.approx(
             benjamini_hochberg(p_values)
         )
     assert len(p_values) == len(benjamini_hochberg(p_values))
