@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 from itertools import chain
 from pathlib import Path
 from typing import NoReturn
@@ -27,6 +28,12 @@ NEEDS = {"ear": "faster_whisper", "witness": "google.genai"}
 """What a marker needs to be installed."""
 
 skipped: list[str] = []
+
+
+def pytest_configure():
+    """Let Ctrl-C be heard by tests and by the processes that they start: a shell's background jobs ignore it, and so would these."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def lacking(what: str) -> NoReturn:
