@@ -12,6 +12,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from harness.cli.interrupts import heed_no_more
 from harness.errors import NEAR, HarnessError
 from harness.text.visible import visible
 from harness.version import __version__
@@ -175,6 +176,7 @@ def main(args: list[str] | None = None) -> None:
             click.echo(origin, err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
+        heed_no_more()
         click.echo("interrupted", err=True)
         sys.exit(130)
     except HarnessError as error:

@@ -9,6 +9,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
+from harness.cli.interrupts import noted
 from harness.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def started(log: Path, *options: str) -> Iterator[dict[str, Any]]:
     """
     command = [sys.executable, "-P", "-m", "harness", "emulate", "--port", "0", "--exit-with-stdin"]
     command += options
-    with log.open("ab") as said:
+    with log.open("ab") as said, noted() as came:
         process = subprocess.Popen(  # noqa: S603 - our own command
             command,
             stdin=subprocess.PIPE,
@@ -51,27 +52,37 @@ def started(log: Path, *options: str) -> Iterator[dict[str, Any]]:
             start_new_session=True,  # Ctrl-C is for the run, which stops the emulator itself
         )
     try:
+        if came:
+            raise KeyboardInterrupt  # as it would have been a moment later
         yield _told(process, log)
     finally:
-        assert process.stdin is not None  # noqa: S101 - asked for above
+        _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Have the emulator end, and kill it where it does not, or where whoever waits is interrupted once more."""
+    assert process.stdin is not None  # noqa: S101 - asked for
+    assert process.stdout is not None  # noqa: S101 - asked for
+    try:
         with contextlib.suppress(OSError):
             process.stdin.close()
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        if process.poll() is None:
             process.kill()
             process.wait()
-        finally:
-            if process.stdout is not None:
-                process.stdout.close()
+        process.stdout.close()
 
 
 def _told(process: subprocess.Popen[bytes], log: Path) -> dict[str, Any]:
     """Return the one line that the emulator prints when it is ready."""
     assert process.stdout is not None  # noqa: S101 - asked for above
     watchdog = threading.Timer(START_S, process.kill)
-    watchdog.start()
+    watchdog.daemon = True  # nobody waits for it who is interrupted here
     try:
+        watchdog.start()
         line = process.stdout.readline()
     finally:
         watchdog.cancel()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.interrupts import heed_no_more, noted
 from harness.cli.typed import typed
 
 if TYPE_CHECKING:
@@ -115,7 +116,10 @@ def sit(
                 raise
         code = _ended(plan, folder, gate, ear, as_json=as_json)
         _say_end(tally, plan, budget)
-        return 130 if tally.stopped == INTERRUPTED and tally.done < tally.wanted else code
+        if tally.stopped == INTERRUPTED and tally.done < tally.wanted:
+            heed_no_more()
+            return 130
+        return code
 
 
 @contextlib.contextmanager
@@ -124,6 +128,7 @@ def _stopped_at_will(folder: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
+        heed_no_more()
         click.echo(f"stopped. The same command continues; the run is in {_shown(folder)}", err=True)
         sys.exit(130)
 
@@ -149,8 +154,11 @@ def _report(folder: Path, gate: Path | None, ear: str | None, *, as_json: bool) 
         *(["--json"] if as_json else []),
     ]
     click.echo("scoring, and writing the report", err=True)
-    with _noted_interrupts() as came:
-        reporter = subprocess.Popen(arguments)  # noqa: S603 - our own command
+    with noted() as came:
+        reporter = subprocess.Popen(  # noqa: S603 - our own command
+            arguments,
+            start_new_session=True,  # Ctrl-C is for the run, which ends the report itself
+        )
     with reporter:
         try:
             if came:
@@ -159,23 +167,6 @@ def _report(folder: Path, gate: Path | None, ear: str | None, *, as_json: bool) 
         except KeyboardInterrupt:
             reporter.kill()
             raise
-
-
-@contextlib.contextmanager
-def _noted_interrupts() -> Iterator[list[int]]:
-    """Give the signals that came meanwhile: raised while a process starts, they would leave it running with nobody to end it."""
-    import signal
-
-    came: list[int] = []
-    before = {
-        number: signal.signal(number, lambda number, _: came.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield came
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _incomplete(plan: Plan, folder: Path) -> bool:

@@ -206,6 +206,7 @@ PROMISES = {
     "A signal drains, a second one stops now; both leave a run that goes on, and no process": (
         "integration/test_stop.py::test_one_sigterm_drains",
         "integration/test_stop.py::test_a_second_sigterm_stops_now",
+        "integration/test_stop.py::test_a_second_ctrl_c_right_behind_the_first_stops_now",
         "integration/test_stop.py::test_ctrl_c_does_not_wait_for_a_conversion",
         "integration/test_stop.py::test_an_interrupted_report_is_written_by_the_same_command",
         "integration/test_stop.py::test_ctrl_c_reaches_the_runs_own_emulator_through_the_run",

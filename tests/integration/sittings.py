@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -76,12 +77,12 @@ def killed(manifest: Path, out: Path, *options: str, after_s: float) -> bool:
     return False
 
 
-def finished(manifest: Path, out: Path, *options: str) -> pd.DataFrame:
+def finished(manifest: Path, out: Path, *options: str, **more) -> pd.DataFrame:
     """Run the command to its end and return what does not depend on any clock of the run's table.
 
     It may have come to its end before, when it was killed with nothing left to do.
     """
-    process = begun(manifest, out, *options)
+    process = begun(manifest, out, *options, **more)
     said, _ = process.communicate(timeout=120)
     if process.returncode not in (0, 5) and "this run is finished" not in said:
         raise AssertionError(said)
@@ -112,6 +113,16 @@ def until(process: subprocess.Popen, happened) -> None:
 def journalled(out: Path) -> int:
     """Return how many attempts are written down in `out`."""
     return len(read_journal(out))
+
+
+def with_variable(name: str, value: str) -> list[int]:
+    """Return the processes of this machine (Linux) that have such a variable: what was started with it, and its children."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"{name}={value}".encode() in (process / "environ").read_bytes().split(b"\0"):
+                found.append(int(process.name))
+    return found
 
 
 def interrupt_group(process: subprocess.Popen) -> None:

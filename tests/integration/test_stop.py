@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,6 +26,7 @@ from tests.integration.sittings import (
     manifest,
     table,
     until,
+    with_variable,
 )
 
 pytestmark = [pytest.mark.wall, pytest.mark.timeout(240)]
@@ -196,6 +200,30 @@ def test_an_interrupted_report_is_written_by_the_same_command(clips, whole, emul
     before = (out / "journal.jsonl").read_bytes()
     pd.testing.assert_frame_equal(whole, finished(clips, out, "--url", emulator_url))
     assert before == (out / "journal.jsonl").read_bytes()
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs Linux' environments")
+@pytest.mark.parametrize("phase", ["starting the emulator", "writing the report"])
+def test_a_second_ctrl_c_right_behind_the_first_stops_now(clips, tmp_path, phase):
+    """Whatever the run is at, a second Ctrl-C a moment after the first ends it with 130, in one line, and with all it started."""
+    out, mark = tmp_path / "out", f"run-{tmp_path}"
+    process = begun(
+        clips, out, "--pace", "0", env={"HARNESS_EMULATE_EAR": "scripted", "RUN_MARK": mark}
+    )
+    for line in process.stdout:
+        if phase in line:
+            break
+    interrupt_group(process)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(0.01)
+    with contextlib.suppress(ProcessLookupError):
+        interrupt_group(process)
+    said, _ = process.communicate(timeout=60)
+    assert (130, []) == (process.returncode, with_variable("RUN_MARK", mark)), said
+    assert "stopped. The same command continues" in said
+    assert "Traceback" not in said
+    finished(clips, out, "--pace", "0", env={"HARNESS_EMULATE_EAR": "scripted"})
+    assert CLIPS == len(finals(out)) == len(set(finals(out)))
 
 
 def test_two_commands_cannot_run_in_one_folder(clips, whole, emulator_url, tmp_path):
