@@ -182,10 +182,9 @@ def main(args: list[str] | None = None) -> None:
     except HarnessError as error:
         click.echo("\n".join(visible(line) for line in f"error: {error}".splitlines()), err=True)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader of our output has gone; there is nobody left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+    except SystemExit as ended:
+        # Click leaves with 1 when the reader of our output has gone, as `| head` does; our 1 is a bug.
+        sys.exit(141 if ended.code == 1 else ended.code)
     except Exception as error:  # noqa: BLE001 - the last door: a bug of ours, said in one line
         log = _log_bug(error)
         click.echo(

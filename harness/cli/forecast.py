@@ -33,6 +33,7 @@ def print_forecast(
 
     import msgspec
 
+    from harness.cli.listing import print_facts
     from harness.run.estimate import estimate
     from harness.stats.power import PLANNED_RATE, planned, planned_text
     from harness.units import count_text, duration_text, rough_text, usd_text
@@ -87,8 +88,7 @@ def print_forecast(
         *(("can show", line) for line in (planned_text(cells) if plan.task != "ask" else ())),
         ("service", plan.endpoint),
     ]
-    for name, value in rows:
-        click.echo(f"{name:9} {value}")
+    print_facts(rows)
     for note in notes:
         click.echo(f"note: {note}")
     click.echo("nothing was sent")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
 
 from harness.text.visible import visible
+
+WIDTH = 80
+"""Columns of the narrowest terminal that is served well."""
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -21,6 +25,20 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in shown:
         padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         click.echo("  ".join([*padded, row[-1]]).rstrip())
+
+
+def print_facts(facts: Iterable[tuple[str, str]]) -> None:
+    """Print a name and what it comes to a line, what does not fit into a narrow terminal below it."""
+    for name, value in facts:
+        click.echo(
+            textwrap.fill(
+                f"{name:9} {value}",
+                WIDTH,
+                subsequent_indent=" " * 10,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        )
 
 
 def print_document(value: Any) -> None:

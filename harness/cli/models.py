@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.listing import WIDTH
 from harness.wire.live import catalogue
 
 if TYPE_CHECKING:
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
     from harness.wire.live.catalogue import Model, Platform
     from harness.wire.live.prices import Price
-
-WIDTH = 80
-"""Columns of the narrowest terminal that is served well."""
 
 
 @click.command("models")

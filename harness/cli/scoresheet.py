@@ -12,26 +12,18 @@ from harness.text.visible import visible
 
 def table(document: dict[str, Any]) -> str:
     """Return the cells as a table for people: a rate with its interval, and what it is made of."""
-    head = (
-        "dataset",
-        "locale",
-        "model",
-        "metric",
-        "rate",
-        "95 %",
-        "norm-1",
-        "S",
-        "D",
-        "I",
-        "tokens",
-        "scored",
-    )
-    rows: list[tuple[str, ...]] = [head]
+    named = {name: {cell[name] for cell in document["cells"]} for name in ("dataset", "model")}
+    # What is the same in all rows stands above them.
+    above = [visible(*one) for one in (named["model"], named["dataset"]) if len(one) == 1]
+    by = [
+        name for name in ("dataset", "locale", "model") if name == "locale" or len(named[name]) > 1
+    ]
+    rows: list[list[str]] = [
+        [*by, "metric", "rate", "95 %", "norm-1", "S", "D", "I", "tokens", "scored"]
+    ]
     rows += [
-        (
-            visible(cell["dataset"]) or "-",
-            visible(cell["locale"]),
-            visible(cell["model"]) or "-",
+        [
+            *(visible(cell[name]) or "-" for name in by),
             cell["metric"] or "-",
             _percent(cell["rate"]),
             _interval(cell),
@@ -41,12 +33,16 @@ def table(document: dict[str, Any]) -> str:
                 for name in ("substitutions", "deletions", "insertions", "reference_tokens")
             ),
             f"{cell['scored']:,}/{cell['utterances']:,}",
-        )
+        ]
         for cell in document["cells"]
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [" on ".join(filter(None, above))] if any(above) else []
+    lines += [
+        "  ".join(
+            cell.rjust(width) if place > len(by) else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
         for row in rows
     ]
     lines += ["", *_means(document)]

@@ -15,6 +15,7 @@ import msgspec
 
 from harness.audio.clip import AudioClip, MemoryPcm
 from harness.cli.joined import Emulator, Joint
+from harness.cli.listing import print_facts
 from harness.clock import VirtualTimeLoop
 from harness.emulator.model.manners import Manners
 from harness.emulator.standins import LengthOfAnswer, LengthOfSpeech, LengthOfText
@@ -317,7 +318,6 @@ def _print(told: Forecast, service: Assumptions, concurrency: int) -> None:
     click.echo(
         f"SIMULATED {method}, on virtual time: a forecast. Nothing was sent, and there are no transcripts."
     )
-    for name, value in rows:
-        click.echo(f"{name:9} {value}")
+    print_facts(rows)
     if told.stopped:
         click.echo(f"stopped: {told.stopped}; {told.unattempted:,} were not attempted")

@@ -62,7 +62,12 @@ _BY_EAR = _Figure(
 )
 """Left out where no ear was asked."""
 
-_LEAN = (_AGAIN, _BY_EAR)
+_FALLS_SILENT = _Figure(
+    "falls silent p50", lambda cell: _seconds(cell.fell_silent_p50_s), "silent p50"
+)
+"""Left out where no answer was interrupted."""
+
+_LEAN = (_AGAIN, _BY_EAR, _FALLS_SILENT)
 
 _SCORED = _Figure("scored", lambda cell: f"{cell.scored:,}/{cell.utterances:,}")
 _COST = _Figure("cost", lambda cell: "–" if cell.cost_usd is None else usd_text(cell.cost_usd))
@@ -94,7 +99,7 @@ _FIGURES: dict[str, tuple[_Figure, ...]] = {
         _AGAIN,
         _Figure("first reply p50", lambda cell: _seconds(cell.first_reply_p50_s), "reply p50"),
         _Figure("call p50", lambda cell: _seconds(cell.tool_call_p50_s)),
-        _Figure("falls silent p50", lambda cell: _seconds(cell.fell_silent_p50_s), "silent p50"),
+        _FALLS_SILENT,
         _COST,
     ),
 }
@@ -115,7 +120,7 @@ def _lean(
     empty = {
         before + place
         for place, figure in enumerate(figures)
-        if figure in _LEAN and not any(row[before + place] for row in rows[1:])
+        if figure in _LEAN and all(row[before + place] in ("", "–") for row in rows[1:])
     }
     return [tuple(text for place, text in enumerate(row) if place not in empty) for row in rows]
 

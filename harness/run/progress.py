@@ -72,7 +72,8 @@ def details_text(pool: Pool, *, emulated: bool) -> str:
         parts.append(f"{gate.open} of {gate.limit} sessions open")
         if tally.quota_waits:
             parts.append(f"{tally.quota_waits} waits for quota")
-    parts.append(f"{duration_text(tally.audio_s)} of audio")
+    if tally.audio_s:
+        parts.append(f"{duration_text(tally.audio_s)} of audio")
     if tally.cost_usd:
         parts.append(usd_text(tally.cost_usd))
     return " · ".join(parts)

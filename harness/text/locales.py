@@ -209,7 +209,7 @@ def _unknown(text: str, language: str) -> UsageError:
     shown = ascii(text.strip()[:40])[1:-1] if not text.isprintable() else text.strip()[:40]
     hint: str | None
     if same := [locale.code for locale in _of_language(language)]:
-        hint = " or ".join(same)
+        hint = "did you mean " + " or ".join(f"“{code}”" for code in same) + "?"
     elif "-" in text or "_" in text or len(text) <= 3:
         hint = suggestion(text, LOCALES)
     else:

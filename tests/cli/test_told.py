@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -134,6 +137,47 @@ def test_a_table_is_read_as_the_metrics_say(tmp_path, capsys):
     # (1 substituted + 2 inserted) / 3 and 1 / 2
     assert "mean CER of 2 locales: 75.00 %" in told.out
     assert "mean WER" not in told.out
+
+
+def test_a_score_fits_a_narrow_terminal(tmp_path, capsys):
+    """Of one model and dataset the names stand above the table once, figures are flush right, and 80 columns are enough."""
+    table = tmp_path / "t.csv"
+    rows = [
+        f"{text},x,{code},gemini-live-2.5-flash-preview,sample"
+        for code, text in (("en-US", "a b c d"), ("de-DE", "e"))
+    ]
+    table.write_text("\n".join(["reference,hypothesis,locale,model,dataset", *rows]))
+    with pytest.raises(SystemExit):
+        main(["score", str(table)])
+    lines = capsys.readouterr().out.splitlines()
+    assert "gemini-live-2.5-flash-preview on sample" == lines[0]
+    assert ["de-DE", "en-US"] == [line.split()[0] for line in lines[2:4]]
+    assert 1 == len({len(line) for line in lines[1:4]})
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_a_dry_run_fits_a_narrow_terminal(capsys):
+    """No line of a plan, or of a simulation, is longer than 80 columns but where a single word is."""
+    for more in (["--dry-run"], ["--service", "simulated", "--assume", "faults=0.01"]):
+        with pytest.raises(SystemExit) as ended:
+            main(["run", "sample", "--limit", "1", *more])
+        assert 0 == ended.value.code
+        facts = [line for line in capsys.readouterr().out.splitlines() if "SIMULATED" not in line]
+        assert all(len(line) <= 80 for line in facts), facts
+
+
+def test_a_reader_that_has_gone_is_no_bug():
+    """Output into a closed pipe ends with 141, as of other programs that SIGPIPE ends, and says nothing of a bug."""
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as closed:
+        ended = subprocess.run(
+            [sys.executable, "-m", "harness", "models"],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert (141, b"") == (ended.returncode, ended.stderr)
 
 
 def test_a_locale_that_no_dataset_has_is_answered_with_those_it_has(capsys):

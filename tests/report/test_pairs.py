@@ -84,7 +84,7 @@ def test_ctm_words_go_to_the_segment_they_lie_in(tmp_path):
         ("t.tsv", b"reference,hypothesis,locale\na,b,en\n", ":1: its columns are divided by commas"),
         ("t.csv", b"reference,hypothesis,locale,reference\na,b,en,a\n", ":1: two columns are named “reference”"),
         ("t.csv", 'reference,hypothesis,locale\na,b,en\n"c,d,en\n', ":3: not CSV"),
-        ("t.csv", "reference,hypothesi,locale\na,b,en\n", "did you mean “hypothesi”"),
+        ("t.csv", "reference,hypothesi,locale\na,b,en\n", "is it “hypothesi”"),
         ("t.csv", "reference,hypothesis\na,b\nc,d\n", r":1: no column locale or language or lang; there are: reference, hypothesis \(--language names [^(]*\)$"),
         ("t.csv", "reference,hypothesis,locale\na,b,\n", ":2: the locale is empty .--language names"),
         ("t.jsonl", '{"reference":"a","hypothesis":"b","locale":"en"}\n{"reference":"a","hypothesis":"b"}\n', ":2: no column locale"),

@@ -184,7 +184,8 @@ def _cell(cells: Mapping[str, Any], names: Iterable[str]) -> Any:
 def _missing_column(ours: str, cells: Mapping[str, Any]) -> str:
     hint = suggestion(ours, (str(name) for name in cells))
     there = ", ".join(str(name) for name in cells)
-    return f"no column {' or '.join(COLUMNS[ours])}; {hint or f'there are: {there}'}"
+    told = hint.replace("did you mean", "is it") if hint else f"there are: {there}"
+    return f"no column {' or '.join(COLUMNS[ours])}; {told}"
 
 
 def _no_locale(value: Any, cells: Mapping[str, Any]) -> UnusableError:
