@@ -115,7 +115,7 @@ def command(
     if markdown:
         _write(markdown, comparison_markdown(document).encode())
     if html:
-        from harness.report.comparison.page import comparison_page
+        from harness.report.page.comparison import comparison_page
 
         _write(html, comparison_page(document))
     if as_json:

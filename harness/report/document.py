@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from harness.report.breakdown import Breakdown
-from harness.report.comparison.contrast import RateDifference
+from harness.report.comparison.verdict import RateDifference
 from harness.report.confusions import Confusion
 from harness.report.latencies import Latency, Settled, Streaming
 from harness.report.utterance_rates import Share, Silence, UtteranceRates

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from harness.errors import InputError
+from harness.report.assembly import settled_table
 from harness.report.bounds import SpeechBook
-from harness.report.build import derived_files, settled_table
+from harness.report.build import derived_files
 from harness.report.changed_cells import changed_cells
 from harness.report.comparison.comparable import reported_profile
 from harness.report.document import SUMMARY_SCHEMA

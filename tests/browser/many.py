@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from harness.report.assembly import run_summary
 from harness.report.bounds import SpeechBook
-from harness.report.build import run_summary
 from harness.report.diff import written
 from harness.report.rows import Row
 from harness.report.table import RunTable

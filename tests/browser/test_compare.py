@@ -8,7 +8,7 @@ import pytest
 
 from harness.report.comparison.comparable import open_runs
 from harness.report.comparison.compare import comparison
-from harness.report.comparison.page import comparison_page
+from harness.report.page.comparison import comparison_page
 
 pytestmark = pytest.mark.wall
 

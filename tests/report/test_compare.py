@@ -540,7 +540,7 @@ def test_text_json_and_markdown_say_the_same(pair, tmp_path, capsys):
 def test_tokens_and_cost_are_compared(run, said):
     """What the common utterances took stands in every rendering, with its change; a session that did not say leaves a dash."""
     from harness.report.comparison.digest import comparison_markdown, comparison_text
-    from harness.report.comparison.page import comparison_page
+    from harness.report.page.comparison import comparison_page
 
     heavy = [said.Said(id=f"u{n}", usage=said.usage(prompt=256)) for n in range(3)]
     silent = [said.Said(id=f"u{n}", usage=said.Usage()) for n in range(3)]

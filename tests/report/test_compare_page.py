@@ -16,7 +16,7 @@ from harness.cli import main
 from harness.report.comparison.comparable import open_runs
 from harness.report.comparison.compare import comparison
 from harness.report.comparison.digest import comparison_markdown, comparison_text
-from harness.report.comparison.page import comparison_page
+from harness.report.page.comparison import comparison_page
 from harness.run.folder import read_plan, write_plan
 
 EVIL = "</style></title><script>alert(1)</script><img src=x onerror=alert(1)>\u202e\x1b[31m|`*@all http://x\u2028&lt;"

@@ -386,7 +386,7 @@ def test_what_no_journal_knows_is_no_difference(folder, monkeypatch):
     block = profile_block("norm-1n")
     with monkeypatch.context() as then:
         then.setattr(
-            "harness.report.build.profile_block",
+            "harness.report.assembly.profile_block",
             lambda *_, **__: {**block, "versions": {"jiwer": "0.1"}},
         )
         build_reports(folder)

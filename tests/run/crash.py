@@ -11,8 +11,8 @@ from pathlib import Path
 from harness.audio.clip import AudioClip, MemoryPcm
 from harness.clock import run_virtual
 from harness.errors import InputError
+from harness.report.assembly import run_table
 from harness.report.bounds import SpeechBook
-from harness.report.build import run_table
 from harness.report.table import UTTERANCES
 from harness.report.write import PAGE, SUMMARY_CSV, table_files, write_files
 from harness.run.certificate import Certificate, write_certificates

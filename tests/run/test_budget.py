@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from harness.clock import run_virtual
 from harness.errors import InputError
+from harness.report.assembly import run_table
 from harness.report.bounds import SpeechBook
-from harness.report.build import run_table
 from harness.report.table import UTTERANCES, read_run
 from harness.report.write import table_files
 from harness.run.bill import (

@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from harness.clock import run_virtual
+from harness.report.assembly import run_table
 from harness.report.bounds import SpeechBook
-from harness.report.build import build_reports, run_table
+from harness.report.build import build_reports
 from harness.report.retelling import contradictions
 from harness.report.verify import differences
 from harness.run.bill import spent_usd, transcription

@@ -74,7 +74,7 @@ def make_sample(folder: Path, ear) -> None:
         run_virtual(_stream(plan, folder, ear))
     (folder / "audio").rmdir()  # nobody answered in speech
     with patch(
-        "harness.report.build.profile_block",
+        "harness.report.assembly.profile_block",
         lambda *names, **options: {**profile_block(*names, **options), "versions": SCORED_BY},
     ):
         build_reports(folder, profile=PROFILE)

@@ -109,8 +109,8 @@ def baseline_table(
 
 
 def _judged(folder: Path, plan: Plan, profile: str, metric: str) -> RunTable:
+    from harness.report.assembly import run_table
     from harness.report.bounds import SpeechBook
-    from harness.report.build import run_table
 
     records = read_attempts(folder)
     return run_table(folder, plan, records, SpeechBook(folder), profile=profile, metric=metric)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 from harness.report.comparison.comparable import answered_by
 from harness.report.comparison.contrast import (
     PASSED,
-    Better,
     Bill,
     CellDifference,
     Comparison,
@@ -23,7 +22,6 @@ from harness.report.comparison.contrast import (
     Delay,
     MacroDifference,
     Moved,
-    RateDifference,
     Side,
 )
 from harness.report.comparison.difference import UNPOOLED, difference, errors, ratio_blocks, timed
@@ -31,6 +29,8 @@ from harness.report.comparison.pairing import by_test_set, model_pairs, overlap,
 from harness.report.comparison.plan_changes import plan_changes
 from harness.report.comparison.verdict import (
     LEVEL,
+    Better,
+    RateDifference,
     judged,
     macro_difference,
     rate_difference,

@@ -1,16 +1,15 @@
 """The document of a comparison: what `harness compare --json` prints, and every other rendering repeats.
 
-Differences are new less base, so a negative one of an error rate is better, and a positive one of a share passed. Knows shapes; how they are made is
-`compare`, how they are told is `compare_digest` and `compare_page`.
+Differences are new less base, so a negative one of an error rate is better, and a positive one of a share passed. Knows
+shapes; how they are made is `compare`, how they are told is `digest` and `page.comparison`.
 """
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
 from harness.report.comparison.pairing import Common
+from harness.report.comparison.verdict import RateDifference
 from harness.report.diff import Piece
 from harness.report.gates.gate import GateResult
 from harness.units import Seconds, Usd
@@ -19,12 +18,6 @@ COMPARISON_SCHEMA = 1
 
 PASSED = "passed"
 """Metric of answers: the share that is what was expected."""
-
-Better = Literal["lower", "higher"]
-"""Which rate is the better one."""
-
-Verdict = Literal["better", "worse", "no worse", "cannot tell"]
-"""What may be said of the new run against the base. `no worse`: by less than the margin."""
 
 
 class Obstacle(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,44 +112,6 @@ class Bill(msgspec.Struct, frozen=True, kw_only=True):
     """At the catalogue's list prices."""
 
     new_cost_usd: Usd | None
-
-
-class RateDifference(msgspec.Struct, frozen=True, kw_only=True):
-    """How an error rate differs, or the share of answers that passed, and what may be said of it."""
-
-    better: Better
-
-    base_rate: float | None
-    """Over the pairs; None: no pair has a rate."""
-
-    new_rate: float | None
-    difference: float | None
-    low: float | None
-    """Ends of the paired 95 % interval of `difference`, over blocks; None: too little to say."""
-
-    high: float | None
-    interval: str | None
-    """How it was made: `bootstrap` or `linearised`."""
-
-    blocks: int
-    """Utterances that move together (`harness.report.kinship`): how many there are."""
-
-    p: float | None
-    """Of the paired permutation test that flips whole blocks; None: nothing to test."""
-
-    p_adjusted: float | None
-    """The same, holding for all rows of this pair of models together (Holm); a macro rate's is `p` itself, and in the ranking
-    of a run holds for all pairs of a dataset's models (Bonferroni)."""
-
-    q: float | None = None
-    """For exploring: the share of false finds among all rows with a q as small (Benjamini–Hochberg); not of macro rates."""
-
-    detectable: float | None
-    """The smallest true difference that these pairs would show with 80 % power."""
-
-    verdict: Verdict
-    why: str | None
-    """Why nothing can be told; None where something can."""
 
 
 class CellDifference(RateDifference, frozen=True, kw_only=True):

@@ -17,8 +17,8 @@ from harness.report.comparison.verdict import judged, macro_difference, rate_dif
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.report.comparison.contrast import RateDifference
     from harness.report.comparison.pairing import Pair
+    from harness.report.comparison.verdict import RateDifference
     from harness.report.document import Cell, Standing
     from harness.report.rows import Row
 

@@ -7,11 +7,10 @@ and differ. Knows counts per block; does not know rows.
 from __future__ import annotations
 
 from statistics import fmean
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from harness.report.comparison.contrast import Better, RateDifference, Verdict
 from harness.stats.intervals import difference_interval, macro_interval, standard_error
 from harness.stats.power import detectable_difference
 from harness.stats.significance import macro_differences, permutation_test
@@ -24,6 +23,50 @@ if TYPE_CHECKING:
 
 LEVEL: Final = 0.05
 """p at or below which a difference counts."""
+
+Better = Literal["lower", "higher"]
+"""Which rate is the better one."""
+
+Verdict = Literal["better", "worse", "no worse", "cannot tell"]
+"""What may be said of the new run against the base. `no worse`: by less than the margin."""
+
+
+class RateDifference(msgspec.Struct, frozen=True, kw_only=True):
+    """How an error rate differs, or the share of answers that passed, and what may be said of it."""
+
+    better: Better
+
+    base_rate: float | None
+    """Over the pairs; None: no pair has a rate."""
+
+    new_rate: float | None
+    difference: float | None
+    low: float | None
+    """Ends of the paired 95 % interval of `difference`, over blocks; None: too little to say."""
+
+    high: float | None
+    interval: str | None
+    """How it was made: `bootstrap` or `linearised`."""
+
+    blocks: int
+    """Utterances that move together (`harness.report.kinship`): how many there are."""
+
+    p: float | None
+    """Of the paired permutation test that flips whole blocks; None: nothing to test."""
+
+    p_adjusted: float | None
+    """The same, holding for all rows of this pair of models together (Holm); a macro rate's is `p` itself, and in the ranking
+    of a run holds for all pairs of a dataset's models (Bonferroni)."""
+
+    q: float | None = None
+    """For exploring: the share of false finds among all rows with a q as small (Benjamini–Hochberg); not of macro rates."""
+
+    detectable: float | None
+    """The smallest true difference that these pairs would show with 80 % power."""
+
+    verdict: Verdict
+    why: str | None
+    """Why nothing can be told; None where something can."""
 
 
 def rate_difference(

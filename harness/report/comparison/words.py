@@ -17,8 +17,8 @@ if TYPE_CHECKING:
         Delay,
         MacroDifference,
         Moved,
-        RateDifference,
     )
+    from harness.report.comparison.verdict import RateDifference
     from harness.units import Seconds
 
 

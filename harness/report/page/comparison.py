@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     import jinja2
 
-    from harness.report.comparison.contrast import Comparison, RateDifference
+    from harness.report.comparison.contrast import Comparison
+    from harness.report.comparison.verdict import RateDifference
 
 
 def comparison_page(document: Comparison) -> bytes:

@@ -1,0 +1,274 @@
+"""A run folder as a table: its rows and the document that sums them up, from its plan, journal and traces alone.
+
+Writes nothing; what is made of a table is `build`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from msgspec import structs
+
+from harness.errors import InputError
+from harness.report import findings, mistakes, spread, summary
+from harness.report.bounds import SpeechBook
+from harness.report.comparison.ranking import ranked
+from harness.report.delays import AWAITED
+from harness.report.document import Basis, DatasetFacts, Profile, Summary
+from harness.report.exhibits import Exhibits
+from harness.report.retelling import retelling, told_again
+from harness.report.rows import rows
+from harness.report.streaming import settling, streamed_sessions, streaming, watched
+from harness.report.summary import basis
+from harness.report.table import RunTable
+from harness.run.certificate import read_certificates
+from harness.run.folder import losses, slot, slots
+from harness.run.heard import read_heard
+from harness.run.orphans import read_attempts, unended
+from harness.score.score import profile_block
+from harness.version import __version__
+from harness.wire.live.catalogue import AS_OF, find
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from harness.report.kinship import Block
+    from harness.report.retelling import Retelling
+    from harness.report.rows import Row
+    from harness.run.record import Plan, UtteranceRecord
+    from harness.stats.intervals import Interval
+
+
+def settled_table(
+    folder: Path, plan: Plan, speech: SpeechBook, exhibits: Exhibits, *, profile: str, metric: str
+) -> RunTable:
+    """Return the run in `folder` as a table, with how its transcripts grew where it was paced in real time."""
+    records = read_attempts(folder)
+    heard = retelling(folder, plan, records)
+    table = run_table(folder, plan, records, speech, profile=profile, metric=metric, heard=heard)
+    if plan.pace != 1.0:
+        return table
+    sessions = watched(table.rows, exhibits, profile=profile)
+    grown = structs.replace(
+        table.summary, settling=settling(sessions), streaming=streaming(sessions)
+    )
+    return replace(table, summary=grown, streamed=streamed_sessions(sessions))
+
+
+def run_table(
+    folder: Path,
+    plan: Plan,
+    records: Sequence[UtteranceRecord],
+    speech: SpeechBook,
+    *,
+    profile: str,
+    metric: str,
+    heard: Retelling | None = None,
+) -> RunTable:
+    """Return the run in `folder` as a table; nothing is written.
+
+    `records` are its journal's, `heard` is what its traces said when they were asked again; None: they were not.
+    """
+    by_ear = read_heard(folder) if plan.task == "speak" else None
+    scored = list(rows(plan, records, speech, profile=profile, metric=metric, heard=by_ear))
+    if not scored:
+        raise InputError(f"{folder}: there is nothing to report", why="its plan is empty")
+    wanted = set(slots(plan))
+    foreign = sum(slot(record) not in wanted for record in records)
+    last = {slot(record): record for record in records}
+    refused = sum(
+        record.failure == "quota" and last[slot(record)] is not record and slot(record) in wanted
+        for record in records
+    )
+    return RunTable(
+        folder=folder,
+        rows=scored,
+        summary=run_summary(
+            folder,
+            plan,
+            scored,
+            foreign=foreign,
+            refused=refused,
+            lost=[*losses(folder, records), *unended(records)],
+            heard=heard,
+            profile=profile,
+            metric=metric,
+        ),
+    )
+
+
+def run_summary(
+    folder: Path,
+    plan: Plan,
+    scored: Sequence[Row],
+    *,
+    foreign: int,
+    refused: int,
+    lost: Sequence[str],
+    heard: Retelling | None,
+    profile: str,
+    metric: str,
+) -> Summary:
+    """Return the document of rows that are scored; `foreign` records are not of the plan, `refused` ones were tried again.
+
+    `lost` is what the folder lacks, `heard` what its traces said when they were asked again; None: they were not.
+    """
+    scored = summary.cell_by_cell(scored)
+    block = profile_block(profile, metric=metric)
+    awaited = AWAITED[plan.task]
+    cells = summary.cells(
+        scored,
+        profile=block["id"],
+        awaited=awaited[0],
+        interval=_interval,
+        detectable=_detectable,
+    )
+    standings = ranked(
+        summary.standings(scored, cells, awaited=awaited[0], interval=_macro_interval),
+        cells,
+        scored,
+    )
+    datasets = _datasets(plan)
+    spots = findings.deaf_spots(scored)
+    cost = summary.cost(scored)
+    attempts = sum(row.attempts for row in scored)
+    begun = [row.record.started_at for row in scored if row.record]
+    return Summary(
+        run=folder.resolve().name,
+        harness=__version__,
+        plan_hash=plan.hash,
+        created_at=plan.created_at,
+        last_session_at=max(begun, default=None),
+        service=plan.service,
+        endpoints=sorted(
+            {row.record.endpoint for row in scored if row.record and row.record.endpoint}
+        ),
+        task=plan.task,
+        transcript=plan.transcript,
+        pace=plan.pace,
+        chunk_ms=plan.chunk_ms,
+        turns=plan.turns,
+        repeats=plan.repeats,
+        seed=plan.seed,
+        command=plan.command,
+        versions=plan.versions,
+        environment=plan.environment,
+        setups=plan.setups,
+        datasets=datasets,
+        models=plan.models,
+        locales=sorted({row.locale for row in scored}),
+        profile=Profile(
+            id=block["id"],
+            metric=metric,
+            code_sha256=block["code_sha256"],
+            versions=block["versions"],
+        ),
+        prices_as_of=_prices_as_of(plan),
+        labels=findings.labels(scored),
+        verdict=findings.verdict(plan, scored, standings, cost),
+        warnings=findings.warnings(
+            plan,
+            scored,
+            cells,
+            datasets,
+            spots,
+            foreign=foreign,
+            refused=refused,
+            lost=lost,
+            heard=heard,
+        ),
+        deaf_spots=spots,
+        sessions=len(scored),
+        scored=sum(row.judged for row in scored),
+        failed=sum(row.must_rerun for row in scored),
+        attempts=attempts,
+        refused=refused,
+        retold=told_again(heard),
+        audio_s=summary.audio(scored) or 0.0,
+        cost_usd=cost,
+        certificate=summary.certificate(scored, read_certificates(folder)),
+        standings=standings,
+        cells=cells,
+        troubles=summary.troubles(scored),
+        latencies=spread.latencies(scored, awaited),
+        buckets=spread.buckets(scored),
+        mistakes=mistakes.mistakes(scored),
+        breakdowns=mistakes.breakdowns(scored),
+        flags=mistakes.flags(scored),
+    )
+
+
+def _interval(scored: Sequence[Row]) -> tuple[Interval | None, Basis] | None:
+    """Return the 95 % interval of the pooled rate over blocks (`harness.report.kinship`), and its basis.
+
+    None: a metric that is no ratio of errors to reference tokens.
+    """
+    from harness.stats.intervals import rate_interval
+
+    if scored[0].metric in ("MER", "WIL"):
+        return None
+    blocks = _blocks(scored)
+    sums = [summary.pooled(row.counts for row in own) for own in blocks.values()]
+    found = rate_interval([(block.errors, block.reference_tokens) for block in sums])
+    return found, basis(found, blocks)
+
+
+def _detectable(scored: Sequence[Row]) -> float | None:
+    """Return the smallest difference of rates that some rows can show, over blocks as in `_interval`."""
+    from harness.stats.power import measured_difference
+
+    if scored[0].metric in ("MER", "WIL"):
+        return None
+    sums = [summary.pooled(row.counts for row in own) for own in _blocks(scored).values()]
+    return measured_difference([(block.errors, block.reference_tokens) for block in sums])
+
+
+def _macro_interval(sets: Sequence[Sequence[Row]]) -> tuple[float, float] | None:
+    """Return the ends of the 95 % interval of the mean of the test sets' CERns, over blocks as in `_interval`."""
+    from harness.stats.intervals import macro_interval
+
+    strata = [
+        [
+            summary.pooled(row.companions.get("CERns") for row in block)
+            for block in _blocks(own).values()
+        ]
+        for own in sets
+    ]
+    found = macro_interval(
+        [[(block.errors, block.reference_tokens) for block in blocks] for blocks in strata]
+    )
+    return (found.low, found.high) if found else None
+
+
+def _blocks(rows: Sequence[Row]) -> dict[Block, list[Row]]:
+    """Return the rows by what moves together."""
+    blocks: dict[Block, list[Row]] = {}
+    for row in rows:
+        blocks.setdefault(row.block, []).append(row)
+    return blocks
+
+
+def _datasets(plan: Plan) -> list[DatasetFacts]:
+    found = []
+    for dataset in plan.datasets:
+        own = [utterance for utterance in plan.utterances if utterance.dataset == dataset.name]
+        found.append(
+            DatasetFacts(
+                name=dataset.name,
+                title=dataset.title,
+                licence=dataset.licence,
+                synthetic=dataset.synthetic,
+                utterances=len(own),
+                locales=sorted({utterance.locale for utterance in own}),
+                spoken=any(utterance.audio for utterance in own),
+            )
+        )
+    return found
+
+
+def _prices_as_of(plan: Plan) -> str | None:
+    """Return the date of the price book; None when it has a price of none of the plan's models."""
+    priced = any(model.price for model in map(find, plan.models) if model)
+    return AS_OF if priced else None
