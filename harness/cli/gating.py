@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.report.gates.rules import Gate
-    from harness.report.table import RunTable
+    from harness.report.tables.table import RunTable
     from harness.run.record import Plan
 
 
@@ -44,7 +44,7 @@ def passes(gate: Gate, table: RunTable, *, profile: str, metric: str, to_stderr:
     """
     from harness.report.gates.gate import check_gate
     from harness.report.gates.junit import JUNIT, junit_bytes
-    from harness.report.write import write_files
+    from harness.report.tables.write import write_files
     from harness.run.folder import read_plan
     from harness.text.visible import visible
 

@@ -85,10 +85,10 @@ def command(
     unheard = _unheard(run, heard_by) if heard_by else 0
     from harness.cli.gating import open_gate, passes
     from harness.report.build import build_reports
-    from harness.report.digest import summary_rich, summary_text
     from harness.report.page.clips import Embed
-    from harness.report.table import UTTERANCES
-    from harness.report.write import PAGE, SUMMARY_CSV, SUMMARY_MD, json_bytes
+    from harness.report.tables.table import UTTERANCES
+    from harness.report.tables.write import PAGE, SUMMARY_CSV, SUMMARY_MD, json_bytes
+    from harness.report.words.digest import summary_rich, summary_text
 
     rules = open_gate(gate) if gate else None
     embed = None

@@ -104,7 +104,7 @@ def _run_pairs(path: Path, *, profile: str, metric: str) -> list[Pair]:
             hint="name the table's file, or a folder below reports/",
         )
     from harness.report.build import build_reports
-    from harness.report.write import PAGE, SUMMARY_MD
+    from harness.report.tables.write import PAGE, SUMMARY_MD
     from harness.run.folder import read_plan
 
     planned = {(one.dataset, one.id): one for one in read_plan(path).utterances}

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from harness.errors import InputError
-from harness.report import findings, mistakes, spread, summary
-from harness.report.bounds import SpeechBook
-from harness.report.comparison.ranking import ranked
-from harness.report.delays import AWAITED
-from harness.report.document import Basis, DatasetFacts, Profile, Summary
-from harness.report.exhibits import Exhibits
-from harness.report.retelling import retelling, told_again
-from harness.report.rows import rows
-from harness.report.streaming import settling, streamed_sessions, streaming, watched
-from harness.report.summary import basis
-from harness.report.table import RunTable
+from harness.report.rows.bounds import SpeechBook
+from harness.report.rows.exhibits import Exhibits
+from harness.report.rows.rows import rows
+from harness.report.summary import mistakes, spread, summary
+from harness.report.summary.delays import AWAITED
+from harness.report.summary.document import Basis, DatasetFacts, Profile, Summary
+from harness.report.summary.ranking import ranked
+from harness.report.summary.retelling import retelling, told_again
+from harness.report.summary.streaming import settling, streamed_sessions, streaming, watched
+from harness.report.summary.summary import basis
+from harness.report.tables.table import RunTable
+from harness.report.words import findings
 from harness.run.certificate import read_certificates
 from harness.run.folder import losses, slot, slots
 from harness.run.heard import read_heard
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from harness.report.kinship import Block
-    from harness.report.retelling import Retelling
-    from harness.report.rows import Row
+    from harness.report.rows.kinship import Block
+    from harness.report.rows.rows import Row
+    from harness.report.summary.retelling import Retelling
     from harness.run.record import Plan, UtteranceRecord
     from harness.stats.intervals import Interval
 
@@ -201,7 +202,7 @@ def run_summary(
 
 
 def _interval(scored: Sequence[Row]) -> tuple[Interval | None, Basis] | None:
-    """Return the 95 % interval of the pooled rate over blocks (`harness.report.kinship`), and its basis.
+    """Return the 95 % interval of the pooled rate over blocks (`harness.report.rows.kinship`), and its basis.
 
     None: a metric that is no ratio of errors to reference tokens.
     """

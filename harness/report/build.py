@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.report.assembly import settled_table
-from harness.report.bounds import SPEECH, SpeechBook
-from harness.report.digest import summary_markdown
-from harness.report.exhibits import Exhibits
 from harness.report.page.clips import Embed
 from harness.report.page.render import page
-from harness.report.table import RunTable
-from harness.report.write import PAGE, SUMMARY_MD, table_files, write_files
+from harness.report.rows.bounds import SPEECH, SpeechBook
+from harness.report.rows.exhibits import Exhibits
+from harness.report.tables.table import RunTable
+from harness.report.tables.write import PAGE, SUMMARY_MD, table_files, write_files
+from harness.report.words.digest import summary_markdown
 from harness.run.folder import read_plan
 
 if TYPE_CHECKING:

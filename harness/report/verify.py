@@ -12,17 +12,17 @@ import msgspec
 
 from harness.errors import InputError
 from harness.report.assembly import settled_table
-from harness.report.bounds import SpeechBook
 from harness.report.build import derived_files
-from harness.report.changed_cells import changed_cells
 from harness.report.comparison.comparable import reported_profile
-from harness.report.document import SUMMARY_SCHEMA
-from harness.report.exhibits import Exhibits
 from harness.report.page.clips import Embed, KeptClips
 from harness.report.page.render import page
-from harness.report.retelling import contradictions, miscounted
-from harness.report.table import UTTERANCES
-from harness.report.write import BOM, PAGE, PARQUET, SUMMARY_JSON
+from harness.report.rows.bounds import SpeechBook
+from harness.report.rows.exhibits import Exhibits
+from harness.report.summary.document import SUMMARY_SCHEMA
+from harness.report.summary.retelling import contradictions, miscounted
+from harness.report.tables.changed_cells import changed_cells
+from harness.report.tables.table import UTTERANCES
+from harness.report.tables.write import BOM, PAGE, PARQUET, SUMMARY_JSON
 from harness.run.folder import UNREADABLE, read_plan, whole
 from harness.run.heard import changed, read_heard
 from harness.run.orphans import read_attempts
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from harness.report.document import Summary
-    from harness.report.table import RunTable
+    from harness.report.summary.document import Summary
+    from harness.report.tables.table import RunTable
     from harness.run.record import Plan
 
 

@@ -9,8 +9,8 @@ from statistics import median
 
 import msgspec
 
-from harness.report.columns import UTTERANCE_COLUMNS
-from harness.report.table import UTTERANCES
+from harness.report.tables.columns import UTTERANCE_COLUMNS
+from harness.report.tables.table import UTTERANCES
 from harness.run.folder import JOURNAL, PLAN
 from harness.run.record import PlannedUtterance, Usage, UtteranceRecord
 from tests.bench.disk import cpu, measured

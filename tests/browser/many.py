@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from harness.report.assembly import run_summary
-from harness.report.bounds import SpeechBook
-from harness.report.diff import written
-from harness.report.rows import Row
-from harness.report.table import RunTable
+from harness.report.rows.bounds import SpeechBook
+from harness.report.rows.diff import written
+from harness.report.rows.rows import Row
+from harness.report.tables.table import RunTable
 from harness.run.folder import read_journal, read_plan
 from harness.score.edits import EditCounts
 from harness.text.locales import LOCALES
@@ -120,7 +120,7 @@ class Behind:
     channel = "input"
 
     def __init__(self, folder: Path, clip) -> None:
-        from harness.report.exhibits import Exhibits
+        from harness.report.rows.exhibits import Exhibits
 
         self._real = Exhibits(folder, read_plan(folder), SpeechBook(folder))
         self._record = read_journal(folder)[0]

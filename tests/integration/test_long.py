@@ -10,7 +10,7 @@ from harness.clock import run_virtual
 from harness.emulator.conversation.conversation import Manners
 from harness.emulator.conversation.handles import Handles
 from harness.report.assembly import run_table
-from harness.report.bounds import SpeechBook
+from harness.report.rows.bounds import SpeechBook
 from harness.run.folder import read_journal
 from harness.units import SAMPLE_RATE
 from harness.wire.live.messages import SessionResumptionConfig

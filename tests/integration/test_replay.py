@@ -20,7 +20,7 @@ from harness.emulator.ear.scripted import Line, Scripted
 from harness.emulator.model.manners import Manners
 from harness.emulator.quirks.mischief import Mischief, parsed
 from harness.report.assembly import run_table
-from harness.report.bounds import SpeechBook
+from harness.report.rows.bounds import SpeechBook
 from harness.run.bill import bill_usd, estimate_usd, spent_usd, transcription
 from harness.run.folder import read_journal
 from harness.run.rate import RateLimit

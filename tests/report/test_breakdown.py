@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.report.breakdown import groups_of, length_label, parts
+from harness.report.summary.breakdown import groups_of, length_label, parts
 from harness.score.edits import EditCounts
 from harness.score.score import total
 

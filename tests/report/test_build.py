@@ -17,9 +17,9 @@ import harness
 from harness.audio import speech
 from harness.errors import InputError, UsageError
 from harness.report.build import build_reports
-from harness.report.columns import SUMMARY_COLUMNS
-from harness.report.digest import cell_tables, summary_text
-from harness.report.table import read_table
+from harness.report.tables.columns import SUMMARY_COLUMNS
+from harness.report.tables.table import read_table
+from harness.report.words.digest import cell_tables, summary_text
 from harness.run.folder import JOURNAL, read_journal, read_plan
 from harness.run.record import Usage
 from harness.wire.live import catalogue

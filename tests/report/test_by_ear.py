@@ -9,8 +9,8 @@ import pytest
 
 from harness.clock import run_virtual
 from harness.report.build import build_reports
-from harness.report.ears import ear_limit
 from harness.report.verify import differences
+from harness.report.words.ears import ear_limit
 from harness.run.folder import JOURNAL, read_journal
 from harness.run.heard import HeardSpeech, digest, speech_file, write_heard
 from tests.report.conftest import unpacked

@@ -16,9 +16,9 @@ from harness.report.build import build_reports
 from harness.report.comparison.comparable import open_runs
 from harness.report.comparison.compare import _by_cell, _cells, comparison, operations
 from harness.report.comparison.contrast import COMPARISON_SCHEMA
-from harness.report.comparison.difference import difference
-from harness.report.comparison.pairing import Pair, paired
-from harness.report.comparison.verdict import LEVEL, macro_difference, rate_difference
+from harness.report.difference.difference import difference
+from harness.report.difference.pairing import Pair, paired
+from harness.report.difference.verdict import LEVEL, macro_difference, rate_difference
 from harness.run.folder import read_plan, write_plan
 from harness.score.edits import EditCounts
 from harness.stats.significance import mapsswe, segments

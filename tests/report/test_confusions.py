@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.report.confusions import confusions, deletions_by_position
-from harness.report.diff import SPACED, Steps, merged, pieces, tokenwise, written
-from harness.report.token_classes import Spoken, by_class
+from harness.report.rows.diff import SPACED, Steps, merged, pieces, tokenwise, written
+from harness.report.summary.confusions import confusions, deletions_by_position
+from harness.report.summary.token_classes import Spoken, by_class
 from harness.score.score import TOKENS, score_text
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.report.build import build_reports
-from harness.report.digest import printable, summary_markdown, summary_rich, summary_text
+from harness.report.words.digest import printable, summary_markdown, summary_rich, summary_text
 
 EVIL = "a|b\n# c\r<img src=x> [l](http://x) `q` @all\x1b]0;t\x07\u202e*b*"
 

@@ -13,12 +13,12 @@ import pytest
 from harness.cli import main
 from harness.errors import UsageError
 from harness.report.build import build_reports
-from harness.report.columns import SUMMARY_COLUMNS
 from harness.report.comparison.comparable import open_runs
-from harness.report.comparison.difference import MACROS, PAIRED, SHARES
+from harness.report.difference.difference import MACROS, PAIRED, SHARES
 from harness.report.gates.gate import check_gate
 from harness.report.gates.junit import junit_bytes
 from harness.report.gates.rules import read_gate
+from harness.report.tables.columns import SUMMARY_COLUMNS
 from harness.run.folder import read_plan, write_plan
 from harness.run.record import Usage
 

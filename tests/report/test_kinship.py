@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.report import kinship
-from harness.report.kinship import block, kinds, recordings
+from harness.report.rows import kinship
+from harness.report.rows.kinship import block, kinds, recordings
 
 CLIPS = st.dictionaries(
     st.sampled_from("abcdef"),

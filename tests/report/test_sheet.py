@@ -10,11 +10,11 @@ from click.testing import CliRunner
 
 from harness.cli import main
 from harness.report.build import build_reports
-from harness.report.confusions import Tenth
 from harness.report.pairs.load import read_pairs
 from harness.report.pairs.pair import Pair
 from harness.report.pairs.sheet import sheet
-from harness.report.token_classes import Tally
+from harness.report.summary.confusions import Tenth
+from harness.report.summary.token_classes import Tally
 
 
 def pairs():

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.report.build import build_reports
-from harness.report.columns import STREAMING_COLUMNS
-from harness.report.spread import SHARES, spread
+from harness.report.summary.spread import SHARES, spread
+from harness.report.tables.columns import STREAMING_COLUMNS
 
 VALUES = st.lists(st.integers(-5000, 60_000).map(lambda ms: ms / 1000), min_size=1, max_size=200)
 

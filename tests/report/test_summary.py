@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.report.build import build_reports
-from harness.report.diff import merged
-from harness.report.ears import ear_limit
+from harness.report.rows.diff import merged
+from harness.report.words.ears import ear_limit
 from harness.score.score import score_text
 
 WORDS = st.lists(st.sampled_from(["the", "quick", "brown", "fox", "für", "é"]), max_size=8).map(

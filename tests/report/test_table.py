@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 import harness
 from harness.errors import InputError
-from harness.report import table, write
 from harness.report.build import build_reports
-from harness.report.columns import SUMMARY_COLUMNS, UTTERANCE_COLUMNS, Column
-from harness.report.table import read_table
-from harness.report.write import csv_bytes
+from harness.report.tables import table, write
+from harness.report.tables.columns import SUMMARY_COLUMNS, UTTERANCE_COLUMNS, Column
+from harness.report.tables.table import read_table
+from harness.report.tables.write import csv_bytes
 
 CELLS = {
     "text": st.text(st.characters(exclude_categories=["Cs"])),

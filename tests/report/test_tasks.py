@@ -15,11 +15,11 @@ from harness.report.build import build_reports
 from harness.report.comparison.comparable import open_runs
 from harness.report.comparison.compare import comparison
 from harness.report.comparison.digest import comparison_markdown, comparison_text
-from harness.report.digest import summary_text
 from harness.report.gates.gate import check_gate
 from harness.report.gates.rules import read_gate
 from harness.report.page.clips import Embed
 from harness.report.page.comparison import comparison_page
+from harness.report.words.digest import summary_text
 from harness.run.folder import JOURNAL, read_journal
 from harness.wire.live.setups import asking_setup
 from tests.report.test_page import EVIL, Parsed, require_no_markup

@@ -12,12 +12,12 @@ import soundfile
 
 from harness.cli import main
 from harness.clock import run_virtual
-from harness.report import findings
 from harness.report.build import build_reports
-from harness.report.changed_cells import changed_cells
 from harness.report.page.clips import Embed
-from harness.report.retelling import contradictions, miscounted, retelling
+from harness.report.summary.retelling import contradictions, miscounted, retelling
+from harness.report.tables.changed_cells import changed_cells
 from harness.report.verify import OTHER_VERSION, differences
+from harness.report.words import findings
 from harness.run.folder import JOURNAL, iter_journal, read_journal, read_plan, slot
 from harness.run.record import UtteranceRecord
 from harness.run.stream import Streamer

@@ -12,9 +12,9 @@ from harness.audio.clip import AudioClip, MemoryPcm
 from harness.clock import run_virtual
 from harness.errors import InputError
 from harness.report.assembly import run_table
-from harness.report.bounds import SpeechBook
-from harness.report.table import UTTERANCES
-from harness.report.write import PAGE, SUMMARY_CSV, table_files, write_files
+from harness.report.rows.bounds import SpeechBook
+from harness.report.tables.table import UTTERANCES
+from harness.report.tables.write import PAGE, SUMMARY_CSV, table_files, write_files
 from harness.run.certificate import Certificate, write_certificates
 from harness.run.execute import open_folder
 from harness.run.folder import TRACES, read_journal, read_plan, slots, unfinished

@@ -10,10 +10,10 @@ import pytest
 
 from harness.clock import run_virtual
 from harness.corpus.scenario import Expectation, ExpectedCall, OfferedFunction, Said, Scenario
-from harness.report.bounds import SpeechBook
-from harness.report.findings import warnings
-from harness.report.retelling import contradictions
-from harness.report.rows import rows
+from harness.report.rows.bounds import SpeechBook
+from harness.report.rows.rows import rows
+from harness.report.summary.retelling import contradictions
+from harness.report.words.findings import warnings
 from harness.run.attempt import send_lags_ms
 from harness.run.folder import read_journal, read_plan
 from harness.trace import read_trace

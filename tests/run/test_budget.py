@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from harness.clock import run_virtual
 from harness.errors import InputError
 from harness.report.assembly import run_table
-from harness.report.bounds import SpeechBook
-from harness.report.table import UTTERANCES, read_run
-from harness.report.write import table_files
+from harness.report.rows.bounds import SpeechBook
+from harness.report.tables.table import UTTERANCES, read_run
+from harness.report.tables.write import table_files
 from harness.run.bill import (
     Demand,
     answered_tokens,

@@ -21,7 +21,7 @@ from websockets.asyncio.server import serve
 from harness.clock import run_virtual
 from harness.errors import InputError
 from harness.report.assembly import run_table
-from harness.report.bounds import SpeechBook
+from harness.report.rows.bounds import SpeechBook
 from harness.run import pipe
 from harness.run.access import access
 from harness.run.attempt import MOST_TEXT

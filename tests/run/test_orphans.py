@@ -9,9 +9,9 @@ import pytest
 
 from harness.clock import run_virtual
 from harness.report.assembly import run_table
-from harness.report.bounds import SpeechBook
 from harness.report.build import build_reports
-from harness.report.retelling import contradictions
+from harness.report.rows.bounds import SpeechBook
+from harness.report.summary.retelling import contradictions
 from harness.report.verify import differences
 from harness.run.bill import spent_usd, transcription
 from harness.run.folder import BEGUN, JOURNAL, read_journal, read_plan, unfinished

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from harness.clock import VirtualTimeLoop, run_virtual
 from harness.errors import InputError, RefusedError
-from harness.report.retelling import miscounted
+from harness.report.summary.retelling import miscounted
 from harness.run import stream
 from harness.run.folder import read_journal, slots, unfinished
 from harness.run.pool import ABSENCES

@@ -22,9 +22,9 @@ from harness import secret
 from harness.clock import run_virtual
 from harness.errors import HarnessError
 from harness.report.assembly import run_table
-from harness.report.bounds import SpeechBook
 from harness.report.build import derived_files
-from harness.report.write import write_files
+from harness.report.rows.bounds import SpeechBook
+from harness.report.tables.write import write_files
 from harness.run import stream
 from harness.run.folder import read_journal, read_plan
 from harness.secret import MASK, Secret, redact, redact_bytes, redact_joined, shows

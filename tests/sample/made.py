@@ -18,7 +18,7 @@ import msgspec
 from harness.clock import run_virtual
 from harness.corpus.shelf import open_dataset
 from harness.report.build import build_reports
-from harness.report.write import PARQUET
+from harness.report.tables.write import PARQUET
 from harness.run.folder import read_journal, unfinished, write_plan
 from harness.run.journal import Journal
 from harness.run.plan import chosen, make_plan

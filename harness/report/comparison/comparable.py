@@ -13,8 +13,8 @@ import msgspec
 
 from harness.errors import InputError
 from harness.report.comparison.contrast import Obstacle
-from harness.report.comparison.pairing import adopted, by_key, overlap, require_overlap
-from harness.report.write import SUMMARY_JSON
+from harness.report.difference.pairing import adopted, by_key, overlap, require_overlap
+from harness.report.tables.write import SUMMARY_JSON
 from harness.run.folder import UNREADABLE, read_plan, whole
 from harness.run.orphans import read_attempts
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from harness.report.rows import Row
-    from harness.report.table import RunTable
+    from harness.report.rows.rows import Row
+    from harness.report.tables.table import RunTable
     from harness.run.record import Plan
 
 _SHOWN = 60
@@ -110,7 +110,7 @@ def baseline_table(
 
 def _judged(folder: Path, plan: Plan, profile: str, metric: str) -> RunTable:
     from harness.report.assembly import run_table
-    from harness.report.bounds import SpeechBook
+    from harness.report.rows.bounds import SpeechBook
 
     records = read_attempts(folder)
     return run_table(folder, plan, records, SpeechBook(folder), profile=profile, metric=metric)
@@ -201,7 +201,7 @@ def answer_obstacles(name: str, base: Sequence[Row], new: Sequence[Row]) -> list
 
 def answered_by(rows: Sequence[Row]) -> dict[str, str]:
     """Return who answered, by kind (`emulated`, `scripted`, `other`, `google`), each as reports label it."""
-    from harness.report.findings import labels
+    from harness.report.words.findings import labels
 
     found: dict[str, str] = {}
     labelled = labels(rows)

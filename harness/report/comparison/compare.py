@@ -24,10 +24,10 @@ from harness.report.comparison.contrast import (
     Moved,
     Side,
 )
-from harness.report.comparison.difference import UNPOOLED, difference, errors, ratio_blocks, timed
-from harness.report.comparison.pairing import by_test_set, model_pairs, overlap, paired
 from harness.report.comparison.plan_changes import plan_changes
-from harness.report.comparison.verdict import (
+from harness.report.difference.difference import UNPOOLED, difference, errors, ratio_blocks, timed
+from harness.report.difference.pairing import by_test_set, model_pairs, overlap, paired
+from harness.report.difference.verdict import (
     LEVEL,
     Better,
     RateDifference,
@@ -36,7 +36,7 @@ from harness.report.comparison.verdict import (
     rate_difference,
     silence,
 )
-from harness.report.delays import AWAITED
+from harness.report.summary.delays import AWAITED
 from harness.score.score import profile_block
 from harness.stats.intervals import percentile_interval
 from harness.stats.significance import benjamini_hochberg, holm, mapsswe, segments
@@ -46,11 +46,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from harness.report.comparison.comparable import Runs
-    from harness.report.comparison.pairing import Key, ModelPair, Pair
-    from harness.report.delays import Awaited
-    from harness.report.diff import Piece
-    from harness.report.rows import Row
-    from harness.report.table import RunTable
+    from harness.report.difference.pairing import Key, ModelPair, Pair
+    from harness.report.rows.diff import Piece
+    from harness.report.rows.rows import Row
+    from harness.report.summary.delays import Awaited
+    from harness.report.tables.table import RunTable
     from harness.run.record import Plan
 
 Place = tuple[str, str]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import msgspec
 
-from harness.report.comparison.pairing import Common
-from harness.report.comparison.verdict import RateDifference
-from harness.report.diff import Piece
+from harness.report.difference.pairing import Common
+from harness.report.difference.verdict import RateDifference
 from harness.report.gates.gate import GateResult
+from harness.report.rows.diff import Piece
 from harness.units import Seconds, Usd
 
 COMPARISON_SCHEMA = 1

@@ -23,8 +23,8 @@ from harness.report.comparison.words import (
     tail_delay,
     verdict_text,
 )
-from harness.report.digest import markdown_text, printable
-from harness.report.findings import percent
+from harness.report.words.digest import markdown_text, printable
+from harness.report.words.findings import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

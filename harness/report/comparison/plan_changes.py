@@ -11,7 +11,7 @@ from harness.report.comparison.contrast import Change
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.report.comparison.pairing import ModelPair
+    from harness.report.difference.pairing import ModelPair
     from harness.run.record import Plan
 
 _ITSELF = frozenset({"schema", "hash", "created_at", "command", "notes"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from harness.report.comparison.contrast import PASSED
-from harness.report.findings import percent
+from harness.report.words.findings import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         MacroDifference,
         Moved,
     )
-    from harness.report.comparison.verdict import RateDifference
+    from harness.report.difference.verdict import RateDifference
     from harness.units import Seconds
 
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from harness.report.comparison.difference import SHARES, TIMES
+from harness.report.difference.difference import SHARES, TIMES
 from harness.stats.percentiles import fewest
 
 if TYPE_CHECKING:
-    from harness.report.comparison.difference import Difference
-    from harness.report.document import Cell, Standing
+    from harness.report.difference.difference import Difference
     from harness.report.gates.rules import Rule
+    from harness.report.summary.document import Cell, Standing
 
 _SLACK: Final = 1e-12
 """What floating-point arithmetic may add to a figure that lies on its bound."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from harness.report.comparison.difference import (
+from harness.report.difference.difference import (
     MACROS,
     RATES,
     SHARES,
@@ -17,7 +17,7 @@ from harness.report.comparison.difference import (
     difference,
     macro_difference,
 )
-from harness.report.comparison.pairing import by_test_set, model_pairs, overlap, paired
+from harness.report.difference.pairing import by_test_set, model_pairs, overlap, paired
 from harness.report.gates.checks import Check, again, failed, regression, threshold
 from harness.run.folder import read_plan
 from harness.stats.significance import holm
@@ -25,12 +25,12 @@ from harness.stats.significance import holm
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from harness.report.comparison.difference import Difference
-    from harness.report.comparison.pairing import ModelPair, Pair
-    from harness.report.document import Cell, Standing
+    from harness.report.difference.difference import Difference
+    from harness.report.difference.pairing import ModelPair, Pair
     from harness.report.gates.rules import Gate, Rule
-    from harness.report.rows import Row
-    from harness.report.table import RunTable
+    from harness.report.rows.rows import Row
+    from harness.report.summary.document import Cell, Standing
+    from harness.report.tables.table import RunTable
 
 _RATES: Final = {*RATES, *SHARES, "mer", "rate_low", "rate_high"}
 """Columns that sessions yet to be run again may still change."""

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.errors import UsageError, suggestion
-from harness.report.columns import SUMMARY_COLUMNS
-from harness.report.comparison.difference import MACROS, PAIRED, SHARES
+from harness.report.difference.difference import MACROS, PAIRED, SHARES
+from harness.report.tables.columns import SUMMARY_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from harness.report.document import Cell, Standing
+    from harness.report.summary.document import Cell, Standing
 
 RULE_KEYS: Final = {
     "column": "column of `summary.csv` that the rule is about; or `macro_cerns`, `macro_wer`: a model's plain mean over a "

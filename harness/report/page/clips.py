@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from harness.audio.clip import AudioClip
-    from harness.report.exhibits import Exhibits
-    from harness.report.rows import Row
+    from harness.report.rows.exhibits import Exhibits
+    from harness.report.rows.rows import Row
 
 AUDIO_BYTES: Final = 5_000_000
 """Characters of embedded audio, unless more is asked for."""

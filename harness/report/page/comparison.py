@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from harness.report.comparison import words
-from harness.report.diff import SPACED
 from harness.report.page.shared import environment, policy, source
+from harness.report.rows.diff import SPACED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import jinja2
 
     from harness.report.comparison.contrast import Comparison
-    from harness.report.comparison.verdict import RateDifference
+    from harness.report.difference.verdict import RateDifference
 
 
 def comparison_page(document: Comparison) -> bytes:

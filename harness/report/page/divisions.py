@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, get_args
 
-from harness.report.token_classes import Tally, TokenClass
+from harness.report.summary.token_classes import Tally, TokenClass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.report.breakdown import Gap, Part
-    from harness.report.document import CellBreakdown, Summary
+    from harness.report.summary.breakdown import Gap, Part
+    from harness.report.summary.document import CellBreakdown, Summary
 
 _SPEAKERS: Final = 5
 """Of a cell, the worst."""

@@ -10,22 +10,22 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from harness.report.delays import AWAITED
-from harness.report.diff import SPACED
-from harness.report.document import NOT_ATTEMPTED
 from harness.report.page.clips import Clips, KeptClips
 from harness.report.page.packing import Pack
 from harness.report.page.shared import script
 from harness.report.page.timeline import moments
-from harness.report.rows import ANSWERS
+from harness.report.rows.diff import SPACED
+from harness.report.rows.rows import ANSWERS
+from harness.report.summary.delays import AWAITED
+from harness.report.summary.document import NOT_ATTEMPTED
 from harness.trace import hypothesis
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from harness.report.exhibits import Exhibits
     from harness.report.page.clips import Embed
-    from harness.report.rows import Row
+    from harness.report.rows.exhibits import Exhibits
+    from harness.report.rows.rows import Row
     from harness.run.record import Task
 
 MOST_ROWS: Final = 200_000

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.report.delays import AWAITED
 from harness.report.page.plot import (
     SERIES,
     Axis,
@@ -15,16 +14,17 @@ from harness.report.page.plot import (
     plain_axis,
     seconds_axis,
 )
-from harness.report.spread import SHARES
+from harness.report.summary.delays import AWAITED
+from harness.report.summary.spread import SHARES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from markupsafe import Markup
 
-    from harness.report.document import Standing, Summary
-    from harness.report.latencies import Latency, Spread
     from harness.report.page.plot import Point
+    from harness.report.summary.document import Standing, Summary
+    from harness.report.summary.latencies import Latency, Spread
     from harness.units import Seconds
 
 _LEVELS = (0.5, 0.95)

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from markupsafe import Markup
 
-from harness.report.delays import AWAITED
-from harness.report.diff import SPACED
-from harness.report.digest import cell_tables
 from harness.report.page.divisions import divisions
 from harness.report.page.explorer import MOST_ROWS, explorer, fault_name
 from harness.report.page.figures import figures
 from harness.report.page.shared import environment, policy, script, source, source_hash
+from harness.report.rows.diff import SPACED
+from harness.report.summary.delays import AWAITED
+from harness.report.words.digest import cell_tables
 from harness.units import Seconds, duration_text, usd_text
 
 if TYPE_CHECKING:
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
     import jinja2
 
-    from harness.report.document import Cell, Summary
-    from harness.report.exhibits import Exhibits
     from harness.report.page.clips import Embed, KeptClips
     from harness.report.page.explorer import Explorer
-    from harness.report.rows import Row
-    from harness.report.table import RunTable
+    from harness.report.rows.exhibits import Exhibits
+    from harness.report.rows.rows import Row
+    from harness.report.summary.document import Cell, Summary
+    from harness.report.tables.table import RunTable
 
 _SCRIPTS = ("report.js", "explorer.js", "spectrogram.js", "utterance.js")
 _MOST_ANSWERS = 500

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from harness.report.comparison import words
-from harness.report.findings import percent
+from harness.report.words.findings import percent
 from harness.text.locales import LOCALES
 
 if TYPE_CHECKING:

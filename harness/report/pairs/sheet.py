@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 
 from harness.errors import UsageError
-from harness.report.breakdown import Utterance, breakdown
-from harness.report.confusions import confusions
-from harness.report.kinship import block, recordings, test_sets
-from harness.report.summary import basis
-from harness.report.utterance_rates import silence, utterance_rates
+from harness.report.rows.kinship import block, recordings, test_sets
+from harness.report.summary.breakdown import Utterance, breakdown
+from harness.report.summary.confusions import confusions
+from harness.report.summary.summary import basis
+from harness.report.summary.utterance_rates import silence, utterance_rates
 from harness.score.edits import EditCounts
 from harness.score.faults import faults
 from harness.score.readability import readability, reading
@@ -41,8 +41,8 @@ from harness.text.locales import LOCALES, canonical
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from harness.report.kinship import Block, Clip
     from harness.report.pairs.pair import Pair
+    from harness.report.rows.kinship import Block, Clip
     from harness.score.readability import Readability
 
 

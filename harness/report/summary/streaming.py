@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
-from harness.report.latencies import Settled, StreamedSession, Streaming
-from harness.report.summary import pooled, timed
-from harness.report.utterance_rates import share
+from harness.report.summary.latencies import Settled, StreamedSession, Streaming
+from harness.report.summary.summary import pooled, timed
+from harness.report.summary.utterance_rates import share
 from harness.score.score import score_text
 from harness.score.stability import (
     DELTAS_S,
@@ -31,8 +31,8 @@ from harness.trace import hypothesis
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from harness.report.exhibits import Exhibits
-    from harness.report.rows import Row
+    from harness.report.rows.exhibits import Exhibits
+    from harness.report.rows.rows import Row
     from harness.score.edits import EditCounts
     from harness.score.stability import Lagging, Screen
     from harness.units import Seconds

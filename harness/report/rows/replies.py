@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from harness.score.answer import Answer, Verdict, expectation, verdict
 
 if TYPE_CHECKING:
-    from harness.report.bounds import Bounds
+    from harness.report.rows.bounds import Bounds
     from harness.run.record import Exchange, Plan, PlannedUtterance, UtteranceRecord
     from harness.score.score import Score
     from harness.units import Seconds

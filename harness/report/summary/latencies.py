@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from harness.report.utterance_rates import Share
+from harness.report.summary.utterance_rates import Share
 from harness.units import Seconds
 
 
@@ -27,7 +27,7 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
 
     n: int
     quantiles: list[Seconds]
-    """At `harness.report.spread.SHARES`."""
+    """At `harness.report.summary.spread.SHARES`."""
 
     p50: Percentile
     p95: Percentile
@@ -46,7 +46,7 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     final_text: Spread | None = None
     first_audio: Spread | None = None
     first_reply: Spread | None = None
-    """None: no session has one, or the task waits for something else (`harness.report.delays`)."""
+    """None: no session has one, or the task waits for something else (`harness.report.summary.delays`)."""
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):

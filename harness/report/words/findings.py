@@ -6,10 +6,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from harness.report.document import NOT_ATTEMPTED, Caution, DeafSpot, Label
-from harness.report.ears import ear_limit
-from harness.report.kinship import Kin
-from harness.report.summary import pooled, unbilled
+from harness.report.rows.kinship import Kin
+from harness.report.summary.document import NOT_ATTEMPTED, Caution, DeafSpot, Label
+from harness.report.summary.summary import pooled, unbilled
+from harness.report.words.ears import ear_limit
 from harness.run.attempt import OF_THE_AUDIO
 from harness.session.waits import Waits
 from harness.text.locales import LOCALES
@@ -19,9 +19,9 @@ from harness.wire.live import catalogue
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from harness.report.document import Cell, DatasetFacts, Standing
-    from harness.report.retelling import Retelling
-    from harness.report.rows import Row
+    from harness.report.rows.rows import Row
+    from harness.report.summary.document import Cell, DatasetFacts, Standing
+    from harness.report.summary.retelling import Retelling
     from harness.run.record import Plan
 
 _GOOGLE = ".googleapis.com"

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from harness.report.by_ear import by_ear
-from harness.report.diff import SPACED, merged, pieces, written
-from harness.report.kinship import Kin, block
-from harness.report.replies import Reply, reply
+from harness.report.rows.by_ear import by_ear
+from harness.report.rows.diff import SPACED, merged, pieces, written
+from harness.report.rows.kinship import Kin, block
+from harness.report.rows.replies import Reply, reply
 from harness.run.attempt import OF_THE_AUDIO
 from harness.run.bill import answered_tokens, bill_usd, spent_usd, unbilled_usd
 from harness.run.folder import slot, slots
@@ -24,9 +24,9 @@ from harness.units import SAMPLE_RATE, Milliseconds, Seconds, Usd
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from harness.report.bounds import SpeechBook
-    from harness.report.diff import Piece
-    from harness.report.kinship import Block
+    from harness.report.rows.bounds import SpeechBook
+    from harness.report.rows.diff import Piece
+    from harness.report.rows.kinship import Block
     from harness.run.folder import Slot
     from harness.run.heard import HeardSpeech
     from harness.run.record import (
@@ -119,7 +119,7 @@ class Row:
     """For a row that must be run again: the edits had nothing been heard; None: it has no reference."""
 
     diff_text: str
-    """The alignment that `counts` counted, runs merged, as `harness.report.diff` writes it."""
+    """The alignment that `counts` counted, runs merged, as `harness.report.rows.diff` writes it."""
 
     faults: tuple[str, ...]
     """What is suspicious about the transcript (`harness.score.faults`)."""

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from harness.report.comparison.difference import ratio_blocks
-from harness.report.comparison.pairing import by_test_set, paired
-from harness.report.comparison.verdict import judged, macro_difference, rate_difference
+from harness.report.difference.difference import ratio_blocks
+from harness.report.difference.pairing import by_test_set, paired
+from harness.report.difference.verdict import judged, macro_difference, rate_difference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.report.comparison.pairing import Pair
-    from harness.report.comparison.verdict import RateDifference
-    from harness.report.document import Cell, Standing
-    from harness.report.rows import Row
+    from harness.report.difference.pairing import Pair
+    from harness.report.difference.verdict import RateDifference
+    from harness.report.rows.rows import Row
+    from harness.report.summary.document import Cell, Standing
 
 
 def ranked(

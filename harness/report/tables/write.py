@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from harness.errors import InputError
-from harness.report.columns import STREAMING_COLUMNS, SUMMARY_COLUMNS, UTTERANCE_COLUMNS
-from harness.report.table import UTTERANCES, csv_cell, frame
+from harness.report.tables.columns import STREAMING_COLUMNS, SUMMARY_COLUMNS, UTTERANCE_COLUMNS
+from harness.report.tables.table import UTTERANCES, csv_cell, frame
 from harness.run.folder import REPORT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from harness.report.columns import Column
-    from harness.report.document import Cell, Summary
-    from harness.report.latencies import StreamedSession
-    from harness.report.rows import Row
-    from harness.report.table import RunTable
+    from harness.report.rows.rows import Row
+    from harness.report.summary.document import Cell, Summary
+    from harness.report.summary.latencies import StreamedSession
+    from harness.report.tables.columns import Column
+    from harness.report.tables.table import RunTable
 
 SUMMARY_CSV = "summary.csv"
 SUMMARY_JSON = "summary.json"

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from harness.report.confusions import Tenth, deletions_by_position
-from harness.report.token_classes import Spoken, Tally, TokenClass, by_class
+from harness.report.summary.confusions import Tenth, deletions_by_position
+from harness.report.summary.token_classes import Spoken, Tally, TokenClass, by_class
 from harness.score.edits import EditCounts
 from harness.score.score import WORD_METRICS, rate, total
 from harness.stats.intervals import apart_interval
@@ -21,8 +21,8 @@ from harness.stats.intervals import apart_interval
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from harness.report.confusions import Piece
-    from harness.report.kinship import Block
+    from harness.report.rows.kinship import Block
+    from harness.report.summary.confusions import Piece
     from harness.units import Seconds
 
 EDGES_S: Final = (0.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
@@ -96,7 +96,7 @@ class Breakdown(msgspec.Struct, frozen=True, kw_only=True):
     """A cell's errors, divided in several ways; each division but that by position has every token or utterance once."""
 
     token_classes: dict[TokenClass, Tally]
-    """Reference tokens by what they are (`harness.report.token_classes`)."""
+    """Reference tokens by what they are (`harness.report.summary.token_classes`)."""
 
     deletions_by_position: list[Tenth]
     """Reference tokens in ten parts of the utterance, from its start to its end."""

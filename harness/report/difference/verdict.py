@@ -18,7 +18,7 @@ from harness.stats.significance import macro_differences, permutation_test
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.report.comparison.difference import Blocks
+    from harness.report.difference.difference import Blocks
     from harness.stats.intervals import Interval
 
 LEVEL: Final = 0.05
@@ -49,7 +49,7 @@ class RateDifference(msgspec.Struct, frozen=True, kw_only=True):
     """How it was made: `bootstrap` or `linearised`."""
 
     blocks: int
-    """Utterances that move together (`harness.report.kinship`): how many there are."""
+    """Utterances that move together (`harness.report.rows.kinship`): how many there are."""
 
     p: float | None
     """Of the paired permutation test that flips whole blocks; None: nothing to test."""

@@ -17,8 +17,8 @@ from harness.trace import read_trace
 
 if TYPE_CHECKING:
     from harness.audio.clip import AudioClip
-    from harness.report.bounds import Bounds, SpeechBook
-    from harness.report.rows import Row
+    from harness.report.rows.bounds import Bounds, SpeechBook
+    from harness.report.rows.rows import Row
     from harness.run.record import Plan
     from harness.trace import Channel, SessionTrace
     from harness.units import Seconds

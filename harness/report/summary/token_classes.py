@@ -18,7 +18,7 @@ from harness.text.normalise import normalised
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from harness.report.confusions import Piece
+    from harness.report.summary.confusions import Piece
 
 TokenClass = Literal[
     "number", "latin", "capitalised", "hyphenated", "edge", "rare", "frequent", "other"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from harness.errors import InputError, RemoteProtocolError
-from harness.report.document import Retold
+from harness.report.summary.document import Retold
 from harness.run import attempt
 from harness.run.folder import TRACES, settles, slot, slots, trace_path, traces_there
 from harness.run.journal import as_written

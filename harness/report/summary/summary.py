@@ -11,7 +11,8 @@ from operator import eq, lt
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
-from harness.report.document import (
+from harness.report.rows.kinship import kinds
+from harness.report.summary.document import (
     NOT_ATTEMPTED,
     Basis,
     Cell,
@@ -20,8 +21,7 @@ from harness.report.document import (
     Standing,
     Trouble,
 )
-from harness.report.kinship import kinds
-from harness.report.utterance_rates import share, silence, utterance_rates
+from harness.report.summary.utterance_rates import share, silence, utterance_rates
 from harness.score.readability import readability, reading
 from harness.score.score import rate, total
 from harness.stats.percentiles import percentile
@@ -29,10 +29,10 @@ from harness.stats.percentiles import percentile
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-    from harness.report.delays import Awaited
-    from harness.report.kinship import Block
-    from harness.report.rows import Row
-    from harness.report.utterance_rates import Share
+    from harness.report.rows.kinship import Block
+    from harness.report.rows.rows import Row
+    from harness.report.summary.delays import Awaited
+    from harness.report.summary.utterance_rates import Share
     from harness.run.certificate import Certificate as ProcessCertificate
     from harness.score.edits import EditCounts
     from harness.score.readability import Readability

@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from harness.report.breakdown import Breakdown
-from harness.report.comparison.verdict import RateDifference
-from harness.report.confusions import Confusion
-from harness.report.latencies import Latency, Settled, Streaming
-from harness.report.utterance_rates import Share, Silence, UtteranceRates
+from harness.report.difference.verdict import RateDifference
+from harness.report.summary.breakdown import Breakdown
+from harness.report.summary.confusions import Confusion
+from harness.report.summary.latencies import Latency, Settled, Streaming
+from harness.report.summary.utterance_rates import Share, Silence, UtteranceRates
 from harness.run.certificate import Certificate as ProcessCertificate
 from harness.run.record import Task
 from harness.score.readability import Reading
@@ -39,7 +39,7 @@ class Basis(msgspec.Struct, frozen=True, kw_only=True):
 
     blocks: int
     block: str
-    """What moves together (`harness.report.kinship`): `speaker`; where nobody says who spoke `recording`, else `sentence`,
+    """What moves together (`harness.report.rows.kinship`): `speaker`; where nobody says who spoke `recording`, else `sentence`,
     and the interval is then a lower bound. Several are joined: `speaker or sentence`."""
 
     seed: int | None
@@ -116,7 +116,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """Speakers that the interval is over; None: the dataset does not say."""
 
     timed: int
-    """Rows in the percentiles of what the task waits for first of all (`harness.report.delays`)."""
+    """Rows in the percentiles of what the task waits for first of all (`harness.report.summary.delays`)."""
 
     outcomes: dict[str, int]
     """Rows by outcome; `not attempted` for those without one."""

@@ -18,8 +18,8 @@ from harness.errors import InputError, UsageError, suggestion
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from harness.report.kinship import Block
-    from harness.report.rows import Row
+    from harness.report.rows.kinship import Block
+    from harness.report.rows.rows import Row
     from harness.run.record import Plan, PlannedUtterance
 
 Key = tuple[str, str]

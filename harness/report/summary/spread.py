@@ -9,17 +9,17 @@ from itertools import pairwise
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from harness.report.document import Bucket
-from harness.report.latencies import Latency, Percentile, Spread
-from harness.report.summary import pooled, timed
+from harness.report.summary.document import Bucket
+from harness.report.summary.latencies import Latency, Percentile, Spread
+from harness.report.summary.summary import pooled, timed
 from harness.stats.intervals import percentile_interval
 from harness.stats.percentiles import percentile, quantile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from harness.report.delays import Awaited
-    from harness.report.rows import Row
+    from harness.report.rows.rows import Row
+    from harness.report.summary.delays import Awaited
     from harness.units import Seconds
 
 SHARES: Final = (

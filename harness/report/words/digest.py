@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.report.document import NOT_ATTEMPTED
-from harness.report.findings import ENDED, percent
+from harness.report.summary.document import NOT_ATTEMPTED
+from harness.report.words.findings import ENDED, percent
 from harness.units import Seconds, usd_text
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from harness.report.document import Caution, Cell, Summary
+    from harness.report.summary.document import Caution, Cell, Summary
 
 _MOST_CELLS = 200
 """Rows of the Markdown table: keeps `summary.md` under the 64 kB that a pull-request comment may have."""

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from harness.report.breakdown import Utterance, breakdown
-from harness.report.confusions import commonest
-from harness.report.diff import Steps
-from harness.report.document import CellBreakdown, Flag, Mistakes
+from harness.report.rows.diff import Steps
+from harness.report.summary.breakdown import Utterance, breakdown
+from harness.report.summary.confusions import commonest
+from harness.report.summary.document import CellBreakdown, Flag, Mistakes
 from harness.score.edits import EditCounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from harness.report.rows import Row
+    from harness.report.rows.rows import Row
 
 _COMMONEST: Final = 5
 """How many of each operation are kept for a cell."""

@@ -19,9 +19,9 @@ from harness.stats.swap import percentile_test
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from harness.report.comparison.pairing import Pair
-    from harness.report.kinship import Block
-    from harness.report.rows import Row
+    from harness.report.difference.pairing import Pair
+    from harness.report.rows.kinship import Block
+    from harness.report.rows.rows import Row
     from harness.score.edits import EditCounts
     from harness.stats.significance import Test
 

@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.errors import InputError
-from harness.report.columns import SUMMARY_COLUMNS, UTTERANCE_COLUMNS
+from harness.report.tables.columns import SUMMARY_COLUMNS, UTTERANCE_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
-    from harness.report.columns import Column, Kind
-    from harness.report.document import Cell, Summary
-    from harness.report.latencies import StreamedSession
-    from harness.report.rows import Row
+    from harness.report.rows.rows import Row
+    from harness.report.summary.document import Cell, Summary
+    from harness.report.summary.latencies import StreamedSession
+    from harness.report.tables.columns import Column, Kind
 
 UTTERANCES = "utterances.csv"
 

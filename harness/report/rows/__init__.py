@@ -1,0 +1,1 @@
+"""One planned session at a time: its row, and what lies behind it."""
