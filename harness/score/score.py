@@ -248,7 +248,8 @@ def _written(
 
 
 _LONG = 200
-"""Words from which on numbers are looked for piece by piece: an hour's transcript would take minutes else."""
+"""Words of either text from which on numbers are looked for piece by piece: an hour's transcript would take minutes else, and
+one that counts without end would take days."""
 
 _PIECE, _RUN = 50, 4
 """Words of a piece, at least, and equal words in a row that it is cut in."""
@@ -267,7 +268,7 @@ def _with_its_numbers(said: str, heard: str, locale: str, profile: str, tokens: 
     scale = 1 if spaced else _LETTERS
     reference: Sequence[str] = said.split() if spaced else said
     hypothesis: Sequence[str] = heard.split() if spaced else heard
-    if len(reference) < _LONG * scale:
+    if max(len(reference), len(hypothesis)) < _LONG * scale:
         return _alike(said, heard, locale, profile, tokens)
     joint = " " if spaced else ""
     parts = align.pieces(

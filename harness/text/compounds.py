@@ -13,10 +13,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 LONGEST = 8
 """Words of the longest compound."""
+
+MOST = 300
+"""Words of a part that is looked at as one, about: time and memory grow with its square."""
 
 
 def compounded(
@@ -24,22 +27,41 @@ def compounded(
 ) -> list[str]:
     """Return what was heard with compounds divided as in what was said, where that lowers the errors.
 
-    `same` are the runs of a plain alignment that are equal: `(start in said, start in heard, length)`, in order.
-    A long one is taken as settled in its middle, so that the work grows with the errors and not with the square.
+    `same` are the runs of a minimal alignment that are equal: `(start in said, start in heard, length)`, in order.
     """
     if not _candidates(said, heard):
         return heard
-    cuts = [(0, 0)]
-    for from_start, to_start, length in same:
-        if length > 2 * LONGEST:
-            cuts.append((from_start + LONGEST, to_start + LONGEST))
-            cuts.append((from_start + length - LONGEST, to_start + length - LONGEST))
-    cuts.append((len(said), len(heard)))
     rewritten: list[str] = []
-    for (i, j), (i_end, j_end) in pairwise(cuts):
+    for (i, j), (i_end, j_end) in pairwise(_cuts(len(said), len(heard), same)):
         part, answer = said[i:i_end], heard[j:j_end]
         rewritten += answer if part == answer else _divided(part, answer)
     return rewritten
+
+
+def _cuts(said: int, heard: int, same: Iterable[tuple[int, int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield the places, in so many words said and heard, between which compounds are looked for; begin and end are two.
+
+    A long equal run is taken as settled in its middle, so that the work grows with the errors and not with the square. In
+    texts that have little in common there is a cut after some `MOST` words: behind an equal run, or where there is none
+    anywhere.
+    """
+    i = j = 0
+    yield i, j
+    behind = i, j
+    for from_start, to_start, length in (*same, (said, heard, 0)):
+        if max(from_start - i, to_start - j) > MOST:
+            yield behind
+            i, j = behind
+        while max(from_start - i, to_start - j) > MOST:
+            # Between two equal runs no pair is equal, so all ways that go straight on as long as they can cost the same.
+            i, j = min(i + MOST, from_start), min(j + MOST, to_start)
+            yield i, j
+        behind = from_start + length, to_start + length
+        if length > 2 * LONGEST:
+            yield from_start + LONGEST, to_start + LONGEST
+            i, j = behind[0] - LONGEST, behind[1] - LONGEST
+            yield i, j
+    yield said, heard
 
 
 def _candidates(said: list[str], heard: list[str]) -> bool:

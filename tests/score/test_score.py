@@ -218,6 +218,26 @@ def test_an_hour_takes_no_longer_than_its_minutes(monkeypatch):
     assert costs[1] < 6 * costs[0]
 
 
+def test_counting_without_end_takes_no_longer_than_it_is(monkeypatch):
+    """Nor does it matter which of the texts is long: a service that counts on and on is compared piece by piece."""
+    compared = []
+    real = align.distance
+
+    def counted(reference, hypothesis):
+        compared.append(len(hypothesis))
+        return real(reference, hypothesis)
+
+    monkeypatch.setattr(align, "distance", counted)
+    costs = []
+    for most in (400, 1600):
+        compared.clear()
+        heard = " ".join(f"{number % 100}" for number in range(most))
+        score = score_text("we counted up to 9 and to ten", heard, "en-US", metric="WER")
+        assert score.counts.errors <= score.companions["norm-1"].errors
+        costs.append(sum(compared))
+    assert costs[1] < 6 * costs[0]
+
+
 @pytest.mark.skipif(bool(missing_library("en-US")), reason="the extra `text` is not installed")
 def test_a_number_that_is_nearer_in_its_piece_alone_stays():
     """Characters may pair what words do not: 1 for `one` is right by words, and an error more than `one` for `tone`."""

@@ -5,6 +5,7 @@ import random
 import pytest
 
 from harness.score.score import score_text
+from harness.text import compounds
 
 WORDS = ["haus", "tür", "dampf", "schiff", "ist", "rot", "ein", "e", "in", "a"]
 
@@ -82,3 +83,27 @@ def test_a_long_recording_costs_no_square():
     for place in range(9_000, 0, -500):
         heard[place : place + 2] = ["".join(heard[place : place + 2])]
     assert 0 == errors(said, heard).errors
+
+
+def test_another_text_costs_no_square(monkeypatch):
+    """Nor are two texts that have nothing in common compared as a whole: what is looked at together has a bound."""
+    looked_at = []
+    real = compounds._divided
+
+    def counted(said, heard):
+        looked_at.append(max(len(said), len(heard)))
+        return real(said, heard)
+
+    monkeypatch.setattr(compounds, "_divided", counted)
+    said = ["Haus", "tür", *(f"w{number}" for number in range(1000))]
+    heard = ["Haustür", *(f"v{number}" for number in range(2000))]
+    assert 2000 == errors(said, heard).errors
+    assert max(looked_at) <= compounds.MOST + 2 * compounds.LONGEST
+
+
+@pytest.mark.parametrize("most", [2, 5])
+def test_cuts_never_add_errors(monkeypatch, most):
+    """However short the parts are, the errors are no more than those of the WER."""
+    monkeypatch.setattr(compounds, "MOST", most)
+    for said, heard in pairs(300, longest=30, seed=3):
+        assert errors(said, heard).errors <= errors(said, heard, "WER").errors
