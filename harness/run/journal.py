@@ -96,6 +96,10 @@ class Journal:
         try:
             if self._broken is not None:
                 raise self._broken
+            if not os.fstat(
+                self._fd
+            ).st_nlink:  # somebody removed it: what is written there is in no folder
+                raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))  # noqa: TRY301 - as opening it would say
             written = os.write(self._fd, line)
             if written != len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # noqa: TRY301 - as the next write would say

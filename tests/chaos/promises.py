@@ -50,6 +50,8 @@ PROMISES = {
         "run/test_certificate.py::test_a_full_disk_is_named_and_tears_no_line",
         "run/test_journal.py::test_a_folder_that_cannot_be_written_is_named",
         "run/test_journal.py::test_what_to_do_about_a_place_is_told_by_its_fault",
+        "run/test_journal.py::test_a_journal_that_is_removed_is_told_at_the_next_record",
+        "report/test_build.py::test_a_place_that_takes_no_change_is_named",
         "integration/test_stop.py::test_a_folder_that_is_moved_is_told_and_goes_on_where_it_was",
     ),
     "A wall clock that is set changes no figure; a machine that slept reports no latency": (
@@ -196,6 +198,7 @@ PROMISES = {
         "report/test_verify.py::test_a_table_that_the_journal_does_not_give_is_named",
         "report/test_verify.py::test_what_is_found_is_said_though_there_is_no_report",
         "report/test_verify.py::test_a_record_that_no_line_held_is_no_contradiction",
+        "report/test_verify.py::test_a_plan_of_another_run_is_named",
         "report/test_verify.py::test_writing_it_again_changes_no_byte",
     ),
     "Text that came too late for its session, as far as that can be known, is warned of": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 from collections import Counter
@@ -19,6 +20,7 @@ from harness.errors import InputError, UsageError
 from harness.report.build import build_reports
 from harness.report.tables.columns import SUMMARY_COLUMNS
 from harness.report.tables.table import read_table
+from harness.report.tables.write import write_files
 from harness.report.words.digest import cell_tables, summary_text
 from harness.run.folder import JOURNAL, read_journal, read_plan
 from harness.run.record import Usage
@@ -537,6 +539,20 @@ def test_what_cannot_be_reported_is_named(tmp_path, run, said):
     with pytest.raises(InputError, match=r"report\.html: cannot be written"):
         build_reports(folder)
     assert not list(folder.glob("*.part"))
+
+
+def test_a_place_that_takes_no_change_is_named(tmp_path, monkeypatch):
+    """Where nothing can be written nothing can be removed either: that is told as the place's fault, not as a bug of ours."""
+
+    def refuse(self, *_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self))
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(
+        InputError, match=r"summary\.csv: cannot be written\n +Read-only file system"
+    ):
+        write_files(tmp_path, {"summary.csv": b""})
 
 
 def test_the_plan_is_what_the_summary_repeats(story):

@@ -18,7 +18,7 @@ from harness.report.summary.retelling import contradictions, miscounted, retelli
 from harness.report.tables.changed_cells import changed_cells
 from harness.report.verify import OTHER_VERSION, differences
 from harness.report.words import findings
-from harness.run.folder import JOURNAL, iter_journal, read_journal, read_plan, slot
+from harness.run.folder import JOURNAL, iter_journal, read_journal, read_plan, slot, write_plan
 from harness.run.record import UtteranceRecord
 from harness.run.stream import Streamer
 from harness.score.score import profile_block
@@ -326,6 +326,14 @@ def test_what_is_found_is_said_though_there_is_no_report(folder, capsys):
     told = capsys.readouterr()
     assert f"{changed.utterance}, attempt {changed.attempt}: hypothesis is" in told.out
     assert "there is no report to verify" in told.err
+
+
+def test_a_plan_of_another_run_is_named(folder):
+    """A plan.json that was put in the place of the run's own is contradicted by every trace."""
+    other = msgspec.structs.replace(read_plan(folder), hash="0" * 64)
+    write_plan(folder, other)
+    told = [one for one in differences(folder) if "of another plan" in one]
+    assert len(told) == sum(record.trace is not None for record in read_journal(folder))
 
 
 def test_a_record_that_no_line_held_is_no_contradiction(tmp_path, monkeypatch):

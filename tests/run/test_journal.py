@@ -287,6 +287,16 @@ def test_ten_gigabytes_without_a_line_end_take_no_memory(tmp_path, name):
         tracemalloc.stop()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed there")
+def test_a_journal_that_is_removed_is_told_at_the_next_record(tmp_path):
+    """Nobody goes on paying for sessions whose records are in a file that no folder has any more."""
+    with Journal(tmp_path) as journal:
+        journal.append(entry(0))
+        (tmp_path / JOURNAL).unlink()
+        with pytest.raises(InputError, match="not there, or not whole, any more"):
+            journal.append(entry(1))
+
+
 def test_a_record_that_no_line_holds_is_named(tmp_path, monkeypatch):
     """A record beyond a line's length is written as a failure that says so: the run goes on, and everybody can read its journal."""
     monkeypatch.setattr("harness.run.journal.LINE_BYTES", 10_000)

@@ -137,6 +137,8 @@ def contradictions(folder: Path, plan: Plan, kept: UtteranceRecord) -> Iterator[
     except (RemoteProtocolError, *NO_TRACE) as error:
         yield f"{who}: {kept.trace} is no trace of a session: {type(error).__name__}: {error}"
         return
+    if trace.header.plan != plan.hash:
+        yield f"{who}: its trace is of another plan than the folder's"
     told = as_written(msgspec.structs.replace(told, recovered=kept.recovered))
     if told.reason is None and (kept.reason or "").startswith(attempt.OF_THE_AUDIO):
         # In traces of older versions the clip's faults are not.

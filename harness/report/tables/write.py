@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
@@ -111,7 +111,8 @@ def write_files(folder: Path, files: dict[str, bytes]) -> None:
             unfinished.write_bytes(data)
             unfinished.replace(path)
         except OSError as error:
-            unfinished.unlink(missing_ok=True)
+            with suppress(OSError):  # nothing can be removed where nothing can be written
+                unfinished.unlink(missing_ok=True)
             raise InputError(
                 f"{path}: cannot be written",
                 why=error.strerror or str(error),
