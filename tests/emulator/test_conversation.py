@@ -95,6 +95,15 @@ def test_a_long_reply_comes_in_parts():
     assert words == "".join(parts)
 
 
+def test_a_marked_turn_without_audio_brings_nothing():
+    """Nobody said anything between two signals with nothing between them, whatever an ear's file says."""
+
+    async def scene():
+        return await spoken(Call(), b"")
+
+    assert ["setupComplete"] == told(scene).story
+
+
 def test_a_turn_of_silence_brings_nothing():
     """A window without speech is answered by no frame at all."""
 
@@ -303,8 +312,10 @@ def test_detected_activity_is_told_where_asked():
     both = ["voiceActivityDetectionSignal", "voiceActivity"]
     assert [*both, *both] == [one for one in call.story if one.startswith("voice")]
     assert both == call.story[1:3]
-    types = [m["voiceActivity"]["type"] for _, m in call.heard if "voiceActivity" in m]
-    assert ["ACTIVITY_START", "ACTIVITY_END"] == types
+    begin, end = (m["voiceActivity"] for _, m in call.heard if "voiceActivity" in m)
+    assert ("ACTIVITY_START", "ACTIVITY_END") == (begin["type"], end["type"])
+    # Found in the audio 120 ms after speech began, and 800 ms after it ended.
+    assert ("0.620s", "2.300s") == (begin["audioOffset"], end["audioOffset"])
 
 
 def test_a_later_model_transcribes_once():
@@ -698,6 +709,29 @@ def test_the_prompt_grows_with_the_context():
     assert [25, 25 + 3 + 25, 25 + 3 + 25 + 3 + 25] == [
         one["promptTokenCount"] for one in told(scene).usage
     ]
+
+
+@pytest.mark.capability("usage: per modality, turn and session", side="emulator")
+@pytest.mark.parametrize("handling", ["START_OF_ACTIVITY_INTERRUPTS", "NO_INTERRUPTION"])
+def test_what_is_said_meanwhile_is_billed_with_the_next_turn(handling):
+    """A turn is billed for what had come when its answer began, not for what was said over the answer."""
+
+    async def scene():
+        call = Call(manners=Manners(part_every_s=1.0))
+        call.set_up(realtimeInputConfig={"activityHandling": handling})
+        call.say(turn("one two three four five six seven eight nine ten eleven twelve"))
+        await asyncio.sleep(1.5)
+        await call.stream(burst(1.0) + hush(0.8))
+        await asyncio.sleep(5)
+        return call
+
+    first, second = told(scene).usage
+    assert [{"modality": "TEXT", "tokenCount": 16}] == first["promptTokensDetails"]
+    before = first["promptTokenCount"] + first["responseTokenCount"]
+    assert [
+        {"modality": "TEXT", "tokenCount": before},
+        {"modality": "AUDIO", "tokenCount": 45},
+    ] == second["promptTokensDetails"]
 
 
 @pytest.mark.capability("usage: cached tokens", side="emulator")

@@ -40,6 +40,7 @@ from harness.emulator.voice.voice import VoiceLostError
 from harness.text.locales import language_code
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE, Samples, Seconds
 from harness.wire.live import codec, refusals
+from harness.wire.live.fields import duration
 from harness.wire.live.messages import (
     ContextUpdate,
     GoAway,
@@ -410,7 +411,8 @@ class Conversation:
             return
         told = VoiceActivityDetectionSignal(vad_signal_type=signal)
         self._send(ServerMessage(voice_activity_detection_signal=told))
-        self._send(ServerMessage(voice_activity=VoiceActivity(type=activity)))
+        offset = duration(self._their_turns().judged / SAMPLE_RATE)
+        self._send(ServerMessage(voice_activity=VoiceActivity(type=activity, audio_offset=offset)))
 
     def _end(self, turn: Turn) -> None:
         self._their_respondent().expect(turn)
@@ -450,8 +452,9 @@ class Conversation:
             self._typed = ""
 
     def _update(self, update: ContextUpdate) -> None:
-        """Take a new instruction, and new tools in place of those there were."""
-        self._context.take(update.system_instruction)
+        """Take a new instruction and new tools, each in place of what there was (google-genai 3.4, send_context_update)."""
+        if update.system_instruction is not None:
+            self._context.instruct(update.system_instruction)
         if update.tools is None:
             return
         try:
@@ -483,7 +486,7 @@ class Conversation:
 
     def _say_go_away(self, left: Seconds) -> None:
         if self._server.ready:
-            self._send(ServerMessage(go_away=GoAway(time_left=f"{round(left, 3):g}s")))
+            self._send(ServerMessage(go_away=GoAway(time_left=duration(left))))
 
     def _tell_resumable(self, now: bool) -> None:
         """Give out a handle, or say that none is valid, where handles are asked for."""

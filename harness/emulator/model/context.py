@@ -56,6 +56,9 @@ class Context:
     past: Past = field(default_factory=Past)
     """Each turn with its answer."""
 
+    asked: Mapping[str, int] = field(default_factory=dict)
+    """Tokens by modality of the turn that is being answered, with what its calls brought."""
+
     present: dict[str, int] = field(default_factory=dict)
     """Tokens by modality of what came since, but for audio."""
 
@@ -115,7 +118,16 @@ class Context:
 
     def prompt(self) -> dict[str, int]:
         """Return the tokens of all that is remembered, by modality."""
-        return self._sum(self.past.tokens, self._now())
+        return self._sum(self.past.tokens, self.asked, self._now())
+
+    def ask(self) -> None:
+        """Put all that came to the model: what comes from now on belongs to the next turn."""
+        self.asked = self._now()
+        self.present, self.audio_s = {}, 0.0
+
+    def learn(self, tokens: int) -> None:
+        """Take in what a call brought that the answer waits for."""
+        self.asked = {**self.asked, "TEXT": self.asked.get("TEXT", 0) + tokens}
 
     def _cached(self) -> dict[str, int]:
         """Return the tokens of the prompt that an earlier turn's was, by modality; none in the first turn."""
@@ -134,7 +146,8 @@ class Context:
         `thoughts` lie outside its total (forum thread 188765); what tools of the service's own `found` lies outside its
         prompt and within its total (google-genai 2.34, UsageMetadata).
         """
-        prompt, cached, searched = self.prompt(), self._cached(), {"TEXT": found}
+        prompt = self._sum(self.past.tokens, self.asked)
+        cached, searched = self._cached(), {"TEXT": found}
         total = sum(prompt.values())
         answered = sum(response.values())
         return UsageMetadata(
@@ -152,10 +165,12 @@ class Context:
 
     def close(self, response: Mapping[str, int]) -> None:
         """End a turn with its answer's tokens."""
-        for modality, tokens in response.items():
-            self.add(modality, tokens)
-        self.past = self.past.then(self._now(), self.present_words)
-        self.present, self.present_words, self.audio_s = {}, "", 0.0
+        answered = {
+            modality: self.asked.get(modality, 0) + response.get(modality, 0)
+            for modality in (*self.asked, *response)
+        }
+        self.past = self.past.then(answered, self.present_words)
+        self.asked, self.present_words = {}, ""
 
     def compress(self, *, trigger: int, target: int) -> None:
         """Let the oldest turns go until `target` tokens are left, once there are more than `trigger`."""

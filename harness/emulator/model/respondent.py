@@ -139,7 +139,11 @@ class Respondent:
             if pending is None and self._manners.assumed.late_tool_response == "refused":
                 raise Refused(refusals.INVALID_ARGUMENT)
             if pending is not None:
-                self._context.add("TEXT", text_tokens(calls.text(response.response)))
+                brought = text_tokens(calls.text(response.response))
+                if pending.blocking:
+                    self._context.learn(brought)
+                else:
+                    self._context.add("TEXT", brought)
                 self._follow_up(pending, response)
 
     def equip(self, tools: list[Tool]) -> None:
@@ -177,6 +181,7 @@ class Respondent:
         """Answer a turn until it is done or interrupted, then close it with its bill."""
         self._compress()
         self._check_window()
+        self._context.ask()
         self._resumable(False)
         reply = Reply(self._delivery, turn.cut)
         answer = turn.answer or self._answer_to(turn)

@@ -181,6 +181,14 @@ class Turns:
         self._quiet_ms = 0
         """Silence since the latest speech."""
 
+        self._given = False
+        """True: a piece has carried some of the turn."""
+
+    @property
+    def judged(self) -> Samples:
+        """Where the audio ends that was looked at, in samples of all there was."""
+        return self.begins + len(self._phrase) // SAMPLE_BYTES
+
     # ── what the client does ─────────────────────────────────────────────────────────────────────────────────────────
 
     def audio(self, pcm: bytes) -> Iterator[Step]:
@@ -256,7 +264,8 @@ class Turns:
 
     def _over(self) -> Iterator[Step]:
         if not self._appetite.trimmed:
-            yield self._cut(len(self._phrase))
+            if self._phrase or self._given:
+                yield self._cut(len(self._phrase))
         elif self._speech_ms:
             yield self._cut(self._loud_end + _TAIL_BYTES)
         self._forget()
@@ -269,6 +278,7 @@ class Turns:
         if len(self._phrase) >= piece_s * SAMPLE_RATE * SAMPLE_BYTES:
             piece = Piece(pcm=bytes(self._phrase), last=False)
             self._drop(len(piece.pcm))
+            self._given = True
             yield piece
 
     def _cut(self, end: int) -> Piece:

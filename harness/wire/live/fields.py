@@ -31,6 +31,12 @@ _SURE_DURATION = msgspec.Meta(pattern=r"^-?[0-9]{1,11}(\.[0-9]{1,9})?s\Z")
 Duration: TypeAlias = Annotated[str, "TYPE_DURATION", _SURE_DURATION]
 """`google.protobuf.Duration`: `3.5s`. Of longer ones the codec sees whether they are too long."""
 
+
+def duration(seconds: float) -> str:
+    """Return `seconds` as proto JSON prints them, to the millisecond: `50s`, `1.500s`."""
+    return f"{seconds:.3f}".removesuffix(".000") + "s"
+
+
 # The pattern can never be met: whether there is such a day, the codec sees.
 Timestamp: TypeAlias = Annotated[str, "TYPE_TIMESTAMP", msgspec.Meta(pattern="(?!)")]
 """`google.protobuf.Timestamp`: RFC 3339, with an offset or `Z`."""
