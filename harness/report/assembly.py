@@ -227,7 +227,10 @@ def _detectable(scored: Sequence[Row]) -> float | None:
 
 
 def _macro_interval(sets: Sequence[Sequence[Row]]) -> tuple[float, float] | None:
-    """Return the ends of the 95 % interval of the mean of the test sets' CERns, over blocks as in `_interval`."""
+    """Return the ends of the 95 % interval of the mean of the test sets' CERns, over blocks as in `_interval`.
+
+    None: too few blocks, or none differs from another, which shows nothing of what others would do.
+    """
     from harness.stats.intervals import macro_interval
 
     strata = [
@@ -240,7 +243,7 @@ def _macro_interval(sets: Sequence[Sequence[Row]]) -> tuple[float, float] | None
     found = macro_interval(
         [[(block.errors, block.reference_tokens) for block in blocks] for blocks in strata]
     )
-    return (found.low, found.high) if found else None
+    return (found.low, found.high) if found and found.low < found.high else None
 
 
 def _blocks(rows: Sequence[Row]) -> dict[Block, list[Row]]:

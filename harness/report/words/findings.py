@@ -487,12 +487,19 @@ def verdict(
     if plan.task == "ask":
         parts.append(f"{sum(row.passed is True for row in rows):,} of {scored:,} passed.")
     for dataset in dict.fromkeys(standing.dataset for standing in standings):
-        standing = _best([one for one in standings if one.dataset == dataset])
+        own = [one for one in standings if one.dataset == dataset]
+        standing = _best(own)
         if standing is None:
             continue
-        who = (
-            f" ({standing.model}, the lowest of {len(plan.models)})" if len(plan.models) > 1 else ""
+        alike = sum(
+            one.macro_cerns is not None and _headline(one) == _headline(standing) for one in own
         )
+        if len(plan.models) == 1:
+            who = ""
+        elif alike > 1:
+            who = f" ({alike} of {len(plan.models)} models alike)"
+        else:
+            who = f" ({standing.model}, the lowest of {len(plan.models)})"
         parts.append(f"{dataset}: {_rate_of(standing)}{who}.")
     return " ".join(parts)
 
