@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+
 import msgspec
 import pytest
 
@@ -63,6 +65,21 @@ def test_a_torn_line_is_passed_over_and_cut_off(tmp_path):
         mend_heard(tmp_path)
         write_heard(tmp_path, line("audio/b.wav"))
         assert ["audio/a.wav", "audio/b.wav"] == list(read_heard(tmp_path))
+
+
+def test_a_line_that_the_disk_has_no_room_for_is_an_error(tmp_path):
+    """Half a line is not taken for written: the next one would stand behind it, and neither could be read."""
+    write_heard(tmp_path, line())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / HEARD).stat().st_size + 10, hard))
+    try:
+        with pytest.raises(InputError, match=f"{HEARD}: cannot be written"):
+            write_heard(tmp_path, line("audio/b.wav"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    mend_heard(tmp_path)
+    write_heard(tmp_path, line("audio/c.wav"))
+    assert ["audio/a.wav", "audio/c.wav"] == list(read_heard(tmp_path))
 
 
 @pytest.mark.parametrize("broken", [b"{}\n", b"no\n", b"\xff\n", b"[" * 5000 + b"\n"])
