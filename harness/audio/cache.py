@@ -168,9 +168,10 @@ def _read(kept: Path) -> AudioClip | None:
             if told.samples <= IN_MEMORY:
                 file.seek(0)
                 pcm = MemoryPcm(file.read(told.samples * SAMPLE_BYTES))
-        os.utime(kept)
     except (OSError, ValueError):
         return None
+    with suppress(OSError):  # a folder that may only be read is as good
+        os.utime(kept)
     return AudioClip(pcm=pcm, faults=told.faults, converted=True)
 
 

@@ -148,6 +148,22 @@ def test_a_place_that_cannot_be_written_costs_nothing_but_time(tmp_path):
         kept.clip(tmp_path / "none.flac", sha256="00")
 
 
+def test_a_place_that_may_only_be_read_is_as_good(tmp_path, decoded, monkeypatch):
+    """What somebody else has kept there is used, though nobody can note that it was."""
+
+    def forbidden(*_):
+        raise PermissionError
+
+    path = tmp_path / "a.flac"
+    sha256 = tone(path, 1.0)
+    kept = Conversions(tmp_path / "kept", most_bytes=10**8)
+    kept.clip(path, sha256=sha256)
+    decoded.clear()
+    monkeypatch.setattr(os, "utime", forbidden)
+    kept.clip(path, sha256=sha256)
+    assert [] == decoded
+
+
 def test_many_threads_find_one_clip(tmp_path):
     """Threads that convert the same file at once all get it, and one whole file is kept."""
     path = tmp_path / "a.flac"
