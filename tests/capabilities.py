@@ -133,10 +133,11 @@ def claimed(mark: pytest.Mark) -> tuple[str, ...]:
 @contextlib.contextmanager
 def watched() -> Iterator[list[str]]:
     """Give a list that has an entry for each session of a run, and each `harness run`, while it is watched."""
+    from harness import cli
     from harness.session.drive import Session
 
     driven: list[str] = []
-    drive, execute = Session.run, subprocess.run
+    drive, execute, main = Session.run, subprocess.run, cli.main
 
     async def driving(self: Session) -> SessionResult | None:
         driven.append("session")
@@ -148,7 +149,16 @@ def watched() -> Iterator[list[str]]:
             driven.append("harness run")
         return execute(command, *args, **named)
 
-    with mock.patch.object(Session, "run", driving), mock.patch("subprocess.run", executing):
+    def typing(arguments: list[str] | None = None) -> None:
+        if arguments and "run" == arguments[0]:
+            driven.append("harness run")
+        main(arguments)
+
+    with (
+        mock.patch.object(Session, "run", driving),
+        mock.patch("subprocess.run", executing),
+        mock.patch.object(cli, "main", typing),
+    ):
         yield driven
 
 

@@ -12,20 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import main, root
+from harness.cli import root
 from harness.cli.sitting import _say_end
 from harness.errors import RefusedError
 from harness.run.pool import Tally
 from harness.wire.live.catalogue import MODELS
+from tests.cli.typed import ended
 from tests.run.runs import plan, utterance
 from tests.run.test_plan import wav
-
-
-def ended(*arguments):
-    """Return the exit code of `harness` with these arguments."""
-    with pytest.raises(SystemExit) as end:
-        main(list(map(str, arguments)))
-    return end.value.code
 
 
 @pytest.mark.parametrize("key", ["language = 'de-DE'", "language = ['de-DE']"])
@@ -147,8 +141,7 @@ def test_a_score_fits_a_narrow_terminal(tmp_path, capsys):
         for code, text in (("en-US", "a b c d"), ("de-DE", "e"))
     ]
     table.write_text("\n".join(["reference,hypothesis,locale,model,dataset", *rows]))
-    with pytest.raises(SystemExit):
-        main(["score", str(table)])
+    ended("score", table)
     lines = capsys.readouterr().out.splitlines()
     assert "gemini-live-2.5-flash-preview on sample" == lines[0]
     assert ["de-DE", "en-US"] == [line.split()[0] for line in lines[2:4]]
@@ -159,9 +152,7 @@ def test_a_score_fits_a_narrow_terminal(tmp_path, capsys):
 def test_a_dry_run_fits_a_narrow_terminal(capsys):
     """No line of a plan, or of a simulation, is longer than 80 columns but where a single word is."""
     for more in (["--dry-run"], ["--service", "simulated", "--assume", "faults=0.01"]):
-        with pytest.raises(SystemExit) as ended:
-            main(["run", "sample", "--limit", "1", *more])
-        assert 0 == ended.value.code
+        assert 0 == ended("run", "sample", "--limit", "1", *more)
         facts = [line for line in capsys.readouterr().out.splitlines() if "SIMULATED" not in line]
         assert all(len(line) <= 80 for line in facts), facts
 
@@ -171,13 +162,13 @@ def test_a_reader_that_has_gone_is_no_bug():
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "wb") as closed:
-        ended = subprocess.run(
+        ran = subprocess.run(
             [sys.executable, "-m", "harness", "models"],
             stdout=closed,
             stderr=subprocess.PIPE,
             check=False,
         )
-    assert (141, b"") == (ended.returncode, ended.stderr)
+    assert (141, b"") == (ran.returncode, ran.stderr)
 
 
 def test_a_locale_that_no_dataset_has_is_answered_with_those_it_has(capsys):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.run.folder import read_journal
+from harness.run.folder import BEGUN, read_journal
 
 CLIPS = 8
 
@@ -123,6 +123,12 @@ def with_variable(name: str, value: str) -> list[int]:
             if f"{name}={value}".encode() in (process / "environ").read_bytes().split(b"\0"):
                 found.append(int(process.name))
     return found
+
+
+def asked(out: Path) -> int:
+    """Return how many sessions the service was asked for, while the run in `out` is at work."""
+    begun = out / BEGUN
+    return begun.read_bytes().count(b"\n") if begun.exists() else 0
 
 
 def interrupt_group(process: subprocess.Popen) -> None:

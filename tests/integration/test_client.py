@@ -26,6 +26,7 @@ from harness.wire.live.setups import asking_setup, speaking_setup, transcription
 from harness.wire.live.tokens import TokenRequest, mask_of
 from tests.emulator.signals import burst, hush
 from tests.integration.peer import SPEECH, Fault, Peer
+from tests.integration.sittings import manifest
 from tests.run.runs import plan, run, utterance
 
 HALF, NATIVE, TRANSCRIBING, LATER = walk.EMULATED
@@ -144,9 +145,9 @@ def test_a_certificate_must_be_vouched_for(harness, tmp_path):
     """`harness run` streams over TLS where it trusts the certificate, and refuses to where nobody vouches for it."""
     pytest.importorskip("trustme")
     with started(tmp_path / "log", "--tls", "--ear", "scripted") as told:
-        there = ("--url", told["tls_url"], "--language", "en-US", "--limit", "1", "--pace", "0")
-        trusted = harness("run", "sample", *there, env={"SSL_CERT_FILE": told["ca_file"]})
-        strange = harness("run", "sample", *there)
+        run = ("run", manifest(tmp_path, clips=1), "--url", told["tls_url"], "--pace", "0")
+        trusted = harness(*run, env={"SSL_CERT_FILE": told["ca_file"]})
+        strange = harness(*run)
     assert 0 == trusted.returncode, trusted.stderr
     assert 0 != strange.returncode
     assert "TLS: unable to get local issuer certificate" in strange.stdout + strange.stderr

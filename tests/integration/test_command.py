@@ -18,6 +18,7 @@ import soundfile
 import harness as package
 from harness.report.verify import differences
 from harness.run.folder import read_journal, read_plan, unfinished
+from tests.cli.typed import ended
 from tests.integration.sittings import manifest
 
 pytestmark = [pytest.mark.wall, pytest.mark.timeout(240)]
@@ -398,24 +399,27 @@ def test_a_port_in_use_is_named(harness, emulator_url):
     ],
 )
 @pytest.mark.parametrize("dry", [(), ("--dry-run",)])
-def test_a_setup_that_breaks_a_rule_opens_nothing(harness, tmp_path, options, words, dry):
+def test_a_setup_that_breaks_a_rule_opens_nothing(
+    monkeypatch, capfd, tmp_path, *, options, words, dry
+):
     """What the service would refuse is exit 2 with the rule and its source, before a socket or a folder is there."""
-    nobody = "ws://127.0.0.1:9"
-    ran = harness("run", "sample", "--url", nobody, *options, *dry)
-    assert 2 == ran.returncode, ran.stderr
-    assert all(word in ran.stderr for word in words), ran.stderr
+    monkeypatch.chdir(tmp_path)
+    assert 2 == ended("run", "sample", "--url", "ws://127.0.0.1:9", *options, *dry)
+    said = capfd.readouterr().err
+    assert all(word in said for word in words), said
     assert [] == list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
     "how", [("--url", "ws://127.0.0.1:9"), ("--dry-run",), ("--service", "simulated")]
 )
-def test_a_budget_needs_a_price(harness, tmp_path, how):
+def test_a_budget_needs_a_price(monkeypatch, capfd, tmp_path, how):
     """A budget for a model whose price nobody knows is exit 2 with its name and what to do, and nothing is sent."""
+    monkeypatch.chdir(tmp_path)
     models = ("--model", "gemini-live-2.5-flash-preview", "--model", "gemini-2.0-flash-exp")
-    ran = harness("run", "sample", *how, *models, "--budget", "5")
-    assert 2 == ran.returncode, ran.stderr
-    assert "--budget cannot bind 'gemini-2.0-flash-exp'" in ran.stderr
-    assert "leave --budget out" in ran.stderr
-    assert "harness models" in ran.stderr
+    assert 2 == ended("run", "sample", *how, *models, "--budget", "5")
+    said = capfd.readouterr().err
+    assert "--budget cannot bind 'gemini-2.0-flash-exp'" in said
+    assert "leave --budget out" in said
+    assert "harness models" in said
     assert [] == list(tmp_path.iterdir())

@@ -18,6 +18,7 @@ from harness.run.folder import read_journal
 from harness.run.journal import STOPPED
 from tests.integration.sittings import (
     CLIPS,
+    asked,
     begun,
     finished,
     interrupt_group,
@@ -34,8 +35,8 @@ pytestmark = [pytest.mark.wall, pytest.mark.timeout(240)]
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory):
-    """Give a manifest of some short clips."""
-    return manifest(tmp_path_factory.mktemp("clips"))
+    """Give a manifest of clips that take two at once some seconds: a signal finds most of them still to do."""
+    return manifest(tmp_path_factory.mktemp("clips"), seconds=1.2)
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,27 @@ def whole(clips, emulator_url, tmp_path_factory):
     return finished(
         clips, tmp_path_factory.mktemp("whole") / "out", "--url", emulator_url, "--pace", "0"
     )
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory):
+    """Give a folder of half an hour of audio, which takes seconds to be converted."""
+    folder = tmp_path_factory.mktemp("long")
+    block = (np.sin(np.arange(44_100 * 60) / 9) * 9000).astype("int16")
+    with soundfile.SoundFile(folder / "long.flac", "w", 44_100, 1, "PCM_16") as file:
+        for _ in range(30):
+            file.write(block)
+    (folder / "long.txt").write_text("words")
+    return folder
+
+
+@contextlib.contextmanager
+def asleep(process):
+    """Stop the process, wake it again at the end."""
+    os.kill(process.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+    yield
+    os.kill(process.pid, signal.SIGCONT)
 
 
 def finals(out) -> list[str]:
@@ -113,7 +135,7 @@ def test_an_interrupt_after_the_last_session_leaves_a_whole_run(clips, emulator_
     """When nothing is left to do, an interrupt that came meanwhile is no failure: reports are there, the exit code is 0."""
     out = tmp_path / "out"
     process = begun(clips, out, "--url", emulator_url, "--concurrency", str(CLIPS))
-    until(process, lambda: journalled(out))
+    until(process, lambda: asked(out) == CLIPS or journalled(out) == CLIPS)
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=60)
     assert 0 == process.returncode, said
@@ -140,18 +162,12 @@ def test_ctrl_c_reaches_the_runs_own_emulator_through_the_run(clips, tmp_path):
 @pytest.mark.parametrize(
     "signals, options", [(1, ()), (2, ()), (1, ("--processes", "2"))], ids=["once", "twice", "far"]
 )
-def test_ctrl_c_does_not_wait_for_a_conversion(emulator_url, tmp_path, signals, options):
+def test_ctrl_c_does_not_wait_for_a_conversion(long, emulator_url, tmp_path, signals, options):
     """While long audio is being converted, Ctrl-C ends the run soon, once or twice, and no half-made file stays."""
-    long = tmp_path / "long.flac"
-    block = (np.sin(np.arange(44_100 * 60) / 9) * 9000).astype("int16")
-    with soundfile.SoundFile(long, "w", 44_100, 1, "PCM_16") as file:
-        for _ in range(30):
-            file.write(block)
-    (tmp_path / "long.txt").write_text("words")
     (tmp_path / "tmp").mkdir()
     out = tmp_path / "out"
     process = begun(
-        long.parent, out, "--language", "en-US", "--url", emulator_url, "--pace", "0", *options,
+        long, out, "--language", "en-US", "--url", emulator_url, "--pace", "0", *options,
         env={"TMPDIR": str(tmp_path / "tmp"), "HARNESS_CACHE": "off"},
     )  # fmt: skip
     until(process, lambda: list((tmp_path / "tmp").glob("live-harness-*")))
@@ -229,10 +245,11 @@ def test_a_second_ctrl_c_right_behind_the_first_stops_now(clips, tmp_path, phase
 def test_two_commands_cannot_run_in_one_folder(clips, whole, emulator_url, tmp_path):
     """A second command in the folder of a running one exits with 3, says so, and disturbs nothing."""
     out = tmp_path / "out"
-    first = begun(clips, out, "--url", emulator_url, "--concurrency", "1")
+    first = begun(clips, out, "--url", emulator_url, "--concurrency", "2")
     until(first, lambda: journalled(out))
-    second = begun(clips, out, "--url", emulator_url)
-    said, _ = second.communicate(timeout=60)
+    with asleep(first):  # and not over before the second has begun
+        second = begun(clips, out, "--url", emulator_url)
+        said, _ = second.communicate(timeout=60)
     assert (3, True) == (second.returncode, "another run is at work" in said), said
     assert "WER" not in said, "it reports nothing of a run that is not its own"
     said, _ = first.communicate(timeout=120)
@@ -245,11 +262,9 @@ def test_a_stopped_process_flags_its_latencies(clips, emulator_url, tmp_path):
     out = tmp_path / "out"
     process = begun(clips, out, "--url", emulator_url, "--concurrency", "2")
     until(process, lambda: journalled(out))
-    os.kill(process.pid, signal.SIGSTOP)
-    os.waitid(os.P_PID, process.pid, os.WSTOPPED)
-    pause = begun(clips, tmp_path / "other", "--url", emulator_url, "--dry-run")  # takes its time
-    pause.communicate(timeout=60)
-    os.kill(process.pid, signal.SIGCONT)
+    with asleep(process):
+        pause = begun(clips, tmp_path / "other", "--url", emulator_url, "--dry-run")
+        pause.communicate(timeout=60)  # takes its time
     said, _ = process.communicate(timeout=60)
     assert 0 == process.returncode, said
     late = [record for record in read_journal(out) if record.late]
