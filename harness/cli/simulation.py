@@ -22,7 +22,7 @@ from harness.emulator.standins import LengthOfAnswer, LengthOfSpeech, LengthOfTe
 from harness.emulator.voice.speech import PART_S
 from harness.errors import RefusedError
 from harness.run import attempt, errands
-from harness.run.bill import ANSWER_S, CHARACTERS_A_SECOND, Demand
+from harness.run.demand import ANSWER_S, CHARACTERS_A_SECOND, Demand
 from harness.run.folder import slot as slot_of
 from harness.run.folder import slots
 from harness.run.plan import longest_first

@@ -16,7 +16,7 @@ from harness.audio.cuts import first_sound
 from harness.audio.pictures import stills
 from harness.corpus.scenario import Scenario
 from harness.errors import InputError
-from harness.run.bill import answering, reading, transcription
+from harness.run.demand import answering, reading, transcription
 from harness.session.ask import Ask, Interruption, Picture
 from harness.session.errand import Speak, Transcribe
 from harness.text.locales import LOCALES
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from harness.audio.chunk import Chunk
     from harness.corpus.scenario import OfferedFunction
-    from harness.run.bill import Demand
+    from harness.run.demand import Demand
     from harness.run.record import Plan, PlannedUtterance
     from harness.session.errand import Errand
     from harness.units import Seconds

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from harness.errors import InputError
 from harness.run import errands
-from harness.run.bill import Demand, estimate_usd
+from harness.run.demand import Demand, estimate_usd
 from harness.run.folder import slots
 from harness.run.plan import file_length_s, longest_first, planned_length_s
 from harness.run.rate import MINUTE_S

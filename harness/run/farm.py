@@ -18,7 +18,8 @@ import msgspec
 
 from harness.errors import HarnessError, InputError
 from harness.run import pipe
-from harness.run.bill import spent_usd, transcription
+from harness.run.bill import spent_usd
+from harness.run.demand import transcription
 from harness.run.orphans import recovered
 from harness.run.pool import Attempted, reached_nobody
 from harness.run.stream import Streamer

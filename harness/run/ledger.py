@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from harness.run.bill import Demand
+from harness.run.demand import Demand
 from harness.run.folder import BEGUN, UNREADABLE, Slot, slot
 from harness.run.lines import numbered_lines
 from harness.run.record import UtteranceRecord

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import msgspec
 
 from harness.errors import HarnessError, InputError, RefusedError
-from harness.run.bill import estimate_usd, spent_usd, transcription
+from harness.run.bill import spent_usd
+from harness.run.demand import estimate_usd, transcription
 from harness.run.folder import slot as slot_of
 from harness.run.gate import Gate
 from harness.run.rate import Rate
@@ -29,7 +30,7 @@ from harness.units import SAMPLE_RATE
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from harness.run.bill import Demand
+    from harness.run.demand import Demand
     from harness.run.folder import Slot
     from harness.run.rate import RateLimit
     from harness.run.record import UtteranceRecord

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 
 from harness.corpus.scenario import Scenario
-from harness.run.bill import Demand
+from harness.run.demand import Demand
 from harness.session.course import KnownBy
 from harness.trace import Channel, FailureKind, Outcome
 from harness.units import Milliseconds, Samples, Seconds

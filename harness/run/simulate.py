@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from harness.clock import VirtualTimeLoop
 from harness.run import errands
-from harness.run.bill import Demand, estimate_usd
+from harness.run.demand import Demand, estimate_usd
 from harness.run.plan import longest_first
 from harness.run.pool import Attempted, Pool
 from harness.run.record import Usage, UtteranceRecord

@@ -19,7 +19,7 @@ import msgspec
 from harness.audio.chunk import chunk_samples
 from harness.run import errands
 from harness.run.assumptions import UNPACED
-from harness.run.bill import estimate_usd
+from harness.run.demand import estimate_usd
 from harness.run.plan import planned_length_s
 from harness.run.record import Usage
 from harness.session.span import TAIL_S
@@ -30,7 +30,7 @@ from harness.wire.live.messages import Setup
 
 if TYPE_CHECKING:
     from harness.run.assumptions import Assumptions
-    from harness.run.bill import Demand
+    from harness.run.demand import Demand
     from harness.run.record import Plan, PlannedUtterance
     from harness.units import Samples, Seconds
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.audio.chunk import Chunk
-    from harness.run.bill import Demand
+    from harness.run.demand import Demand
     from harness.run.folder import Slot
     from harness.run.journal import Journal
     from harness.run.pool import Configuration

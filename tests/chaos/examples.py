@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from harness.errors import InputError, RemoteProtocolError
 from harness.report.summary.retelling import contradictions
-from harness.run.bill import Demand
+from harness.run.demand import Demand
 from harness.run.folder import BEGUN, PLAN, TRACES, read_plan
 from harness.run.ledger import Ledger, Stake
 from harness.trace import read_trace

@@ -21,7 +21,8 @@ from harness.emulator.model.manners import Manners
 from harness.emulator.quirks.mischief import Mischief, parsed
 from harness.report.assembly import run_table
 from harness.report.rows.bounds import SpeechBook
-from harness.run.bill import bill_usd, estimate_usd, spent_usd, transcription
+from harness.run.bill import bill_usd, spent_usd
+from harness.run.demand import estimate_usd, transcription
 from harness.run.folder import read_journal
 from harness.run.rate import RateLimit
 from harness.secret import Secret

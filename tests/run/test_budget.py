@@ -17,14 +17,8 @@ from harness.report.assembly import run_table
 from harness.report.rows.bounds import SpeechBook
 from harness.report.tables.table import UTTERANCES, read_run
 from harness.report.tables.write import table_files
-from harness.run.bill import (
-    Demand,
-    answered_tokens,
-    bill_usd,
-    estimate_usd,
-    spent_usd,
-    transcription,
-)
+from harness.run.bill import answered_tokens, bill_usd, spent_usd
+from harness.run.demand import Demand, estimate_usd, transcription
 from harness.run.execute import discard_untouched
 from harness.run.folder import JOURNAL, read_journal, unfinished
 from harness.run.journal import Journal
@@ -103,7 +97,7 @@ def test_a_budget_is_passed_by_no_more_than_what_was_open(
 @given(st.lists(st.none(), min_size=1, max_size=3), st.floats(0.5, 20.0))
 def test_without_bills_the_estimate_is_never_passed(tmp_path_factory, bills, share):
     """Where no bill comes every session costs its estimate, so the budget is not passed at all."""
-    from harness.run.bill import estimate_usd, transcription
+    from harness.run.demand import estimate_usd, transcription
 
     folder = tmp_path_factory.mktemp("run")
     budget = share * estimate_usd(MODEL, transcription(1.0))

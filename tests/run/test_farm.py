@@ -25,8 +25,9 @@ from harness.report.rows.bounds import SpeechBook
 from harness.run import pipe
 from harness.run.access import access
 from harness.run.attempt import MOST_TEXT
-from harness.run.bill import estimate_usd, reading, spent_usd, transcription
+from harness.run.bill import spent_usd
 from harness.run.certificate import read_certificates
+from harness.run.demand import estimate_usd, reading, transcription
 from harness.run.exchange import MOST_CALLED
 from harness.run.execute import execute, open_folder
 from harness.run.farm import Farm, ProcessLostError, processes_needed

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from harness.errors import InputError
 from harness.run import ledger
-from harness.run.bill import Demand, spent_usd, transcription
+from harness.run.bill import spent_usd
+from harness.run.demand import Demand, transcription
 from harness.run.folder import BEGUN, read_journal
 from harness.run.journal import KILLED, STOPPED, Journal
 from harness.run.ledger import Ledger, Stake

@@ -13,7 +13,8 @@ from harness.report.build import build_reports
 from harness.report.rows.bounds import SpeechBook
 from harness.report.summary.retelling import contradictions
 from harness.report.verify import differences
-from harness.run.bill import spent_usd, transcription
+from harness.run.bill import spent_usd
+from harness.run.demand import transcription
 from harness.run.folder import BEGUN, JOURNAL, read_journal, read_plan, unfinished
 from harness.run.journal import KILLED, Journal
 from harness.run.ledger import Stake

@@ -692,7 +692,7 @@ def test_the_budget_holds_over_sittings_and_without_bills(tmp_path):
                 {"serverContent": {"inputTranscription": {"text": " hello"}, "turnComplete": True}}
             )
 
-    from harness.run.bill import estimate_usd, transcription
+    from harness.run.demand import estimate_usd, transcription
 
     one = estimate_usd(MODEL, transcription(1.0))
     made = plan([utterance(n) for n in range(50)])

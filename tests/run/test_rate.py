@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from harness.clock import run_virtual
 from harness.errors import UsageError
-from harness.run.bill import transcription
+from harness.run.demand import transcription
 from harness.run.folder import read_journal
 from harness.run.rate import Rate, RateLimit, rate_limit
 from tests.run.runs import breaking_once, plan, resumable, run, utterance
