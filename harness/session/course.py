@@ -11,13 +11,13 @@ Knows positions in the clip and how connections ended. Does not know time, socke
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 
 from harness.session.retry import ATTEMPTS
 
 if TYPE_CHECKING:
-    from harness.session.leg import Leg
     from harness.session.retry import Ending
+    from harness.session.span import Span
     from harness.units import Samples
 
 MOST_RESUMED: Final = 10
@@ -80,6 +80,30 @@ class Start:
     """None: it goes on with what was never sent."""
 
 
+class PastConnection(Protocol):
+    """What a course asks of a connection that is over (`leg`)."""
+
+    @property
+    def span(self) -> Span:
+        """What of the clip it streamed, and how far it came."""
+
+    @property
+    def mark(self) -> Mark | None:
+        """What its newest handle stands for; None: none came."""
+
+    @property
+    def admitted(self) -> bool:
+        """Whether the service took the setup."""
+
+    @property
+    def marked_whole(self) -> bool:
+        """Whether the turn was over and the newest handle holds all of it."""
+
+    @property
+    def went_well(self) -> bool:
+        """Whether it did its part: the span was sent, and heard out."""
+
+
 class Course:
     """One attempt's. Ask `after` each connection where the next begins."""
 
@@ -99,7 +123,7 @@ class Course:
         self._broke: str | None = None
         """How the connection broke off that was the last to send audio; None: it did not."""
 
-    def after(self, leg: Leg, ended: Ending, heard: int) -> Start | None:
+    def after(self, leg: PastConnection, ended: Ending, heard: int) -> Start | None:
         """Return where the next connection begins, and know it as `start`; None: the session is over.
 
         `ended` is how it would have ended, `heard` how many messages of the service have come.
@@ -117,7 +141,7 @@ class Course:
             self.start = following
         return following
 
-    def _next(self, leg: Leg, heard: int) -> Start:
+    def _next(self, leg: PastConnection, heard: int) -> Start:
         """Return the start at the next sample: the turn before it is over."""
         self._turn = Mark(position=self._at, heard=heard)
         self._newest = None
@@ -127,7 +151,7 @@ class Course:
         self._newest = replace(self._turn, handle=leg.mark.handle)
         return Start(position=self._at, handle=leg.mark.handle)
 
-    def _back(self, leg: Leg, ended: Ending, heard: int) -> Start | None:
+    def _back(self, leg: PastConnection, ended: Ending, heard: int) -> Start | None:
         """Return the start of a connection that takes the place of one that broke off; None: nothing is left to try."""
         if leg.span.begun:
             self._broke = ended.reason or "the connection broke off"
@@ -160,7 +184,7 @@ class Course:
             replay=replay,
         )
 
-    def _leads_nowhere(self, leg: Leg, ended: Ending) -> bool:
+    def _leads_nowhere(self, leg: PastConnection, ended: Ending) -> bool:
         """Return whether no handle helps any more: refused, of a session whose time is over, or tried in vain.
 
         Handles go stale, and some are refused while the old socket is still open (aicc2025/sip-to-ai#14); where a
