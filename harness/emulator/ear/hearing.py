@@ -1,7 +1,7 @@
 """The process that hears: `python -m harness.emulator.ear.hearing EAR`, on one thread, at the lowest priority.
 
-Requests come on standard input, answers go to standard output: each is a length (4 bytes, big-endian) and a message in
-MessagePack. It ends with its standard input, whatever it is doing, so it never outlives the server that started it.
+Requests and answers go through its `pipe` in MessagePack. It ends with its standard input, whatever it is doing, so it
+never outlives the server that started it.
 """
 
 from __future__ import annotations
@@ -9,22 +9,19 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
-import signal
-import struct
 import sys
 import threading
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
+from harness.emulator import pipe
 from harness.emulator.ear.ear import Appetite
 from harness.emulator.ear.ears import load
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.emulator.ear.ear import Listener, Recogniser
-
-HEADER: Final = struct.Struct(">I")
 
 
 class Hear(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -81,12 +78,11 @@ _encoder = msgspec.msgpack.Encoder()
 
 def packed(message: msgspec.Struct) -> bytes:
     """Return `message` as it goes through the pipe."""
-    data = _encoder.encode(message)
-    return HEADER.pack(len(data)) + data
+    return pipe.parcel(_encoder.encode(message))
 
 
 def answer(data: bytes) -> Ready | Unable | Heard:
-    """Return the answer in a message's bytes, without their length; msgspec.DecodeError when it is none."""
+    """Return the answer in a message's bytes; msgspec.DecodeError when it is none."""
     return _answers.decode(data)
 
 
@@ -132,10 +128,10 @@ def write(out: BinaryIO, message: msgspec.Struct) -> None:
     out.flush()
 
 
-def _read(source: BinaryIO, hearing: _Hearing) -> None:
+def _read(hearing: _Hearing) -> None:
     """Hand on every request, and end the process when there are no more."""
-    while len(head := source.read(HEADER.size)) == HEADER.size:
-        hearing.ask(_decoder.decode(source.read(HEADER.unpack(head)[0])))
+    for order in pipe.orders():
+        hearing.ask(_decoder.decode(order))
     # In the midst of a phrase there is no other way to stop at once; nothing here needs tidying.
     os._exit(0)
 
@@ -151,12 +147,8 @@ def step_back() -> None:
 
 def main(ear: str, languages: tuple[str, ...] = ()) -> None:
     """Load the recogniser, say so, and hear what is asked until standard input ends."""
-    # Ctrl-C is for the server, which ends this process by closing the pipe.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    out = pipe.own_output()
     step_back()
-    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    # Libraries that print must not break the pipe's messages.
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:
         recogniser = load(ear, languages)
         factor = recogniser.real_time_factor()
@@ -166,7 +158,7 @@ def main(ear: str, languages: tuple[str, ...] = ()) -> None:
     ready = Ready(name=recogniser.name, appetite=recogniser.appetite, real_time_factor=factor)
     write(out, ready)
     hearing = _Hearing(recogniser, out)
-    threading.Thread(target=_read, args=(sys.stdin.buffer, hearing), daemon=True).start()
+    threading.Thread(target=_read, args=(hearing,), daemon=True).start()
     with contextlib.suppress(BrokenPipeError):
         hearing.run()
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from harness.emulator import pipe
 from harness.emulator.ear.ear import Appetite, EarLostError
-from harness.emulator.ear.hearing import HEADER, Hear, Heard, Leave, Ready, Unable, answer, packed
+from harness.emulator.ear.hearing import Hear, Heard, Leave, Ready, Unable, answer, packed
 from harness.errors import HarnessError, InputError
 
 if TYPE_CHECKING:
@@ -237,7 +238,6 @@ async def _message(process: asyncio.subprocess.Process) -> Ready | Unable | Hear
     """Return the process's next message; None: it has died, or talks nonsense."""
     assert process.stdout is not None  # noqa: S101 - it was asked for
     try:
-        head = await process.stdout.readexactly(HEADER.size)
-        return answer(await process.stdout.readexactly(HEADER.unpack(head)[0]))
+        return answer(await pipe.received(process.stdout))
     except (asyncio.IncompleteReadError, msgspec.DecodeError):
         return None

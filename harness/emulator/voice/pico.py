@@ -1,24 +1,19 @@
 """The process that speaks: `python -m harness.emulator.voice.pico`, SVOX Pico through py-nanotts.
 
-Orders come on standard input, speech goes to standard output: each is a length (4 bytes, big-endian) and a message, an
-order in MessagePack, speech as PCM. It ends with its standard input. Knows text and PCM; does not know who speaks.
+Through its `pipe` come orders in MessagePack, and speech goes as PCM. It ends with its standard input. Knows text and
+PCM; does not know who speaks.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
-import struct
-import sys
 from typing import Any, Final
 
 import msgspec
 
 from harness.audio.stream import StreamResampler
+from harness.emulator import pipe
 from harness.units import SAMPLE_RATE, SPEECH_RATE
-
-HEADER: Final = struct.Struct(">I")
 
 _VOLUME: Final = 0.55
 """At its own volume Pico cuts off the loudest peaks."""
@@ -58,19 +53,13 @@ def main() -> None:
     """Say what is ordered until standard input ends."""
     from py_nanotts import NanoTTS
 
-    # Ctrl-C is for the server, which ends this process by closing the pipe.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    # Libraries that print must not break the pipe's messages.
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    out = pipe.own_output()
     pico = NanoTTS()
     # Whoever speaks first does not wait for what is loaded on first use.
     speech(pico, Order(text="a", locale="en-US", pitch=1.0))
     with contextlib.suppress(BrokenPipeError):
-        while len(head := sys.stdin.buffer.read(HEADER.size)) == HEADER.size:
-            data = sys.stdin.buffer.read(HEADER.unpack(head)[0])
-            pcm = speech(pico, msgspec.msgpack.decode(data, type=Order))
-            out.write(HEADER.pack(len(pcm)) + pcm)
+        for order in pipe.orders():
+            out.write(pipe.parcel(speech(pico, msgspec.msgpack.decode(order, type=Order))))
             out.flush()
 
 

@@ -14,7 +14,8 @@ from typing import Final, Protocol
 
 import msgspec
 
-from harness.emulator.voice.pico import HEADER, Order
+from harness.emulator import pipe
+from harness.emulator.voice.pico import Order
 from harness.errors import HarnessError
 from harness.wire.live import voices
 
@@ -110,10 +111,9 @@ class RemoteVoice:
             assert process.stdin is not None  # noqa: S101 - they were asked for
             assert process.stdout is not None  # noqa: S101
             try:
-                process.stdin.write(HEADER.pack(len(order)) + order)
+                process.stdin.write(pipe.parcel(order))
                 async with asyncio.timeout(LONGEST_S):
-                    head = await process.stdout.readexactly(HEADER.size)
-                    return await process.stdout.readexactly(HEADER.unpack(head)[0])
+                    return await pipe.received(process.stdout)
             except (asyncio.IncompleteReadError, TimeoutError, OSError) as error:
                 await self._end()
                 raise VoiceLostError(f"the voice {self.name} died") from error
