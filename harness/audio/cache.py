@@ -1,7 +1,8 @@
 """`Conversions`: converted clips kept on disk, so that no file is decoded twice, in this run or the next.
 
-A clip is found by its file's content, the span, and what converts: the libraries' versions are part of the key. What
-passes through untouched is never kept. The folder is bounded: what was used longest ago goes first.
+A clip is found by its file's content, the span, and what converts: the libraries' versions are part of the key. Of a
+long file that is streamed as it is only the faults are kept, so that it is looked through once; of a short one nothing.
+The folder is bounded: what was used longest ago goes first.
 
 A kept file is the PCM, then JSON with the clip's faults, then the length of that: whole or not there at all.
 """
@@ -53,6 +54,8 @@ class _Trailer(msgspec.Struct, frozen=True, kw_only=True):
 
     samples: Samples
     faults: tuple[str, ...]
+    start: Samples | None = None
+    """Where they lie in the file that was asked for, in samples from its first byte; None: here, before this."""
 
 
 def conversions(environment: Mapping[str, str]) -> Conversions:
@@ -96,24 +99,28 @@ class Conversions:
         if sha256 is None or self._folder is None:
             return load(path, offset_s=offset_s, duration_s=duration_s, stopped=stopped)
         kept = self._folder / _name(sha256, path.suffix, offset_s, duration_s)
-        if (found := _read(kept)) is not None:
+        if (found := _read(kept, path)) is not None:
             return found
         clip = load(path, offset_s=offset_s, duration_s=duration_s, stopped=stopped)
-        if clip.converted:
+        if clip.converted or isinstance(clip.pcm, FilePcm):
             with suppress(OSError):  # no room, no right: the clip is there all the same
                 self._keep(clip, kept)
         return clip
 
     def _keep(self, clip: AudioClip, kept: Path) -> None:
-        told = msgspec.json.encode(_Trailer(samples=len(clip), faults=clip.faults))
-        size = len(clip) * SAMPLE_BYTES + len(told) + _LENGTH_BYTES
+        in_place = clip.pcm.start if isinstance(clip.pcm, FilePcm) and not clip.converted else None
+        told = msgspec.json.encode(_Trailer(samples=len(clip), faults=clip.faults, start=in_place))
+        size = len(told) + _LENGTH_BYTES
+        if in_place is None:
+            size += len(clip) * SAMPLE_BYTES
         if not self._has_room(kept.parent, size):
             return
         part = kept.with_name(f"{kept.name}.{os.getpid()}-{threading.get_ident()}.part")
         try:
             with part.open("wb") as file:
-                for block in clip.blocks():
-                    file.write(block)
+                if in_place is None:
+                    for block in clip.blocks():
+                        file.write(block)
                 file.write(told + b"%0*d" % (_LENGTH_BYTES, len(told)))
             part.replace(kept)
         except BaseException:
@@ -153,26 +160,33 @@ class Conversions:
         return held
 
 
-def _read(kept: Path) -> AudioClip | None:
-    """Return the clip in a kept file, and note that it was used; None when there is none that is whole."""
+def _read(kept: Path, path: Path) -> AudioClip | None:
+    """Return the clip in a kept file, and note that it was used; None when there is none that is whole.
+
+    Its samples may lie in the file at `path`, which is asked for.
+    """
     try:
         with kept.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(size - _LENGTH_BYTES)
             length = int(file.read())
-            file.seek(size - _LENGTH_BYTES - length)
+            before = size - _LENGTH_BYTES - length
+            file.seek(before)
             told = msgspec.json.decode(file.read(length), type=_Trailer)
-            if size != told.samples * SAMPLE_BYTES + length + _LENGTH_BYTES:
+            where = FilePcm(kept, 0, told.samples)
+            if told.start is not None:
+                where = FilePcm(path.absolute(), told.start, told.samples)
+                before = path.stat().st_size
+            if before < (where.start + told.samples) * SAMPLE_BYTES:
                 return None
-            pcm: Pcm = FilePcm(kept, 0, told.samples)
+            pcm: Pcm = where
             if told.samples <= IN_MEMORY:
-                file.seek(0)
-                pcm = MemoryPcm(file.read(told.samples * SAMPLE_BYTES))
+                pcm = MemoryPcm(where.read(0, told.samples))
     except (OSError, ValueError):
         return None
     with suppress(OSError):  # a folder that may only be read is as good
         os.utime(kept)
-    return AudioClip(pcm=pcm, faults=told.faults, converted=True)
+    return AudioClip(pcm=pcm, faults=told.faults, converted=told.start is None)
 
 
 def _name(sha256: str, suffix: str, offset_s: Seconds, duration_s: Seconds | None) -> str:

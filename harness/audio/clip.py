@@ -5,6 +5,7 @@ Knows samples; does not know files' formats (that is `load`) nor when a sample i
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -64,13 +65,16 @@ class FilePcm:
     def read(self, offset: Samples, count: Samples) -> bytes:
         """Return up to `count` samples from `offset` as s16le bytes; OSError when the file is gone."""
         size = max(0, min(count, self.count - offset)) * SAMPLE_BYTES
-        with self.path.open("rb", buffering=0) as file:
-            file.seek((self.start + offset) * SAMPLE_BYTES)
-            data = file.read(size)
+        at = (self.start + offset) * SAMPLE_BYTES
+        fd = os.open(self.path, os.O_RDONLY)
+        try:
+            data = os.pread(fd, size, at)
             # One read is one system call, and some file systems answer it with less than there is.
-            while len(data) < size and (more := file.read(size - len(data))):
+            while len(data) < size and (more := os.pread(fd, size - len(data), at + len(data))):
                 data += more
             return data
+        finally:
+            os.close(fd)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,8 +30,8 @@ _SHORTEST_S: Final[Seconds] = 0.1
 _DC_SHARE: Final = 0.01
 """Mean of the samples, as a share of full scale, from which it is called a DC offset (-40 dBFS)."""
 
-_SUMMED: Final = 2**16
-"""Samples of 16 bits whose sum always fits into 32, which are added eight times as fast as into 64."""
+_MOST_32: Final = 2**31 - 1
+"""What fits into 32 bits: into so many samples are added twice as fast as into 64."""
 
 _KINDS: Final = {
     "wav wave": "WAV WAVEX RF64 NIST wav",
@@ -107,8 +107,9 @@ class SignalFaults:
     def streamed(self, pcm: NDArray[np.int16], peak: float) -> None:
         """Take samples as they are streamed, whose largest magnitude is `peak`."""
         self._streamed += pcm.size
+        fits = int(_MOST_32 // max(peak, 1.0))
         self._sum += sum(
-            int(pcm[at : at + _SUMMED].sum(dtype="int32")) for at in range(0, pcm.size, _SUMMED)
+            int(pcm[at : at + fits].sum(dtype="int32")) for at in range(0, pcm.size, fits)
         )
         self._peak = max(self._peak, peak)
 

@@ -20,7 +20,7 @@ from harness.audio.faults import SignalFaults, short, wrong_suffix
 from harness.audio.source import BLOCK, AudioInfo, Source, shown
 from harness.audio.spool import IN_MEMORY, Spool
 from harness.errors import InputError
-from harness.units import SAMPLE_RATE, Samples, Seconds
+from harness.units import SAMPLE_BYTES, SAMPLE_RATE, Samples, Seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -120,19 +120,34 @@ def _in_place(
     *,
     signal: SignalFaults,
     heard: Callable[[NDArray[Any]], float],
-) -> Pcm:
+) -> MemoryPcm | FilePcm:
     """Return samples that lie in the file as we stream them: a view of it, or a copy of an utterance's few."""
-    import numpy as np
-
     there = (source.info.frames or 0) - start
     first = (source.plain_start or 0) + start
-    pcm: Pcm = FilePcm(path.absolute(), first, there if count is None else min(there, count))
+    pcm: MemoryPcm | FilePcm = FilePcm(
+        path.absolute(), first, there if count is None else min(there, count)
+    )
     if len(pcm) <= IN_MEMORY:
         pcm = MemoryPcm(pcm.read(0, len(pcm)))
-    for data in AudioClip(pcm=pcm).blocks(BLOCK):
-        block = np.frombuffer(data, dtype="<i2")
+    for block in _passing(pcm):
         signal.streamed(block, heard(block))
     return pcm
+
+
+def _passing(pcm: MemoryPcm | FilePcm) -> Iterator[NDArray[np.int16]]:
+    """Yield samples to be looked at and not kept: a file's blocks are read into the same memory, one after the other."""
+    import numpy as np
+
+    if isinstance(pcm, MemoryPcm):
+        held = np.frombuffer(pcm.data, dtype="<i2")
+        yield from (held[at : at + BLOCK] for at in range(0, len(held), BLOCK))
+        return
+    block = np.empty(BLOCK, dtype="<i2")
+    with pcm.path.open("rb") as file:
+        file.seek(pcm.start * SAMPLE_BYTES)
+        for offset in range(0, len(pcm), BLOCK):
+            wanted = block[: len(pcm) - offset].data.cast("B")
+            yield block[: file.readinto(wanted) // SAMPLE_BYTES]
 
 
 def _converted(

@@ -83,12 +83,38 @@ def test_another_converter_converts_again(tmp_path, decoded, monkeypatch):
 
 
 def test_what_passes_through_is_not_kept(tmp_path):
-    """A 16 kHz mono PCM16 WAV is read where it lies: nothing is written for it."""
+    """Of a short 16 kHz mono PCM16 WAV, which is read in one go, nothing is written."""
     path = tmp_path / "a.wav"
     sha256 = tone(path, 1.0, 16_000)
     kept = Conversions(tmp_path / "kept", most_bytes=10**8)
     assert 16_000 == len(kept.clip(path, sha256=sha256))
     assert not (tmp_path / "kept").exists()
+
+
+@pytest.mark.parametrize("span", [(0.0, None), (0.5, 60.25)])
+def test_a_long_plain_file_is_looked_through_once(tmp_path, decoded, span):
+    """A long 16 kHz mono PCM16 WAV is not copied; its faults are kept, and its samples are read where it lies then."""
+    path, elsewhere = tmp_path / "a.wav", tmp_path / "b.wav"
+    t = np.arange(61 * 16_000) / 16_000
+    soundfile.write(path, np.clip(2 * np.sin(2 * np.pi * 440 * t), -1, 1), 16_000)
+    elsewhere.write_bytes(path.read_bytes())
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    expected = load(path, offset_s=span[0], duration_s=span[1])
+    assert expected.faults
+    for file in (path, path, elsewhere):
+        kept = Conversions(tmp_path / "kept", most_bytes=10**8)
+        clip = kept.clip(file, sha256=sha256, offset_s=span[0], duration_s=span[1])
+        assert (expected.faults, False) == (clip.faults, clip.converted)
+        assert file == clip.pcm.path
+        assert samples(expected) == samples(clip)
+    assert 1 == len(decoded)
+    assert 1000 > sum(one.stat().st_size for one in (tmp_path / "kept").iterdir())
+    os.truncate(elsewhere, 70 * 16_000)
+    clip = kept.clip(elsewhere, sha256=sha256)
+    assert any(fault.startswith("short:") for fault in clip.faults), "what is cut off is seen"
+    path.unlink()
+    with pytest.raises(InputError, match="no such file"):
+        kept.clip(path, sha256=sha256, offset_s=span[0], duration_s=span[1])
 
 
 def test_the_folder_stays_within_its_bound_and_keeps_what_was_used_last(tmp_path, decoded):

@@ -5,7 +5,6 @@ Prints JSON: for each path its CPU s and what was counted in it, and the peak of
 
 from __future__ import annotations
 
-import hashlib
 import json
 import resource
 import sys
@@ -50,6 +49,29 @@ def resample(path: Path) -> int:
         )
 
 
+def read_twice(path: Path) -> int:
+    """Read a file's bytes two times, as ours reads them: what it takes to look through what is streamed later."""
+    import numpy as np
+
+    from harness.audio.clip import FilePcm
+    from harness.audio.source import BLOCK
+
+    block = np.empty(BLOCK, dtype="<i2")
+    with path.open("rb") as file:
+        while file.readinto(block.data.cast("B")):
+            pass
+    pcm = FilePcm(path, 0, path.stat().st_size // 2)
+    return sum(len(pcm.read(at, BLOCK // 2)) for at in range(0, len(pcm), BLOCK // 2))
+
+
+def libraries(_path: Path) -> int:
+    """Import what no converter to 16 kHz can do without that is bit-equal to librosa's, and convert nothing."""
+    import soundfile
+    import soxr
+
+    return len((soundfile.__name__, soxr.__name__))
+
+
 def load(path: Path) -> int:
     """Convert with ours."""
     from harness.audio.load import load as ours
@@ -59,6 +81,8 @@ def load(path: Path) -> int:
 
 def cached(path: Path) -> int:
     """Convert with ours, kept from before beside it; the file's name stands for its hash, which a plan has."""
+    import hashlib
+
     from harness.audio.cache import Conversions
 
     kept = Conversions(path.parent / "kept", most_bytes=2**34)
@@ -112,6 +136,8 @@ KINDS = {
         librosa_load,
         decode,
         resample,
+        read_twice,
+        libraries,
         load,
         cached,
         pandas_journal,
@@ -122,7 +148,7 @@ KINDS = {
         lines,
     )
 }
-CONVERT = ("librosa_load", "decode", "resample", "load", "cached")
+CONVERT = ("librosa_load", "decode", "resample", "read_twice", "load", "cached")
 
 
 def main() -> None:
