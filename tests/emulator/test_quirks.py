@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 
 import pytest
@@ -77,6 +78,8 @@ def test_values_have_units(typed, value):
         ("big-frames=9999MiB", "at most 256MiB"),
         ("split-words=0", "at least 1"),
         ("flood=0", "at least 1"),
+        ("flood=1001", "at most 1000"),
+        ("long-reply=999999999999", "at most 1000000"),
         ("dribble=0B", "at least 1"),
         ("late-transcription=nan", "ms, s, min"),
         ("late-transcription=" + "9" * 400, "ms, s, min"),
@@ -127,6 +130,70 @@ def test_connections_behave_before_and_after(after, first, share, count, seed):
     assert sum(odd) <= (first or count)
     if share == 1.0:
         assert odd == [after <= n < after + (first or count) for n in range(count)]
+
+
+class Heard:
+    """A line that keeps what goes over it."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict] = []
+
+    def send(self, frame):
+        self.sent.append(json.loads(frame))
+
+
+def said(quirks, message):
+    """Return what a connection with these quirks makes of the service's message."""
+
+    async def main():
+        line = Heard()
+        trouble = Mischief(parsed(quirks)).next()
+        trouble.between(line).send(json.dumps(message).encode())
+        return line.sent
+
+    (told,) = run_virtual(main())
+    return told
+
+
+@pytest.mark.parametrize("name", [name for name, quirk in REGISTRY.items() if quirk.hears])
+@pytest.mark.parametrize(
+    "frame", [b'{"realtimeInput": [1]}', b'{"setup": 1}', b'{"setup": {"sessionResumption": []}}']
+)
+def test_a_quirk_hears_whatever_a_client_sends(name, frame):
+    """What is no message of the API goes on to the service, which says what is wrong with it."""
+
+    async def main():
+        heard = []
+        trouble = Mischief(parsed([name])).next()
+        trouble.join(heard.append)
+        trouble.received(frame)
+        return heard
+
+    assert [frame] == run_virtual(main())
+
+
+@pytest.mark.parametrize(
+    "quirk, text, told",
+    [
+        ("unpunctuated", "Don't stop, Bob!", "don't stop bob"),
+        ("unpunctuated", "क्या हुआ? น้ำ।", "क्या हुआ น้ำ"),
+        ("wrong-script", "one two.", "शब्द शब्द."),
+        ("wrong-script", "क्या हुआ?", "слово слово?"),
+    ],
+)
+def test_a_quirk_leaves_letters_whole(quirk, text, told):
+    """Vowel signs and tone marks are no punctuation, and belong to the words that they are in."""
+    message = {"serverContent": {"inputTranscription": {"text": text}}}
+    assert told == said([quirk], message)["serverContent"]["inputTranscription"]["text"]
+
+
+def test_a_call_keeps_its_arguments():
+    """However the service's own fields are spelt, and whichever come new: what a function is given is the model's."""
+    call = {"name": "f", "args": {"cityName": {"inner": [1]}}}
+    told = said(["snake-case", "unknown-fields"], {"toolCall": {"functionCalls": [call]}})
+    (found,) = told["tool_call"]["function_calls"]
+    assert call["args"] == found["args"]
+    assert "strange" in found
 
 
 def test_without_quirks_nothing_lies_between():

@@ -89,7 +89,7 @@ def _rejected(message: Message, reason: str, talk: Talk) -> Later:
 
 
 def _endless_turn(message: Message, _: None, talk: Talk) -> Message | None:
-    realtime = field(message, "realtimeInput") or {}
+    realtime = field(message, "realtimeInput")
     return None if field(realtime, "audioStreamEnd") else message
 
 
@@ -258,7 +258,7 @@ QUIRKS: Final = (
     ),
     Quirk(
         name="long-reply",
-        takes=whole("2000"),
+        takes=whole("2000", most="1000000"),
         does="Every part of a reply has VALUE words.",
         source="a model answers although only transcription is wanted",
         says=_long_reply,
@@ -348,7 +348,7 @@ QUIRKS: Final = (
     ),
     Quirk(
         name="flood",
-        takes=whole("20"),
+        takes=whole("20", most="1000"),
         does="From setupComplete on VALUE empty messages a second come, for two minutes.",
         source="a hostile service",
         says=_flood,

@@ -63,9 +63,7 @@ def _silent_after_go_away(message: Message, _: None, talk: Talk) -> Later:
 
 def handle(message: Message) -> str | None:
     """Return the handle that a client's message resumes a session with, or None."""
-    setup = field(message, "setup")
-    resumption = field(setup, "sessionResumption") if isinstance(setup, dict) else None
-    found = resumption.get("handle") if isinstance(resumption, dict) else None
+    found = field(field(field(message, "setup"), "sessionResumption"), "handle")
     return found if isinstance(found, str) else None
 
 

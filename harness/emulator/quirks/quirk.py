@@ -243,8 +243,10 @@ def content(message: Message) -> Message:
     return found if isinstance(found, dict) else {}
 
 
-def field(message: Message, name: str) -> Any:
-    """Return a client message's field by either of its spellings, or None."""
+def field(message: Any, name: str) -> Any:
+    """Return a client message's field by either of its spellings, or None; a client may send anything for a message."""
+    if not isinstance(message, dict):
+        return None
     if name in message:
         return message[name]
     return message.get(re.sub("([A-Z])", lambda letter: "_" + letter[0].lower(), name))
@@ -276,6 +278,6 @@ def duration(default: str) -> Parameter:
     return Parameter(kind="duration", default=default)
 
 
-def whole(default: str) -> Parameter:
-    """Return a quirk's value that is a whole number."""
-    return Parameter(kind="count", default=default)
+def whole(default: str, *, most: str | None = None) -> Parameter:
+    """Return a quirk's value that is a whole number, `most` at most."""
+    return Parameter(kind="count", default=default, most=most)

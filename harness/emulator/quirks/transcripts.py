@@ -5,8 +5,9 @@ Knows messages. What else a session is answered is `answers`.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
+
+import regex
 
 from harness.emulator.quirks.quirk import (
     HEARD,
@@ -65,12 +66,15 @@ def _invented_text(message: Message, _: None, talk: Talk) -> Later:
     yield 0.0, message
 
 
+_WORD: Final = regex.compile(r"[\w\p{M}]+")
+_DEVANAGARI: Final = regex.compile(r"\p{Devanagari}")
+
+
 def _wrong_script(message: Message, _: None, talk: Talk) -> Later:
     heard = content(message).get(HEARD)
     if heard is not None:
-        message = changed(
-            message, inputTranscription={"text": re.sub(r"\w+", "शब्द", heard["text"])}
-        )
+        word = "слово" if _DEVANAGARI.search(heard["text"]) else "शब्द"
+        message = changed(message, inputTranscription={"text": _WORD.sub(word, heard["text"])})
     yield 0.0, message
 
 
@@ -84,17 +88,20 @@ def _split_words(message: Message, most: int, talk: Talk) -> Later:
         yield 0.0, changed(message, inputTranscription={"text": text[start : start + size]})
 
 
+_MARKS: Final = regex.compile(r"(?!')[\p{P}\p{S}]")
+
+
 def _unpunctuated(message: Message, _: None, talk: Talk) -> Later:
     heard = content(message).get(HEARD)
     if heard is not None:
-        plain = re.sub(r"[^\w\s']", "", heard["text"]).lower()
+        plain = _MARKS.sub("", heard["text"]).lower()
         message = changed(message, inputTranscription=heard | {"text": plain})
     yield 0.0, message
 
 
 def _verbatim_anyway(message: Message, _: None, talk: Talk) -> Message | None:
     setup = field(message, "setup")
-    asked = field(setup, "inputAudioTranscription") if isinstance(setup, dict) else None
+    asked = field(setup, "inputAudioTranscription")
     if not isinstance(setup, dict) or not isinstance(asked, dict) or asked.get("mode") != "SMART":
         return message
     others = {k: v for k, v in setup.items() if v is not asked}
@@ -112,7 +119,7 @@ def _spaced(message: Message, _: None, talk: Talk) -> Later:
 
 
 def _lost_start(message: Message, seconds: Seconds, talk: Talk) -> Message | None:
-    realtime = field(message, "realtimeInput") or {}
+    realtime = field(message, "realtimeInput")
     return None if field(realtime, "audio") and talk.audio_s <= seconds else message
 
 
