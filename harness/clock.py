@@ -37,8 +37,8 @@ _MOST_SELECTED: Final = 1024
 class _FineSelector(selectors.DefaultSelector):
     """A selector that wakes within microseconds of a timer: epoll alone rounds every wait up to a whole millisecond.
 
-    An epoll is itself a file that can be waited for, and `select` counts in microseconds. Bytes come in flocks: while they
-    do, the next are looked for before any are waited for.
+    An epoll is itself a file that can be waited for, and `select` counts in microseconds. Bytes come in bursts: after some
+    have come, it looks once for more before it waits.
     """
 
     _came = False
@@ -55,7 +55,7 @@ class _FineSelector(selectors.DefaultSelector):
 
 
 class _PunctualLoop(asyncio.SelectorEventLoop):
-    """asyncio's loop with that selector; its time is read for every frame, so that is the system's without a call between."""
+    """asyncio's loop with that selector. Its time is read for every frame, so `time` is the system's own function."""
 
     time = staticmethod(time.monotonic)
 

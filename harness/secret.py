@@ -1,10 +1,10 @@
 """A value that must not be seen: keys, tokens, bearer headers; and where a text shows one.
 
-A peer may echo a secret in many ways. Whatever it says is looked through blanks, signs of no ASCII, JSON's escapes,
-percent-encoding and HTML's numeric references, and held against the secret as it is and as base64 and hex show it. The
-search is numpy's: `SHORTEST` characters are one machine word, so a hostile message of any size costs a few nanoseconds a
-character, beside the interpreter's lock. A small text without any escape, as nearly all are, is first looked at for halves
-of such words, which numpy is too slow for.
+A peer may echo a secret in many ways. So what it says is searched without blanks and without what is no ASCII, and with
+JSON's escapes, percent-encoding and HTML's numeric references decoded; and it is searched for the secret as it is, and as
+base64 and hex show it. The search is numpy's: `SHORTEST` characters are one machine word, so a hostile message of any size
+costs a few nanoseconds a character, and leaves the interpreter to others. numpy is slow to begin, so a small text without
+any escape, as nearly all are, is first searched for halves of such words, without numpy.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _DELETE: Final = 127
 """Code of the first character behind the visible ones."""
 
 _UNSEEN: Final = bytes(code for code in range(256) if not ord(" ") < code < _DELETE)
-"""What nobody sees; a backslash, which nobody is to see either, is an escape."""
+"""What nobody sees: blanks, controls, and what is no ASCII. A text with a backslash, which begins an escape, never comes so far."""
 
 _Array: TypeAlias = Any
 """A numpy array; numpy is loaded when there is something to look for."""

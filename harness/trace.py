@@ -108,16 +108,16 @@ class TimedEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When; no earlier than what stands before it."""
 
     came: Seconds | None = None
-    """By the clock, where that is before what stands before it: a message may arrive with another that was answered first.
-    None: as `t`."""
+    """When a message arrived, where that was before the event that stands before it: of two that arrive together, the first
+    may be answered before the second is looked at. None: at `t`."""
 
     dir: Direction
     frame: dict[str, Any]
     """The message as JSON. Audio is not repeated: what we sent is `{"offset", "samples"}` of the clip, what we
     received `{"wav", "offset", "samples"}` of a file beside the trace. A note (`!`) is `{"connect": …}`,
     `{"upgraded": …}`, `{"closed": {"code", "reason"}}`, `{"stood_still": {"s"}}`,
-    `{"sent": {"offset" or "silence", "bytes", "crc32", "clip_crc32"}}`, … The latter tells of a block of messages of
-    audio what their bytes held when they left, beside what the clip holds from `offset` on. A received message is as the
+    `{"sent": {"offset" or "silence", "bytes", "crc32", "clip_crc32"}}`, … The last of these tells what a block of audio
+    messages held when they left, and beside it the check sum of what the clip holds from `offset` on. A received message is as the
     codec writes it; a frame that is none is `{"raw": text}`, and one that no trace has room for `{"cut": {"bytes"}}`."""
 
 
@@ -341,9 +341,10 @@ class _Growing:
 
 
 def behind_turn_s(trace: SessionTrace, heard: Hypothesis) -> Seconds | None:
-    """Return the longest wait without a message, behind the end of the last turn, that text `heard` in `trace` has ended, s.
+    """Return the longest pause after the end of the last turn that ended with more text of `heard`, s.
 
-    None: all text came before. Text that comes later than a session listens is not in its trace: this says how near it was.
+    None: all text came before that end. A session listens for some time after a turn's end, and what comes later is lost:
+    this says how near it was to that.
     """
     texts = {fragment.t for fragment in heard.fragments if fragment.text.strip()}
     asked = next((event.t for event in reversed(trace.events) if event.dir == ">"), float("inf"))
@@ -392,14 +393,14 @@ def standing(events: Sequence[TimedEvent]) -> Sequence[TimedEvent]:
 
 
 def commits(event: TimedEvent) -> bool:
-    """Return whether what is interim by then is replaced by nothing: another connection goes on, and not with that turn."""
+    """Return whether `event` makes the interim text before it final: another connection goes on, with a turn of its own."""
     return _is_seam(event) and "replay" not in event.frame["seam"]
 
 
 def open_turn(trace: SessionTrace, heard: Hypothesis) -> bool:
-    """Return whether text was `heard` in `trace` whose turn was never said to have ended, so that there may have been more.
+    """Return whether the last turn with text of `heard` was never said to have ended, so that there may have been more.
 
-    Text that comes behind a turn's end is late, and of no turn that is open, once all of the clip was sent.
+    Once all of the clip was sent, text that comes after a turn's end is late text of that turn, not of one that is open.
     """
     backwards = trace.events[::-1]
     said = next((event.t for event in backwards if _says(event)), float("inf"))

@@ -3,10 +3,10 @@ r"""Manifests: what their columns mean, what is wrong with a row, and how one is
 A manifest is JSON lines, or CSV or TSV with a header. The columns it may have (`harness.corpus.row.ALIASES` has their
 other names):
 
-- `audio_filepath`: relative to the manifest. A row with a text and without such a column is written, to be spoken or asked,
-  when it brings along what a task wants (below), or neither it nor a row before it names an audio file. The path must not lead out of the dataset's folder, by `..`, by a
-  symbolic link or as an absolute path. In a manifest that the user names on the command line an absolute path may
-  lead anywhere, as NeMo's do; in a folder or a recipe it may not.
+- `audio_filepath`: relative to the manifest. The path must not lead out of the dataset's folder, by `..`, by a symbolic
+  link or as an absolute path. In a manifest that the user names on the command line an absolute path may lead anywhere, as
+  NeMo's do; in a folder or a recipe it may not. A row without it is a written item, to be spoken or asked, if it has a
+  text, and either brings along what a task wants (below) or comes before any row that names an audio file.
 - `text`: what was said. A missing column is a fault, though the audio can still be transcribed; an empty cell or null
   means that nobody wrote it down; `""` in JSON means that nothing is said. Control characters become spaces, with a
   warning.

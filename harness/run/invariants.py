@@ -31,10 +31,10 @@ def violations(trace: SessionTrace) -> tuple[str, ...]:
       connection's start comes first, and the outcome once and last.
     - On each connection the setup goes first and once, no audio and no content before `setupComplete`, nothing after
       the close, which comes once.
-    - Audio is the clip's, every sample once and in order over all connections, but for what is said to be sent again
-      where one broke off; and all of it, no more, when the session ended well. What the messages' bytes held when they
-      left is so much, and has the check sum, as the clip's samples from where they are meant to begin, if the clip can
-      still be read (`harness.run.attempt` says where it cannot).
+    - Audio is the clip's, every sample once and in order over all connections, but for what a seam says was sent again
+      after a connection broke off; all of it, and no more, when the session ended well. The bytes that left have the
+      length and the check sum of the clip's samples at that place, where the clip can still be read
+      (`harness.run.attempt` says where it cannot).
     - A usage record's total is the sum of its parts; thoughts and what tools found may lie outside (the protocol's
       definition has prompt and response alone, the SDK's all four). What came from a cache is no more than the prompt.
       No count is negative, and modalities come to no more than the count that they divide (to less they may).

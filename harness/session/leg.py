@@ -245,7 +245,7 @@ class Leg:
         """Wait until the service may be asked for a session; False: it never may, or the service did not wait."""
         entering = asyncio.ensure_future(self._todo.way.enter())
         try:
-            # Whom an open way lets in at once was asked for, though the service has closed by now: its words count.
+            # An open way lets in at once: the service then counts as asked even if it has closed by now, and so does why.
             await asyncio.sleep(0)
             self.turned_away = not (await self._wait(entering) and entering.result())
         finally:

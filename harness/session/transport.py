@@ -337,7 +337,7 @@ class _Socket(asyncio.Protocol):
             return
         pieces = self._ws.data_to_send()
         if self.congested and self._takes and pieces:
-            # Pongs, for a peer that reads none: the last answers all its pings (RFC 6455 §5.5.3), and can wait.
+            # These are pongs, and the peer reads nothing: the last alone is kept, since it answers all pings (RFC 6455 §5.5.3).
             self._owed = pieces[-1]
             return
         for data in pieces:

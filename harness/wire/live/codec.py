@@ -55,8 +55,8 @@ MAX_DEPTH = 100
 """Levels of JSON. Source: protobuf's JSON parsers refuse more."""
 
 MOST_OBJECTS = 2**18
-"""Objects and lists in a frame. Each takes a hundred times as much memory as the two characters it is written with, so that
-of the longest frame that is let in they would fill any machine's. Braces in texts count: one look tells neither from other."""
+"""Objects and lists in a frame. Each takes a hundred times the memory of the two characters it is written with, so a frame
+full of them would fill any machine's. Braces within texts are counted too: only a parser could tell them apart."""
 
 
 class MalformedFrameError(RemoteProtocolError):
