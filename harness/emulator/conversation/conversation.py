@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, assert_never
+from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 from harness.audio.stream import StreamResampler
 from harness.emulator.conversation.backlog import Backlog
@@ -57,6 +57,7 @@ from harness.wire.live.server import (
     ActivityStarted,
     AudioReceived,
     ContextUpdated,
+    InstantEvent,
     LiveServer,
     SetupReceived,
     StreamEnded,
@@ -72,20 +73,6 @@ if TYPE_CHECKING:
     from harness.emulator.ear.ear import Ear, Listening
     from harness.emulator.voice.voice import Voice
     from harness.wire.live.codec import Frame
-
-_Instant: TypeAlias = (
-    SetupReceived
-    | ActivityStarted
-    | ActivityEnded
-    | StreamEnded
-    | TextReceived
-    | VideoReceived
-    | TurnsReceived
-    | ToolAnswered
-    | ContextUpdated
-)
-"""What is taken at once: all but audio."""
-
 
 READ_BYTES: Final = 4
 """What a byte of a setup takes once it is read, about: many small parts take more, long texts less."""
@@ -223,7 +210,7 @@ class Conversation:
 
     # ── what the client says ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def _on(self, event: _Instant) -> None:
+    def _on(self, event: InstantEvent) -> None:
         match event:
             case SetupReceived():
                 self._set_up(event)

@@ -117,9 +117,8 @@ class ContextUpdated:
     update: ContextUpdate
 
 
-ClientEvent: TypeAlias = (
+InstantEvent: TypeAlias = (
     SetupReceived
-    | AudioReceived
     | ActivityStarted
     | ActivityEnded
     | StreamEnded
@@ -129,6 +128,9 @@ ClientEvent: TypeAlias = (
     | ToolAnswered
     | ContextUpdated
 )
+"""What takes no time to come: all but audio."""
+
+ClientEvent: TypeAlias = AudioReceived | InstantEvent
 """All that a client can cause. Closed: match it exhaustively."""
 
 # ── The machine ──────────────────────────────────────────────────────────────────────────────────────────────────────
