@@ -37,7 +37,7 @@ SIZE_VARIABLE: Final = "HARNESS_CACHE_MIB"
 DEFAULT_MIB: Final = 4096
 """36 hours of audio."""
 
-CONVERTER: Final = 1
+CONVERTER: Final = 2
 """Of `load`: raise it whenever it gives other samples or faults than before."""
 
 IN_USE_S: Final[Seconds] = 86_400.0

@@ -112,7 +112,7 @@ def _by_ffmpeg(path: Path, file: BinaryIO, sndfile_says: str) -> Iterator[Source
             if isinstance(source, str):
                 raise InputError(f"{shown(path)}: {_kind(head)}", why=f"{why}; FFmpeg: {source}")
             _check_rate(path, source.info.rate)
-            if head.startswith(_KNOWN_MAGIC):
+            if head.startswith(_KNOWN_MAGIC) and head[8:12] != b"AVI ":
                 source.faults.append(f"unusual: only FFmpeg reads it (libsndfile: {sndfile_says})")
             yield source
     except ModuleNotFoundError as error:

@@ -38,7 +38,7 @@ _KINDS: Final = {
     "rf64 bwf": "WAV WAVEX RF64",
     "w64": "W64 w64",
     "flac": "FLAC flac",
-    "mp1 mp2 mp3 mpga": "MP3",
+    "mp1 mp2 mp3 mpga": "MP3 mp3",
     "ogg oga opus spx": "OGG ogg",
     "aif aiff aifc": "AIFF aiff",
     "au snd": "AU",

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 AV_HINT: Final = "pip install 'live-harness[av]', which reads m4a, webm, 3gp, wma and more"
 
 _DEMUXERS: Final = (
-    "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,caf,dsf,eac3,flac,flv,matroska,webm,mov,mp4,m4a,3gp,"
-    "3g2,mj2,mpc,mpc8,mpegts,ogg,tak,tta,w64,wav,wv"
+    "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,avi,caf,dsf,eac3,flac,flv,matroska,webm,mov,mp3,mp4,m4a,"
+    "3gp,3g2,mj2,mpc,mpc8,mpeg,mpegts,ogg,tak,tta,w64,wav,wv"
 )
 """FFmpeg's demuxers that may look at a file: those of one file of sound. Playlists (hls, concat, sdp) open what they name."""
 

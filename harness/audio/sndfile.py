@@ -32,6 +32,10 @@ _SHORT_DATA: Final = re.compile(
 )
 """libsndfile's parsing log where the header promises another length than the file has; both in bytes."""
 
+_LEFT_OPEN: Final = (range(0x7FFF_F000, 0x8000_0001), range(0xFFFF_F000, 0x1_0000_0000))
+"""Lengths in bytes that mean none: what cannot go back to write the true one, a pipe or a recorder, promises the most that 31
+or 32 bits hold, with or without the header (FFmpeg 0xffffffff, SoX 0x7ffff000, arecord 0x80000000)."""
+
 
 @cache
 def sound_file_class() -> Any:
@@ -69,7 +73,12 @@ class SndfileSource:
         for promised, there in _SHORT_DATA.findall(sound.extra_info):
             if int(promised) > int(there) > 0:
                 here_s = sound.frames / sound.samplerate
-                self.faults.append(short(here_s, here_s * int(promised) / int(there)))
+                if any(int(promised) in lengths for lengths in _LEFT_OPEN):
+                    self.faults.append(
+                        f"unusual: the header leaves the length open, and {here_s:.2f} s are there"
+                    )
+                else:
+                    self.faults.append(short(here_s, here_s * int(promised) / int(there)))
                 break
 
     def blocks(self, start: Samples, count: Samples | None) -> Iterator[FloatBlock]:

@@ -507,6 +507,8 @@ def by_av(path, coder, container, samples, rate):
         ("clip.3gp", "aac", "3gp", "mov/aac"),
         ("clip.webm", "libopus", "webm", "matroska/opus"),
         ("clip.mka", "pcm_s16le", "matroska", "matroska/pcm_s16le"),
+        ("clip.avi", "pcm_s16le", "avi", "avi/pcm_s16le"),
+        ("clip.mpg", "mp2", "mpeg", "mpeg/mp2"),
     ],
 )
 def test_ffmpeg_reads_the_rest(tmp_path, speech, monkeypatch, *, name, coder, container, kind):
