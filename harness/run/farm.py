@@ -91,6 +91,9 @@ class Farm(Streamer):
         self._hands = [_Hand(msgspec.structs.replace(self._orders, process=n)) for n in numbers]
         try:
             await asyncio.gather(*(hand.start() for hand in self._hands))
+        except ProcessLostError as error:
+            await self._end()
+            raise HarnessError("a streaming process did not start", why=str(error)) from error
         except BaseException:
             await self._end()
             raise
@@ -195,15 +198,16 @@ class Farm(Streamer):
 
     async def _free_hand(self) -> _Hand:
         """Return the process with the least to do, after a new one has taken the place of each that died."""
-        for place, hand in enumerate(self._hands):
-            if not hand.alive:
+        for place in range(len(self._hands)):
+            while not (hand := self._hands[place]).alive:
                 self._deaths += 1
                 if self._deaths > MOST_DEATHS:
                     raise HarnessError(
                         f"{self._deaths} streaming processes have died", why=hand.epitaph
                     )
                 self._hands[place] = fresh = _Hand(hand.orders)
-                await fresh.start()
+                with contextlib.suppress(ProcessLostError):  # it is one more that has died
+                    await fresh.start()
         return min(self._hands, key=lambda hand: hand.jobs)
 
 
@@ -254,7 +258,7 @@ class _Hand:
         return number
 
     async def start(self) -> None:
-        """Start it and wait until it is there; HarnessError when it ends at once."""
+        """Start it and wait until it is there; ProcessLostError when it ends at once."""
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",
@@ -267,10 +271,7 @@ class _Hand:
         )
         self._listening = asyncio.create_task(self._listen())
         self._tell(self.orders)
-        try:
-            await asyncio.shield(self._began)
-        except ProcessLostError as error:
-            raise HarnessError("a streaming process did not start", why=str(error)) from error
+        await asyncio.shield(self._began)
 
     async def ask(self, told: pipe.Told, job: int) -> Any:
         """Return what is said of a job in the end; ProcessLostError when the process dies before."""

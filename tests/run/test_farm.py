@@ -30,7 +30,7 @@ from harness.run.certificate import read_certificates
 from harness.run.demand import estimate_usd, reading, transcription
 from harness.run.exchange import MOST_CALLED
 from harness.run.execute import execute, open_folder
-from harness.run.farm import Farm, ProcessLostError, processes_needed
+from harness.run.farm import Farm, ProcessLostError, _Hand, processes_needed
 from harness.run.folder import read_journal, slots
 from harness.run.journal import KILLED, STOPPED, Journal
 from harness.run.ledger import Ledger
@@ -235,6 +235,26 @@ def test_a_process_that_is_killed_loses_nothing(tmp_path, kill):
         metric="auto",
     )
     assert any("ended without a bill" in one.text for one in table.summary.warnings)
+
+
+def test_a_process_that_dies_as_it_starts_ends_no_run(tmp_path, monkeypatch, kill):
+    """Those that take the places of dead processes may die as well, before they have said a word: the next one is tried."""
+    made = recorded(tmp_path, 12)
+    live, tell, begun = Live(), _Hand._tell, []
+    live.meddle = lambda: kill() if live.asked == 4 else None
+
+    def ill_fated(hand, told):
+        tell(hand, told)
+        if isinstance(told, pipe.Orders):
+            begun.append(hand)
+            if len(begun) in (3, 4):
+                os.kill(hand.pid, signal.SIGKILL)
+
+    monkeypatch.setattr(_Hand, "_tell", ill_fated)
+    tally = asyncio.run(farmed(made, tmp_path / "run", live))
+    assert (12, 0) == (tally.done, tally.failed)
+    assert ended_once(made, tmp_path / "run")
+    assert len(begun) > 4
 
 
 class Verbose(Live):
