@@ -287,25 +287,6 @@ def test_ten_gigabytes_without_a_line_end_take_no_memory(tmp_path, name):
         tracemalloc.stop()
 
 
-def test_nothing_is_written_behind_half_a_line(tmp_path, monkeypatch):
-    """When a disk takes half a record and then has room again, no other follows on that line: it could not be read back."""
-    write = os.write
-
-    def half(fd, data):
-        monkeypatch.undo()
-        return write(fd, data[: len(data) // 2])
-
-    with Journal(tmp_path) as journal:
-        journal.append(entry(0))
-        monkeypatch.setattr(os, "write", half)
-        for n in (1, 2):
-            with pytest.raises(InputError, match="No space left on device"):
-                journal.append(entry(n))
-    with Journal(tmp_path) as journal:
-        journal.append(entry(3))
-    assert [entry(0), entry(3)] == read_journal(tmp_path)
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed there")
 def test_a_journal_that_is_removed_is_told_at_the_next_record(tmp_path):
     """Nobody goes on paying for sessions whose records are in a file that no folder has any more."""
