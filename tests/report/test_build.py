@@ -466,6 +466,13 @@ def test_speech_is_looked_for_once_a_clip(run, said, clip, monkeypatch):
     assert [row.first_text_s for row in first.rows] == [row.first_text_s for row in again.rows]
 
 
+def test_speech_is_not_looked_for_where_nothing_was_said(run, said, clip, monkeypatch):
+    """A clip that was never streamed is not decoded for its report, which an interrupted run would wait for."""
+    monkeypatch.setattr(speech, "speech_bounds", lambda _: pytest.fail("looked for speech"))
+    table = build_reports(run([said.Said(id="a", audio=str(clip), tags={}, hypothesis=None)]))
+    assert [(None, None)] == [(row.outcome, row.speech_bounds_source) for row in table.rows]
+
+
 @pytest.mark.parametrize(
     "tags", [{}, {"speech_start": "soon", "speech_end": 2}, {"speech_start": 3, "speech_end": 2}]
 )

@@ -85,7 +85,9 @@ class Exhibits:
         return path if path.is_relative_to(self._folder) else None
 
     def bounds(self, row: Row) -> Bounds | None:
-        """Return where in the clip somebody speaks; None: nothing is known of the clip."""
+        """Return where in the clip somebody speaks; None: nothing is known of the clip, or nothing came of it."""
+        if row.record is None:
+            return None
         utterance = self._utterances[row.dataset, row.utterance_id]
         return self._speech.bounds(utterance, row.audio_s)
 

@@ -235,7 +235,9 @@ def _row(
     _, _, model, repeat = wanted
     record = next((record for record in reversed(attempts) if record.final), None)
     audio_s = _audio_s(record)
-    bounds = None if plan.task == "speak" else speech.bounds(utterance, audio_s)
+    # Without a record there is no latency to count from them, and looking for them means decoding the whole clip.
+    wanted_bounds = record is not None and plan.task != "speak"
+    bounds = speech.bounds(utterance, audio_s) if wanted_bounds else None
     onset = bounds.start_s if bounds else None
     end = bounds.end_s if bounds else None
     usages = [attempt.usage for attempt in attempts if attempt.usage.records]

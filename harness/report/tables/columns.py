@@ -124,7 +124,7 @@ UTTERANCE_COLUMNS: tuple[Column, ...] = (
         "text",
         "Where onset and end of speech come from: `annotation` (tags `speech_start`, `speech_end`), `detected` in the "
         "signal, or `clip` (its first and last sample).",
-        missing="the length of the clip is unknown",
+        missing="the length of the clip is unknown, or the utterance has no final record",
     ),
     _column(
         "setup_s",
