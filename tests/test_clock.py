@@ -37,13 +37,16 @@ def test_a_timer_is_waited_for_as_long_as_it_takes(waits):
 
     async def main():
         loop = asyncio.get_running_loop()
-        fired = loop.create_future()
-        due = loop.time() + 0.00025
-        loop.call_at(due, lambda: fired.set_result(loop.time() - due))
-        return await fired
+        late = []
+        # A machine at other work may take longer than that to come to the wait: then there is none, and another is asked for.
+        while not any(0 < wait <= 0.00025 for wait in waits):
+            fired = loop.create_future()
+            due = loop.time() + 0.00025
+            loop.call_at(due, lambda fired=fired, due=due: fired.set_result(loop.time() - due))
+            late.append(await fired)
+        return min(late)
 
     assert -time.get_clock_info("monotonic").resolution <= run_punctual(main())
-    assert any(0 < wait <= 0.00025 for wait in waits)
 
 
 @pytest.mark.parametrize("most", [0, clock._MOST_SELECTED])

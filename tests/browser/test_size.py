@@ -17,6 +17,41 @@ from tests.browser.many import Behind, many_rows
 
 pytestmark = pytest.mark.wall
 
+ROUNDS = 8
+"""A machine at other work spoils a round and makes nothing faster: one that holds is enough."""
+
+MEASURED = """() => {
+  const best = (field, values) => {
+    const times = values.map((value) => {
+      const begun = performance.now();
+      byId(field).value = value;
+      refilter();
+      byId("list").getBoundingClientRect();
+      return performance.now() - begun;
+    });
+    byId(field).value = field === "f-order" ? "rate" : "";
+    return Math.min(...times);
+  };
+  const plain = () => {
+    const objects = Array.from({ length: 100_000 }, () => ({ rate: Math.random(), text: "" }));
+    const begun = performance.now();
+    objects.sort((a, b) => b.rate - a.rate);
+    return performance.now() - begun;
+  };
+  const made = (order) => {
+    const begun = performance.now();
+    inOrder(orderOf(order));
+    return performance.now() - begun;
+  };
+  const orders = offered.flatMap((order) => [
+    [order, best("f-order", [order, order, order, order, order])],
+    [`${order}, put in order`, Math.min(...[1, 2, 3, 4, 5].map(() => made(order)))],
+  ]);
+  return Object.fromEntries([["plain", Math.min(...[1, 2, 3, 4, 5].map(plain))], ...orders, ["search", best("f-text", ["abc", "abd", "cab", "bad", "dab"])],
+    ["locale", best("f-locale", [1, 2, 3, 4, 5])], ["least", best("f-least", [10, 20, 30, 40, 50])]]);
+}"""
+"""What every order and filter took at best, and a plain sort, ms."""
+
 SAMPLE = Path(__file__).parents[2] / "datasets" / "sample" / "audio" / "en-US-austen-0870.flac"
 
 
@@ -98,14 +133,17 @@ def test_it_is_ready_before_a_tenth_of_it_as_a_plain_table(large, browser, tmp_p
     plain.write_text(f"<!doctype html><meta charset=utf-8><table>{rows}</table>", encoding="utf-8")
     drawn = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now()))))"
     took: dict[Path, list[float]] = {plain: [], large: []}
-    for path in (plain, large) * 2:
-        shown = browser.new_page()
-        shown.goto(path.as_uri())
-        if path == large:
-            shown.wait_for_selector("#explore[data-ready]", state="attached")
-        took[path].append(shown.evaluate(drawn))
-        shown.close()
-    assert min(took[large]) <= min(took[plain])
+    for _ in range(ROUNDS):
+        for path in (plain, large):
+            shown = browser.new_page()
+            shown.goto(path.as_uri())
+            if path == large:
+                shown.wait_for_selector("#explore[data-ready]", state="attached")
+            took[path].append(shown.evaluate(drawn))
+            shown.close()
+        if min(took[large]) <= min(took[plain]):
+            return
+    pytest.fail(f"never ready as soon: {took}")
 
 
 def test_sorting_and_filtering_take_less_than_four_plain_sorts(large, opened):
@@ -115,38 +153,11 @@ def test_sorting_and_filtering_take_less_than_four_plain_sorts(large, opened):
     """
     report = opened(large)
     report.page.wait_for_selector("#explore[data-ready=search]", timeout=60_000)
-    took = report.page.evaluate(
-        """() => {
-          const best = (field, values) => {
-            const times = values.map((value) => {
-              const begun = performance.now();
-              byId(field).value = value;
-              refilter();
-              byId("list").getBoundingClientRect();
-              return performance.now() - begun;
-            });
-            byId(field).value = field === "f-order" ? "rate" : "";
-            return Math.min(...times);
-          };
-          const plain = () => {
-            const objects = Array.from({ length: 100_000 }, () => ({ rate: Math.random(), text: "" }));
-            const begun = performance.now();
-            objects.sort((a, b) => b.rate - a.rate);
-            return performance.now() - begun;
-          };
-          const made = (order) => {
-            const begun = performance.now();
-            inOrder(orderOf(order));
-            return performance.now() - begun;
-          };
-          const orders = offered.flatMap((order) => [
-            [order, best("f-order", [order, order, order, order, order])],
-            [`${order}, put in order`, Math.min(...[1, 2, 3, 4, 5].map(() => made(order)))],
-          ]);
-          return Object.fromEntries([["plain", Math.min(...[1, 2, 3, 4, 5].map(plain))], ...orders, ["search", best("f-text", ["abc", "abd", "cab", "bad", "dab"])],
-            ["locale", best("f-locale", [1, 2, 3, 4, 5])], ["least", best("f-least", [10, 20, 30, 40, 50])]]);
-        }"""
-    )
-    plain = took.pop("plain")
-    assert {} == {name: (time, plain) for name, time in took.items() if time > 4 * plain}
     assert report.page.locator("*").count() < 20_000
+    for _ in range(ROUNDS):
+        took = report.page.evaluate(MEASURED)
+        plain = took.pop("plain")
+        slow = {name: (time, plain) for name, time in took.items() if time > 4 * plain}
+        if not slow:
+            return
+    pytest.fail(f"never as fast: {slow}")

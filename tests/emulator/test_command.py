@@ -56,7 +56,7 @@ def test_a_signal_ends_it(how):
     """SIGINT and SIGTERM end it with exit code 0 and without a word, while it waits for its standard input as well."""
     with emulator("--ear", "scripted", "--exit-with-stdin") as (process, _):
         process.send_signal(how)
-        assert 0 == process.wait(10)
+        assert 0 == process.wait(100)
         assert b"" == process.stderr.read()
         assert b"" == process.stdout.read()
 
@@ -65,7 +65,7 @@ def test_it_ends_with_its_standard_input():
     """With --exit-with-stdin it ends when whoever started it does."""
     with emulator("--ear", "scripted", "--exit-with-stdin") as (process, _):
         process.stdin.close()
-        assert 0 == process.wait(10)
+        assert 0 == process.wait(100)
         process.stdin = None
 
 
@@ -74,7 +74,7 @@ def test_a_port_in_use_is_named():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         command = [sys.executable, "-m", "harness", "emulate", "--ear", "scripted", "--port", port]
-        done = subprocess.run(command, capture_output=True, timeout=30, check=False)
+        done = subprocess.run(command, capture_output=True, timeout=100, check=False)
     assert 3 == done.returncode
     assert port in done.stderr.decode()
     assert b"" == done.stdout
@@ -97,7 +97,7 @@ def test_a_port_in_use_is_named():
 def test_what_is_typed_wrong_is_named(options, code, words):
     """A wrong option is exit 2, a file that is none exit 3, and the message says which and what there is."""
     command = [sys.executable, "-m", "harness", "emulate", *options]
-    done = subprocess.run(command, capture_output=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, timeout=100, check=False)
     assert code == done.returncode
     assert words in done.stderr.decode()
 
@@ -138,7 +138,7 @@ def test_what_is_assumed_is_told():
 def test_weights_that_are_none_are_named(tmp_path):
     """A folder without a model is exit 3 and named, though it is the other process that would load it."""
     command = [sys.executable, "-m", "harness", "emulate", "--ear", f"whisper:{tmp_path}"]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, timeout=100, check=False)
     assert 3 == done.returncode
     assert str(tmp_path) in done.stderr.decode()
 
@@ -158,13 +158,13 @@ def test_no_process_is_left_behind(how):
             process.stdin = None
         else:
             process.kill()
-        process.wait(10)
+        process.wait(100)
 
         async def ended(child):
             loop = asyncio.get_running_loop()
             gone = loop.create_future()
             loop.add_reader(child, lambda: gone.done() or gone.set_result(1))
-            await asyncio.wait_for(gone, 10)
+            await asyncio.wait_for(gone, 100)
 
         for child in waits:
             asyncio.run(ended(child))

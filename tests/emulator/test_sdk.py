@@ -89,7 +89,7 @@ def said(*texts: str):
     return [{"role": "user", "parts": [{"text": text}]} for text in texts]
 
 
-async def heard(live, seconds=20):
+async def heard(live, seconds=100):
     """Return what comes up to the end of a turn."""
     async with asyncio.timeout(seconds):
         return [message async for message in live.receive()]
@@ -247,7 +247,7 @@ async def test_cancellation(dial):
     async with dial(tools=[{"function_declarations": [GET_TEMP]}]) as live:
         await live.send_client_content(turns=said("How warm is it?"))
         cancelled = called = None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(100):
             async for message in live.receive():
                 if message.tool_call:
                     called = message.tool_call.function_calls[0].id
@@ -345,7 +345,7 @@ async def test_resumption(dial):
     async with dial(session_resumption={}, **config) as live:
         first = await turn(live, "The first thing that I say.")
         handle = None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(100):
             async for message in live.receive():
                 if (update := message.session_resumption_update) and update.resumable:
                     handle = update.new_handle

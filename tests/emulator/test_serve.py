@@ -223,7 +223,7 @@ async def test_a_goodbye_is_a_goodbye():
 async def all_gone(service):
     """Wait until every connection is over."""
     if service.connections:
-        await asyncio.wait([one.lost for one in service.connections], timeout=20)
+        await asyncio.wait([one.lost for one in service.connections], timeout=100)
     assert not service.connections
     assert 0 == service.open_sessions
 

@@ -307,7 +307,7 @@ async def test_the_command_prints_a_token():
             environment = {"PATH": "/usr/bin:/bin", "GEMINI_API_KEY": key}
             command = [sys.executable, "-m", "harness", "token", *arguments]
             return subprocess.run(
-                command, capture_output=True, text=True, env=environment, timeout=60, check=False
+                command, capture_output=True, text=True, env=environment, timeout=100, check=False
             )
 
         address = ("--url", f"ws://127.0.0.1:{port}")

@@ -68,7 +68,7 @@ def said_by(ear, program, *arguments, tls=True, pcm=b""):
             input=pcm,
             capture_output=True,
             env=os.environ | {"SSL_CERT_FILE": told["ca_file"], "NO_PROXY": "127.0.0.1"},
-            timeout=60,
+            timeout=100,
             check=False,
         )
     finally:

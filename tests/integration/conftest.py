@@ -28,7 +28,7 @@ def emulating(*options: str):
     line = process.stdout.readline()
     assert line, process.stderr.read().decode()
     yield json.loads(line)["url"]
-    process.communicate(timeout=20)
+    process.communicate(timeout=100)
     assert 0 == process.returncode
 
 

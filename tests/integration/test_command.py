@@ -310,7 +310,7 @@ def test_an_interrupted_run_is_continued_by_the_same_command(emulator_url, tmp_p
         assert process.poll() is None
         time.sleep(0.01)  # the run needs the core that looking would take
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=120)
     assert 130 == process.returncode
     assert (folder / "report.html").exists()
     done = {r.utterance for r in read_journal(folder) if r.final}

@@ -92,7 +92,7 @@ def test_one_sigterm_drains(clips, whole, emulator_url, tmp_path):
     process = begun(clips, out, "--url", emulator_url, "--concurrency", "2")
     until(process, lambda: journalled(out))
     process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=120)
     assert 130 == process.returncode, said
     assert "2 open sessions end first" in said or "1 open sessions end first" in said
     assert (out / "report.html").exists()
@@ -118,7 +118,7 @@ def test_a_second_sigterm_stops_now(clips, whole, emulator_url, tmp_path):
             break
     still = int(line.removeprefix("stopping: ").split()[0])
     process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=30)
+    said, _ = process.communicate(timeout=120)
     assert 130 == process.returncode, said
     assert "The same command continues" in said
     assert not (out / "report.html").exists()
@@ -137,7 +137,7 @@ def test_an_interrupt_after_the_last_session_leaves_a_whole_run(clips, emulator_
     process = begun(clips, out, "--url", emulator_url, "--concurrency", str(CLIPS))
     until(process, lambda: asked(out) == CLIPS or journalled(out) == CLIPS)
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=120)
     assert 0 == process.returncode, said
     assert CLIPS == len(finals(out))
 
@@ -148,7 +148,7 @@ def test_ctrl_c_reaches_the_runs_own_emulator_through_the_run(clips, tmp_path):
     process = begun(clips, out, "--concurrency", "2", env={"HARNESS_EMULATE_EAR": "scripted"})
     until(process, lambda: journalled(out))
     interrupt_group(process)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=120)
     assert 130 == process.returncode, said
     records = read_journal(out)
     assert {"ok"} == {record.outcome for record in records}
@@ -177,7 +177,7 @@ def test_ctrl_c_does_not_wait_for_a_conversion(long, emulator_url, tmp_path, sig
             break
     if signals == 2:
         process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=120)
     assert 130 == process.returncode, said
     assert [] == list((tmp_path / "tmp").glob("live-harness-*"))
     assert signals == 2 or "1 of the plan's 1 were not attempted" in said, said
@@ -192,7 +192,7 @@ def test_a_folder_that_is_moved_is_told_and_goes_on_where_it_was(
     process = begun(clips, out, "--url", emulator_url, "--concurrency", "2", *options)
     until(process, lambda: journalled(out))
     out.rename(away)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=120)
     assert 3 == process.returncode, said
     assert "somebody moved or removed it" in said
     assert "put it back where it was" in said
@@ -209,7 +209,7 @@ def test_an_interrupted_report_is_written_by_the_same_command(clips, whole, emul
         if "writing the report" in line:
             break
     process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=120)
     assert 130 == process.returncode, said
     assert "stopped. The same command continues" in said
     assert not (out / "report.html").exists()
@@ -234,7 +234,7 @@ def test_a_second_ctrl_c_right_behind_the_first_stops_now(clips, tmp_path, phase
         process.wait(0.01)
     with contextlib.suppress(ProcessLookupError):
         interrupt_group(process)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=120)
     assert (130, []) == (process.returncode, with_variable("RUN_MARK", mark)), said
     assert "stopped. The same command continues" in said
     assert "Traceback" not in said
@@ -249,7 +249,7 @@ def test_two_commands_cannot_run_in_one_folder(clips, whole, emulator_url, tmp_p
     until(first, lambda: journalled(out))
     with asleep(first):  # and not over before the second has begun
         second = begun(clips, out, "--url", emulator_url)
-        said, _ = second.communicate(timeout=60)
+        said, _ = second.communicate(timeout=120)
     assert (3, True) == (second.returncode, "another run is at work" in said), said
     assert "WER" not in said, "it reports nothing of a run that is not its own"
     said, _ = first.communicate(timeout=120)
@@ -264,8 +264,8 @@ def test_a_stopped_process_flags_its_latencies(clips, emulator_url, tmp_path):
     until(process, lambda: journalled(out))
     with asleep(process):
         pause = begun(clips, tmp_path / "other", "--url", emulator_url, "--dry-run")
-        pause.communicate(timeout=60)  # takes its time
-    said, _ = process.communicate(timeout=60)
+        pause.communicate(timeout=120)  # takes its time
+    said, _ = process.communicate(timeout=120)
     assert 0 == process.returncode, said
     late = [record for record in read_journal(out) if record.late]
     assert 1 <= len(late) <= CLIPS

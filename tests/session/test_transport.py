@@ -385,7 +385,7 @@ async def test_what_is_no_websocket_ends_the_connection_at_once():
     async with live_server(stay, close_timeout=0.1) as url:
         ear = Ear()
         await connect(at(url), ear)
-        closed = await asyncio.wait_for(ear.over, 20)
+        closed = await asyncio.wait_for(ear.over, 100)
         heard.set()
     assert (1002, True) == (closed.code, closed.by_us)
 
@@ -413,7 +413,7 @@ async def test_a_server_that_is_no_websocket_server_is_unreachable():
     async with server:
         ear = Ear()
         await connect(at(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"), ear)
-        closed = await asyncio.wait_for(ear.over, 20)
+        closed = await asyncio.wait_for(ear.over, 100)
     assert closed.unreachable
 
 
@@ -499,7 +499,7 @@ async def test_a_close_frame_ends_the_connection_even_without_the_end_of_tcp():
     async with server:
         ear = Ear()
         await connect(at(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"), ear)
-        closed = await asyncio.wait_for(ear.over, 20)
+        closed = await asyncio.wait_for(ear.over, 100)
     assert (1011, False) == (closed.code, closed.by_us)
 
 
