@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -95,24 +96,27 @@ def calls_left_out(trace: SessionTrace, kept: Exchange) -> int:
 
 
 def _all_calls(trace: SessionTrace) -> Iterator[Call]:
-    answered: dict[str, Seconds] = {}
+    answered: dict[str, list[Seconds]] = {}
     cancelled: set[str] = set()
     for event in trace.events:
         if event.dir == ">":
             response = event.frame.get("toolResponse") or {}
             for one in response.get("functionResponses") or ():
-                answered.setdefault(_key(one), event.t)
+                answered.setdefault(_key(one), []).append(event.t)
         if event.dir == "<":
             cancelled |= set((event.frame.get("toolCallCancellation") or {}).get("ids") or ())
     for event in trace.events:
         if event.dir != "<":
             continue
         for call in (event.frame.get("toolCall") or {}).get("functionCalls") or ():
+            # Calls without an id share a name: what was answered before this one was called is another's.
+            answers = answered.get(_key(call), [])
+            place = bisect_left(answers, event.t)
             yield Call(
                 name=call.get("name") or "",
                 args=call.get("args") or {},
                 t=event.t,
-                answered_t=answered.get(_key(call)),
+                answered_t=answers[place] if place < len(answers) else None,
                 cancelled=_key(call) in cancelled,
             )
 
