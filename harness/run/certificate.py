@@ -129,6 +129,7 @@ class Watch:
         self._lags = array("f")
         self._samples: list[Sample] = []
         self._looks = 1
+        self._open_max = 0
         self._gc_began = 0.0
         self._gc_ms = array("f")
 
@@ -145,6 +146,7 @@ class Watch:
                 lag = (now - due) * 1000
                 self._lags.append(lag)
                 most, worst, looks = max(most, count()), max(worst, lag), looks + 1
+                self._open_max = max(self._open_max, most)
                 if looks >= self._looks:
                     used = time.process_time()
                     self._take(
@@ -176,7 +178,7 @@ class Watch:
             gc_pauses=len(self._gc_ms),
             gc_total_ms=round(sum(self._gc_ms), 3),
             gc_max_ms=round(max(self._gc_ms, default=0.0), 3),
-            open_max=max((sample.open for sample in self._samples), default=0),
+            open_max=self._open_max,
             samples=self._samples,
         )
 

@@ -162,6 +162,24 @@ def test_no_look_is_lost_when_samples_are_joined():
     ]
 
 
+def test_the_most_open_sessions_are_known_before_their_sample_is():
+    """Sessions that are open after the last whole sample count as well."""
+
+    async def main():
+        watch = Watch((0.0, 0.0))
+        opened = [1]
+        task = asyncio.create_task(watch.keep(lambda: opened[0]))
+        await asyncio.sleep(40)
+        opened[0] = 9
+        await asyncio.sleep(0.11)
+        task.cancel()
+        return watch.certificate()
+
+    found = run_virtual(main())
+    assert 1 == max(sample.open for sample in found.samples)
+    assert 9 == found.open_max
+
+
 def test_a_full_disk_is_named_and_tears_no_line(tmp_path):
     """Where there is no room for a sitting's certificate that is said, and those of other sittings stay as they were."""
     write_certificates(tmp_path, [SITTING])
