@@ -416,3 +416,21 @@ def test_what_to_do_about_a_place_is_told_by_its_fault(tmp_path, fault, hint):
     said = str(folder.unwritable(tmp_path, JOURNAL, OSError(fault, os.strerror(fault))))
     assert f"{tmp_path / JOURNAL}: cannot be written" in said
     assert f"try: {hint}" in said
+
+
+@pytest.mark.parametrize(
+    "end, settled",
+    [
+        ({"outcome": "ok"}, True),
+        ({"outcome": "ok", "final": False}, False),
+        ({"outcome": "partial", "failure": "transient"}, True),
+        ({"outcome": "failed_server", "failure": "transient"}, True),
+        ({"outcome": "failed_server", "failure": "transient", "away": True}, False),
+        ({"outcome": "failed_client", "failure": "transient"}, False),
+        ({"outcome": "failed_client", "failure": "input"}, True),
+        ({"outcome": "failed_quota", "failure": "quota"}, False),
+    ],
+)
+def test_what_was_never_heard_settles_nothing(end, settled):
+    """The same command tries again what was refused for quota, reached nobody or was never let through; nothing else is paid twice."""
+    assert settled == folder.settles(entry(0, **end))
