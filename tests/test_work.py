@@ -8,7 +8,8 @@ from harness.clock import run_virtual
 from harness.report.build import build_reports
 from harness.report.page import explorer
 from harness.run.assumptions import Assumptions
-from harness.run.folder import JOURNAL, iter_journal, slots
+from harness.run.attempts import Attempts, Slots
+from harness.run.folder import JOURNAL, iter_journal, read_plan, slots
 from harness.run.simulate import forecast
 from harness.score.score import counts_of, score_text
 from tests.bench.records import record, run
@@ -57,7 +58,7 @@ def test_a_record_of_the_journal_is_read_with_few_calls(tmp_path):
 
 
 def test_a_row_of_a_report_takes_bounded_work(tmp_path, monkeypatch):
-    """A row, scored under every profile and written into all tables and the page, takes no more than 1,370 calls and 4 KiB.
+    """A row, scored under every profile and written into all tables and the page, takes no more than 1,370 calls and 2.2 KiB.
 
     A timeline, which a page has of some rows, is left out.
     """
@@ -70,7 +71,20 @@ def test_a_row_of_a_report_takes_bounded_work(tmp_path, monkeypatch):
         return lambda: build_reports(folder)
 
     assert share(calls, reported, 50, 150) <= 1370
-    assert share(peak, reported, 50, 150) <= 4 * 1024
+    assert share(peak, reported, 50, 150) <= 2.2 * 1024
+
+
+def test_of_a_records_attempts_only_their_places_are_kept(tmp_path):
+    """Until its row is made, a record takes no more than 192 bytes, most of them to find its utterance by its id."""
+
+    def placed(count: int):
+        folder = tmp_path / f"{count}"
+        if not folder.exists():
+            run(folder, count)
+        planned = read_plan(folder)
+        return lambda: len(Slots(planned, Attempts(folder)).places(next(slots(planned))))
+
+    assert share(peak, placed, 2000, 4000) <= 192
 
 
 def test_a_simulated_session_takes_few_calls():

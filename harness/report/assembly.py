@@ -23,10 +23,11 @@ from harness.report.summary.streaming import settling, streamed_sessions, stream
 from harness.report.summary.summary import basis
 from harness.report.tables.table import RunTable
 from harness.report.words import findings
+from harness.run.attempts import Slots
 from harness.run.certificate import read_certificates
-from harness.run.folder import losses, slot, slots
+from harness.run.folder import losses
 from harness.run.heard import read_heard
-from harness.run.orphans import read_attempts, unended
+from harness.run.orphans import unended
 from harness.score.score import profile_block
 from harness.version import __version__
 from harness.wire.live.catalogue import AS_OF, find
@@ -36,17 +37,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.report.rows.kinship import Block
-    from harness.report.rows.rows import Row
+    from harness.report.rows.row import Row
     from harness.report.summary.retelling import Retelling
     from harness.run.record import Plan, UtteranceRecord
     from harness.stats.intervals import Interval
 
 
 def settled_table(
-    folder: Path, plan: Plan, speech: SpeechBook, exhibits: Exhibits, *, profile: str, metric: str
+    folder: Path,
+    plan: Plan,
+    records: Sequence[UtteranceRecord],
+    speech: SpeechBook,
+    exhibits: Exhibits,
+    *,
+    profile: str,
+    metric: str,
 ) -> RunTable:
     """Return the run in `folder` as a table, with how its transcripts grew where it was paced in real time."""
-    records = read_attempts(folder)
     heard = retelling(folder, plan, records)
     table = run_table(folder, plan, records, speech, profile=profile, metric=metric, heard=heard)
     if plan.pace != 1.0:
@@ -73,16 +80,13 @@ def run_table(
     `records` are its journal's, `heard` is what its traces said when they were asked again; None: they were not.
     """
     by_ear = read_heard(folder) if plan.task == "speak" else None
-    scored = list(rows(plan, records, speech, profile=profile, metric=metric, heard=by_ear))
+    places = Slots(plan, records)
+    scored = list(
+        rows(plan, records, speech, profile=profile, metric=metric, heard=by_ear, places=places)
+    )
     if not scored:
         raise InputError(f"{folder}: there is nothing to report", why="its plan is empty")
-    wanted = set(slots(plan))
-    foreign = sum(slot(record) not in wanted for record in records)
-    last = {slot(record): record for record in records}
-    refused = sum(
-        record.failure == "quota" and last[slot(record)] is not record and slot(record) in wanted
-        for record in records
-    )
+    refused = sum(records[place].failure == "quota" for its in places.again() for place in its[:-1])
     return RunTable(
         folder=folder,
         rows=scored,
@@ -90,7 +94,7 @@ def run_table(
             folder,
             plan,
             scored,
-            foreign=foreign,
+            foreign=places.foreign,
             refused=refused,
             lost=[*losses(folder, records), *unended(records)],
             heard=heard,
@@ -135,7 +139,7 @@ def run_summary(
     spots = findings.deaf_spots(scored)
     cost = summary.cost(scored)
     attempts = sum(row.attempts for row in scored)
-    begun = [row.record.started_at for row in scored if row.record]
+    begun = [row.session.started_at for row in scored if row.session]
     return Summary(
         run=folder.resolve().name,
         harness=__version__,
@@ -144,7 +148,7 @@ def run_summary(
         last_session_at=max(begun, default=None),
         service=plan.service,
         endpoints=sorted(
-            {row.record.endpoint for row in scored if row.record and row.record.endpoint}
+            {row.session.endpoint for row in scored if row.session and row.session.endpoint}
         ),
         task=plan.task,
         transcript=plan.transcript,

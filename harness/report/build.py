@@ -13,6 +13,7 @@ from harness.report.tables.table import RunTable
 from harness.report.tables.write import PAGE, SUMMARY_MD, table_files, write_files
 from harness.report.words.digest import summary_markdown
 from harness.run.folder import read_plan
+from harness.run.orphans import read_attempts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,8 +36,9 @@ def build_reports(
     """
     plan = read_plan(folder)
     speech = SpeechBook(folder)
-    exhibits = Exhibits(folder, plan, speech)
-    table = settled_table(folder, plan, speech, exhibits, profile=profile, metric=metric)
+    records = read_attempts(folder)
+    exhibits = Exhibits(folder, plan, speech, records)
+    table = settled_table(folder, plan, records, speech, exhibits, profile=profile, metric=metric)
     shown = page(table, exhibits, embed or Embed())
     write_files(
         folder,

@@ -28,12 +28,12 @@ from harness.run.heard import changed, read_heard
 from harness.run.orphans import read_attempts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from harness.report.summary.document import Summary
     from harness.report.tables.table import RunTable
-    from harness.run.record import Plan
+    from harness.run.record import Plan, UtteranceRecord
 
 
 OTHER_VERSION: Final = (
@@ -54,10 +54,10 @@ def differences(folder: Path) -> Iterator[str]:
     for record in records:
         yield from contradictions(folder, plan, record)
     yield from changed(folder, read_heard(folder).values())
-    yield from _of_reports(folder, plan)
+    yield from _of_reports(folder, plan, records)
 
 
-def _of_reports(folder: Path, plan: Plan) -> Iterator[str]:
+def _of_reports(folder: Path, plan: Plan, records: Sequence[UtteranceRecord]) -> Iterator[str]:
     """Yield the files of the report that are not what the journal gives under their own profile and metric."""
     if (written := reported_profile(folder)) is None:
         raise InputError(
@@ -70,8 +70,8 @@ def _of_reports(folder: Path, plan: Plan) -> Iterator[str]:
     rows = folder / UTTERANCES
     excel = rows.exists() and _begins_with(rows, BOM)
     speech = SpeechBook(folder)
-    exhibits = Exhibits(folder, plan, speech)
-    table = settled_table(folder, plan, speech, exhibits, profile=profile, metric=metric)
+    exhibits = Exhibits(folder, plan, speech, records)
+    table = settled_table(folder, plan, records, speech, exhibits, profile=profile, metric=metric)
     table = replace(table, summary=_as_written(folder, table.summary))
     for name, data in derived_files(table, excel=excel).items():
         if name == PARQUET and not (folder / name).exists():

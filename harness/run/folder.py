@@ -150,12 +150,15 @@ def losses(folder: Path, records: Iterable[UtteranceRecord]) -> list[str]:
         found.append(f"{JOURNAL} is missing: nothing is known of any session.")
     except OSError as error:
         raise InputError(f"{folder / JOURNAL}: cannot be read", why=str(error)) from error
-    traces = [record.trace for record in records if record.final and record.trace]
     there = traces_there(folder)
-    gone = sum(trace not in there for trace in traces)
+    traces = gone = 0
+    for record in records:
+        if record.final and record.trace:
+            traces += 1
+            gone += record.trace not in there
     if gone:
         found.append(
-            f"{gone:,} of {len(traces):,} traces are missing: those sessions have no timeline, and are in no error rate "
+            f"{gone:,} of {traces:,} traces are missing: those sessions have no timeline, and are in no error rate "
             "by time after speech."
         )
     return found
@@ -182,22 +185,35 @@ def iter_journal(folder: Path) -> Iterator[UtteranceRecord]:
     InputError names the line of any other that cannot be read. A missing journal is an empty one.
     """
     path = folder / JOURNAL
-    decode = msgspec.json.Decoder(UtteranceRecord).decode
     try:
         for number, line in numbered_lines(path):
             if not line.endswith(b"\n"):
                 return  # torn: its session is as good as never finished
             try:
-                record = decode(line)
-            except UNREADABLE as error:
-                raise _unreadable(f"{path}:{number}", line, error) from error
-            if record.schema != RECORD_SCHEMA:
-                raise _other_schema(f"{path}:{number}", "record", record.schema, RECORD_SCHEMA)
+                record = _decoded(line)
+            except UNREADABLE:
+                record = None
+            if record is None or record.schema != RECORD_SCHEMA:
+                record = record_of(line, f"{path}:{number}")  # says what is wrong with it
             yield record
     except FileNotFoundError:
         return
     except OSError as error:
         raise InputError(f"{path}: cannot be read", why=str(error)) from error
+
+
+_decoded: Final = msgspec.json.Decoder(UtteranceRecord).decode
+
+
+def record_of(line: bytes, where: str) -> UtteranceRecord:
+    """Return the record in a line of the journal; InputError that begins with `where` when it holds none of ours."""
+    try:
+        record = _decoded(line)
+    except UNREADABLE as error:
+        raise _unreadable(where, line, error) from error
+    if record.schema != RECORD_SCHEMA:
+        raise _other_schema(where, "record", record.schema, RECORD_SCHEMA)
+    return record
 
 
 def read_journal(folder: Path) -> list[UtteranceRecord]:

@@ -13,6 +13,7 @@ import msgspec
 
 from harness.errors import InputError, RemoteProtocolError
 from harness.run import attempt
+from harness.run.attempts import Attempts
 from harness.run.folder import TRACES, iter_journal, read_plan, slot, trace_name, traces_there
 from harness.run.ledger import Ledger
 from harness.run.pool import failed_once
@@ -39,13 +40,13 @@ NO_TRACE: Final = (AttributeError, KeyError, IndexError, TypeError, ValueError)
 """What comes of deriving a record from JSON of any other shape than a session's."""
 
 
-def read_attempts(folder: Path) -> list[UtteranceRecord]:
+def read_attempts(folder: Path) -> Attempts:
     """Return all attempts of the run in `folder`: the journal's, and behind them those that were begun and have no line in it.
 
     The latter are what a sitting that goes on with the run would write down first, but for the reason. InputError says what
     cannot be read.
     """
-    records = list(iter_journal(folder))
+    records = Attempts(folder)
     try:
         ledger = Ledger(folder)
     except OSError as error:
@@ -53,7 +54,8 @@ def read_attempts(folder: Path) -> list[UtteranceRecord]:
     if ledger.open:
         for record in records:
             ledger.end(record)
-    return records + found(folder, ledger.lost(OPEN))
+    records.behind = found(folder, ledger.lost(OPEN))
+    return records
 
 
 def unended(records: Sequence[UtteranceRecord]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sys import intern
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
@@ -26,7 +27,7 @@ class PlannedDataset(msgspec.Struct, frozen=True, kw_only=True):
     """True: synthetic speech, said wherever its figures are."""
 
 
-class PlannedUtterance(msgspec.Struct, frozen=True, kw_only=True):
+class PlannedUtterance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An utterance of the plan, with all that scoring and reports need of it."""
 
     id: str
@@ -49,6 +50,13 @@ class PlannedUtterance(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[str, Any] = {}
     scenario: Scenario | None = None
     """What it brings along for its task; None: nothing."""
+
+    def __post_init__(self) -> None:
+        # What many utterances share is kept once: a plan may have a million.
+        msgspec.structs.force_setattr(self, "dataset", intern(self.dataset))
+        msgspec.structs.force_setattr(self, "locale", intern(self.locale))
+        if self.speaker is not None:
+            msgspec.structs.force_setattr(self, "speaker", intern(self.speaker))
 
 
 Task = Literal["transcribe", "speak", "ask"]

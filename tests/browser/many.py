@@ -15,9 +15,11 @@ import msgspec
 from harness.report.assembly import run_summary
 from harness.report.rows.bounds import SpeechBook
 from harness.report.rows.diff import written
-from harness.report.rows.rows import Row
+from harness.report.rows.row import Companions, Row
+from harness.report.rows.rows import session_of
 from harness.report.tables.table import RunTable
 from harness.run.folder import read_journal, read_plan
+from harness.run.record import PlannedUtterance
 from harness.score.edits import EditCounts
 from harness.text.locales import LOCALES
 
@@ -42,7 +44,7 @@ def _vocabulary(code: str) -> list[str]:
 def many_rows(folder: Path, count: int, *, words: int = 10) -> RunTable:
     """Return the table of a run of `count` rows over all locales; `folder` holds a plan and a record to go by."""
     plan = read_plan(folder)
-    record = read_journal(folder)[0]
+    session = session_of(read_journal(folder)[0], 0)
     chance = random.Random(0)  # noqa: S311 - seeded
     weights = list(accumulate(1 / rank for rank in range(1, 4001)))
     codes = list(LOCALES)
@@ -82,18 +84,19 @@ def many_rows(folder: Path, count: int, *, words: int = 10) -> RunTable:
         identifier = f"common_voice_{code[:2]}_{chance.randrange(17_000_000, 41_000_000)}"
         rows.append(
             Row(
-                utterance_id=identifier, dataset="sample", locale=code, model=plan.models[0], repeat=1, outcome="ok",
-                reference=reference, hypothesis=hypothesis, metric=LOCALES[code].metric, errors=counts.errors,
-                hits=counts.hits, substitutions=counts.substitutions, deletions=counts.deletions,
-                insertions=counts.insertions, reference_tokens=counts.reference_tokens, rate=counts.rate,
+                planned=PlannedUtterance(
+                    id=identifier, dataset="sample", locale=code, reference=reference, audio=None, sha256=None,
+                    speaker=f"speaker-{number % 997}",
+                ),
+                model=plan.models[0], repeat=1, outcome="ok", hypothesis=hypothesis, metric=LOCALES[code].metric,
                 audio_s=round(audio_s, 4), first_text_s=round(first, 6), final_text_s=round(final, 6),
                 speech_bounds_source="detected", setup_s=0.1, send_lag_p50_ms=0.4,
                 send_lag_p99_ms=round(chance.lognormvariate(0.5, 0.4), 6), late=False, attempts=1,
                 prompt_tokens=round(audio_s * 32), response_tokens=20, total_tokens=round(audio_s * 32) + 20,
-                cost_usd=round(audio_s * 32 * 3e-6, 10), reason=None, speaker=f"speaker-{number % 997}", tags={}, counts=counts,
-                companions=dict.fromkeys(("WER", "CER", "CERns", "norm-1"), counts), if_deleted=None,
+                cost_usd=round(audio_s * 32 * 3e-6, 10), reason=None, counts=counts,
+                companions=Companions(*4 * [counts]), if_deleted=None,
                 diff_text=written(pieces), faults=("lost_start",) if ops[0] == "D" else (),
-                unbilled_usd=None, at_seams=EditCounts(), record=msgspec.structs.replace(record, utterance=identifier, locale=code),
+                unbilled_usd=None, at_seams=EditCounts(), session=session,
             )
         )  # fmt: skip
     # Sums over a part: intervals over all of them take longer than all else, and are not what is looked at.
@@ -122,7 +125,7 @@ class Behind:
     def __init__(self, folder: Path, clip) -> None:
         from harness.report.rows.exhibits import Exhibits
 
-        self._real = Exhibits(folder, read_plan(folder), SpeechBook(folder))
+        self._real = Exhibits(folder, read_plan(folder), SpeechBook(folder), read_journal(folder))
         self._record = read_journal(folder)[0]
         self._clip = clip
 

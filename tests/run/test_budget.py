@@ -90,7 +90,7 @@ def test_a_budget_is_passed_by_no_more_than_what_was_open(
         folder, made, read_journal(folder), SpeechBook(folder), profile="norm-1n", metric="auto"
     )
     done = final_slots(folder)
-    assert len(done) == len(set(done)) == sum(row.record is not None for row in table.rows)
+    assert len(done) == len(set(done)) == sum(row.session is not None for row in table.rows)
     assert len(table.rows) == len(lengths) * len(models), "what was not attempted has its row"
 
 

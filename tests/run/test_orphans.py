@@ -66,7 +66,7 @@ def test_a_report_counts_what_a_continuation_would(tmp_path, quiet):
         ]
         after = continued(folder)
         assert after == named
-        assert after == read_attempts(folder)
+        assert after == list(read_attempts(folder))
         shutil.rmtree(folder)
     assert 3 < opened
 

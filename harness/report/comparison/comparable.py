@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from harness.report.rows.rows import Row
+    from harness.report.rows.row import Row
     from harness.report.tables.table import RunTable
     from harness.run.record import Plan
 
@@ -209,7 +209,7 @@ def answered_by(rows: Sequence[Row]) -> dict[str, str]:
         found[label.kind] = (
             f"{found[label.kind]}, {label.text}" if label.kind in found else label.text
         )
-    answered = sum(row.record is not None and row.record.endpoint is not None for row in rows)
+    answered = sum(row.session is not None and row.session.endpoint is not None for row in rows)
     if answered > sum(label.sessions for label in labelled):
         found["google"] = "Google's service"
     return found

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from harness.report.comparison.comparable import Runs
     from harness.report.difference.pairing import Key, ModelPair, Pair
     from harness.report.rows.diff import Piece
-    from harness.report.rows.rows import Row
+    from harness.report.rows.row import Row
     from harness.report.summary.delays import Awaited
     from harness.report.tables.table import RunTable
     from harness.run.record import Plan

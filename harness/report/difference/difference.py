@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from harness.report.difference.pairing import Pair
     from harness.report.rows.kinship import Block
-    from harness.report.rows.rows import Row
+    from harness.report.rows.row import Row
     from harness.score.edits import EditCounts
     from harness.stats.significance import Test
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from harness.report.rows.kinship import Block
-    from harness.report.rows.rows import Row
+    from harness.report.rows.row import Row
     from harness.run.record import Plan, PlannedUtterance
 
 Key = tuple[str, str]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from harness.report.difference.difference import Difference
     from harness.report.difference.pairing import ModelPair, Pair
     from harness.report.gates.rules import Gate, Rule
-    from harness.report.rows.rows import Row
+    from harness.report.rows.row import Row
     from harness.report.summary.document import Cell, Standing
     from harness.report.tables.table import RunTable
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from harness.audio.clip import AudioClip
     from harness.report.rows.exhibits import Exhibits
-    from harness.report.rows.rows import Row
+    from harness.report.rows.row import Row
 
 AUDIO_BYTES: Final = 5_000_000
 """Characters of embedded audio, unless more is asked for."""

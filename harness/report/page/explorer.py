@@ -15,7 +15,7 @@ from harness.report.page.packing import Pack
 from harness.report.page.shared import script
 from harness.report.page.timeline import moments
 from harness.report.rows.diff import SPACED
-from harness.report.rows.rows import ANSWERS
+from harness.report.rows.row import ANSWERS
 from harness.report.summary.delays import AWAITED
 from harness.report.summary.document import NOT_ATTEMPTED
 from harness.trace import hypothesis
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from harness.report.page.clips import Embed
     from harness.report.rows.exhibits import Exhibits
-    from harness.report.rows.rows import Row
+    from harness.report.rows.row import Row
     from harness.run.record import Task
 
 MOST_ROWS: Final = 200_000
@@ -214,9 +214,10 @@ def _session(row: Row, clip: int | None, exhibits: Exhibits) -> dict[str, Any]:
     """Return what a row's timeline is drawn from; times in s, rounded to the millisecond."""
     bounds = None if exhibits.received(row) else exhibits.bounds(row)
     found: dict[str, Any] = {"clip": clip}
-    if exhibits.received(row) and row.record and row.record.exchange:
+    record = exhibits.record(row) if exhibits.received(row) else None
+    if record and record.exchange:
         # What the model said stands where it began to come, and is speech from its beginning to its end.
-        found["at"] = row.record.exchange.first_audio_t
+        found["at"] = record.exchange.first_audio_t
         found["length"] = row.speech_s
         found["speech"] = [0.0, row.speech_s]
     if bounds:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from harness.report.page.clips import Embed, KeptClips
     from harness.report.page.explorer import Explorer
     from harness.report.rows.exhibits import Exhibits
-    from harness.report.rows.rows import Row
+    from harness.report.rows.row import Row
     from harness.report.summary.document import Cell, Summary
     from harness.report.tables.table import RunTable
 

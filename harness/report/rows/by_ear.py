@@ -30,9 +30,6 @@ class ByEar:
     counts: EditCounts | None
     """Edits of the row's metric; None: there is no reference to hold it against."""
 
-    rate: float | None
-    """None: as above, or the reference has no tokens."""
-
 
 def by_ear(
     utterance: PlannedUtterance,
@@ -58,5 +55,4 @@ def by_ear(
         ear=line.ear if line else " + ".join(sorted({one.ear for one in heard.values()})),
         text=text,
         counts=scored.counts if scored else None,
-        rate=scored.rate if scored else None,
     )

@@ -16,10 +16,12 @@ from harness.run.heard import speech_file
 from harness.trace import read_trace
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.audio.clip import AudioClip
     from harness.report.rows.bounds import Bounds, SpeechBook
-    from harness.report.rows.rows import Row
-    from harness.run.record import Plan
+    from harness.report.rows.row import Row
+    from harness.run.record import Plan, UtteranceRecord
     from harness.trace import Channel, SessionTrace
     from harness.units import Seconds
 
@@ -33,18 +35,25 @@ _LONGEST_S: Final[Seconds] = 600.0
 class Exhibits:
     """The traces and clips of the run in `folder`."""
 
-    def __init__(self, folder: Path, plan: Plan, speech: SpeechBook) -> None:
+    def __init__(
+        self, folder: Path, plan: Plan, speech: SpeechBook, records: Sequence[UtteranceRecord]
+    ) -> None:
         self._folder = folder.resolve()
         self._speech = speech
-        self._utterances = {(one.dataset, one.id): one for one in plan.utterances}
+        self._records = records
         self.channel: Channel = plan.transcript
         """Whose text the rows judge."""
 
+    def record(self, row: Row) -> UtteranceRecord | None:
+        """Return the record of a row's last attempt; None: there was none that was final."""
+        return self._records[row.session.place] if row.session else None
+
     def trace(self, row: Row) -> SessionTrace | None:
         """Return the trace of a row's last attempt; None: there was none, or it is gone, torn, or not in the folder."""
-        if row.record is None or row.record.trace is None:
+        record = self.record(row)
+        if record is None or record.trace is None:
             return None
-        path = trace_path(self._folder, row.record.trace)
+        path = trace_path(self._folder, record.trace)
         if path is None or not path.resolve().is_relative_to(self._folder):
             return None
         try:
@@ -60,7 +69,7 @@ class Exhibits:
         from harness.audio.load import load
 
         path = self._file(row)
-        utterance = self._utterances[row.dataset, row.utterance_id]
+        utterance = row.planned
         length = row.speech_s if self.received(row) else row.audio_s or utterance.duration_s
         if path is None or (length or 0.0) > _LONGEST_S:
             return None
@@ -71,14 +80,15 @@ class Exhibits:
 
     def received(self, row: Row) -> bool:
         """Return whether the row's clip is what the model said: nobody spoke to it."""
-        return self._utterances[row.dataset, row.utterance_id].audio is None
+        return row.planned.audio is None
 
     def _file(self, row: Row) -> Path | None:
         """Return the file of the row's clip; None: there is none."""
-        audio = self._utterances[row.dataset, row.utterance_id].audio
+        audio = row.planned.audio
         if audio is not None:
             return Path(audio)
-        speech = speech_file(row.record) if row.record else None
+        record = self.record(row)
+        speech = speech_file(record) if record else None
         if speech is None or "\0" in speech:
             return None
         path = (self._folder / speech).resolve()
@@ -86,14 +96,11 @@ class Exhibits:
 
     def bounds(self, row: Row) -> Bounds | None:
         """Return where in the clip somebody speaks; None: nothing is known of the clip, or nothing came of it."""
-        if row.record is None:
-            return None
-        utterance = self._utterances[row.dataset, row.utterance_id]
-        return self._speech.bounds(utterance, row.audio_s)
+        return self._speech.bounds(row.planned, row.audio_s) if row.session else None
 
     def starts_at(self, row: Row) -> Seconds:
         """Return where in its file the clip begins, s."""
-        return self._utterances[row.dataset, row.utterance_id].offset_s
+        return row.planned.offset_s
 
     def link(self, row: Row) -> str | None:
         """Return the address of the row's audio file relative to the page; None: a page may not point there.

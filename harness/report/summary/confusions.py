@@ -60,14 +60,14 @@ def commonest(
 ) -> list[Confusion]:
     """Return the commonest pieces of alignments that are errors, `most` of each operation, of alignments with ids."""
     counts: Counter[Piece] = Counter()
-    examples: dict[Piece, dict[str, None]] = {}
+    examples: dict[Piece, tuple[str, ...]] = {}
     for identifier, steps in alignments:
         for step in steps:
             if step[0] != "=":
                 counts[step] += 1
-                found = examples.setdefault(step, {})
-                if len(found) < EXAMPLES:
-                    found[identifier] = None
+                found = examples.get(step, ())
+                if len(found) < EXAMPLES and identifier not in found:
+                    examples[step] = (*found, identifier)
     total = counts.total()
     table = []
     for op in ("S", "D", "I"):
@@ -80,7 +80,7 @@ def commonest(
                 hypothesis=step[2],
                 count=count,
                 share=count / total,
-                examples=tuple(examples[step]),
+                examples=examples[step],
             )
             for step, count in ranked[:most]
         ]

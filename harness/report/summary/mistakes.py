@@ -17,7 +17,7 @@ from harness.score.edits import EditCounts
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from harness.report.rows.rows import Row
+    from harness.report.rows.row import Row
 
 _COMMONEST: Final = 5
 """How many of each operation are kept for a cell."""
@@ -77,7 +77,7 @@ def _utterance(row: Row) -> Utterance:
         audio_s=row.audio_s,
         tags=row.tags,
         snr_db=row.snr_db,
-        began_at=row.record.started_at if row.record else None,
+        began_at=row.session.started_at if row.session else None,
     )
 
 

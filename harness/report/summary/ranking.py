@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from harness.report.difference.pairing import Pair
     from harness.report.difference.verdict import RateDifference
-    from harness.report.rows.rows import Row
+    from harness.report.rows.row import Row
     from harness.report.summary.document import Cell, Standing
 
 

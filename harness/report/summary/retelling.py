@@ -5,6 +5,7 @@ Knows records and traces. Does not know scores or tables.
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -53,11 +54,17 @@ def retelling(
 ) -> Retelling:
     """Return what the traces of `records` say, at most `most` of them; one that is gone says nothing."""
     files = traces_there(folder)
-    there = [record for record in records if record.trace in files]
+    there = array("q")
+    untraced: list[list[str]] = []
+    for place, record in enumerate(records):
+        if not record.trace:
+            untraced.append(list(contradictions(folder, plan, record)))
+        elif record.trace in files:
+            there.append(place)
     asked = min(most, len(there))
     heard = [there[n * len(there) // asked] for n in range(asked)]
-    told = [list(contradictions(folder, plan, record)) for record in heard]
-    told += [list(contradictions(folder, plan, record)) for record in records if not record.trace]
+    told = [list(contradictions(folder, plan, records[place])) for place in heard]
+    told += untraced
     told += [[one] for one in miscounted(plan, records)]
     told = [one for one in told if one]
     return Retelling(

@@ -18,7 +18,7 @@ from harness.stats.percentiles import percentile, quantile
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from harness.report.rows.rows import Row
+    from harness.report.rows.row import Row
     from harness.report.summary.delays import Awaited
     from harness.units import Seconds
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from harness.report.summary.latencies import Settled, StreamedSession, Streaming
 from harness.report.summary.summary import pooled, timed
 from harness.report.summary.utterance_rates import share
+from harness.score.edits import EditCounts
 from harness.score.score import score_text
 from harness.score.stability import (
     DELTAS_S,
@@ -32,8 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from harness.report.rows.exhibits import Exhibits
-    from harness.report.rows.rows import Row
-    from harness.score.edits import EditCounts
+    from harness.report.rows.row import Row
     from harness.score.stability import Lagging, Screen
     from harness.units import Seconds
 
@@ -203,7 +203,7 @@ def _after(
     row: Row, shown: Sequence[Screen], end_s: Seconds, profile: str, metric: str
 ) -> dict[Seconds | None, EditCounts]:
     """Return a row's edits at each time after the end of speech, and of its final text (None)."""
-    final = row.companions[metric]
+    final = row.companions.get(metric) or EditCounts()
     known = {shown[-1].text if shown else "": final}
     counts: dict[Seconds | None, EditCounts] = {None: final}
     for delta in DELTAS_S:

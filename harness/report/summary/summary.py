@@ -27,10 +27,10 @@ from harness.score.score import rate, total
 from harness.stats.percentiles import percentile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from harness.report.rows.kinship import Block
-    from harness.report.rows.rows import Row
+    from harness.report.rows.row import Row
     from harness.report.summary.delays import Awaited
     from harness.report.summary.utterance_rates import Share
     from harness.run.certificate import Certificate as ProcessCertificate
@@ -99,7 +99,7 @@ def _cell(
 ) -> Cell:
     scored = [row for row in rows if row.counts is not None]
     counts = pooled(row.counts for row in scored)
-    usages = [row.record.usage for row in rows if row.record]
+    usages = [row.session for row in rows if row.session]
     ends, rests_on = (
         (interval(scored) or (None, None)) if scored and counts.reference_tokens else (None, None)
     )
@@ -256,7 +256,7 @@ def standings(
         final = timed(row.final_text_s for row in _punctual(group))
         audible = timed(row.first_audio_s for row in _punctual(group))
         replied = timed(row.first_reply_s for row in _punctual(group))
-        usages = [row.record.usage for row in group if row.record]
+        usages = [row.session for row in group if row.session]
         characters = _by_test_set((cell.test_set, cell.cerns) for cell in ranked)
         words = [(cell.test_set, cell.rate) for cell in ranked if cell.metric == "WER"]
         macro = _mean(characters)
@@ -364,13 +364,13 @@ def troubles(rows: Iterable[Row]) -> list[Trouble]:
     found = []
     for group in _grouped(
         (row for row in rows if row.outcome != "ok" and row.passed is not True),
-        lambda row: (row.outcome, row.record.failure if row.record else None),
+        lambda row: (row.outcome, row.session.failure if row.session else None),
     ):
         reasons = Counter(row.reason for row in group if row.reason)
         found.append(
             Trouble(
                 outcome=group[0].outcome or NOT_ATTEMPTED,
-                failure=group[0].record.failure if group[0].record else None,
+                failure=group[0].session.failure if group[0].session else None,
                 rows=len(group),
                 counted="must be run again" if group[0].must_rerun else "scored as it is",
                 reasons=dict(reasons.most_common(3)),
@@ -390,7 +390,7 @@ def certificate(rows: Iterable[Row], processes: list[ProcessCertificate]) -> Cer
         lag_p50_ms=percentile(medians, 50),
         lag_p99_worst_ms=worst[-1] if worst else None,
         lag_max_ms=max(
-            timed(row.record.send_lag_max_ms for row in measured if row.record), default=None
+            timed(row.session.send_lag_max_ms for row in measured if row.session), default=None
         ),
         processes=processes,
     )
@@ -488,7 +488,7 @@ def unbilled(row: Row) -> bool:
     return row.outcome in ("ok", "ok_empty", "partial", "blocked")
 
 
-def _by_modality(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+def _by_modality(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     total: Counter[str] = Counter()
     for count in counts:
         total.update(count)

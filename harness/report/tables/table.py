@@ -10,6 +10,7 @@ import csv
 import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from harness.report.rows.rows import Row
+    from harness.report.rows.row import Row
     from harness.report.summary.document import Cell, Summary
     from harness.report.summary.latencies import StreamedSession
     from harness.report.tables.columns import Column, Kind
@@ -67,7 +68,7 @@ def frame(records: Sequence[Row] | Sequence[Cell], columns: Sequence[Column]) ->
     return pd.DataFrame(
         {
             column.name: pd.array(
-                [getattr(record, column.name) for record in records],
+                list(map(attrgetter(column.name), records)),
                 dtype=_DTYPES[column.kind],  # type: ignore[call-overload]  # the stubs want a literal
             )
             for column in columns

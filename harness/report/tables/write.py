@@ -6,6 +6,7 @@ import csv
 import io
 from contextlib import ExitStack, suppress
 from importlib.util import find_spec
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from harness.report.rows.rows import Row
+    from harness.report.rows.row import Row
     from harness.report.summary.document import Cell, Summary
     from harness.report.summary.latencies import StreamedSession
     from harness.report.tables.columns import Column
@@ -64,8 +65,9 @@ def csv_bytes(
     text = io.TextIOWrapper(data, encoding="utf-8", newline="")
     writer = csv.writer(text)
     writer.writerow(column.name for column in columns)
+    cells = attrgetter(*(column.name for column in columns))
     for record in records:
-        writer.writerow(csv_cell(getattr(record, column.name)) for column in columns)
+        writer.writerow(map(csv_cell, cells(record)))
     text.flush()
     return data.getvalue()
 

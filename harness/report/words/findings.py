@@ -19,7 +19,7 @@ from harness.wire.live import catalogue
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from harness.report.rows.rows import Row
+    from harness.report.rows.row import Row
     from harness.report.summary.document import Cell, DatasetFacts, Standing
     from harness.report.summary.retelling import Retelling
     from harness.run.record import Plan
@@ -35,18 +35,18 @@ def labels(rows: Iterable[Row]) -> list[Label]:
     """
     found: Counter[tuple[str, str]] = Counter()
     for row in rows:
-        if row.record is None or row.record.endpoint is None:
+        if row.session is None or row.session.endpoint is None:
             continue
-        if row.record.emulator is not None:
-            ear = ear_name(row.record.emulator)
+        if row.session.emulator is not None:
+            ear = ear_name(row.session.emulator)
             scripted = ear.casefold().startswith("scripted")
             kind = "scripted" if scripted else "emulated"
             heard_by = "SCRIPTED, no recogniser" if scripted else ear
-            source = answers_file(row.record.emulator)
+            source = answers_file(row.session.emulator)
             read = f", ANSWERS READ FROM {source}" if source else ""
             found[kind, f"EMULATED ({heard_by}){read}"] += 1
-        elif not is_google(row.record.endpoint):
-            found["other", f"OTHER ENDPOINT ({_scheme_and_host(row.record.endpoint)[1]})"] += 1
+        elif not is_google(row.session.endpoint):
+            found["other", f"OTHER ENDPOINT ({_scheme_and_host(row.session.endpoint)[1]})"] += 1
     return [
         Label(kind=kind, text=text, sessions=sessions)  # type: ignore[arg-type]  # the three kinds written above
         for (kind, text), sessions in found.most_common()
@@ -156,7 +156,7 @@ ENDED = {**_RERUN, **_AS_IT_IS}
 
 
 def _read_answers(plan: Plan, rows: Sequence[Row]) -> Iterable[Caution]:
-    headers = (row.record.emulator for row in rows if row.record and row.record.emulator)
+    headers = (row.session.emulator for row in rows if row.session and row.session.emulator)
     files = sorted({file for file in map(answers_file, headers) if file})
     if files and plan.task == "ask":
         yield _serious(
@@ -211,25 +211,25 @@ def _listed(outcomes: Counter[str], words: dict[str, str]) -> str:
 
 
 def _violations(rows: Sequence[Row]) -> Iterable[Caution]:
-    broken = [row for row in rows if row.record and row.record.violations]
-    if broken and (first := broken[0].record):
+    broken = [row for row in rows if row.session and row.session.violations]
+    if broken and (its := (first := broken[0]).session):
         yield _serious(
-            f"{_sessions(len(broken))} broke what must hold of every session, the first {first.utterance} "
-            f"({first.trace}): {'; '.join(first.violations)}."
+            f"{_sessions(len(broken))} broke what must hold of every session, the first {first.utterance_id} "
+            f"({first.model}, repeat {first.repeat}): {'; '.join(its.violations)}."
         )
 
 
 def _seams(rows: Sequence[Row]) -> Iterable[Caution]:
-    long = [row for row in rows if row.record and row.record.seams]
+    long = [row for row in rows if row.session and row.session.seams]
     if not long:
         return
-    seams = sum(row.record.seams for row in long if row.record)
+    seams = sum(row.session.seams for row in long if row.session)
     errors = pooled(row.at_seams for row in long)
     told = (
         f"{_sessions(len(long))} went over several connections. At the {_plural(seams, 'seam')} "
         f"{errors.deletions:,} tokens were lost and {errors.insertions:,} doubled or made up."
     )
-    replays = [one for row in long if row.record for one in row.record.replays]
+    replays = [one for row in long if row.session for one in row.session.replays]
     if replays:
         again_s = sum(one.samples for one in replays) / SAMPLE_RATE
         told += (
@@ -241,7 +241,7 @@ def _seams(rows: Sequence[Row]) -> Iterable[Caution]:
 
 def _open_turns(rows: Sequence[Row]) -> Iterable[Caution]:
     if still := sum(
-        row.outcome == "ok" and row.record is not None and row.record.open_turn for row in rows
+        row.outcome == "ok" and row.session is not None and row.session.open_turn for row in rows
     ):
         yield _serious(
             f"In {_sessions(still)} the service never said that the turn had ended, and was silent until we stopped waiting: "
@@ -251,9 +251,9 @@ def _open_turns(rows: Sequence[Row]) -> Iterable[Caution]:
 
 def _damaged(rows: Sequence[Row]) -> Iterable[Caution]:
     clips = {
-        (row.dataset, row.utterance_id): row.record.reason
+        (row.dataset, row.utterance_id): row.session.reason
         for row in rows
-        if row.record and row.record.reason and row.record.reason.startswith(OF_THE_AUDIO)
+        if row.session and row.session.reason and row.session.reason.startswith(OF_THE_AUDIO)
     }
     for (_, first), reason in list(clips.items())[:1]:
         yield _note(
@@ -274,9 +274,9 @@ def _late_text(plan: Plan, rows: Sequence[Row]) -> Iterable[Caution]:
         "lost: --quiet listens longer."
     )
     waits = [
-        row.record.behind_turn_s
+        row.session.behind_turn_s
         for row in rows
-        if row.record and row.record.behind_turn_s is not None
+        if row.session and row.session.behind_turn_s is not None
     ]
     if waits and max(waits) > plan.quiet_s / 2:
         yield _serious(
@@ -319,8 +319,8 @@ def deaf_spots(rows: Iterable[Row]) -> list[DeafSpot]:
     """Return the locales of the run that a recogniser of ours heard, and hears badly or not at all."""
     heard = set()
     for row in rows:
-        if row.record and row.record.emulator and row.record.audio_samples is not None:
-            heard.add((ear_name(row.record.emulator), row.locale, False))
+        if row.session and row.session.emulator and row.audio_s is not None:
+            heard.add((ear_name(row.session.emulator), row.locale, False))
         if row.ear:
             heard.add((row.ear, row.locale, True))
     limits = [
@@ -365,7 +365,7 @@ def _voices(plan: Plan, rows: Sequence[Row]) -> Iterable[Caution]:
     read = {
         row.locale
         for row in rows
-        if row.record and row.record.emulator and row.speech_s and not _told_language(row)
+        if row.session and row.session.emulator and row.speech_s and not _told_language(row)
     }
     foreign = sorted(one for one in read if not one.startswith("en-"))
     latin = [one for one in foreign if one in LOCALES and LOCALES[one].script == "Latn"]

@@ -1,0 +1,79 @@
+"""A run's attempts, read where they lie."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.errors import InputError
+from harness.run.attempts import Attempts, Slots
+from harness.run.folder import JOURNAL, read_journal, slot, slots
+from tests.bench.records import MODEL, record
+from tests.run.runs import plan, utterance
+
+
+def journal(folder, records, torn=b""):
+    """Write a journal of `records` and return it as a sequence."""
+    lines = [msgspec.json.encode(one) + b"\n" for one in records]
+    (folder / JOURNAL).write_bytes(b"".join(lines) + torn)
+    return Attempts(folder)
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"schema":1,"utter'])
+def test_attempts_are_the_journal(tmp_path, torn):
+    """As a sequence they are what reading the journal gives, and what is behind it; half a line is none of them."""
+    before = [record(number, "ä" * number) for number in range(5)]
+    found = journal(tmp_path, before, torn)
+    assert before == read_journal(tmp_path) == list(found) == found[:]
+    found.behind = [record(9, "late")]
+    every = [*before, *found.behind]
+    assert every == list(found)
+    assert every == [found[place] for place in range(len(found))]
+    assert (every[-1], every[1:4]) == (found[-1], found[1:4])
+    with pytest.raises(IndexError):
+        found[len(every)]
+
+
+def test_what_is_written_later_is_no_part_of_them(tmp_path):
+    """A run at work writes on: a report has what was there when it began."""
+    found = journal(tmp_path, [record(1, "a")])
+    with (tmp_path / JOURNAL).open("ab") as file:
+        file.write(msgspec.json.encode(record(2, "b")) + b"\n")
+    assert [record(1, "a")] == list(found)
+    assert 1 == len(found)
+
+
+def test_a_missing_journal_is_empty_and_a_bad_line_is_named(tmp_path):
+    """No journal is no attempt; a line that is no record is named, whichever way it is asked for."""
+    assert [] == list(Attempts(tmp_path))
+    (tmp_path / JOURNAL).write_bytes(msgspec.json.encode(record(1, "a")) + b"\n{}\n")
+    found = Attempts(tmp_path)
+    for ask in (lambda: found[1], lambda: list(found)):
+        with pytest.raises(InputError, match=r"journal\.jsonl:2: not a readable record"):
+            ask()
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 4), st.sampled_from([MODEL, "other", "none"]), st.integers(0, 3)),
+        max_size=30,
+    )
+)
+def test_places_are_those_of_a_dictionary(drawn):
+    """Where each part of the plan has its attempts is what grouping the records by their slot gives; others are foreign."""
+    made = plan([utterance(number) for number in range(4)], models=(MODEL, "other"), repeats=2)
+    records = [
+        msgspec.structs.replace(record(0, ""), utterance=f"u{n:04}", model=model, repeat=repeat)
+        for n, model, repeat in drawn
+    ]
+    expected: dict = {}
+    for place, one in enumerate(records):
+        expected.setdefault(slot(one), []).append(place)
+    found = Slots(made, records)
+    wanted = list(slots(made))
+    assert [expected.get(one, []) for one in wanted] == [found.places(one) for one in wanted]
+    assert sum(slot(one) not in wanted for one in records) == found.foreign
+    several = [own for one, own in expected.items() if one in wanted and len(own) > 1]
+    assert sorted(several) == sorted(found.again())
