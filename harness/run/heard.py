@@ -85,9 +85,8 @@ def write_heard(folder: Path, heard: HeardSpeech) -> None:
     """Write a line behind what is there, at once; InputError when that cannot be done."""
     path = folder / HEARD
     try:
-        with path.open(
-            "ab"
-        ) as file:  # buffered: what the disk has no room for is then an error, not half a line
+        # Buffered: what the disk has no room for is then an error, not half a line.
+        with path.open("ab") as file:
             file.write(msgspec.json.encode(heard) + b"\n")
     except OSError as error:
         raise InputError(f"{path}: cannot be written", why=error.strerror) from error

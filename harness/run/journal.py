@@ -96,9 +96,8 @@ class Journal:
         try:
             if self._broken is not None:
                 raise self._broken
-            if not os.fstat(
-                self._fd
-            ).st_nlink:  # somebody removed it: what is written there is in no folder
+            # Somebody removed it: what is written there is in no folder.
+            if not os.fstat(self._fd).st_nlink:
                 raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))  # noqa: TRY301 - as opening it would say
             written = os.write(self._fd, line)
             if written != len(line):

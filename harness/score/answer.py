@@ -148,6 +148,11 @@ _TOLD_APART: Final = 1000
 _LONGEST_TOLD_APART: Final = 20
 """Characters of the longest of them in Thai; where words are divided, none takes more than six words."""
 
+_PAUSE: Final = regex.compile(
+    r"""[.!?…;:,،؛؟।۔]["'”’»]*(?=\s)|\s\p{Pd}(?=\s)|[\p{Ps}\p{Pe}\n。、，！？；：]"""
+)
+"""No number below `_TOLD_APART` goes over one: `Twenty. Five more than fifteen.` names 20."""
+
 _MINUS_WORD: Final = "minus"
 """How a sign is kept over normalising, which drops dashes; most languages of the guide have the word."""
 
@@ -171,10 +176,9 @@ def _names(number: float, tolerance: float, answer: str, locale: str) -> bool:
     if abs(number) >= _LONGEST_WORDS:
         return False
     negative = number < 0
-    return any(
-        signed == negative
-        for signed in _spelt_out(f"{abs(number):.6f}".rstrip("0").rstrip("."), answer, locale)
-    )
+    digits = f"{abs(number):.6f}".rstrip("0").rstrip(".")
+    parts = _PAUSE.split(answer) if abs(number) < _TOLD_APART else [answer]
+    return any(signed == negative for part in parts for signed in _spelt_out(digits, part, locale))
 
 
 def _spelt_out(digits: str, answer: str, locale: str) -> Iterator[bool]:

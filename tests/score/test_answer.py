@@ -82,10 +82,16 @@ def test_an_answer_contains_whole_words(wanted, answer, locale, right):
         (-5, 0, "minus five degrees", "en-US", True),
         (-5, 0, "five degrees", "en-US", False),
         (12345, 0, "twelve thousand three hundred and forty-five", "en-US", True),
+        (12345, 0, "Twelve thousand, three hundred and forty-five.", "en-US", True),
+        (20, 0, "Twenty! Five more than fifteen.", "en-US", True),
+        (25, 0, "Twenty! Five more than fifteen.", "en-US", False),
+        (2, 0, "One, two, three.", "en-US", True),
+        (20, 0, "twenty – five more than fifteen", "en-US", True),
+        (20, 0, "答えは二十。五を足す", "ja-JP", True),
     ],
 )
 def test_an_answer_names_a_number(number, tolerance, answer, locale, right):
-    """Digits or words, with the marks of the locale and its sign; a word of a longer number names none."""
+    """Digits or words, with the marks of the locale and its sign; a word of a longer number names none, and no number goes over a pause."""
     expected = Expectation(number=number, tolerance=tolerance)
     assert right == passed(expected, answer, locale=locale)
 
