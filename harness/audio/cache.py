@@ -104,7 +104,9 @@ class Conversions:
         clip = load(path, offset_s=offset_s, duration_s=duration_s, stopped=stopped)
         if clip.converted or isinstance(clip.pcm, FilePcm):
             with suppress(OSError):  # no room, no right: the clip is there all the same
-                self._keep(clip, kept)
+                # A file that has changed since is not to be taken for what it was, by no later run either.
+                if _sha256(path) == sha256:
+                    self._keep(clip, kept)
         return clip
 
     def _keep(self, clip: AudioClip, kept: Path) -> None:
@@ -158,6 +160,12 @@ class Conversions:
             Path(path).unlink(missing_ok=True)
             held -= one
         return held
+
+
+def _sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read(kept: Path, path: Path) -> AudioClip | None:

@@ -112,9 +112,27 @@ def test_a_long_plain_file_is_looked_through_once(tmp_path, decoded, span):
     os.truncate(elsewhere, 70 * 16_000)
     clip = kept.clip(elsewhere, sha256=sha256)
     assert any(fault.startswith("short:") for fault in clip.faults), "what is cut off is seen"
+    clip = kept.clip(path, sha256=sha256, offset_s=span[0], duration_s=span[1])
+    assert expected.faults == clip.faults, "and is not taken for the whole file afterwards"
     path.unlink()
     with pytest.raises(InputError, match="no such file"):
         kept.clip(path, sha256=sha256, offset_s=span[0], duration_s=span[1])
+
+
+@pytest.mark.parametrize("name", ["a.flac", "a.wav"])
+def test_what_is_kept_is_of_the_file_that_was_meant(tmp_path, name):
+    """A file that was another for a while, since it was planned, leaves nothing behind under its digest."""
+    path, rate = tmp_path / name, 44_100 if name.endswith("flac") else 16_000
+    tone(path, 62.0, rate)
+    other = path.read_bytes()
+    sha256 = tone(path, 61.0, rate)
+    meant = path.read_bytes()
+    kept = Conversions(tmp_path / "kept", most_bytes=10**8)
+    lengths = []
+    for data in (other, meant):
+        path.write_bytes(data)
+        lengths.append(kept.clip(path, sha256=sha256).duration)
+    assert [62.0, 61.0] == lengths
 
 
 def test_the_folder_stays_within_its_bound_and_keeps_what_was_used_last(tmp_path, decoded):
