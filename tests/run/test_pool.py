@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from harness.clock import VirtualTimeLoop, run_virtual
 from harness.errors import InputError, RefusedError
+from harness.report.assembly import run_table
+from harness.report.rows.bounds import SpeechBook
 from harness.report.summary.retelling import miscounted
 from harness.run import stream
 from harness.run.folder import read_journal, slots, unfinished
@@ -532,6 +534,10 @@ def test_a_service_that_stays_away_leaves_a_row_for_everything(tmp_path):
     finals = Counter((r.outcome, r.away) for r in records if r.final)
     assert {("failed_client", False): 199, ("failed_server", True): 1} == finals
     assert 200 == len(unfinished(made, records))
+    table = run_table(
+        tmp_path, made, records, SpeechBook(tmp_path), profile="norm-1n", metric="auto"
+    )
+    assert (0, 200) == (table.summary.scored, table.summary.failed), "none is taken for silence"
     tally = run_virtual(run(made, tmp_path, Service(polite(" hello")), concurrency=4))
     assert (200, 0) == (tally.done, tally.failed)
     assert [] == list(miscounted(made, read_journal(tmp_path)))

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         Usage,
         UtteranceRecord,
     )
+    from harness.trace import Outcome
 
 
 def rows(
@@ -109,7 +110,8 @@ def _row(
     onset = bounds.start_s if bounds else None
     end = bounds.end_s if bounds else None
     usages = [attempt.usage for attempt in attempts if attempt.usage.records]
-    answered = record is not None and record.outcome in ANSWERS
+    outcome = _outcome(record)
+    answered = outcome in ANSWERS
     heard = (record.hypothesis or "") if record and answered else ""
     said = utterance.reference
     judged = (
@@ -132,7 +134,7 @@ def _row(
         planned=utterance,
         model=model,
         repeat=repeat,
-        outcome=record.outcome if record else None,
+        outcome=outcome,
         hypothesis=(record.hypothesis or None) if record else None,
         metric=scored.metric if scored else None,
         audio_s=audio_s,
@@ -175,6 +177,16 @@ def _row(
         unbilled_usd=_unbilled(attempts),
         session=None if record is None or place is None else session_of(record, place),
     )
+
+
+def _outcome(record: UtteranceRecord | None) -> Outcome | None:
+    """Return how the last attempt ended; None: there is no final one.
+
+    What a proxy says is no answer of the service behind it: nothing is scored, and the same command asks again.
+    """
+    if record is not None and record.away:
+        return "failed_client"
+    return record.outcome if record else None
 
 
 _NO_EDITS: Final = EditCounts()
