@@ -82,6 +82,34 @@ def test_an_undeclared_function_is_not_called():
     assert ["How warm is it in Gdynia?"] == ["".join(call.texts("reply"))]
 
 
+@pytest.mark.capability("usage: per modality, turn and session", side="emulator")
+@pytest.mark.parametrize(
+    "tools, more, billed",
+    [
+        (TOOLS, [{}], (True, True)),
+        (TOOLS, [{"response": {"celsius": 11}, "willContinue": True}, {}], (False, True)),
+        (LATER, [{"scheduling": "SILENT"}], (False, True)),
+    ],
+    ids=["awaited", "after it was spoken of", "not awaited"],
+)
+def test_what_a_function_found_is_billed_with_the_turn_that_reads_it(tools, more, billed):
+    """The turn that waits for it has it in its prompt, and all turns behind that; what comes later the next one has."""
+
+    async def scene():
+        thanked = {"when": {"text": "Thanks."}, "say": "Gladly."}
+        call = await asked(thanked, ASK, tools=tools)
+        for one in more:
+            found = {"celsius": 11, "said": "x" * 4000}  # a thousand tokens
+            call.say(respond(calls(call)[0]["id"], **({"response": found} | one)))
+            await asyncio.sleep(1)
+        call.say(turn("Thanks."))
+        await asyncio.sleep(1)
+        return call
+
+    usage = run_virtual(scene()).usage
+    assert billed == tuple(1000 < one["promptTokenCount"] < 1200 for one in usage[:2])
+
+
 @pytest.mark.capability("tools: cancellation", side="emulator")
 @pytest.mark.capability("tools: declarations, calls, responses", side="emulator")
 def test_answers_that_nobody_waits_for_are_ignored():

@@ -122,12 +122,12 @@ class Context:
 
     def ask(self) -> None:
         """Put all that came to the model: what comes from now on belongs to the next turn."""
-        self.asked = self._now()
+        self.asked = _together(self.asked, self._now())
         self.present, self.audio_s = {}, 0.0
 
     def learn(self, tokens: int) -> None:
         """Take in what a call brought that the answer waits for."""
-        self.asked = {**self.asked, "TEXT": self.asked.get("TEXT", 0) + tokens}
+        self.asked = _together(self.asked, {"TEXT": tokens})
 
     def _cached(self) -> dict[str, int]:
         """Return the tokens of the prompt that an earlier turn's was, by modality; none in the first turn."""
@@ -165,11 +165,7 @@ class Context:
 
     def close(self, response: Mapping[str, int]) -> None:
         """End a turn with its answer's tokens."""
-        answered = {
-            modality: self.asked.get(modality, 0) + response.get(modality, 0)
-            for modality in (*self.asked, *response)
-        }
-        self.past = self.past.then(answered, self.present_words)
+        self.past = self.past.then(_together(self.asked, response), self.present_words)
         self.asked, self.present_words = {}, ""
 
     def compress(self, *, trigger: int, target: int) -> None:
@@ -186,6 +182,11 @@ class Context:
     def _now(self) -> dict[str, int]:
         heard = round(self.audio_s * self.audio_rate)
         return self.present | {"AUDIO": self.present.get("AUDIO", 0) + heard}
+
+
+def _together(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    """Return the tokens of both by modality."""
+    return {name: one.get(name, 0) + other.get(name, 0) for name in (*one, *other)}
 
 
 def _picture_tokens(setup: Setup, assumed: Assumptions) -> int:
