@@ -40,6 +40,11 @@ def count_text(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def percent_text(rate: float | None) -> str:
+    """Return a rate as people read it: `7.4 %`; a dash when there is none."""
+    return "–" if rate is None else f"{rate * 100:.1f} %"
+
+
 def usd_text(usd: Usd) -> str:
     """Return an amount in US dollars with the digits that matter: `$0.0031`, `$12.40`."""
     return f"${usd:,.2f}" if usd >= 1 else f"${usd:.4f}"

@@ -22,7 +22,10 @@ from harness.report.summary.retelling import retelling, told_again
 from harness.report.summary.streaming import settling, streamed_sessions, streaming, watched
 from harness.report.summary.summary import basis
 from harness.report.tables.table import RunTable
-from harness.report.words import findings
+from harness.report.words.ears import deaf_spots
+from harness.report.words.provenance import labels
+from harness.report.words.verdict import verdict
+from harness.report.words.warnings import warnings
 from harness.run.attempts import Slots
 from harness.run.certificate import read_certificates
 from harness.run.folder import losses
@@ -136,7 +139,7 @@ def run_summary(
         scored,
     )
     datasets = _datasets(plan)
-    spots = findings.deaf_spots(scored)
+    spots = deaf_spots(scored)
     cost = summary.cost(scored)
     attempts = sum(row.attempts for row in scored)
     begun = [row.session.started_at for row in scored if row.session]
@@ -171,9 +174,9 @@ def run_summary(
             versions=block["versions"],
         ),
         prices_as_of=_prices_as_of(plan),
-        labels=findings.labels(scored),
-        verdict=findings.verdict(plan, scored, standings, cost),
-        warnings=findings.warnings(
+        labels=labels(scored),
+        verdict=verdict(plan, scored, standings, cost),
+        warnings=warnings(
             plan,
             scored,
             cells,

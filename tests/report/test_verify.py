@@ -17,7 +17,7 @@ from harness.report.page.clips import Embed
 from harness.report.summary.retelling import contradictions, miscounted, retelling
 from harness.report.tables.changed_cells import changed_cells
 from harness.report.verify import OTHER_VERSION, differences
-from harness.report.words import findings
+from harness.report.words import warnings
 from harness.run.folder import JOURNAL, iter_journal, read_journal, read_plan, slot, write_plan
 from harness.run.record import UtteranceRecord
 from harness.run.stream import Streamer
@@ -213,7 +213,7 @@ def test_many_traces_are_asked_evenly_spread(folder):
     heard = retelling(folder, read_plan(folder), records, most=10)
     assert heard.traces == sum(record.trace is not None for record in records)
     assert 10 == heard.heard < heard.traces
-    (told,) = findings._contradictions(heard)
+    (told,) = warnings._contradictions(heard)
     assert f"{heard.heard} of {heard.traces} records" in told.text
 
 

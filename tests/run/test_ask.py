@@ -13,7 +13,7 @@ from harness.corpus.scenario import Expectation, ExpectedCall, OfferedFunction, 
 from harness.report.rows.bounds import SpeechBook
 from harness.report.rows.rows import rows
 from harness.report.summary.retelling import contradictions
-from harness.report.words.findings import warnings
+from harness.report.words.warnings import warnings
 from harness.run.attempt import send_lags_ms
 from harness.run.folder import read_journal, read_plan
 from harness.trace import read_trace

@@ -201,7 +201,7 @@ def answer_obstacles(name: str, base: Sequence[Row], new: Sequence[Row]) -> list
 
 def answered_by(rows: Sequence[Row]) -> dict[str, str]:
     """Return who answered, by kind (`emulated`, `scripted`, `other`, `google`), each as reports label it."""
-    from harness.report.words.findings import labels
+    from harness.report.words.provenance import labels
 
     found: dict[str, str] = {}
     labelled = labels(rows)

@@ -24,7 +24,7 @@ from harness.report.comparison.words import (
     verdict_text,
 )
 from harness.report.words.digest import markdown_text, printable
-from harness.report.words.findings import percent
+from harness.units import percent_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -82,8 +82,8 @@ def _rates(cells: Sequence[CellDifference], margin: float | None) -> Grid:
             (
                 cell.locale,
                 cell.metric or "–",
-                percent(cell.base_rate),
-                percent(cell.new_rate),
+                percent_text(cell.base_rate),
+                percent_text(cell.new_rate),
                 points(cell.difference),
                 interval(cell),
                 p_text(cell.p_adjusted),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from harness.report.comparison.contrast import PASSED
-from harness.report.words.findings import percent
+from harness.units import percent_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -100,8 +100,8 @@ def _macro(one: MacroDifference, margin: float | None, *, several: bool) -> str:
     ends = "no interval" if one.low is None else interval(one)
     what = "share passed" if one.better == "higher" else f"macro {one.metric}"
     return (
-        f"{one.dataset}{models}: {what} over {locales} {percent(one.base_rate)} → "
-        f"{percent(one.new_rate)}, difference {points(one.difference)} points ({ends}, p {p_text(one.p)}): "
+        f"{one.dataset}{models}: {what} over {locales} {percent_text(one.base_rate)} → "
+        f"{percent_text(one.new_rate)}, difference {points(one.difference)} points ({ends}, p {p_text(one.p)}): "
         f"{verdict_text(one, margin)}{because}."
     )
 
@@ -204,4 +204,4 @@ def _passed(failed: float) -> str:
     """Return what came of an answer, of whose repeats that share did not pass."""
     if failed in (0, 1):
         return "failed" if failed else "passed"
-    return f"passed in {percent(1 - failed)}"
+    return f"passed in {percent_text(1 - failed)}"

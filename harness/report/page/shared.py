@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from harness.report.comparison import words
-from harness.report.words.findings import percent
 from harness.text.locales import LOCALES
+from harness.units import percent_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,7 +37,7 @@ def environment(filters: Mapping[str, Callable[..., Any]]) -> jinja2.Environment
         lstrip_blocks=True,
     )
     made.filters |= {
-        "percent": percent,
+        "percent": percent_text,
         "points": words.points,
         "interval": words.interval,
         "p": words.p_text,

@@ -1,7 +1,7 @@
 """The document that sums a run up, `summary.json`: cells, standings, warnings, and all that a report repeats.
 
 The Markdown, the terminal's text and the page are renderings of it. Knows shapes; how they are made from rows is
-`summary`, what is said in words is `findings`.
+`summary`, what is said in words is `words`.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.report.summary.document import NOT_ATTEMPTED
-from harness.report.words.findings import ENDED, percent
-from harness.units import Seconds, usd_text
+from harness.report.words.warnings import ENDED
+from harness.units import Seconds, percent_text, usd_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +58,7 @@ _AGAIN = _Figure("to run again", lambda cell: f"{cell.failed:,}" if cell.failed 
 """Left out where it is empty."""
 
 _BY_EAR = _Figure(
-    "rate by ear", lambda cell: "" if cell.ear is None else percent(cell.ear_rate), "by ear"
+    "rate by ear", lambda cell: "" if cell.ear is None else percent_text(cell.ear_rate), "by ear"
 )
 """Left out where no ear was asked."""
 
@@ -73,7 +73,7 @@ _SCORED = _Figure("scored", lambda cell: f"{cell.scored:,}/{cell.utterances:,}")
 _COST = _Figure("cost", lambda cell: "–" if cell.cost_usd is None else usd_text(cell.cost_usd))
 _RATE = (
     _Figure("metric", lambda cell: cell.metric or "–"),
-    _Figure("rate", lambda cell: percent(cell.rate)),
+    _Figure("rate", lambda cell: percent_text(cell.rate)),
     _Figure("95 % interval", _interval, "95 %"),
     _SCORED,
     _AGAIN,
@@ -94,7 +94,7 @@ _FIGURES: dict[str, tuple[_Figure, ...]] = {
     ),
     "ask": (
         _Figure("passed", lambda cell: "–" if cell.passed is None else f"{cell.passed:,}"),
-        _Figure("pass rate", lambda cell: percent(cell.pass_rate)),
+        _Figure("pass rate", lambda cell: percent_text(cell.pass_rate)),
         _SCORED,
         _AGAIN,
         _Figure("first reply p50", lambda cell: _seconds(cell.first_reply_p50_s), "reply p50"),

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+from harness.report.summary.document import DeafSpot
+from harness.report.words.provenance import ear_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.report.rows.row import Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,3 +86,21 @@ def ear_limit(ear: str, locale: str, *, told: bool = False) -> EarLimit | None:
     if name.startswith("pocketsphinx en-us") and language != "en":
         return _ENGLISH_ONLY
     return None
+
+
+def deaf_spots(rows: Iterable[Row]) -> list[DeafSpot]:
+    """Return the locales of the run that a recogniser of ours heard, and hears badly or not at all."""
+    heard = set()
+    for row in rows:
+        if row.session and row.session.emulator and row.audio_s is not None:
+            heard.add((ear_name(row.session.emulator), row.locale, False))
+        if row.ear:
+            heard.add((row.ear, row.locale, True))
+    limits = [
+        (ear, locale, ear_limit(ear, locale, told=told)) for ear, locale, told in sorted(heard)
+    ]
+    return [
+        DeafSpot(ear=ear, locale=locale, fitness=limit.fitness, why=limit.why, source=limit.source)
+        for ear, locale, limit in limits
+        if limit
+    ]

@@ -1,81 +1,30 @@
-"""What a report says in words: where the answers come from, what to know before believing them, and the verdict."""
+"""What a reader must know before believing a report's figures: a sentence each, the serious ones first.
+
+Knows plan, rows and cells. Does not know the figures' own words: the verdict, the summary.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from harness.report.rows.kinship import Kin
-from harness.report.summary.document import NOT_ATTEMPTED, Caution, DeafSpot, Label
+from harness.report.summary.document import NOT_ATTEMPTED, Caution
 from harness.report.summary.summary import pooled, unbilled
-from harness.report.words.ears import ear_limit
+from harness.report.words.provenance import answers_file
 from harness.run.attempt import OF_THE_AUDIO
 from harness.session.waits import Waits
 from harness.text.locales import LOCALES
-from harness.units import SAMPLE_RATE, Usd, duration_text, usd_text
+from harness.units import SAMPLE_RATE, count_text, duration_text, usd_text
 from harness.wire.live import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from harness.report.rows.row import Row
-    from harness.report.summary.document import Cell, DatasetFacts, Standing
+    from harness.report.summary.document import Cell, DatasetFacts, DeafSpot
     from harness.report.summary.retelling import Retelling
     from harness.run.record import Plan
-
-_GOOGLE = ".googleapis.com"
-"""Every host of the Developer API and of Vertex ends so."""
-
-
-def labels(rows: Iterable[Row]) -> list[Label]:
-    """Return what nobody may miss about who answered; empty when only Google's own hosts did.
-
-    The emulator says so itself in the answer to the upgrade; that header, not the option used, is believed.
-    """
-    found: Counter[tuple[str, str]] = Counter()
-    for row in rows:
-        if row.session is None or row.session.endpoint is None:
-            continue
-        if row.session.emulator is not None:
-            ear = ear_name(row.session.emulator)
-            scripted = ear.casefold().startswith("scripted")
-            kind = "scripted" if scripted else "emulated"
-            heard_by = "SCRIPTED, no recogniser" if scripted else ear
-            source = answers_file(row.session.emulator)
-            read = f", ANSWERS READ FROM {source}" if source else ""
-            found[kind, f"EMULATED ({heard_by}){read}"] += 1
-        elif not is_google(row.session.endpoint):
-            found["other", f"OTHER ENDPOINT ({_scheme_and_host(row.session.endpoint)[1]})"] += 1
-    return [
-        Label(kind=kind, text=text, sessions=sessions)  # type: ignore[arg-type]  # the three kinds written above
-        for (kind, text), sessions in found.most_common()
-    ]
-
-
-def ear_name(header: str) -> str:
-    """Return the recogniser that an `X-Live-Emulator` header names: `<version>; <ear>[; <file of answers>]`."""
-    return header.partition(";")[2].partition(";")[0].strip() or "unknown ear"
-
-
-def answers_file(header: str) -> str | None:
-    """Return the file that the emulator's answers were read from, by that header; None: it repeats what it hears."""
-    return header.partition(";")[2].partition(";")[2].strip() or None
-
-
-def is_google(endpoint: str) -> bool:
-    """Whether `endpoint` is one of Google's own, over TLS."""
-    scheme, host = _scheme_and_host(endpoint)
-    return scheme in ("wss", "https") and host.partition(":")[0].endswith(_GOOGLE)
-
-
-def _scheme_and_host(endpoint: str) -> tuple[str, str]:
-    """Return the scheme, and the host with its port, of an endpoint; the whole of it where that is no URL."""
-    try:
-        parts = urlsplit(endpoint)
-    except ValueError:
-        return "", endpoint
-    return parts.scheme, parts.netloc.rpartition("@")[2] or endpoint
 
 
 def warnings(
@@ -124,7 +73,7 @@ def warnings(
         attempts = sum(row.attempts for row in rows)
         found.append(
             _note(
-                f"{refused:,} of {_plural(attempts, 'attempt')} were refused for quota, and tried again."
+                f"{refused:,} of {count_text(attempts, 'attempt')} were refused for quota, and tried again."
             )
         )
     if foreign:
@@ -171,7 +120,7 @@ def _contradictions(heard: Retelling | None) -> Iterable[Caution]:
     if told := heard.contradictions:
         more = f"; and {len(told) - _MOST_TOLD:,} more" if len(told) > _MOST_TOLD else ""
         yield _serious(
-            f"The journal is not what its traces give in {_plural(heard.attempts, 'record')}: one or the other was changed. "
+            f"The journal is not what its traces give in {count_text(heard.attempts, 'record')}: one or the other was changed. "
             f"The figures are the journal's. {'; '.join(told[:_MOST_TOLD])}{more}."
         )
     if heard.heard < heard.traces:
@@ -193,7 +142,7 @@ def _failures(rows: Sequence[Row], cells: Sequence[Cell]) -> Iterable[Caution]:
         )
         yield _serious(
             f"{failed:,} of {total} must be run again ({_listed(outcomes, _RERUN)}). Until then {incomplete} of "
-            f"{_plural(len(cells), 'cell')} {'is' if incomplete == 1 else 'are'} incomplete and unranked; {how}."
+            f"{count_text(len(cells), 'cell')} {'is' if incomplete == 1 else 'are'} incomplete and unranked; {how}."
         )
     if unwell := sum(outcomes[outcome] for outcome in _AS_IT_IS):
         yield _serious(
@@ -226,14 +175,14 @@ def _seams(rows: Sequence[Row]) -> Iterable[Caution]:
     seams = sum(row.session.seams for row in long if row.session)
     errors = pooled(row.at_seams for row in long)
     told = (
-        f"{_sessions(len(long))} went over several connections. At the {_plural(seams, 'seam')} "
+        f"{_sessions(len(long))} went over several connections. At the {count_text(seams, 'seam')} "
         f"{errors.deletions:,} tokens were lost and {errors.insertions:,} doubled or made up."
     )
     replays = [one for row in long if row.session for one in row.session.replays]
     if replays:
         again_s = sum(one.samples for one in replays) / SAMPLE_RATE
         told += (
-            f" {_plural(len(replays), 'connection')} broke off and another went on; "
+            f" {count_text(len(replays), 'connection')} broke off and another went on; "
             f"{duration_text(again_s)} of audio was sent again."
         )
     yield _serious(told) if errors.deletions or errors.insertions else _note(told)
@@ -257,7 +206,7 @@ def _damaged(rows: Sequence[Row]) -> Iterable[Caution]:
     }
     for (_, first), reason in list(clips.items())[:1]:
         yield _note(
-            f"Of {_plural(len(clips), 'clip')} the audio is odd, the first {first} ({reason.removeprefix(OF_THE_AUDIO)}). "
+            f"Of {count_text(len(clips), 'clip')} the audio is odd, the first {first} ({reason.removeprefix(OF_THE_AUDIO)}). "
             "They are streamed and scored as they are; their rows say what it is."
         )
 
@@ -294,9 +243,7 @@ def _late_text(plan: Plan, rows: Sequence[Row]) -> Iterable[Caution]:
             if plan.pace == 1.0
             else ""
         )
-        told = (
-            f"{_plural(ended, 'transcript')} {whose} the end of what was said.{latency} {listens}"
-        )
+        told = f"{count_text(ended, 'transcript')} {whose} the end of what was said.{latency} {listens}"
         judged = sum(row.judged for row in rows)
         yield _serious(told) if ended * _FEW >= judged else _note(told)
 
@@ -313,24 +260,6 @@ def _lateness(plan: Plan, rows: Sequence[Row]) -> Iterable[Caution]:
             f"Latency of {_sessions(late)} is not reported: our client was late "
             "(99th percentile of send lag over 20 ms, or the process stood still)."
         )
-
-
-def deaf_spots(rows: Iterable[Row]) -> list[DeafSpot]:
-    """Return the locales of the run that a recogniser of ours heard, and hears badly or not at all."""
-    heard = set()
-    for row in rows:
-        if row.session and row.session.emulator and row.audio_s is not None:
-            heard.add((ear_name(row.session.emulator), row.locale, False))
-        if row.ear:
-            heard.add((row.ear, row.locale, True))
-    limits = [
-        (ear, locale, ear_limit(ear, locale, told=told)) for ear, locale, told in sorted(heard)
-    ]
-    return [
-        DeafSpot(ear=ear, locale=locale, fitness=limit.fitness, why=limit.why, source=limit.source)
-        for ear, locale, limit in limits
-        if limit
-    ]
 
 
 def _ears(plan: Plan, rows: Sequence[Row], spots: Sequence[DeafSpot]) -> Iterable[Caution]:
@@ -463,75 +392,6 @@ def _speakers(plan: Plan, cells: Sequence[Cell]) -> Iterable[Caution]:
         )
 
 
-def verdict(
-    plan: Plan, rows: Sequence[Row], standings: Sequence[Standing], cost: Usd | None
-) -> str:
-    """Return the run in a sentence: how much was done, and the headline rate of every dataset."""
-    scored = sum(row.judged for row in rows)
-    failed = sum(row.must_rerun for row in rows)
-    locales = len({row.locale for row in rows})
-    sent, came = (sum(row.audio_s or 0.0 for row in rows), sum(row.speech_s or 0.0 for row in rows))
-    lengths = (
-        f"{duration_text(came)} of speech"
-        if plan.task == "speak"
-        else f"{duration_text(sent)} of audio"
-    )
-    parts = [
-        f"{scored:,} of {_sessions(len(rows))} scored"
-        + (f", {failed:,} to run again" if failed else "")
-        + f": {_plural(len(plan.models), 'model')}, {_plural(locales, 'locale')}, "
-        + lengths
-        + (f", {usd_text(cost)} at list prices" if cost is not None else "")
-        + "."
-    ]
-    if plan.task == "ask":
-        parts.append(f"{sum(row.passed is True for row in rows):,} of {scored:,} passed.")
-    for dataset in dict.fromkeys(standing.dataset for standing in standings):
-        own = [one for one in standings if one.dataset == dataset]
-        standing = _best(own)
-        if standing is None:
-            continue
-        alike = sum(
-            one.macro_cerns is not None and _headline(one) == _headline(standing) for one in own
-        )
-        if len(plan.models) == 1:
-            who = ""
-        elif alike > 1:
-            who = f" ({alike} of {len(plan.models)} models alike)"
-        else:
-            who = f" ({standing.model}, the lowest of {len(plan.models)})"
-        parts.append(f"{dataset}: {_rate_of(standing)}{who}.")
-    return " ".join(parts)
-
-
-def _best(standings: Sequence[Standing]) -> Standing | None:
-    """Return the lowest of a dataset's standings by the rate that heads it; None: nothing is complete."""
-    complete = [one for one in standings if one.macro_cerns is not None]
-    return min(complete, key=lambda one: _headline(one)[1], default=None)
-
-
-def _headline(standing: Standing) -> tuple[str, float]:
-    """Return the metric that heads a dataset and its rate: of a single locale its own, across locales the macro CERns."""
-    if standing.locales == 1 and standing.macro_wer is not None:
-        return "WER", standing.macro_wer
-    return "macro CERns" if standing.locales > 1 else "CERns", standing.macro_cerns or 0.0
-
-
-def _rate_of(standing: Standing) -> str:
-    metric, rate = _headline(standing)
-    of = (
-        f" over {standing.ranked_locales} of {standing.locales} locales"
-        if standing.locales > 1
-        else ""
-    )
-    return f"{metric} {percent(rate)}{of}"
-
-
-def percent(rate: float | None) -> str:
-    """Return a rate as people read it: `7.4 %`; a dash when there is none."""
-    return "–" if rate is None else f"{rate * 100:.1f} %"
-
-
 def _serious(text: str) -> Caution:
     return Caution(level="serious", text=text)
 
@@ -541,8 +401,4 @@ def _note(text: str) -> Caution:
 
 
 def _sessions(count: int) -> str:
-    return _plural(count, "session")
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    return count_text(count, "session")
