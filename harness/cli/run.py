@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from harness.cli.finite import FiniteRange
 from harness.cli.overrides import overrides
@@ -218,8 +219,7 @@ def command(
     from harness.cli.gating import open_gate, require_baseline
     from harness.cli.sitting import sit
     from harness.cli.tasks import (
-        refuse_interruption,
-        refuse_unheard,
+        refuse_misplaced,
         refuse_unspoken,
         scored_channel,
         task_setup,
@@ -240,8 +240,7 @@ def command(
     )
     spoken: Any = _platform_of(model) if simulated else service
     rules = open_gate(gate) if gate else None
-    refuse_interruption(task, interrupt_after)
-    refuse_unheard(task, heard_by)
+    refuse_misplaced(task, interrupt_after_s=interrupt_after, ear=heard_by, typed=_typed_names())
     locales = select(language) if language else None
     only = locales[0] if locales is not None and len(locales) == 1 else None
     if url is not None:
@@ -348,6 +347,14 @@ def _assumptions(service: str, assume: tuple[str, ...], **real: object) -> Assum
     from harness.run.assumptions import assumptions
 
     return assumptions(assume)
+
+
+def _typed_names() -> set[str]:
+    """Return the names of the options that were typed; neither a file's nor a variable's are among them."""
+    ctx = click.get_current_context()
+    return {
+        name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
 
 
 def _platform_of(models: tuple[str, ...]) -> str:

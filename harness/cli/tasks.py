@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 from harness.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from harness.corpus.utterance import Dataset, Utterance
@@ -130,7 +130,19 @@ def refuse_unspoken(task: Task, utterances: Sequence[Utterance]) -> None:
         )
 
 
-def refuse_interruption(task: Task, after_s: Seconds | None) -> None:
+def refuse_misplaced(
+    task: Task, *, interrupt_after_s: Seconds | None, ear: str | None, typed: Collection[str]
+) -> None:
+    """Raise UsageError for an option that is another task's; of those `typed` for one that `task` would not heed.
+
+    What a file or a variable sets may be meant for other runs. InputError: the ear cannot hear on this machine.
+    """
+    _refuse_interruption(task, interrupt_after_s)
+    _refuse_unheard(task, ear)
+    _refuse_soundless(task, typed)
+
+
+def _refuse_interruption(task: Task, after_s: Seconds | None) -> None:
     """Raise UsageError when an answer is to be interrupted and there is none."""
     if after_s is not None and task != "ask":
         raise UsageError(
@@ -140,7 +152,23 @@ def refuse_interruption(task: Task, after_s: Seconds | None) -> None:
         )
 
 
-def refuse_unheard(task: Task, ear: str | None) -> None:
+_OF_SOUND: Final = ("pace", "chunk_ms", "turns")
+"""Options of `harness run` that say how recordings go out."""
+
+
+def _refuse_soundless(task: Task, typed: Collection[str]) -> None:
+    """Raise UsageError when one of the options `typed` says how audio goes out and none does."""
+    if task != "speak":
+        return
+    for name in (name.replace("_", "-") for name in _OF_SOUND if name in typed):
+        raise UsageError(
+            f"--{name} is not for --task speak",
+            why="a text is sent whole: there is no audio to pace, to cut or to put signals around",
+            hint=f"leave --{name} out; --task ask streams spoken questions, --task transcribe recordings",
+        )
+
+
+def _refuse_unheard(task: Task, ear: str | None) -> None:
     """Raise UsageError when an ear is to hear speech and there is none, or there is no such ear; InputError: not here."""
     if ear is None:
         return

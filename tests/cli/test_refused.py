@@ -9,6 +9,7 @@ import pytest
 from harness.cli import main
 from harness.cli.companion import companion
 from harness.run import certificate
+from tests.cli.typed import ended
 from tests.integration.sittings import manifest
 
 
@@ -64,6 +65,37 @@ def test_a_simulation_refuses_what_it_would_not_heed(tmp_path, monkeypatch, caps
     assert f"{option} is not for --service simulated" in told
     assert "--json" in told
     assert not (tmp_path / "out").exists()
+
+
+SOUND = [("--pace", "0"), ("--chunk-ms", "20"), ("--turns", "auto"), ("--turns", "manual")]
+"""What says how audio goes out, a default among it."""
+
+
+@pytest.mark.parametrize("option, value", SOUND)
+def test_a_text_is_not_streamed(tmp_path, monkeypatch, capsys, option, value):
+    """How audio goes out is exit 2 where texts are sent, even as the default has it; questions may be spoken."""
+    monkeypatch.chdir(tmp_path)
+    assert 2 == refused("--task", "speak", "speak", option, value, "--dry-run")
+    told = capsys.readouterr().err
+    assert f"{option} is not for --task speak" in told
+    assert f"leave {option} out" in told
+    assert 0 == refused("--task", "ask", "ask", option, value, "--dry-run")
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("option, value", SOUND)
+def test_what_is_set_for_all_runs_is_no_matter_to_a_text(
+    tmp_path, monkeypatch, capsys, option, value
+):
+    """A file or a variable that says how audio goes out leaves `--task speak` as it is."""
+    name = option.removeprefix("--")
+    file = tmp_path / "config.toml"
+    file.write_text(f"[run]\n{name} = {value if value.isdigit() else repr(value)}\n")
+    speak = ["run", "--task", "speak", "speak", "--dry-run"]
+    assert 0 == ended("--config", file, *speak)
+    monkeypatch.setenv(f"HARNESS_RUN_{name.upper().replace('-', '_')}", value)
+    assert 0 == ended(*speak)
+    assert "sessions" in capsys.readouterr().out
 
 
 NO_NUMBERS = ["nan", "NaN", "-nan", "inf", "-inf", "1e999"]
