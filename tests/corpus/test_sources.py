@@ -144,6 +144,27 @@ def test_columns_go_by_several_names(table, audio, text, locale, speaker):
     ] == read(path, *fields)
 
 
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize("above", ["", "sep={}\r\n", "\n"])
+def test_a_csv_is_read_however_a_spreadsheet_divides_it(table, mark, above):
+    """Commas, semicolons and tabs give the same rows, and a fault is told at its line in the file."""
+    rows = [
+        ["Datei", "text", "locale", "duration"],
+        ["a.wav", '"eins, zwei;\tdrei\nvier"', "de-DE", ""],
+        ["b.wav", "x", "de-DE", '"0,1"'],
+    ]
+    path = table(above.format(mark) + "".join(mark.join(row) + "\r\n" for row in rows))
+    text = path.read_bytes()
+    (path.parent / "recipe.toml").write_text(
+        'name = "x"\ntitle = "X"\nlayout = "csv"\n[columns]\naudio_filepath = "Datei"\n',
+        encoding="utf-8",
+    )
+    assert [("eins, zwei;\tdrei\nvier", "de-DE")] == read(path.parent, "reference", "locale")
+    [(where, line, warning, what)] = told(path.parent)
+    assert ("manifest.csv", text.count(b"\n"), False) == (where, line, warning)
+    assert "0,1" in what
+
+
 def test_where_two_names_of_a_column_meet_the_preferred_counts(table):
     """The other one is a tag."""
     path = table("sentence,text,audio,lang\nraw,clean,a.wav,de-DE\n")
@@ -185,7 +206,10 @@ def test_a_bad_record_is_told_and_the_next_one_read(table, line, what):
         ("sound,text,locale", "no audio column: name it audio_filepath or audio or path or file"),
         ("audio,text,speech", "no locale column"),
         ("audio,text,locale,text", "two columns are named text"),
-        ("audio;text;locale", "divided by ';'"),
+        ("audio|text|locale", "divided by '|'"),
+        ("sound;text;locale", "no audio column: name it audio_filepath or audio or path or file"),
+        ("audio;text;speech", "no locale column"),
+        ("audio\ttext\tlocale\ttext", "two columns are named text"),
     ],
 )
 def test_a_header_that_cannot_be_used_is_told_once(table, header, what):

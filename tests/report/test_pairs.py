@@ -1,5 +1,6 @@
 """Tables of pairs: what is read, and what is said about what cannot be."""
 
+import msgspec
 import pytest
 
 from harness.errors import InputError, UsageError
@@ -36,6 +37,27 @@ WHOLE = Pair(
 def test_every_layout_gives_the_same_pair(table, name, content):
     """A table is read the same in every layout, under any of a column's names."""
     assert [WHOLE] == table(name, content)
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize("above", ["", "sep={mark}\r\n", '\ufeff"SEP={mark}"\n\n', "\n"])
+@pytest.mark.parametrize("quote", ["{}", '"{}"'])
+def test_a_csv_is_read_however_a_spreadsheet_divides_it(table, mark, above, quote):
+    """Commas, semicolons and tabs give the same pair, whatever stands in the cells; a line is what it is in the file."""
+    above = above.format(mark=mark)
+    heads = ["id", "reference", "hypothesis", "locale", "speaker", "dataset", "model"]
+    cells = ["u1", "a, b; c\td", "a", "en-US", "s", "d", "m"]
+    head = mark.join(quote.format(name) for name in heads)
+    content = above + head + "\r\n" + mark.join(f'"{cell}"' for cell in cells) + "\r\n"
+    [pair] = table("t.csv", content)
+    line = above.count("\n") + 2
+    assert msgspec.structs.replace(WHOLE, reference=cells[1], line=line) == pair
+
+
+def test_a_semicolon_in_a_column_s_name_divides_nothing(table):
+    """What the comma divides into the columns needed stays a CSV with commas."""
+    [pair] = table("t.csv", "reference,hypothesis,locale,a;b;c\nx;y,x,en,tag\n")
+    assert ("x;y", {"a;b;c": "tag"}) == (pair.reference, pair.tags)
 
 
 def test_parquet_is_read(tmp_path):
@@ -79,8 +101,12 @@ def test_ctm_words_go_to_the_segment_they_lie_in(tmp_path):
     [
         ("t.csv", "reference,hypothesis,locale\na,b,en\nc,d\n", ":3: 2 cells where the header has 3"),
         ("t.csv", b"reference,hypothesis,locale\na,b,en\n\xff,d,en\n", ":3: not UTF-8"),
-        ("t.csv", b"reference;hypothesis;locale\na;b;en\n", ":1: its columns are divided by “;”"),
-        ("t.csv", b"reference\thypothesis\tlocale\na\tb\ten\n", ":1: its columns are divided by tabs"),
+        ("t.csv", b"reference|hypothesis|locale\na|b|en\n", ":1: its columns are divided by “|”"),
+        ("t.csv", "reference;hypothesis;locale\na;b;en\nc;d\n", ":3: 2 cells where the header has 3"),
+        ("t.csv", "reference;hypothesis;sprache\na;b;en\n", "t.csv:1: no column locale or language"),
+        ("t.csv", "sep=;\n\nreference;hypothesis;locale\na;b;en\nc,d,en\n", ":5: 1 cells where the header has 3"),
+        ("t.csv", 'sep=;\nreference;hypothesis;locale\na;b;en\n"c;d;en\n', ":4: not CSV"),
+        ("t.csv", "sep=;\n", "holds no pairs"),
         ("t.tsv", b"reference,hypothesis,locale\na,b,en\n", ":1: its columns are divided by commas"),
         ("t.csv", b"reference,hypothesis,locale,reference\na,b,en,a\n", ":1: two columns are named “reference”"),
         ("t.csv", 'reference,hypothesis,locale\na,b,en\n"c,d,en\n', ":3: not CSV"),

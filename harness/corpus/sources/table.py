@@ -1,6 +1,7 @@
 """CSV and TSV with a header, as spreadsheets and pandas write them.
 
-CSV is RFC 4180: cells in double quotes may hold commas, quotes (doubled) and line ends. TSV has a record a line; a
+CSV is RFC 4180: cells in double quotes may hold commas, quotes (doubled) and line ends. Semicolons or tabs may stand for
+the commas, as spreadsheets write them where the comma is a decimal mark. TSV has a record a line; a
 cell that is wholly in double quotes is unquoted, and otherwise quotes are text.
 """
 
@@ -11,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
+from harness.corpus.divider import declared, divider
 from harness.corpus.lines import Line, lines
 from harness.corpus.row import ALIASES, Place, Row
 from harness.corpus.utterance import Fault
@@ -31,7 +33,11 @@ class Record(NamedTuple):
 def rows_csv(place: Place) -> Iterator[Row | Fault]:
     """Yield a row for each record of a CSV file after its header."""
     where = place.where(place.start)
-    yield from titled(place, _csv_records(lines(place.start, where), where))
+    columns = [
+        {*ALIASES[ours], place.columns.get(ours, ours)}
+        for ours in ("audio_filepath", "locale", "text")
+    ]
+    yield from titled(place, _csv_records(lines(place.start, where), where, columns))
 
 
 def rows_tsv(place: Place) -> Iterator[Row | Fault]:
@@ -88,14 +94,23 @@ def _unquoted(cell: str) -> str:
     return inner.replace('""', '"')
 
 
-def _csv_records(source: Iterator[Line | Fault], where: str) -> Iterator[Record | Fault]:
-    """Yield the records of a CSV file; after one that is broken, go on with the line after its first."""
+def _csv_records(
+    source: Iterator[Line | Fault], where: str, columns: Collection[Collection[str]]
+) -> Iterator[Record | Fault]:
+    """Yield the records of a CSV file; after one that is broken, go on with the line after its first.
+
+    They are divided as the line above the header declares, else by what divides the header into most of `columns`.
+    """
+    mark: str | None = None
     ahead: deque[Line | Fault] = deque()
     while (line := ahead.popleft() if ahead else next(source, None)) is not None:
         if isinstance(line, Fault):
             yield line
+        elif mark is None and (mark := declared(line.text)) is not None:
+            continue
         elif line.text:
-            cells, used = _csv_cells(line.text, source, ahead)
+            mark = mark or divider(line.text, columns)
+            cells, used = _csv_cells(line.text, mark, source, ahead)
             if isinstance(cells, str):
                 yield Fault(where=where, line=line.number, what=cells)
                 continue
@@ -105,12 +120,12 @@ def _csv_records(source: Iterator[Line | Fault], where: str) -> Iterator[Record 
 
 
 def _csv_cells(
-    text: str, source: Iterator[Line | Fault], ahead: deque[Line | Fault]
+    text: str, mark: str, source: Iterator[Line | Fault], ahead: deque[Line | Fault]
 ) -> tuple[list[str] | str, int]:
     """Return the cells of the record that begins with `text`, or what is wrong, and how many lines `ahead` it took."""
     for used in range(MOST_LINES):
         try:
-            return next(csv.reader([text], strict=True)), used
+            return next(csv.reader([text], delimiter=mark, strict=True)), used
         except csv.Error as error:
             if "end of data" not in str(error):
                 return f"not CSV: {error}", used

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import csv
 from importlib import import_module
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 import regex
 
+from harness.corpus.divider import declared, divider
 from harness.corpus.lines import Line, lines
 from harness.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
 _GUARDED = regex.compile(r"'(?=[=+\-@\t\r'])")
@@ -41,6 +42,9 @@ def input_error(path: Path, faults: Sequence[str]) -> InputError:
 Record: TypeAlias = "tuple[int, dict[str, Any] | UnusableError]"
 """The 1-based line or row, and its cells by column, or what is wrong with it."""
 
+Columns: TypeAlias = "Collection[Collection[str]]"
+"""The columns that a table should have, each by all names that it goes by."""
+
 
 def numbered(path: Path) -> Iterator[Record | Line]:
     """Yield the lines of a file; what is wrong with one in its place."""
@@ -57,7 +61,7 @@ def numbered(path: Path) -> Iterator[Record | Line]:
             yield line.line, UnusableError(line.what)
 
 
-def _csv_records(path: Path) -> Iterator[Record]:
+def _csv_records(path: Path, columns: Columns) -> Iterator[Record]:
     broken: list[Record] = []
     numbers: list[int] = []
 
@@ -69,10 +73,15 @@ def _csv_records(path: Path) -> Iterator[Record]:
             else:
                 broken.append(line)
 
-    reader = csv.reader(texts(), strict=True)
+    source = texts()
+    head = next((text for text in source if text != "\n"), "")
+    mark = declared(head.removesuffix("\n"))
+    ahead = [] if mark else [head]
+    skipped = len(numbers) - len(ahead)
+    reader = csv.reader(chain(ahead, source), delimiter=mark or divider(head, columns), strict=True)
     header: list[str] | None = None
     while True:
-        first = reader.line_num
+        first = skipped + reader.line_num
         try:
             cells = next(reader, None)
         except csv.Error as error:
@@ -94,7 +103,7 @@ def _csv_records(path: Path) -> Iterator[Record]:
     yield from broken
 
 
-def _tsv_records(path: Path) -> Iterator[Record]:
+def _tsv_records(path: Path, _columns: Columns) -> Iterator[Record]:
     header: list[str] | None = None
     for line in numbered(path):
         if not isinstance(line, Line):
@@ -129,7 +138,7 @@ def _named(header: list[str], cells: list[str]) -> dict[str, Any] | UnusableErro
     return dict(zip(header, cells, strict=True))
 
 
-def _json_records(path: Path) -> Iterator[Record]:
+def _json_records(path: Path, _columns: Columns) -> Iterator[Record]:
     decode = msgspec.json.Decoder(dict[str, Any]).decode
     for line in numbered(path):
         if not isinstance(line, Line):
@@ -141,7 +150,7 @@ def _json_records(path: Path) -> Iterator[Record]:
                 yield line.number, UnusableError(f"not a JSON object: {error}")
 
 
-def _parquet_records(path: Path) -> Iterator[Record]:
+def _parquet_records(path: Path, _columns: Columns) -> Iterator[Record]:
     try:
         parquet = import_module("pyarrow.parquet")
         invalid = import_module("pyarrow").ArrowException
@@ -156,7 +165,7 @@ def _parquet_records(path: Path) -> Iterator[Record]:
     yield from enumerate(table.to_pylist(), start=1)
 
 
-READERS: Final[Mapping[str, Callable[[Path], Iterator[Record]]]] = {
+READERS: Final[Mapping[str, Callable[[Path, Columns], Iterator[Record]]]] = {
     ".csv": _csv_records,
     ".tsv": _tsv_records,
     ".jsonl": _json_records,

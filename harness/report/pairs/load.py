@@ -68,7 +68,8 @@ def read_pairs(
             f"{path}: not a table that can be read",
             why=f"its name ends in none of {', '.join((*READERS, '.trn', '.stm'))}",
         )
-    return _pairs(path, READERS[suffix](path), locale)
+    columns = [COLUMNS[ours] for ours in ("reference", "hypothesis", "locale")]
+    return _pairs(path, READERS[suffix](path, columns), locale)
 
 
 def _needed(locale: str | None, path: Path) -> str:
