@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from harness.cli.companion import started
 from harness.cli.sitting import _incomplete, _report, _say_end
 from harness.clock import run_virtual
 from harness.run.pool import Tally
@@ -37,18 +38,31 @@ def test_a_service_that_went_away_is_told_with_what_to_do(capsys):
     assert "4 failed" in said
 
 
-def test_an_interrupt_while_the_report_is_started_ends_it(tmp_path, monkeypatch):
-    """Ctrl-C at the instant in which the reporting process is started ends that process too."""
-    started = []
+@pytest.fixture
+def interrupted(monkeypatch):
+    """Give the processes that are started, each of them at the instant of a Ctrl-C."""
+    processes = []
 
     class Interrupted(subprocess.Popen):
         def __init__(self, *args, **more):
             super().__init__(*args, **more)
-            started.append(self)
+            processes.append(self)
             os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    yield processes
+    assert signal.default_int_handler is signal.getsignal(signal.SIGINT)
+
+
+def test_an_interrupt_while_the_report_is_started_ends_it(tmp_path, interrupted):
+    """Ctrl-C at the instant in which the reporting process is started ends that process too."""
     with pytest.raises(KeyboardInterrupt):
         _report(tmp_path, None, None, as_json=False)
-    assert started[0].returncode is not None
-    assert signal.default_int_handler is signal.getsignal(signal.SIGINT)
+    assert interrupted[0].returncode is not None
+
+
+def test_an_interrupt_while_the_emulator_is_started_ends_it(tmp_path, interrupted):
+    """Nor is it lost at the instant in which the run's own emulator is started: nothing begins, and nothing is left."""
+    with pytest.raises(KeyboardInterrupt), started(tmp_path / "log", "--ear", "scripted"):
+        pytest.fail("it went on")
+    assert interrupted[0].returncode is not None
