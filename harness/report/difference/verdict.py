@@ -112,10 +112,8 @@ def _verdict(found: RateDifference, p: float, margin: float | None) -> tuple[Ver
         return ("better" if (found.difference > 0) == (found.better == "higher") else "worse"), None
     if 2.0 ** (1 - found.blocks) > LEVEL:
         why = f"too few speakers, recordings or sentences ({found.blocks}): p cannot fall to {LEVEL:g}"
-        return (
-            "cannot tell",
-            why,
-        )  # so few cannot show either that it is no worse, however alike they are
+        # So few cannot show either that it is no worse, however alike they are.
+        return "cannot tell", why
     if found.low is None:
         why = "a locale has a single speaker, recording or sentence"
     elif found.detectable is None:
