@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 BLOCK: Final[Samples] = 65_536
 """Samples read at a time where nothing else is said: 128 KiB."""
 
+_BINARY: Final = getattr(os, "O_BINARY", 0)
+"""Windows takes a file for text without; it has no `pread` either."""
+
 
 class Pcm(Protocol):
     """Where a clip's samples lie: s16le mono PCM at 16 kHz."""
@@ -66,11 +69,12 @@ class FilePcm:
         """Return up to `count` samples from `offset` as s16le bytes; OSError when the file is gone."""
         size = max(0, min(count, self.count - offset)) * SAMPLE_BYTES
         at = (self.start + offset) * SAMPLE_BYTES
-        fd = os.open(self.path, os.O_RDONLY)
+        fd = os.open(self.path, os.O_RDONLY | _BINARY)
         try:
-            data = os.pread(fd, size, at)
+            os.lseek(fd, at, os.SEEK_SET)
+            data = os.read(fd, size)
             # One read is one system call, and some file systems answer it with less than there is.
-            while len(data) < size and (more := os.pread(fd, size - len(data), at + len(data))):
+            while len(data) < size and (more := os.read(fd, size - len(data))):
                 data += more
             return data
         finally:
