@@ -119,6 +119,25 @@ def test_a_run_against_itself_differs_in_nothing(pair):
     assert ([], []) == (contrast.changes, contrast.moved)
 
 
+def test_a_run_against_itself_is_remarked_on(pair, tmp_path, run, said):
+    """One folder twice, by whatever path, is one note, first of all; another run, or two models of one, are none."""
+    base, new = pair
+    link = tmp_path / "link"
+    link.symlink_to(base)
+
+    def remarks(*folders, **options):
+        contrasts = compared(*folders, **options).contrasts
+        return [["with itself" in note for note in contrast.notes] for contrast in contrasts]
+
+    (same,), (linked, other) = remarks(base, base), remarks(base, link, new)
+    assert ([True], [True]) == (same[:1], linked[:1])
+    assert 1 == sum(same) == sum(linked)
+    assert not any(other)
+    both = run([said.Said(id="a", model=model) for model in ("m1", "m2")])
+    assert not any(remarks(both, both, models=("m1", "m2"))[0])
+    assert remarks(both, both, models=("m2", "m2"))[0][0]
+
+
 def test_swapping_the_runs_flips_the_signs_alone(pair):
     """NEW against BASE is BASE against NEW with other signs, the same p values, and better for worse."""
     (there,), (back,) = (compared(*order).contrasts for order in (pair, pair[::-1]))

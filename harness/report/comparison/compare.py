@@ -43,7 +43,7 @@ from harness.stats.significance import benjamini_hochberg, holm, mapsswe, segmen
 from harness.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from harness.report.comparison.comparable import Runs
     from harness.report.difference.pairing import Key, ModelPair, Pair
@@ -103,7 +103,10 @@ def _contrast(
         new=_side(new, plan),
         utterances=counts,
         changes=plan_changes(runs.base_plan, plan, pairs_of_models),
-        notes=_notes(cells, runs.base_plan, keys, late=late, asked=plan.task == "ask"),
+        notes=[
+            *_same_run(runs.base, new, pairs_of_models),
+            *_notes(cells, runs.base_plan, keys, late=late, asked=plan.task == "ask"),
+        ],
         macros=macros,
         cells=cells,
         moved=sorted(moved, key=lambda one: -abs(one.share))[:MOST_MOVED],
@@ -376,6 +379,14 @@ def _side(table: RunTable, plan: Plan) -> Side:
         sessions=table.summary.sessions,
         failed=table.summary.failed,
     )
+
+
+def _same_run(base: RunTable, new: RunTable, models: Iterable[ModelPair]) -> Iterator[str]:
+    """Yield what the reader of a comparison of the same sessions must know; two models of one run are none."""
+    if base.folder.resolve() == new.folder.resolve() and all(
+        ours == theirs for ours, theirs in models
+    ):
+        yield "This is one run on both sides: a comparison with itself shows nothing."
 
 
 def _notes(
