@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 import click
@@ -121,7 +123,9 @@ def command(
     if as_json:
         click.echo(msgspec.json.encode(document))
     else:
-        click.echo(comparison_text(document))
+        # As wide as the terminal where there is one.
+        width = get_terminal_size().columns if sys.stdout.isatty() else None
+        click.echo(comparison_text(document, width))
     return 0 if all(result.passed for _, result in results) else 6
 
 

@@ -8,6 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.report.build import build_reports
+from harness.report.comparison.comparable import open_runs
+from harness.report.comparison.compare import comparison
+from harness.report.comparison.digest import comparison_text
 from harness.report.words.digest import printable, summary_markdown, summary_rich, summary_text
 
 EVIL = "a|b\n# c\r<img src=x> [l](http://x) `q` @all\x1b]0;t\x07\u202e*b*"
@@ -59,6 +62,57 @@ def test_a_run_fits_eighty_columns(tmp_path, said):
     text = summary_text(summary)
     assert 1 == text.count("gemini-3.8-live")
     assert 80 >= max(map(len, text.split("\n\n")[1].splitlines()))
+
+
+LONG = f"Some sessions are not what they seem, and {'a/' * 30}b.wav is one of them, as you see."
+"""A warning that no terminal of 40 columns holds on a line, with a path that is longer than one."""
+
+
+def hung(lines):
+    """Return a warning without its mark, its indents and its spaces; each line is in its place."""
+    first, *others = lines
+    assert others
+    assert "! " == first[:2]
+    assert {"  "} == {line[:2] for line in others}
+    assert all(line[2] != " " for line in lines)
+    return "".join(line[2:] for line in lines).replace(" ", "")
+
+
+def test_a_warning_that_is_wrapped_hangs_below_its_text(summary):
+    """With colour, every line of a warning but its first is indented, none is too long, and nothing is cut off."""
+    from rich.console import Console
+
+    serious = msgspec.structs.replace(summary.warnings[0], level="serious", text=LONG)
+    bare = msgspec.structs.replace(
+        summary, labels=[], verdict="V", warnings=[serious, serious], cells=[], troubles=[]
+    )
+    console = Console(width=40, force_terminal=True, color_system=None)
+    with console.capture() as shown:
+        console.print(summary_rich(bare))
+    _, *lines = map(str.rstrip, shown.get().splitlines())
+    assert 40 >= max(map(len, lines))
+    second = lines.index(lines[0], 1)
+    assert LONG.replace(" ", "") == hung(lines[:second])
+    assert LONG.replace(" ", "") == hung(lines[second:])
+    with console.capture() as shown:
+        console.print(summary_rich(msgspec.structs.replace(bare, warnings=[])))
+    assert ["V"] == shown.get().split()
+    assert 1 == len(shown.get().splitlines())
+
+
+def test_a_note_that_is_wrapped_hangs_below_its_text(tmp_path, said):
+    """So does a comparison's; a log has it on one line."""
+    folder = said.make_run(tmp_path / "run", [said.Said(id="a")])
+    document = comparison(open_runs(folder, [folder]))
+    (contrast,) = document.contrasts
+    contrast = msgspec.structs.replace(contrast, notes=[LONG])
+    document = msgspec.structs.replace(document, contrasts=[contrast])
+    assert f"! {LONG}" in comparison_text(document).splitlines()
+    lines = comparison_text(document, 40).splitlines()
+    first = next(n for n, line in enumerate(lines) if line.startswith("! "))
+    note = lines[first : lines.index("", first)]
+    assert LONG.replace(" ", "") == hung(note)
+    assert [line for line in note if "a/a/" in line] == [line for line in note if len(line) > 40]
 
 
 def test_failed_sessions_say_why(tmp_path, said):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Final
 
 from harness.report.comparison.contrast import PASSED
@@ -126,24 +127,24 @@ def _besides(cells: Sequence[CellDifference]) -> Grid:
 # ── Text ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def comparison_text(document: Comparison) -> str:
-    """Return what a terminal or a log shows."""
+def comparison_text(document: Comparison, width: int | None = None) -> str:
+    """Return what a terminal of `width` columns shows; None: a log, where a note is a line."""
     lines = forced_lines(document)
     for contrast in document.contrasts:
         if lines:
             lines.append("")
-        lines += _contrast_text(document, contrast)
+        lines += _contrast_text(document, contrast, width)
     return "\n".join(map(printable, lines))
 
 
-def _contrast_text(document: Comparison, contrast: Contrast) -> list[str]:
+def _contrast_text(document: Comparison, contrast: Contrast, width: int | None) -> list[str]:
     lines = [
         f"{subject(contrast)}: {document.base.run} (base) → {contrast.new.run}",
         *(f"{text} {where}" for _, text, where in labels(document, [contrast])),
         *headline(document, contrast),
         overlap_text(contrast),
         *([bill] if (bill := bill_text(contrast)) else []),
-        *(f"! {note}" for note in contrast.notes),
+        *(line for note in contrast.notes for line in _hung(f"! {note}", width)),
         *(f"gate: {rule.line}" for rule in (contrast.gate.rules if contrast.gate else ())),
     ]
     groups = _groups(contrast)
@@ -171,6 +172,15 @@ def _contrast_text(document: Comparison, contrast: Contrast) -> list[str]:
             f"    new   {_cut(moved.new_hypothesis)}",
         ]
     return lines
+
+
+def _hung(note: str, width: int | None) -> list[str]:
+    """Return a note as lines: what does not fit into `width` columns goes on below its text."""
+    if width is None:
+        return [note]
+    return textwrap.wrap(
+        note, max(width, 20), subsequent_indent="  ", break_on_hyphens=False, break_long_words=False
+    )
 
 
 def _aligned(table: Grid) -> list[str]:

@@ -256,7 +256,11 @@ def summary_text(summary: Summary) -> str:
 
 
 def _caution(warning: Caution) -> str:
-    return f"{'!' if warning.level == 'serious' else ' '} {printable(warning.text)}"
+    return f"{_mark(warning)} {printable(warning.text)}"
+
+
+def _mark(warning: Caution) -> str:
+    return "!" if warning.level == "serious" else " "
 
 
 def summary_rich(summary: Summary) -> RenderableType:
@@ -268,12 +272,16 @@ def summary_rich(summary: Summary) -> RenderableType:
     shown: list[RenderableType] = [
         *(Text(printable(label.text), style="bold reverse yellow") for label in summary.labels),
         Text(printable(summary.verdict), style="bold"),
-        *(
-            Text(_caution(warning), style="yellow" if warning.level == "serious" else "dim")
-            for warning in summary.warnings
-        ),
-        *(Text(f"  {printable(reason)}") for reason in _reasons(summary)),
     ]
+    hung = Table.grid(padding=(0, 1, 0, 0))  # what does not fit on a line goes on below its text
+    hung.add_column(width=1)
+    hung.add_column(overflow="fold")
+    for warning in summary.warnings:
+        style = "yellow" if warning.level == "serious" else "dim"
+        hung.add_row(_mark(warning), Text(printable(warning.text)), style=style)
+    for reason in _reasons(summary):
+        hung.add_row("", Text(printable(reason)))
+    shown.append(hung)
     for title, (heads, *cells) in cell_tables(summary):
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
         for place, head in enumerate(heads):
