@@ -57,6 +57,9 @@ class _Trailer(msgspec.Struct, frozen=True, kw_only=True):
     start: Samples | None = None
     """Where they lie in the file that was asked for, in samples from its first byte; None: here, before this."""
 
+    file_bytes: int | None = None
+    """Length of that file: in one of another length, changed since the digest was taken, they do not lie there."""
+
 
 def conversions(environment: Mapping[str, str]) -> Conversions:
     """Return the user's cache; one that keeps nothing when it is switched off."""
@@ -110,17 +113,18 @@ class Conversions:
         return clip
 
     def _keep(self, clip: AudioClip, kept: Path) -> None:
-        in_place = clip.pcm.start if isinstance(clip.pcm, FilePcm) and not clip.converted else None
-        told = msgspec.json.encode(_Trailer(samples=len(clip), faults=clip.faults, start=in_place))
-        size = len(told) + _LENGTH_BYTES
-        if in_place is None:
-            size += len(clip) * SAMPLE_BYTES
+        trailer = _Trailer(samples=len(clip), faults=clip.faults)
+        if in_place := isinstance(clip.pcm, FilePcm) and not clip.converted:
+            length = clip.pcm.path.stat().st_size
+            trailer = msgspec.structs.replace(trailer, start=clip.pcm.start, file_bytes=length)
+        told = msgspec.json.encode(trailer)
+        size = len(told) + _LENGTH_BYTES + (0 if in_place else len(clip) * SAMPLE_BYTES)
         if not self._has_room(kept.parent, size):
             return
         part = kept.with_name(f"{kept.name}.{os.getpid()}-{threading.get_ident()}.part")
         try:
             with part.open("wb") as file:
-                if in_place is None:
+                if not in_place:
                     for block in clip.blocks():
                         file.write(block)
                 file.write(told + b"%0*d" % (_LENGTH_BYTES, len(told)))
@@ -181,11 +185,13 @@ def _read(kept: Path, path: Path) -> AudioClip | None:
             before = size - _LENGTH_BYTES - length
             file.seek(before)
             told = msgspec.json.decode(file.read(length), type=_Trailer)
-            where = FilePcm(kept, 0, told.samples)
-            if told.start is not None:
+            if told.start is None:
+                where = FilePcm(kept, 0, told.samples)
+                whole = before == told.samples * SAMPLE_BYTES
+            else:
                 where = FilePcm(path.absolute(), told.start, told.samples)
-                before = path.stat().st_size
-            if before < (where.start + told.samples) * SAMPLE_BYTES:
+                whole = path.stat().st_size == told.file_bytes
+            if not whole:
                 return None
             pcm: Pcm = where
             if told.samples <= IN_MEMORY:

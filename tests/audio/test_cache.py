@@ -133,6 +133,9 @@ def test_what_is_kept_is_of_the_file_that_was_meant(tmp_path, name):
         path.write_bytes(data)
         lengths.append(kept.clip(path, sha256=sha256).duration)
     assert [62.0, 61.0] == lengths
+    tone(path, 61.0, 48_000)
+    clip = kept.clip(path, sha256=sha256)
+    assert (61.0, True) == (clip.duration, clip.converted), "no other file is read as what it was"
 
 
 def test_the_folder_stays_within_its_bound_and_keeps_what_was_used_last(tmp_path, decoded):
