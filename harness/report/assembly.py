@@ -84,9 +84,7 @@ def run_table(
     """
     by_ear = read_heard(folder) if plan.task == "speak" else None
     places = Slots(plan, records)
-    scored = list(
-        rows(plan, records, speech, profile=profile, metric=metric, heard=by_ear, places=places)
-    )
+    scored = list(rows(plan, records, places, speech, profile=profile, metric=metric, heard=by_ear))
     if not scored:
         raise InputError(f"{folder}: there is nothing to report", why="its plan is empty")
     refused = sum(records[place].failure == "quota" for its in places.again() for place in its[:-1])

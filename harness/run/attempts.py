@@ -1,4 +1,4 @@
-"""A run's attempts as a sequence: each is read from the journal when it is asked for, and only where it lies is kept.
+"""A run's attempts as a sequence: each is read from the journal when it is asked for, and only its place there is kept.
 
 A million records take gigabytes as objects, and a report looks at one after the other. Knows the journal; does not know what
 was begun and has no line there.
@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Sequence
-from itertools import chain, islice
+from itertools import chain
 from typing import TYPE_CHECKING, overload
+from zlib import crc32
 
 from harness.errors import InputError
-from harness.run.folder import JOURNAL, iter_journal, record_of, slot
+from harness.run.folder import JOURNAL, record_of, slot
 from harness.run.lines import numbered_lines
 from harness.run.record import UtteranceRecord
 
@@ -26,26 +27,28 @@ if TYPE_CHECKING:
 
 
 class Attempts(Sequence[UtteranceRecord]):
-    """The journal of the run in `folder`, as far as it is written when this is made; InputError as `iter_journal`."""
+    """The attempts in the journal of the run in `folder`, as it is when this is made, and those `behind` it.
 
-    behind: Sequence[UtteranceRecord] = ()
-    """What follows the journal's: attempts that have no line in it."""
+    They stay what they are while a run writes on, mends a torn end, or the journal is removed. Making and reading raise
+    InputError: the journal cannot be read, or a line of it is none of ours or was changed meanwhile. A missing journal is an
+    empty one, and a torn last line no attempt.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
         self._path = folder / JOURNAL
         self._ends = array("q")
+        self._sums = array("I")
         self._fd = -1
-        end = 0
+        self.behind: Sequence[UtteranceRecord] = ()
+        """Attempts that have no line in the journal: they follow its own."""
+
         try:
             self._fd = os.open(self._path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-            for _, line in numbered_lines(self._path):
-                if line.endswith(b"\n"):
-                    self._ends.append(end := end + len(line))
+            self._find()
         except FileNotFoundError:
             return
         except OSError as error:
-            raise InputError(f"{self._path}: cannot be read", why=str(error)) from error
+            raise self._unreadable(error) from error
 
     def __del__(self) -> None:
         if self._fd >= 0:
@@ -55,7 +58,7 @@ class Attempts(Sequence[UtteranceRecord]):
         return len(self._ends) + len(self.behind)
 
     def __iter__(self) -> Iterator[UtteranceRecord]:
-        return chain(islice(iter_journal(self._folder), len(self._ends)), self.behind)
+        return chain(map(self._read, range(len(self._ends))), self.behind)
 
     @overload
     def __getitem__(self, place: int) -> UtteranceRecord: ...
@@ -67,14 +70,35 @@ class Attempts(Sequence[UtteranceRecord]):
         if isinstance(place, slice):
             return [self[one] for one in range(*place.indices(len(self)))]
         place = range(len(self))[place]
-        if place >= len(self._ends):
-            return self.behind[place - len(self._ends)]
+        own = len(self._ends)
+        return self._read(place) if place < own else self.behind[place - own]
+
+    def _find(self) -> None:
+        """Note where each line ends, and a sum of its bytes."""
+        end = 0
+        for _, line in numbered_lines(self._path, self._fd):
+            if not line.endswith(b"\n"):
+                return  # torn: were it whole a moment later, it would not begin where this ends
+            self._ends.append(end := end + len(line))
+            self._sums.append(crc32(line))
+
+    def _read(self, place: int) -> UtteranceRecord:
+        """Return the record of the line at `place`."""
         start = self._ends[place - 1] if place else 0
         try:
             line = os.pread(self._fd, self._ends[place] - start, start)
         except OSError as error:
-            raise InputError(f"{self._path}: cannot be read", why=str(error)) from error
-        return record_of(line, f"{self._path}:{place + 1}")
+            raise self._unreadable(error) from error
+        if crc32(line) != self._sums[place]:
+            raise InputError(
+                f"{self._path}:{place + 1}: is not the line any more that it was",
+                why="somebody changed the journal while it was read",
+                hint="give the same command again",
+            )
+        return record_of(line, self._path, place + 1)
+
+    def _unreadable(self, error: OSError) -> InputError:
+        return InputError(f"{self._path}: cannot be read", why=str(error))
 
 
 class Slots:
@@ -91,7 +115,7 @@ class Slots:
         self._first = array("q", [-1]) * every
         self._more: dict[int, list[int]] = {}
         self.foreign = 0
-        """Records of what the plan does not ask for."""
+        """How many records are of what the plan does not ask for."""
 
         for at, record in enumerate(records):
             number = self._number(slot(record))

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from harness.run.record import PlannedUtterance
+
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding JSON that somebody may have damaged raises: msgspec leaves bytes that are no UTF-8 to Python."""
 
@@ -187,15 +189,9 @@ def iter_journal(folder: Path) -> Iterator[UtteranceRecord]:
     path = folder / JOURNAL
     try:
         for number, line in numbered_lines(path):
-            if not line.endswith(b"\n"):
+            if line[-1:] != b"\n":
                 return  # torn: its session is as good as never finished
-            try:
-                record = _decoded(line)
-            except UNREADABLE:
-                record = None
-            if record is None or record.schema != RECORD_SCHEMA:
-                record = record_of(line, f"{path}:{number}")  # says what is wrong with it
-            yield record
+            yield record_of(line, path, number)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -205,14 +201,14 @@ def iter_journal(folder: Path) -> Iterator[UtteranceRecord]:
 _decoded: Final = msgspec.json.Decoder(UtteranceRecord).decode
 
 
-def record_of(line: bytes, where: str) -> UtteranceRecord:
-    """Return the record in a line of the journal; InputError that begins with `where` when it holds none of ours."""
+def record_of(line: bytes, path: Path, number: int) -> UtteranceRecord:
+    """Return the record in a line of the journal at `path`; InputError names the line when it holds none of ours."""
     try:
         record = _decoded(line)
     except UNREADABLE as error:
-        raise _unreadable(where, line, error) from error
+        raise _unreadable(f"{path}:{number}", line, error) from error
     if record.schema != RECORD_SCHEMA:
-        raise _other_schema(where, "record", record.schema, RECORD_SCHEMA)
+        raise _other_schema(f"{path}:{number}", "record", record.schema, RECORD_SCHEMA)
     return record
 
 
@@ -255,12 +251,21 @@ def slot(record: UtteranceRecord) -> Slot:
     return (record.dataset, record.utterance, record.model, record.repeat)
 
 
-def slots(plan: Plan) -> Iterator[Slot]:
-    """Yield everything that `plan` asks for, in plan order: repeats outermost, then models, then utterances."""
+def planned_sessions(plan: Plan) -> Iterator[tuple[PlannedUtterance, str, int]]:
+    """Yield utterance, model and repeat of everything that `plan` asks for, in plan order.
+
+    Repeats are outermost, then models, then utterances.
+    """
     for repeat in range(1, plan.repeats + 1):
         for model in plan.models:
             for utterance in plan.utterances:
-                yield (utterance.dataset, utterance.id, model, repeat)
+                yield utterance, model, repeat
+
+
+def slots(plan: Plan) -> Iterator[Slot]:
+    """Yield everything that `plan` asks for, in plan order."""
+    for utterance, model, repeat in planned_sessions(plan):
+        yield (utterance.dataset, utterance.id, model, repeat)
 
 
 def finished(folder: Path, plan: Plan) -> bool:

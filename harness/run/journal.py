@@ -123,7 +123,7 @@ class Journal:
 
     def _settle(self, why: str) -> None:
         """Give every attempt that was begun its record, and bring all onto the disk."""
-        for record in found(self._folder, self._ledger.lost(why)):
+        for record in found(self._folder, self._ledger.lost(why), iter_journal(self._folder)):
             self.append(record)
         try:
             os.fdatasync(self._fd)

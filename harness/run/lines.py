@@ -22,12 +22,13 @@ from lines of a manifest, of a million bytes each; what it tells of calls and to
 _BLOCK: Final = 2**20
 
 
-def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def numbered_lines(path: Path, fd: int | None = None) -> Iterator[tuple[int, bytes]]:
     """Yield the lines of the file at `path`, each with its number from 1 and its end; a torn last one has none.
 
-    InputError names a line that is longer than any of ours. OSError as the disk's.
+    `fd` is that file where it is open already, at its beginning; it stays open. InputError names a line that is longer than
+    any of ours. OSError as the disk's.
     """
-    with path.open("rb") as file:
+    with path.open("rb") if fd is None else os.fdopen(fd, "rb", closefd=False) as file:
         for number in count(1):
             line = file.readline(LINE_BYTES)
             if not line:

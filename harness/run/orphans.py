@@ -14,14 +14,14 @@ import msgspec
 from harness.errors import InputError, RemoteProtocolError
 from harness.run import attempt
 from harness.run.attempts import Attempts
-from harness.run.folder import TRACES, iter_journal, read_plan, slot, trace_name, traces_there
+from harness.run.folder import TRACES, read_plan, slot, trace_name, traces_there
 from harness.run.ledger import Ledger
 from harness.run.pool import failed_once
 from harness.session.retry import tries_again
 from harness.trace import read_trace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from harness.run.folder import Slot
@@ -46,15 +46,17 @@ def read_attempts(folder: Path) -> Attempts:
     The latter are what a sitting that goes on with the run would write down first, but for the reason. InputError says what
     cannot be read.
     """
-    records = Attempts(folder)
     try:
-        ledger = Ledger(folder)
+        ledger = Ledger(
+            folder
+        )  # before the journal: what a run ends between the two is in both, not in neither
     except OSError as error:
         raise InputError(f"{folder}: what is begun cannot be read", why=error.strerror) from error
+    records = Attempts(folder)
     if ledger.open:
         for record in records:
             ledger.end(record)
-    records.behind = found(folder, ledger.lost(OPEN))
+    records.behind = found(folder, ledger.lost(OPEN), records)
     return records
 
 
@@ -70,8 +72,13 @@ def unended(records: Sequence[UtteranceRecord]) -> list[str]:
     return [f"{sessions}, {why}: {then}"]
 
 
-def found(folder: Path, lost: Sequence[UtteranceRecord]) -> list[UtteranceRecord]:
-    """Return `lost`, which tell of attempts by what they were to take alone, with what the traces tell of those that left one."""
+def found(
+    folder: Path, lost: Sequence[UtteranceRecord], before: Iterable[UtteranceRecord]
+) -> list[UtteranceRecord]:
+    """Return `lost`, which tell of attempts by what they were to take alone, with what the traces tell of those that left one.
+
+    `before` are the journal's.
+    """
     there = traces_there(folder) if lost else frozenset()
     traced = {path for path in map(_trace_of, lost) if path in there}
     if not traced:
@@ -80,7 +87,7 @@ def found(folder: Path, lost: Sequence[UtteranceRecord]) -> list[UtteranceRecord
         plan = read_plan(folder)
     except InputError:
         return list(lost)
-    failures = Counter(slot(record) for record in iter_journal(folder) if failed_once(record))
+    failures = Counter(slot(record) for record in before if failed_once(record))
     return [
         (_trace_of(one) in traced and recovered(folder, plan, one, failures)) or one for one in lost
     ]

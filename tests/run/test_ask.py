@@ -15,6 +15,7 @@ from harness.report.rows.rows import rows
 from harness.report.summary.retelling import contradictions
 from harness.report.words.warnings import warnings
 from harness.run.attempt import send_lags_ms
+from harness.run.attempts import Slots
 from harness.run.folder import read_journal, read_plan
 from harness.trace import read_trace
 from harness.wire.live.setups import asking_setup
@@ -60,7 +61,9 @@ def put(folder, service, /, *questions, model=MODEL, transcript="reply", turns="
 def row(folder, name="u0001"):
     """Return the row of an utterance in the table of the run in `folder`."""
     made = read_plan(folder)
-    found = rows(made, read_journal(folder), SpeechBook(folder), profile="norm-1n", metric="auto")
+    records = read_journal(folder)
+    book = SpeechBook(folder)
+    found = rows(made, records, Slots(made, records), book, profile="norm-1n", metric="auto")
     return next(one for one in found if one.utterance_id == name)
 
 
@@ -150,7 +153,8 @@ def test_a_verdict_and_what_is_odd_about_the_question_are_both_told(tmp_path):
     records = put(tmp_path, Service(says("It is eleven.")), wrong, right)
     records = [msgspec.structs.replace(one, reason=damage) for one in records]
     made = read_plan(tmp_path)
-    told = list(rows(made, records, SpeechBook(tmp_path), profile="norm-1n", metric="auto"))
+    places, book = Slots(made, records), SpeechBook(tmp_path)
+    told = list(rows(made, records, places, book, profile="norm-1n", metric="auto"))
     assert [f"the answer names no number, not 12; {damage}", damage] == [r.reason for r in told]
     found = warnings(made, told, [], [], [], foreign=0, refused=0, lost=[])
     (one,) = [said.text for said in found if "the audio is odd" in said.text]

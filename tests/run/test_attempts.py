@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import InputError
+from harness.run import attempts
 from harness.run.attempts import Attempts, Slots
 from harness.run.folder import JOURNAL, read_journal, slot, slots
+from harness.run.lines import cut_torn_line, numbered_lines
 from tests.bench.records import MODEL, record
 from tests.run.runs import plan, utterance
 
@@ -77,3 +81,62 @@ def test_places_are_those_of_a_dictionary(drawn):
     assert sum(slot(one) not in wanted for one in records) == found.foreign
     several = [own for one, own in expected.items() if one in wanted and len(own) > 1]
     assert sorted(several) == sorted(found.again())
+
+
+def lines(*numbers):
+    """Return the journal's lines of some records, all of one length."""
+    return b"".join(msgspec.json.encode(record(number, f"u{number}")) + b"\n" for number in numbers)
+
+
+def replaced(path):
+    """Put another journal in its place."""
+    other = path.with_name("other")
+    other.write_bytes(lines(7, 8, 9))
+    other.replace(path)
+
+
+def mended(path):
+    """Cut half a line off and write on, as a run that continues does."""
+    with path.open("r+b") as file:
+        cut_torn_line(file.fileno())
+        file.seek(0, 2)
+        file.write(lines(6, 7))
+
+
+@pytest.mark.parametrize("happens", [mended, Path.unlink, replaced])
+def test_what_happens_to_the_journal_changes_no_attempt(tmp_path, happens):
+    """A run mends the end and writes on, or the journal is removed or replaced: the attempts are those that were there."""
+    found = journal(tmp_path, (before := [record(n, f"u{n}") for n in range(3)]), lines(5)[:40])
+    begun = iter(found)
+    first = next(begun)
+    happens(tmp_path / JOURNAL)
+    assert before == [first, *begun] == list(found) == found[:]
+    with pytest.raises(IndexError):
+        found[3]
+
+
+def test_half_a_line_that_is_whole_a_moment_later_moves_no_other(tmp_path, monkeypatch):
+    """A line whose end is written while the journal is looked through is left out, with all behind it."""
+
+    def growing(path, fd):
+        for number, line in numbered_lines(path, fd):
+            if not line.endswith(b"\n"):
+                with path.open("ab") as file:
+                    file.write(lines(2)[40:] + lines(3))
+            yield number, line
+
+    monkeypatch.setattr(attempts, "numbered_lines", growing)
+    found = journal(tmp_path, [record(1, "u1")], lines(2)[:40])
+    assert [record(1, "u1")] == list(found) == found[:]
+    assert lines(1, 2, 3) == (tmp_path / JOURNAL).read_bytes()
+
+
+@pytest.mark.parametrize("left", [lines(2, 1), lines(1), lines(1) + lines(2)[:40], b""])
+def test_a_journal_changed_in_its_place_gives_no_other_attempt(tmp_path, left):
+    """Lines that somebody swapped, cut or tore where they lay are named: one is not taken for another."""
+    found = journal(tmp_path, [record(n, f"u{n}") for n in (1, 2)])
+    assert record(2, "u2") == found[1]
+    (tmp_path / JOURNAL).write_bytes(left)
+    for ask in (lambda: found[1], lambda: list(found)):
+        with pytest.raises(InputError, match=r"journal\.jsonl:[12]: is not the line any more"):
+            ask()

@@ -13,11 +13,12 @@ from harness.report.build import build_reports
 from harness.report.rows.bounds import SpeechBook
 from harness.report.summary.retelling import contradictions
 from harness.report.verify import differences
+from harness.run import orphans
 from harness.run.bill import spent_usd
 from harness.run.demand import transcription
 from harness.run.folder import BEGUN, JOURNAL, read_journal, read_plan, unfinished
 from harness.run.journal import KILLED, Journal
-from harness.run.ledger import Stake
+from harness.run.ledger import Ledger, Stake
 from harness.run.orphans import OPEN, read_attempts
 from harness.trace import read_trace, write_trace
 from tests.run.crash import Fates, load, planned, sitting, tables, undisturbed
@@ -193,3 +194,23 @@ def stake_of(record):
     facts = {name: getattr(record, name) for name in names}
     stake = Stake(**facts, takes=transcription(0.2), at=record.started_at)
     return msgspec.json.encode(stake) + b"\n"
+
+
+def test_a_session_that_ends_while_attempts_are_read_is_told_once(tmp_path, monkeypatch):
+    """What was open when a report asked, and is in the journal when it reads that, has one record: the journal's."""
+    run_virtual(run(plan([utterance(1)]), tmp_path, Service(polite("hello"))))
+    (ended,) = read_journal(tmp_path)
+    line = (tmp_path / JOURNAL).read_bytes()
+    (tmp_path / JOURNAL).write_bytes(b"")
+    (tmp_path / BEGUN).write_bytes(stake_of(ended))
+
+    class Ending(Ledger):
+        """What is begun, and ends once somebody has looked."""
+
+        def __init__(self, folder):
+            super().__init__(folder)
+            (folder / JOURNAL).write_bytes(line)
+            (folder / BEGUN).unlink()
+
+    monkeypatch.setattr(orphans, "Ledger", Ending)
+    assert [ended] == list(read_attempts(tmp_path))

@@ -6,7 +6,6 @@ Knows one row at a time. What many rows say together is `summary`.
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import cycle
 from sys import intern
 from typing import TYPE_CHECKING, Final
 
@@ -18,9 +17,8 @@ from harness.report.rows.kinship import Kin
 from harness.report.rows.replies import Reply, reply
 from harness.report.rows.row import ANSWERS, Companions, Row, Session
 from harness.run.attempt import OF_THE_AUDIO
-from harness.run.attempts import Slots
 from harness.run.bill import answered_tokens, bill_usd, spent_usd, unbilled_usd
-from harness.run.folder import slots
+from harness.run.folder import planned_sessions
 from harness.score.edits import EditCounts
 from harness.score.faults import faults
 from harness.score.score import Score, Unscored, judgement
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from harness.report.rows.bounds import SpeechBook
-    from harness.run.folder import Slot
+    from harness.run.attempts import Slots
     from harness.run.heard import HeardSpeech
     from harness.run.record import (
         Plan,
@@ -45,25 +43,32 @@ if TYPE_CHECKING:
 def rows(
     plan: Plan,
     records: Sequence[UtteranceRecord],
+    places: Slots,
     speech: SpeechBook,
     *,
     profile: str,
     metric: str,
     heard: Mapping[str, HeardSpeech] | None = None,
-    places: Slots | None = None,
 ) -> Iterator[Row]:
     """Yield a row for every planned session, in plan order, scored under `profile` and `metric`.
 
-    `heard` is what an ear of ours made of the speech that was kept; None: none was asked. `places` says where the plan's
-    records are; None: that is to be found. UsageError names an unknown profile or metric. Records that the plan does not
-    know are passed over.
+    `places` says where among `records` those of each session are; `heard` is what an ear of ours made of the speech that was
+    kept; None: none was asked. UsageError names an unknown profile or metric.
     """
     kin = Kin(plan)
-    places = places or Slots(plan, records)
-    for utterance, wanted in zip(cycle(plan.utterances), slots(plan), strict=False):
-        attempts = {place: records[place] for place in places.places(wanted)}
+    for utterance, model, repeat in planned_sessions(plan):
+        own = places.places((utterance.dataset, utterance.id, model, repeat))
+        attempts = {place: records[place] for place in own}
         row = _row(
-            wanted, utterance, attempts, speech, plan, kin=kin, profile=profile, metric=metric
+            utterance,
+            attempts,
+            speech,
+            plan,
+            model=model,
+            repeat=repeat,
+            kin=kin,
+            profile=profile,
+            metric=metric,
         )
         record = attempts[row.session.place] if row.session else None
         yield _heard(row, record, heard, profile, metric) if heard else row
@@ -89,19 +94,19 @@ def _heard(
 
 
 def _row(
-    wanted: Slot,
     utterance: PlannedUtterance,
-    by_place: Mapping[int, UtteranceRecord],
+    by_place: dict[int, UtteranceRecord],
     speech: SpeechBook,
     plan: Plan,
     *,
+    model: str,
+    repeat: int,
     kin: Kin,
     profile: str,
     metric: str,
 ) -> Row:
-    _, _, model, repeat = wanted
     attempts = list(by_place.values())
-    place = next((at for at in reversed([*by_place]) if by_place[at].final), None)
+    place = next((at for at in reversed(by_place) if by_place[at].final), None)
     record = None if place is None else by_place[place]
     audio_s = _audio_s(record)
     # Without a record there is no latency to count from them, and looking for them means decoding the whole clip.
