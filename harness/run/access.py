@@ -39,7 +39,7 @@ class Access:
     load: Callable[[PlannedUtterance], AudioClip]
 
     stopped: threading.Event = field(default_factory=threading.Event)
-    """Set when nobody waits for clips any more: hours of audio need not be converted to their end."""
+    """Set when clips are not wanted any more: hours of audio need not be converted to their end."""
 
 
 def access(

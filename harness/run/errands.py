@@ -151,7 +151,7 @@ def errand(
     shown: Sequence[Picture] = (),
     interrupting: Sequence[Chunk] = (),
 ) -> Errand:
-    """Return what a session with `model` is to do with an utterance that lacks nothing."""
+    """Return what a session with `model` is to do with an utterance, which must be complete (`lacks`)."""
     known = catalogue.find(model)
     as_content = known is None or known.content_any_time
     match plan.task:

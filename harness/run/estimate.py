@@ -115,7 +115,7 @@ def _affordable(plan: Plan, demands: Sequence[Demand], budget_usd: Usd) -> int:
 
 
 def unsendable(plan: Plan) -> Iterator[str]:
-    """Yield what is wrong with each utterance that no session can be asked for, as far as the headers of files tell."""
+    """Yield in words why an utterance cannot be sent, for each such one, as far as the headers of files tell."""
     for utterance in plan.utterances:
         if lack := errands.lacks(plan, utterance):
             yield f"{utterance.id}: {lack}"
@@ -139,7 +139,7 @@ def _audio_fault(utterance: PlannedUtterance) -> str | None:
 
 
 def unpriced(plan: Plan) -> list[str]:
-    """Return the models of `plan` of which nobody can say what its sessions cost, so that no budget could bind them."""
+    """Return the models of `plan` whose sessions have no known price: a budget could not bind them."""
     whole = Demand()
     # A second of audio stands for any length: what has a price has one for all of its tokens.
     for one in plan.utterances:

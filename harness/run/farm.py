@@ -338,7 +338,7 @@ class _Hand:
         self._began.exception()  # whoever waits has it; nobody may wait
 
     async def _silence(self) -> None:
-        """End it, and leave what it still says unheard: its end shows only behind that."""
+        """Kill it, and read to the end of what it still says: only behind that does its end show."""
         assert self._process is not None  # noqa: S101 - it has been started
         assert self._process.stdout is not None  # noqa: S101 - asked for
         with contextlib.suppress(ProcessLookupError):

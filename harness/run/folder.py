@@ -92,7 +92,7 @@ def whole(path: Path) -> bytes:
 
 
 def _require_file(entry: Path) -> None:
-    """Raise InputError when `entry` of a run folder is a pipe or a device, which nobody comes to the end of."""
+    """Raise InputError when `entry` of a run folder is a pipe or a device: reading it may never end."""
     try:
         mode = entry.stat().st_mode
     except OSError:

@@ -153,7 +153,7 @@ class Gate:
             self.pause(asked_s)
 
     def pause(self, asked_s: Seconds | None = None) -> None:
-        """Admit nobody for a while, longer each time; what is refused while it lasts is the same refusal."""
+        """Pause, longer each time; refusals that come while it lasts belong to the same one."""
         self._good = 0
         now = asyncio.get_running_loop().time()
         if now >= self._closed_until:

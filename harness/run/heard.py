@@ -93,7 +93,7 @@ def write_heard(folder: Path, heard: HeardSpeech) -> None:
 
 
 def mend_heard(folder: Path) -> None:
-    """Cut off half a line, what was being written when somebody pulled the plug; InputError when that cannot be done."""
+    """Cut off half a line, which a crash left at the end; InputError when that cannot be done."""
     path = folder / HEARD
     try:
         with path.open("rb+") as file:

@@ -1,4 +1,4 @@
-"""Which sessions were begun, written down before the service is asked: money may be spent on what nobody sees the end of.
+"""The sessions that were begun, written down before the service is asked: one whose end is lost may have cost money.
 
 Knows what a session was to take. Does not know what came of it, which is the journal's to say.
 """
@@ -80,7 +80,7 @@ class Ledger:
         self._open.pop((slot(record), record.attempt), None)
 
     def lost(self, why: str) -> list[UtteranceRecord]:
-        """Return a record for each attempt that has none: what it was to take is all that is known of it."""
+        """Return a record for each attempt without one; it tells only what the attempt was to take."""
         return [
             UtteranceRecord(
                 utterance=stake.utterance,

@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     from harness.run.record import Plan, UtteranceRecord
 
 OPEN: Final = "the run was ended, or is at work, while this session was open"
-"""Reason of what was begun and has no end, where nobody goes on with the run."""
+"""Reason of sessions that were begun and have no end, as long as the run is not continued."""
 
 _ASKED_AGAIN: Final = ("quota", "auth", "config", "model_not_found")
-"""Refusals: what they mean for the rest of the run is seen when the service is asked once more, which costs nothing."""
+"""Refusals that concern more than one session: the service is asked once more, which costs nothing, and says whether they still hold."""
 
 _NAMED: Final = 3
 """Utterances that are named."""
 
 NO_TRACE: Final = (AttributeError, KeyError, IndexError, TypeError, ValueError)
-"""What comes of deriving a record from JSON of any other shape than a session's."""
+"""Raised when a record is derived from JSON that has not the shape of a session."""
 
 
 def read_attempts(folder: Path) -> Attempts:
@@ -61,7 +61,7 @@ def read_attempts(folder: Path) -> Attempts:
 
 
 def unended(records: Sequence[UtteranceRecord]) -> list[str]:
-    """Return in words which sessions have no end, where nobody has gone on with the run."""
+    """Return in words which sessions have no end, where the run was not continued."""
     own = [record for record in records if record.reason == OPEN]
     if not own:
         return []
@@ -75,9 +75,9 @@ def unended(records: Sequence[UtteranceRecord]) -> list[str]:
 def found(
     folder: Path, lost: Sequence[UtteranceRecord], before: Iterable[UtteranceRecord]
 ) -> list[UtteranceRecord]:
-    """Return `lost`, which tell of attempts by what they were to take alone, with what the traces tell of those that left one.
+    """Return the records of `lost` attempts, worked out from their traces where they left one.
 
-    `before` are the journal's.
+    `lost` itself tells only what each was to take; `before` are the journal's records.
     """
     there = traces_there(folder) if lost else frozenset()
     traced = {path for path in map(_trace_of, lost) if path in there}

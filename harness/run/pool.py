@@ -49,8 +49,8 @@ SPARE: Final = 4
 """Utterances got ready beside those whose turn is near."""
 
 ABSENCES: Final = 20
-"""Pauses in a row after which a service that cannot be reached any more is not looked for again, and attempts at one utterance
-that reach nobody: some six minutes, and a quarter of a minute more for each that has to time out."""
+"""Pauses in a row after which a service that was lost is given up, and the most attempts at one utterance that do not reach it:
+some six minutes, and a quarter of a minute more for each that has to time out."""
 
 NOBODY_PATIENCE: Final = 5
 """Pauses in a row after which an address where nobody has ever answered ends the run: some six seconds."""
@@ -85,7 +85,7 @@ class Work(Protocol):
         """
 
     def configuration(self, slot: Slot) -> Configuration:
-        """Return what a slot is asked with: the service takes or refuses it for all slots that have the same."""
+        """Return the model and setup of a slot: the service takes or refuses all slots with the same ones alike."""
 
     async def attempt(self, slot: Slot, prepared: Any, number: int, way: Way) -> Attempted | None:
         """Return what came of attempt `number` (from 1); its trace is written, its record is not.
@@ -325,7 +325,7 @@ class Pool:
         return done
 
     def _draw(self, done: Attempted, way: _Pass, estimated: int) -> None:
-        """Draw from an attempt what it cost, and what it means for the number of sessions."""
+        """Count what an attempt cost, and tell rate and gate how it ended."""
         self.tally.cost_usd += done.cost_usd
         if self._rate is not None and done.record.usage.total_tokens is not None:
             silent = transcription(done.record.unbilled_samples / SAMPLE_RATE)
@@ -385,7 +385,7 @@ class Pool:
         self._work.begin(way.slot, way.number, takes)
 
     def _is_given_up(self, ending: Ending) -> bool:
-        """Return whether nobody looks any more for a service that an attempt did not reach.
+        """Return whether a service that an attempt did not reach is given up.
 
         Where one had been reached before, all that is left is then recorded as not reached; what is open ends by itself.
         """
@@ -412,7 +412,7 @@ class Pool:
         self.stop(fatal.what)
 
     def _verdict(self, slot: Slot, ending: Ending) -> HarnessError | None:
-        """Draw from a session's end what it means for the rest; return what makes the rest of the run pointless."""
+        """Act on how a session ended; return the error that makes the rest of the run pointless, if any."""
         if ending.unreachable and not self.gate.reached:
             return InputError(
                 "nothing answers at the service's address",

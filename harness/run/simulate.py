@@ -217,12 +217,12 @@ class Modelled:
         )
 
     def unreadable(self, slot: Slot, error: InputError) -> UtteranceRecord:
-        """Return the record of what nobody can send."""
+        """Return the record of a slot that cannot be sent."""
         ending = Ending(outcome="failed_client", failure="input", reason=str(error))
         return self._record(slot, 1, ending, 0, Usage())
 
     def untried(self, slot: Slot, ending: Ending) -> UtteranceRecord:
-        """Return the record of what was refused before."""
+        """Return the record of a slot that was refused before it was tried."""
         return self._record(slot, 1, ending, 0, Usage())
 
     def keep(self, record: UtteranceRecord) -> None:

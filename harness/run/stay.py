@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from harness.units import Samples, Seconds
 
 TYPICAL_S: Final[Seconds] = 5.0
-"""Assumed length of an utterance that nobody knows, s."""
+"""Assumed length of an utterance whose length is unknown, s."""
 
 _HEARD_IN: Final[Samples] = 320
 """Activity detection judges so many samples at a time: a turn's silence begins with the first of them that is silent whole."""
@@ -84,7 +84,7 @@ class Account:
         self._busy_s = [busy + stay.least_s, max(longest, stay.least_s)]
 
     def best_s(self, concurrency: int, service: Assumptions) -> Seconds:
-        """Return what the sessions that ended well take at the least, so many at once; 0: none did."""
+        """Return the shortest time in which the sessions that ended well fit, `concurrency` at once; 0: none did."""
         busy, longest = self._busy_s
         return max(busy / concurrency, longest) + service.opening_s if longest else 0.0
 

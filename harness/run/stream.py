@@ -58,7 +58,7 @@ LEG_S: Final[Seconds] = 540.0
 
 
 HELD_BYTES: Final = 16 * 2**20
-"""Memory for clips that nobody streams at the moment but somebody may soon: another model's turn, another repeat."""
+"""Memory for clips that are not streamed at the moment and may be soon: another model's turn, another repeat."""
 
 
 KNOWN_S: Final[Seconds] = 1.0

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 _LET_GO_S: Final[Seconds] = 5.0
-"""Longest wait for a conversion to notice that nobody wants it, s: it looks after every block."""
+"""Longest wait for a conversion to stop that is not wanted any more, s: it looks after every block."""
 
 
 class _Way:
@@ -119,7 +119,7 @@ class Worker:
 
 
 async def main() -> None:
-    """Stream until told to finish, or until nobody is there to tell."""
+    """Stream until told to finish, or until the process that tells is gone."""
     voice = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no message
     loop = asyncio.get_running_loop()

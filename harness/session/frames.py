@@ -32,7 +32,7 @@ class Held(NamedTuple):
 
 
 def held(messages: Iterable[bytes]) -> Held:
-    """Return what `messages` hold, read back from them as a service would; what is no message of audio holds nothing."""
+    """Return size and checksum of the audio in `messages`, read back from them as a service would; other messages hold none."""
     pcm = b"".join(map(audio_within, messages))
     return Held(len(pcm), zlib.crc32(pcm))
 

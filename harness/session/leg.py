@@ -138,7 +138,7 @@ class Leg:
 
     @property
     def marked_whole(self) -> bool:
-        """Whether the turn was over and the newest handle holds all of it: who resumes with that has nothing left to say."""
+        """Whether the turn was over and the newest handle holds all of it: one who resumes with it has nothing left to send."""
         return self.turn_over and self.mark is not None and self.mark.position >= self.span.stop
 
     @property

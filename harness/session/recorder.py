@@ -189,7 +189,7 @@ class Recorder:
         self._note(t, ">", frame)
 
     def received(self, t: Seconds, frame: bytes | str) -> str | None:
-        """Keep what came, as it came; where there is no room for it, return of what there is too much."""
+        """Keep a message as it came; where there is no room for it, return the reason."""
         size = len(frame) + MESSAGE_BYTES
         too_much = None
         if self._cut_messages or self.received_bytes + size > self._most_bytes:

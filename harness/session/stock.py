@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 SPARED: Final = 4 * 2**20
-"""Bytes that no session is refused, a minute of speech: who floods makes no room scarce for those who do not."""
+"""Bytes that every session is granted, a minute of speech: one that floods takes no room from the others."""
 
 
 class Stock:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 QUIET_S: Final = 2.0
-"""What is listened for more text after a turn is said to be over, unless told otherwise, s."""
+"""Time for which a session listens for more text after a turn is said to be over, unless told otherwise, s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Waits:
 
     @classmethod
     def listening(cls, quiet_s: Seconds) -> Self:
-        """Return the usual waits, but for the one after a complete turn; the waits for more than that are no shorter."""
+        """Return the usual waits with `quiet_s` after a complete turn; the longer waits are at least as long as that."""
         usual = cls()
         return replace(
             usual,

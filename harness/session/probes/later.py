@@ -32,7 +32,7 @@ _MISNAMED: Final[Fields] = {"inputAudioTranscription": {"languageCodons": ["en-U
 
 
 async def _hinted(place: Place) -> str:
-    """Give hints, and some of a name that nobody knows: a recording that needs none does not show what they do."""
+    """Give hints, and then some under an unknown name: the recording needs none, so only the refusal shows that they are read."""
     async with place.session(HINTED) as conversation:
         told = await stream_end(conversation, place)
     return f"taken, then {told}; what nobody knows: {await place.scruple(_MISNAMED)}"

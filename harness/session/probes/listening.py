@@ -38,10 +38,10 @@ ALIKE: Final = 0.6
 """Least likeness of two transcripts of the same recording, 0 to 1; at a wrong speed nothing like it is heard."""
 
 _END_S: Final[Seconds] = 3.0
-"""Least wait for what need not come, such as the end of a turn after its transcript."""
+"""Least wait for a message that is optional, such as the end of a turn after its transcript."""
 
 _LONG_S: Final[Seconds] = 3.0
-"""Silence that ends a turn wherever nobody says how much does."""
+"""Silence that ends a turn wherever the setup does not say how much does."""
 
 _BRIEF_S: Final[Seconds] = 0.9
 """Silence that ends a turn where little is asked for, and does not where much is."""

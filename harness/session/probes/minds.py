@@ -31,7 +31,7 @@ def thoughtful(place: Place) -> Fields:
 
 
 async def _affected(place: Place) -> str:
-    """Ask for it, and for what nobody knows beside it: how an answer sounds cannot be told, what is read can."""
+    """Ask for it, and then with an unknown field beside it: a refusal shows that the field was read; its sound cannot be judged."""
     asked = {"enableAffectiveDialog": True}
     async with place.session({"generationConfig": asked}) as conversation:
         place.ask(conversation, QUESTION)
@@ -41,7 +41,7 @@ async def _affected(place: Place) -> str:
 
 
 async def _silent(conversation: Talk, place: Place) -> str:
-    """Say what is not for the model, and then what is: the one is left unanswered, and not the other."""
+    """Say something that is not for the model, and then something that is: only the second is answered."""
     place.ask(conversation, PRIVATE)
     heard = await conversation.turn()
     if heard.answer or heard.pcm:

@@ -171,7 +171,7 @@ class Place:
         raise SilenceError("it was taken")
 
     async def scruple(self, fields: Fields, *, speaks: bool = False) -> str:
-        """Return the words in which the service refuses a setup with `fields`, which nobody can take.
+        """Return the words in which the service refuses a setup with `fields`, which no service should take.
 
         NotShownError when it takes them: then it takes anything, and that it takes others says nothing.
         """

@@ -50,7 +50,7 @@ FULL: Final[Fields] = {
 
 
 async def _full(place: Place) -> str:
-    """Set every field, and one more that nobody knows: only a service that refuses this one has read the others."""
+    """Set every field, and then an unknown one: only a service that refuses that one has read the others."""
     async with place.session(FULL) as conversation:
         place.ask(conversation, QUESTION)
         told = await answered(conversation, MORNING)
