@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 from difflib import get_close_matches
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +173,7 @@ def main(args: list[str] | None = None) -> None:
     try:
         code = root.main(args=args, prog_name="harness", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        click.echo(_shown(error), err=True, nl=False)
         if (origin := _origin(error)) is not None:
             click.echo(origin, err=True)
         sys.exit(error.exit_code)
@@ -197,6 +199,13 @@ def main(args: list[str] | None = None) -> None:
             )
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _shown(error: click.ClickException) -> str:
+    """Return what Click shows of `error`, which begins as our own errors do."""
+    told = StringIO()
+    error.show(told)
+    return re.sub(r"^Error: ", "error: ", told.getvalue(), count=1, flags=re.MULTILINE)
 
 
 def _named(arguments: list[str]) -> str | None:
@@ -227,7 +236,6 @@ def _origin(error: click.ClickException) -> str | None:
 
 def _log_bug(error: BaseException) -> Path:
     """Write the trace of `error` to a new file and return where: without frames' values and without the environment's secrets."""
-    import re
     import tempfile
     import traceback
 

@@ -82,6 +82,38 @@ def _options(command):
         yield from _options(command.get_command(None, name))
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "--no-such-option"],
+        ["run", "--limit", "Error: x"],
+        ["rnu"],
+        ["datasets", "shw"],
+        ["--config", "nowhere.toml", "run"],
+        ["run", "nowhere.jsonl"],
+        ["run", "--task", "speak", "speak", "--pace", "0"],
+    ],
+)
+def test_every_error_begins_alike(tmp_path, monkeypatch, capsys, arguments):
+    """Of what was typed wrong, ours and Click's errors are one line that begins with “error:”, below the usage if any."""
+    monkeypatch.chdir(tmp_path)
+    assert ended(*arguments) in {2, 3}
+    told = capsys.readouterr().err
+    (said,) = re.findall("^(?:error|Error): .*", told, re.MULTILINE)
+    assert said.startswith("error: ")
+    assert told.endswith("\n")
+    assert not told.endswith("\n\n")
+
+
+def test_a_command_without_arguments_still_prints_its_help(capsys):
+    """What Click shows of no command at all is the help page, as it was."""
+    assert 2 == ended()
+    told = capsys.readouterr()
+    assert "Usage: harness" in told.out + told.err
+    assert "Stream datasets" in told.out + told.err
+    assert "rror:" not in told.out + told.err
+
+
 def test_a_peers_words_cannot_look_like_ours():
     """Whatever lines a service's words have, each stands below what we say of it."""
     error = RefusedError(
