@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
     from harness.audio.source import FloatBlock
 
-__all__ = ["SPAN_SLACK_S", "AudioInfo", "load", "probe", "readable_formats"]
+__all__ = ["AudioInfo", "ends_beyond", "load", "probe", "readable_formats", "span"]
 
-SPAN_SLACK_S: Final[Seconds] = 0.1
+_SPAN_SLACK_S: Final[Seconds] = 0.1
 """How far a span may end beyond the file: manifests round durations, and take them from other decoders."""
 
 
@@ -64,7 +64,7 @@ def load(
     and a fault says so.
     """
     with opened(path) as source:
-        start, count = _span(path, source.info, offset_s, duration_s)
+        start, count = span(path, source.info, offset_s, duration_s)
         signal = SignalFaults(source.full_scale)
 
         def heard(block: NDArray[Any]) -> float:
@@ -82,7 +82,7 @@ def load(
         end_s = (start + signal.frames) / source.info.rate
         if duration_s is None:
             source.faults.extend(_cut_short(source, end_s))
-        elif end_s < offset_s + duration_s - SPAN_SLACK_S:
+        elif ends_beyond(end_s, offset_s + duration_s):
             raise InputError(
                 f"{shown(path)}: the span of {duration_s:g} s from {offset_s:g} s ends beyond the file",
                 why=f"it ends at {end_s:.2f} s",
@@ -91,10 +91,18 @@ def load(
         return AudioClip(pcm=pcm, faults=faults, converted=source.plain_start is None)
 
 
-def _span(
+def ends_beyond(file_s: Seconds, end_s: Seconds) -> bool:
+    """Return whether a span up to `end_s` ends beyond a file of `file_s`, by more than manifests and decoders differ."""
+    return end_s > file_s + _SPAN_SLACK_S
+
+
+def span(
     path: Path, info: AudioInfo, offset_s: Seconds, duration_s: Seconds | None
 ) -> tuple[Samples, Samples | None]:
-    """Return the first sample and the number of samples of a span, in the file's own samples."""
+    """Return the first sample and the number of samples of a span, in the file's own samples; None: to its end.
+
+    InputError when it starts where a file of this length has ended, or holds no sample.
+    """
     if not 0 <= offset_s < math.inf:
         raise InputError(f"{shown(path)}: a span cannot start at {offset_s} s")
     # A millionth of a sample keeps 0.57 s of 100 Hz at 57 samples, where binary fractions give 56.999….

@@ -35,7 +35,7 @@ def audio_faults(entry: Entry, *, deep: bool = False) -> Iterator[Fault]:
 
     Its header is read; with `deep` its samples are decoded to the end, and what is odd about the signal is a warning.
     """
-    from harness.audio.load import SPAN_SLACK_S, load, probe
+    from harness.audio.load import ends_beyond, load, probe, span
 
     utterance, where, line = entry
     start, length = utterance.offset_s, utterance.duration_s
@@ -46,11 +46,12 @@ def audio_faults(entry: Entry, *, deep: bool = False) -> Iterator[Fault]:
             for what in load(utterance.audio, offset_s=start, duration_s=length).faults:
                 yield Fault(where=where, line=line, what=what, warning=True)
             return
-        whole = probe(utterance.audio).duration_s
+        info = probe(utterance.audio)
+        span(utterance.audio, info, start, length)
     except InputError as error:
         yield Fault(where=where, line=line, what=one_line(error))
         return
-    end = start + (length or 0)
-    if whole is not None and end > whole + SPAN_SLACK_S:
+    end, whole = start + (length or 0), info.duration_s
+    if whole is not None and ends_beyond(whole, end):
         what = f"the span ends at {end:g} s, and the file at {whole:.2f} s"
         yield Fault(where=where, line=line, what=what)

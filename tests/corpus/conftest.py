@@ -7,7 +7,7 @@ import wave
 import pytest
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def wav():
     """Give a function that writes a WAV file of noise-free samples, its folders too, and returns its path."""
 

@@ -3,10 +3,16 @@
 import json
 import os
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from harness.corpus.check import check
+from harness.audio.load import load
+from harness.corpus.check import audio_faults, check
+from harness.corpus.manifest import Entry
 from harness.corpus.shelf import open_dataset
+from harness.corpus.utterance import Utterance
 from harness.errors import InputError
 
 GOOD = {"audio_filepath": "good.wav", "text": "fine", "locale": "de-DE", "id": "good"}
@@ -37,6 +43,32 @@ def manifest(tmp_path, wav):
         return path
 
     return write
+
+
+@pytest.fixture(scope="module")
+def spoken(wav, tmp_path_factory):
+    """An utterance with a file of 0.2 s."""
+    speech = wav(tmp_path_factory.mktemp("spans") / "a.wav")
+    return Utterance(dataset="d", id="a", audio=speech, reference="x", locale="de-DE")
+
+
+@given(
+    offset=st.sampled_from([0, 0.1, 0.15, 0.1999, 0.19999, 0.2, 0.2001, 0.25, 0.29, 0.31])
+    | st.floats(0, 0.4),
+    duration=st.none() | st.sampled_from([1e-6, 0.1, 0.2, 0.25, 0.35]) | st.floats(1e-7, 0.4),
+)
+def test_a_span_is_refused_by_the_check_where_it_cannot_be_loaded(spoken, offset, duration):
+    """Header read or samples decoded, a span that `load` refuses is a fault, and no other is one."""
+    named = msgspec.structs.replace(spoken, offset_s=offset, duration_s=duration)
+    entry = Entry(named, "manifest.jsonl", 1)
+    try:
+        load(spoken.audio, offset_s=offset, duration_s=duration)
+        refused = []
+    except InputError:
+        refused = [False]
+    for deep in (False, True):
+        faults = [fault.warning for fault in audio_faults(entry, deep=deep)]
+        assert refused == [warning for warning in faults if not warning]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +103,9 @@ def manifest(tmp_path, wav):
         (row(duration=1e308), "duration “1e+308” is more than a year"),
         (row(offset="1e308"), "offset “1e308” is more than a year"),
         (row(offset=0.1, duration=9), "the span ends at 9.1 s, and the file at 0.20 s"),
-        (row(offset=9), "the span ends at 9 s"),
+        (row(offset=9), "good.wav: the span from 9 s starts beyond the file: it ends at 0.20 s"),
+        (row(offset=0.2, duration=0.05), "the span from 0.2 s starts beyond the file"),
+        (row(offset=0.1, duration=1e-6), "a span of 1e-06 s holds no samples"),
         ('{"audio_filepath": "good.wav", ', "not a JSON object"),
         ('{"audio_filepath": NaN}', "not a JSON object"),
         ("[1, 2]", "a JSON array"),
