@@ -233,6 +233,40 @@ def test_a_header_without_text_is_a_fault_and_the_audio_can_be_heard(table):
     )
 
 
+@pytest.mark.parametrize("mark, name", [(",", "say.csv"), (";", "say.csv"), ("\t", "say.tsv")])
+@pytest.mark.parametrize("audio", [[], ["audio_filepath"], ["path"]])
+def test_a_table_of_texts_alone_holds_written_items(table, mark, name, audio):
+    """Without an audio column, or with one that is empty throughout, they are read as JSON lines are."""
+    rows = [["text", "locale", "mood", *audio]]
+    rows += [[text, "de-DE", "calm.", *("" for _ in audio)] for text in ("eins", "", "zwei")]
+    path = table("".join(mark.join(row) + "\n" for row in rows), name)
+    assert [(None, "eins", {"mood": "calm."}), (None, "zwei", {"mood": "calm."})] == read(
+        path, "audio", "reference", "tags"
+    )
+    assert [(name, 3, False, "neither audio nor text")] == told(path)
+
+
+@pytest.mark.parametrize(
+    "content, line, what",
+    [
+        (
+            "sound,text,locale\nx,eins,de-DE\nb.WAV,zwei,de-DE\n",
+            1,
+            "no audio column: name it audio",
+        ),
+        ("path,text,locale\n,eins,de-DE\nb.wav,zwei,de-DE\n", 2, "audio_filepath is empty"),
+        ("audio,sound,text,locale\n,b.wav,zwei,de-DE\n", 2, "audio_filepath is empty"),
+        ("text,locale\n", 1, "no audio column: name it audio"),
+    ],
+)
+@pytest.mark.parametrize("name", ["some.csv", "some.tsv"])
+def test_a_table_that_names_audio_anywhere_wants_it_of_every_row(table, content, line, what, name):
+    """What was to be heard does not pass for what was to be spoken."""
+    faults = told(table(content.replace(",", "\t") if name == "some.tsv" else content, name))
+    assert (name, line, False) == faults[0][:3]
+    assert what in faults[0][3]
+
+
 def test_an_empty_table_is_a_fault(table):
     """A file without a header is told."""
     assert "empty" in told(table(""))[0][3]

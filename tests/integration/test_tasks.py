@@ -114,6 +114,25 @@ def test_an_answer_is_interrupted_over_a_socket(harness, answering, tmp_path):
     assert len(row["hypothesis"]) < len(words)
 
 
+@pytest.mark.parametrize("mark, name", [(",", "items.csv"), ("\t", "items.tsv")])
+def test_tables_of_texts_are_spoken_and_asked(harness, answering, tmp_path, mark, name):
+    """A table without audio does for both what JSON lines do; to be transcribed it has nothing."""
+    rows = [["text", "locale", "expect"], ["Say four.", "en-US", '{"contains": "four"}']]
+    (tmp_path / name).write_text(
+        "".join(
+            mark.join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in row) + "\n"
+            for row in rows
+        )
+    )
+    for task in ("speak", "ask"):
+        done = harness("run", "--task", task, name, "--url", answering, "--out", task)
+        assert 0 == done.returncode, done.stderr
+        [row] = read_run(tmp_path / task).to_dict("records")
+        assert "Say four." == row["reference"]
+    silent = harness("run", name, "--url", answering)
+    assert (3, True) == (silent.returncode, "no audio to transcribe" in silent.stderr)
+
+
 def test_what_a_task_cannot_use_is_told(harness, answering, tmp_path):
     """A typed contradiction ends at once with 2, a selection without audio with 3, a lame item with 5 and its name."""
     manifest = tmp_path / "lame.jsonl"

@@ -3,6 +3,8 @@
 CSV is RFC 4180: cells in double quotes may hold commas, quotes (doubled) and line ends. Semicolons or tabs may stand for
 the commas, as spreadsheets write them where the comma is a decimal mark. TSV has a record a line; a
 cell that is wholly in double quotes is unquoted, and otherwise quotes are text.
+
+A table of texts alone holds written items, to be spoken or asked: it has no audio column, or one that is empty throughout.
 """
 
 from __future__ import annotations
@@ -10,11 +12,15 @@ from __future__ import annotations
 import csv
 from collections import Counter, deque
 from collections.abc import Collection, Iterator
-from typing import Final, NamedTuple
+from dataclasses import replace
+from pathlib import PurePath
+from typing import Any, Final, NamedTuple
 
 from harness.corpus.divider import declared, divider
+from harness.corpus.layout import AUDIO
 from harness.corpus.lines import Line, lines
 from harness.corpus.row import ALIASES, Place, Row
+from harness.corpus.scenario import COLUMNS
 from harness.corpus.utterance import Fault
 
 MOST_LINES: Final = 100
@@ -46,22 +52,47 @@ def rows_tsv(place: Place) -> Iterator[Row | Fault]:
 
 
 def titled(place: Place, records: Iterator[Record | Fault]) -> Iterator[Row | Fault]:
-    """Yield a row for each record, its cells named by the first one; a header that cannot be used ends it."""
-    where, base = place.where(place.start), str(place.start.parent)
-    renamed = {theirs: ours for ours, theirs in place.columns.items()}
-    header: list[str] | None = None
+    """Yield a row for each record, its cells named by the first one; a header that cannot be used ends it.
+
+    What comes before the first row that names audio is kept in memory until then.
+    """
     unreadable = False
+    for title in records:
+        if not isinstance(title, Fault):
+            break
+        unreadable = unreadable or not title.warning
+        yield title
+    else:
+        if not unreadable:
+            yield Fault(where=place.where(place.start), what="empty: there is no header")
+        return
+    renamed = {theirs: ours for ours, theirs in place.columns.items()}
+    header = [renamed.get(name.strip(), name.strip()) for name in title.cells]
+    rows = _rows(place, header, records)
+    first: list[Row | Fault] = []
+    written = False
+    if _has(header, "text"):
+        for row in rows:
+            first.append(row)
+            if isinstance(row, Row):
+                written = not _names_audio(row.cells)
+                if not written:
+                    break
+    useless, unscored = _faults(header, place, written=written)
+    for what in useless + unscored:
+        yield Fault(where=place.where(place.start), line=title.line, what=what)
+    if not useless:
+        yield from map(_written, first) if written else first
+        yield from rows
+
+
+def _rows(
+    place: Place, header: list[str], records: Iterator[Record | Fault]
+) -> Iterator[Row | Fault]:
+    where, base = place.where(place.start), str(place.start.parent)
     for record in records:
         if isinstance(record, Fault):
-            unreadable = unreadable or not record.warning
             yield record
-        elif header is None:
-            header = [renamed.get(name.strip(), name.strip()) for name in record.cells]
-            useless, unscored = _faults(header, place)
-            for what in useless + unscored:
-                yield Fault(where=where, line=record.line, what=what)
-            if useless:
-                return
         elif len(record.cells) != len(header):
             what = f"{len(record.cells)} cells where the header has {len(header)}"
             yield Fault(where=where, line=record.line, what=what)
@@ -73,8 +104,28 @@ def titled(place: Place, records: Iterator[Record | Fault]) -> Iterator[Row | Fa
                 # Said once, of the header.
                 cells["text"] = None
             yield Row(where=where, line=record.line, base=base, cells=cells)
-    if header is None and not unreadable:
-        yield Fault(where=where, what="empty: there is no header")
+
+
+def _names_audio(cells: dict[str, Any]) -> bool:
+    """Return whether a row has a cell for audio, or, but for an item of a task, a file of audio as a tag."""
+    if any(cells.get(name) for name in ALIASES["audio_filepath"]):
+        return True
+    known = {name for names in ALIASES.values() for name in names}
+    return not any(cells.get(name) for name in COLUMNS) and any(
+        cell and PurePath(cell).suffix.lower() in AUDIO
+        for name, cell in cells.items()
+        if name not in known
+    )
+
+
+def _written(row: Row | Fault) -> Row | Fault:
+    """Return a row of a table of texts alone, without the empty cell for audio; a fault when it has no text."""
+    if isinstance(row, Fault):
+        return row
+    if not any(row.cells.get(name) for name in ALIASES["text"]):
+        return Fault(where=row.where, line=row.line, what="neither audio nor text")
+    audio = ALIASES["audio_filepath"]
+    return replace(row, cells={name: cell for name, cell in row.cells.items() if name not in audio})
 
 
 def tsv_records(place: Place, *, unquote: bool) -> Iterator[Record | Fault]:
@@ -141,17 +192,23 @@ def _has(names: Collection[str], ours: str) -> bool:
     return any(name in names for name in ALIASES[ours])
 
 
-def _faults(header: list[str], place: Place) -> tuple[list[str], list[str]]:
-    """Return what makes `header` useless, and whether it has no text, so that nothing can be scored."""
+def _faults(header: list[str], place: Place, *, written: bool) -> tuple[list[str], list[str]]:
+    """Return what makes `header` useless, and whether it has no text, so that nothing can be scored.
+
+    `written`: its rows need no audio.
+    """
     if len(header) == 1 and (mark := next((c for c in ";\t|" if c in header[0]), None)):
         return [f"the cells are divided by {mark!r}: save it with commas, or as .tsv with tabs"], []
     useless = [
         f"two columns are named {name}" for name, n in Counter(header).items() if name and n > 1
     ]
-    if not _has(header, "audio_filepath"):
+    if not written and not _has(header, "audio_filepath"):
         useless.append(_missing("audio column", "audio_filepath", header))
     if not _has(header, "locale") and place.locale is None:
-        useless.append(_missing("locale column", "locale", header))
+        useless.append(
+            _missing("locale column", "locale", header)
+            + "; one for all: --language en-US in harness run, --locale en-US in harness datasets"
+        )
     if _has(header, "text"):
         return useless, []
     return useless, [_missing("text column, so nothing can be scored", "text", header)]
