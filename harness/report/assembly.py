@@ -172,7 +172,7 @@ def run_summary(
             versions=block["versions"],
         ),
         prices_as_of=_prices_as_of(plan),
-        labels=labels(scored),
+        labels=labels(scored, plan.task),
         verdict=verdict(plan, scored, standings, cost),
         warnings=warnings(
             plan,

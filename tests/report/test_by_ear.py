@@ -10,6 +10,7 @@ import pytest
 from harness.clock import run_virtual
 from harness.report.build import build_reports
 from harness.report.verify import differences
+from harness.report.words.digest import summary_text
 from harness.report.words.ears import ear_limit
 from harness.run.folder import JOURNAL, read_journal
 from harness.run.heard import HeardSpeech, digest, speech_file, write_heard
@@ -102,6 +103,28 @@ def test_without_an_ear_there_is_no_rate_by_ear(tmp_path):
     assert any(
         "which heard the speech, cannot hear th-TH" in one.text for one in heard.summary.warnings
     )
+
+
+def test_a_rate_of_what_an_emulator_was_given_to_say_measures_nothing(tmp_path):
+    """Page, Markdown and terminal say so first, and what to do; that a synthesiser answered; of other services nothing."""
+    [record] = spoken(tmp_path, text(1))
+    for header in (None, "0.1.0; scripted"):
+        line = msgspec.structs.replace(record, emulator=header)
+        (tmp_path / JOURNAL).write_bytes(msgspec.json.encode(line) + b"\n")
+        found = [one.text for one in build_reports(tmp_path).summary.warnings]
+        assert bool(header) == any("measures nothing" in one for one in found)
+    for hint in ("harness report RUN --heard-by whisper", "Go by the rate by ear."):
+        table = build_reports(tmp_path)
+        first = table.summary.warnings[0]
+        assert ("serious", True) == (first.level, hint in first.text)
+        assert "The error rate of 1 session measures nothing" in first.text
+        page, markdown = ((tmp_path / name).read_text() for name in ("report.html", "summary.md"))
+        for report in (page, markdown, summary_text(table.summary)):
+            assert "EMULATED (synthesiser)" in report
+            assert "measures nothing" in report
+        assert "A synthesiser on this side read the texts aloud" in page
+        assert "recogniser on this side" not in page
+        hears(tmp_path, line, "something else")
 
 
 def test_what_was_not_heard_is_told(tmp_path):

@@ -219,6 +219,20 @@ def test_nobody_can_miss_who_answered(run, said, emulator, endpoint, label):
     assert title.startswith(label or table.summary.models[0])
 
 
+def test_a_rate_above_the_chart_is_told(run, said):
+    """In error against latency a locale above 100 % has an arrow and its rate, and the chart counts such locales."""
+    wrong = {"reference": "the fox", "hypothesis": "a b c d e"}
+    for many in (False, True):
+        locales = {"en-US": {}, "de-DE": {"hypothesis": ""}, "fr-FR": wrong if many else {}}
+        folder = run([said.Said(id=f"{name}-{many}", locale=name, **one) for name, one in locales.items()])  # fmt: skip
+        build_reports(folder)
+        page = (folder / "report.html").read_text(encoding="utf-8")
+        assert many == ("under an arrow: 1 locale above 100 %" in page)
+        assert many == ("fr-FR ↑ 250.0 %" in page)
+        assert many == ('class="beyond s0"' in page)
+        assert "de-DE ↑" not in page
+
+
 def test_synthetic_speech_is_said_everywhere(table, page):
     """A dataset of synthetic speech is called so in the head, the matrix, the method and the Markdown table."""
     assert 3 == page.count('class="synthetic"')

@@ -79,6 +79,15 @@ def test_marks_stand_where_their_values_are():
     assert f"M{first[0]} {first[1]}L{second[0]} {second[1]}" in drawn
 
 
+def test_what_is_higher_than_the_axis_has_an_arrow():
+    """A mark at the top edge that belongs higher is told from one whose value is the edge's."""
+    plot = Plot(percent_axis([1.0], ""), percent_axis([1.0], ""))
+    plot.mark((0.5, 1.0), 0)
+    assert 'class="beyond' not in plot.svg("at the edge")
+    plot.mark((0.5, 1.667), 0)
+    assert 1 == plot.svg("above it").count('class="beyond s0"')
+
+
 @given(points=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1))
 def test_the_front_is_what_nobody_beats(points):
     """A point is on the front iff no other is at least as good on both values and better on one."""

@@ -265,3 +265,4 @@ def test_answers_from_a_file_are_called_so_everywhere(tmp_path):
     for report in told_in:
         assert "EMULATED (whisper-base), ANSWERS READ FROM answers.jsonl" in report
         assert "No model answered" in report
+    assert "An emulator on this side answered by rote" in report, "the page is the last"

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from harness.report.rows.row import Row
     from harness.report.tables.table import RunTable
     from harness.run.record import Plan
 
@@ -84,7 +83,7 @@ def open_runs(
         alike = adopted(plan, ours)
         new = _judged(folder, alike, profile, metric)
         tables.append((new, alike))
-        obstacles += answer_obstacles(name, table.rows, new.rows)
+        obstacles += answer_obstacles(name, table, new)
     if obstacles and not force:
         raise _refusal(obstacles)
     return Runs(
@@ -102,7 +101,7 @@ def baseline_table(
     require_comparable_plans(folder, plan, table.folder.resolve().name)
     alike = adopted(read_plan(folder), plan)
     baseline = _judged(folder, alike, profile, metric)
-    obstacles = answer_obstacles(table.folder.resolve().name, baseline.rows, table.rows)
+    obstacles = answer_obstacles(table.folder.resolve().name, baseline, table)
     if obstacles:
         raise _refusal(obstacles, forceable=False)
     return baseline
@@ -184,8 +183,8 @@ def plan_obstacles(name: str, base: Plan, new: Plan) -> list[Obstacle]:
     return found
 
 
-def answer_obstacles(name: str, base: Sequence[Row], new: Sequence[Row]) -> list[Obstacle]:
-    """Return what speaks against comparing rows by who answered: an emulator is no service."""
+def answer_obstacles(name: str, base: RunTable, new: RunTable) -> list[Obstacle]:
+    """Return what speaks against comparing runs by who answered: an emulator is no service."""
     ours, theirs = answered_by(base), answered_by(new)
     if set(ours) == set(theirs) or not ours or not theirs:
         return []
@@ -199,17 +198,19 @@ def answer_obstacles(name: str, base: Sequence[Row], new: Sequence[Row]) -> list
     ]
 
 
-def answered_by(rows: Sequence[Row]) -> dict[str, str]:
+def answered_by(table: RunTable) -> dict[str, str]:
     """Return who answered, by kind (`emulated`, `scripted`, `other`, `google`), each as reports label it."""
     from harness.report.words.provenance import labels
 
     found: dict[str, str] = {}
-    labelled = labels(rows)
+    labelled = labels(table.rows, table.summary.task)
     for label in labelled:
         found[label.kind] = (
             f"{found[label.kind]}, {label.text}" if label.kind in found else label.text
         )
-    answered = sum(row.session is not None and row.session.endpoint is not None for row in rows)
+    answered = sum(
+        row.session is not None and row.session.endpoint is not None for row in table.rows
+    )
     if answered > sum(label.sessions for label in labelled):
         found["google"] = "Google's service"
     return found

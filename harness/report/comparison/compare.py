@@ -375,7 +375,7 @@ def _side(table: RunTable, plan: Plan) -> Side:
         created_at=plan.created_at,
         command=plan.command,
         models=plan.models,
-        answered_by=answered_by(table.rows),
+        answered_by=answered_by(table),
         sessions=table.summary.sessions,
         failed=table.summary.failed,
     )

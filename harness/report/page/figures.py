@@ -16,6 +16,7 @@ from harness.report.page.plot import (
 )
 from harness.report.summary.delays import AWAITED
 from harness.report.summary.spread import SHARES
+from harness.units import count_text, percent_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from harness.units import Seconds
 
 _LEVELS = (0.5, 0.95)
+
+_TOP = 1.0
+"""Rate at which error against latency of locales ends: a few that are all insertions would press the others flat."""
 
 _FEWEST = 5
 """Sessions of a locale from which on its distribution is drawn."""
@@ -274,12 +278,18 @@ def _trade_of_locales(summary: Summary) -> Figure | None:
         own = [one for one in shown if one.dataset == dataset.name]
         if not own:
             continue
-        plot = Plot(x, percent_axis([min(one.rate, 1.0) for one in own], ""))
+        plot = Plot(x, percent_axis([min(one.rate, _TOP) for one in own], ""))
         for one in own:
-            plot.mark((one.t, one.rate), number, name=one.name)
+            name = f"{one.name} ↑ {percent_text(one.rate)}" if one.rate > _TOP else one.name
+            plot.mark((one.t, one.rate), number, name=name)
         title = f"{dataset.name}: {what} against {awaited.words}"
         panels.append(Panel(title=title, svg=plot.svg(f"{title}: {_listed(own)}.")))
-    return Figure(panels=panels, note="Lower left is better.")
+    note = "Lower left is better."
+    if above := sum(one.rate > _TOP for one in shown):
+        note += (
+            f" Drawn at the top edge, under an arrow: {count_text(above, 'locale')} above 100 %."
+        )
+    return Figure(panels=panels, note=note)
 
 
 def _listed(points: Sequence[_Traded]) -> str:

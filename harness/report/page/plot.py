@@ -141,8 +141,17 @@ class Plot:
         self.line(corners, series, kind=kind)
 
     def mark(self, point: Point, series: int, *, name: str = "") -> None:
-        """Draw a series' own mark; `name` is what a pointer on it reads, and stands beside it where there is room."""
+        """Draw a series' own mark, under an arrow where the value is higher than the axis.
+
+        `name` is what a pointer on it reads, and stands beside it where there is room.
+        """
         x, y = self._place(point)
+        if point[1] > self._y.high:
+            self._marks.append(
+                Markup('<path class="beyond s{}" d="M{} {}l4-4l4 4"/>').format(
+                    series, round(x - 4, 1), round(y - 7, 1)
+                )
+            )
         title = Markup("<title>{}</title>").format(name) if name else ""
         self._marks.append(
             Markup('<path class="mark s{}" transform="translate({} {})" d="{}">{}</path>').format(

@@ -339,7 +339,7 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: Literal["emulated", "scripted", "other"]
     text: str
-    """`EMULATED (whisper-base)`, `EMULATED (SCRIPTED, no recogniser)`,
+    """`EMULATED (whisper-base)`, `EMULATED (SCRIPTED, no recogniser)`, `EMULATED (synthesiser)` where texts are read aloud,
     `EMULATED (whisper-base), ANSWERS READ FROM answers.jsonl`, `OTHER ENDPOINT (host)`."""
 
     sessions: int

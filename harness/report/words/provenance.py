@@ -15,15 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from harness.report.rows.row import Row
+    from harness.run.record import Task
 
 _GOOGLE = ".googleapis.com"
 """Every host of the Developer API and of Vertex ends so."""
 
 
-def labels(rows: Iterable[Row]) -> list[Label]:
+def labels(rows: Iterable[Row], task: Task) -> list[Label]:
     """Return what nobody may miss about who answered; empty when only Google's own hosts did.
 
-    The emulator says so itself in the answer to the upgrade; that header, not the option used, is believed.
+    The emulator says so itself in the answer to the upgrade; that header, not the option used, is believed. It names the
+    emulator's ear, which hears nothing where texts are read aloud.
     """
     found: Counter[tuple[str, str]] = Counter()
     for row in rows:
@@ -31,12 +33,14 @@ def labels(rows: Iterable[Row]) -> list[Label]:
             continue
         if row.session.emulator is not None:
             ear = ear_name(row.session.emulator)
-            scripted = ear.casefold().startswith("scripted")
-            kind = "scripted" if scripted else "emulated"
-            heard_by = "SCRIPTED, no recogniser" if scripted else ear
+            kind, by = "emulated", ear
+            if task == "speak":
+                by = "synthesiser"
+            elif ear.casefold().startswith("scripted"):
+                kind, by = "scripted", "SCRIPTED, no recogniser"
             source = answers_file(row.session.emulator)
             read = f", ANSWERS READ FROM {source}" if source else ""
-            found[kind, f"EMULATED ({heard_by}){read}"] += 1
+            found[kind, f"EMULATED ({by}){read}"] += 1
         elif not is_google(row.session.endpoint):
             found["other", f"OTHER ENDPOINT ({_scheme_and_host(row.session.endpoint)[1]})"] += 1
     return [

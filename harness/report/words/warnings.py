@@ -46,6 +46,7 @@ def warnings(
     """
     found = [
         *_read_answers(plan, rows),
+        *_read_texts(plan, rows),
         *map(_serious, lost),
         *_contradictions(heard),
         *_failures(rows, cells),
@@ -112,6 +113,28 @@ def _read_answers(plan: Plan, rows: Sequence[Row]) -> Iterable[Caution]:
             f"No model answered: the emulator read its answers from a file that it was given ({', '.join(files)}). "
             "What passed shows that the harness works, and says nothing about any model."
         )
+
+
+def _read_texts(plan: Plan, rows: Sequence[Row]) -> Iterable[Caution]:
+    """Tell of speech whose transcription is what an emulator was given to say, not what anybody heard."""
+    if plan.task != "speak" or plan.transcript != "output":
+        return
+    read = [
+        row
+        for row in rows
+        if row.session and row.session.emulator is not None and row.rate is not None
+    ]
+    if not read:
+        return
+    what_to_do = (
+        "Go by the rate by ear."
+        if all(row.ear for row in read)
+        else "harness report RUN --heard-by whisper lets a recogniser hear the speech, and scores that."
+    )
+    yield _serious(
+        f"The error rate of {_sessions(len(read))} measures nothing: an emulator's transcription of its speech is the text "
+        f"that it was given. {what_to_do}"
+    )
 
 
 def _contradictions(heard: Retelling | None) -> Iterable[Caution]:
