@@ -379,6 +379,8 @@ def _refuse_namesakes(datasets: list[Dataset]) -> None:
 
 def _notes(datasets: list[Dataset], locales: list[str] | None) -> list[str]:
     """Return what the reader of the results should know about the selection."""
+    from harness.text.visible import visible
+
     notes: list[str] = []
     for dataset in datasets:
         faults = [fault for fault in dataset.faults if not fault.warning]
@@ -388,6 +390,11 @@ def _notes(datasets: list[Dataset], locales: list[str] | None) -> list[str]:
             notes.append(
                 f"{dataset.name}: {len(faults)} {'item' if len(faults) == 1 else 'items'} cannot be used, the first at {place}: {first.what} "
                 f"(harness datasets check tells all)"
+            )
+        if dataset.overlooked is not None:
+            path = visible(str(dataset.overlooked))
+            notes.append(
+                f"{dataset.name}: a manifest lies there and was not read: harness run {path}"
             )
     if locales is not None:
         have = {u.locale for dataset in datasets for u in dataset.utterances}

@@ -46,6 +46,9 @@ AUDIO: Final = frozenset(
 )
 """Extensions of files that are taken for audio, in lower case."""
 
+MANIFEST_SUFFIXES: Final = frozenset({".jsonl", ".ndjson", ".csv", ".tsv"})
+"""Suffixes of files that are taken for manifests wherever they lie; `.json` may be anything."""
+
 TRANSCRIPT: Final = ".trans.txt"
 """How the names of LibriSpeech's transcripts end."""
 

@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 
 from harness.corpus.fence import Fence
-from harness.corpus.layout import Layout, recognised
+from harness.corpus.layout import MANIFEST_SUFFIXES, Layout, recognised
 from harness.corpus.manifest import Entry, entries
 from harness.corpus.recipe import FILE_NAME, Recipe, read_recipe, usual_name
 from harness.corpus.row import Place
@@ -76,13 +76,18 @@ def open_dataset(text: str, *, locale: str | None = None) -> Dataset:
             faults.append(found)
         else:
             utterances.append(found.utterance)
+    overlooked = _overlooked(recipe, text)
     if not utterances:
         told = [visible(fault_text(fault)) for fault in faults if not fault.warning]
         more = f"\n… and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
         raise InputError(
             f"{text}: no usable utterance",
             why="\n".join(told[:_TOLD]) + more or "there is nothing in it",
-            hint=f"harness datasets check {text}" if more else None,
+            hint=f"name {overlooked}, which lies in it and was not read"
+            if overlooked
+            else f"harness datasets check {text}"
+            if more
+            else None,
         )
     return Dataset(
         name=recipe.name,
@@ -93,6 +98,7 @@ def open_dataset(text: str, *, locale: str | None = None) -> Dataset:
         answers=recipe.folder / recipe.answers if recipe.answers else None,
         utterances=tuple(utterances),
         faults=tuple(faults),
+        overlooked=overlooked,
     )
 
 
@@ -172,6 +178,14 @@ def _at(path: Path) -> Recipe:
         if path.resolve() == (recipe.folder / recipe.manifest).resolve():
             return msgspec.structs.replace(recipe, named_by_user=True)
     return msgspec.structs.replace(made_up(*recognised(path)), named_by_user=path.is_file())
+
+
+def _overlooked(recipe: Recipe, text: str) -> Path | None:
+    """Return the one manifest in the folder `text` that was taken for a folder of audio, as nobody wrote a recipe."""
+    if recipe.layout != "folder" or (recipe.folder / FILE_NAME).is_file():
+        return None
+    tables = [path for path in recipe.folder.iterdir() if path.suffix.lower() in MANIFEST_SUFFIXES]
+    return Path(text) / tables[0].name if len(tables) == 1 else None
 
 
 def _folders() -> Iterator[Path]:

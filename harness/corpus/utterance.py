@@ -87,3 +87,6 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
 
     faults: tuple[Fault, ...] = ()
     """What `harness datasets check` prints."""
+
+    overlooked: Path | None = None
+    """The one manifest in a folder that was read as a folder of audio, as a user would name it; None: there is none."""

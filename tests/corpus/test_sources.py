@@ -105,6 +105,26 @@ def test_a_link_to_a_folder_is_not_followed(folder, tmp_path, wav):
     assert 3 == len(read(folder, "id"))
 
 
+@pytest.mark.parametrize("name", ["refs.csv", "refs.TSV", "refs.jsonl"])
+def test_the_one_manifest_in_a_folder_of_audio_is_named(folder, wav, name):
+    """It is not read, for its name is not the usual one, and whoever wrote it is told what to name."""
+    assert open_dataset(str(folder)).overlooked is None
+    (folder / name).write_text("")
+    assert folder / name == open_dataset(str(folder)).overlooked
+    (folder / "more.csv").write_text("")
+    assert open_dataset(str(folder)).overlooked is None
+
+
+def test_a_folder_that_cannot_be_used_points_at_its_manifest(tmp_path, wav):
+    """The error's way out is the manifest that lies there."""
+    wav(tmp_path / "calls" / "a.wav")
+    (tmp_path / "calls" / "refs.csv").write_text("audio,text,locale\na.wav,x,de-DE\n")
+    with pytest.raises(InputError) as caught:
+        open_dataset(str(tmp_path / "calls"))
+    assert str(tmp_path / "calls" / "refs.csv") in caught.value.hint
+    assert ["x"] == [text for (text,) in read(tmp_path / "calls" / "refs.csv", "reference")]
+
+
 # ── CSV and TSV ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
