@@ -8,12 +8,15 @@ import click
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from harness.run.estimate import Estimate
     from harness.run.rate import RateLimit
     from harness.run.record import Plan
     from harness.units import Usd
 
+_INCOMPLETE: Final = 5
+"""Exit code of a run that is not whole."""
 
 TOLD: Final = 3
 """So many of the utterances that cannot be sent are named."""
@@ -25,16 +28,20 @@ def print_forecast(
     *,
     rate: RateLimit | None,
     budget: Usd | None,
+    out: Path | None,
     as_json: bool,
-) -> None:
-    """Print what `plan` would take with `concurrency` sessions at once, and where `budget` would stop it."""
+) -> int:
+    """Print what `plan` would take with `concurrency` sessions at once, and where `budget` would stop it.
+
+    Return the exit code: that of a run in which every session fails, where nothing of the plan can be sent.
+    """
     import dataclasses
     import json
 
     import msgspec
 
     from harness.cli.listing import print_facts
-    from harness.run.estimate import estimate
+    from harness.run.estimate import estimate, unsendable
     from harness.stats.power import PLANNED_RATE, planned, planned_text
     from harness.units import count_text, duration_text, rough_text, usd_text
     from harness.wire.live.catalogue import AS_OF
@@ -42,7 +49,14 @@ def print_forecast(
     told = estimate(plan, concurrency, rate=rate, budget_usd=budget)
     # An answer passes or not: what differences of error rates can be shown is no question there.
     cells = [] if plan.task == "ask" else planned(_reference_lengths(plan))
-    notes = [*plan.notes, *_lost_notes(plan)]
+    lost = list(unsendable(plan))
+    nothing = len(lost) == len(plan.utterances)
+    notes = [
+        *plan.notes,
+        *_lost_notes(plan, lost),
+        *_credential_notes(plan),
+        *_continued_notes(plan, out),
+    ]
     if as_json:
         document = {
             "plan": plan.hash,
@@ -57,7 +71,12 @@ def print_forecast(
             },
         }
         click.echo(json.dumps(document, ensure_ascii=False))
-        return
+        return _INCOMPLETE if nothing else 0
+    if nothing:
+        for note in notes:
+            click.echo(f"note: {note}")
+        click.echo("nothing was sent, and nothing can be: a run would fail in every session")
+        return _INCOMPLETE
     locales = count_text(len({u.locale for u in plan.utterances}), "locale")
     selected = f"{count_text(len(plan.utterances), 'utterance')} in {locales}"
     unknown = f" ({told.unknown_lengths} of unknown length)" if told.unknown_lengths else ""
@@ -92,15 +111,38 @@ def print_forecast(
     for note in notes:
         click.echo(f"note: {note}")
     click.echo("nothing was sent")
+    return 0
 
 
-def _lost_notes(plan: Plan) -> Iterator[str]:
-    """Yield which utterances no session can be asked for, the first few by name."""
-    from harness.run.estimate import unsendable
+def _credential_notes(plan: Plan) -> Iterator[str]:
+    """Yield which credentials a run would lack; a forecast needs none."""
+    import os
+
+    from harness.session.config import lacking
+
+    if lack := lacking(plan.service, os.environ):
+        yield f"before you run this: {lack.what}; {lack.hint}"
+
+
+def _continued_notes(plan: Plan, out: Path | None) -> Iterator[str]:
+    """Yield which unfinished run of the same plan would go on, and how much of it is left."""
+    from harness.cli.sitting import REPORTS, shown
+    from harness.run.folder import continued, iter_journal, unfinished
     from harness.text.visible import visible
     from harness.units import count_text
 
-    if faults := [visible(fault) for fault in unsendable(plan)]:
+    if folder := continued(plan, out, REPORTS):
+        left = len(unfinished(plan, iter_journal(folder)))
+        of = count_text(len(plan.utterances) * len(plan.models) * plan.repeats, "session")
+        yield f"a run would continue in {visible(shown(folder))}, with {left} of {of} left"
+
+
+def _lost_notes(plan: Plan, lost: list[str]) -> Iterator[str]:
+    """Yield which utterances no session can be asked for, the first few by name."""
+    from harness.text.visible import visible
+    from harness.units import count_text
+
+    if faults := [visible(fault) for fault in lost]:
         more = f"; and {len(faults) - TOLD} more" if len(faults) > TOLD else ""
         yield (
             f"{len(faults)} of {count_text(len(plan.utterances), 'utterance')} cannot be sent: "

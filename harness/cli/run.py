@@ -290,8 +290,9 @@ def command(
         require_baseline(rules, plan)
     _require_prices(plan, budget)
     if dry_run:
-        print_forecast(plan, concurrency, rate=at_most, budget=budget, as_json=as_json)
-        return 0
+        return print_forecast(
+            plan, concurrency, rate=at_most, budget=budget, out=out, as_json=as_json
+        )
     for note in notes:
         click.echo(f"note: {note}", err=True)
     if simulated:

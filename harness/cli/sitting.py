@@ -59,7 +59,7 @@ def sit(
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # before and after the sessions too
     folder, continues = open_folder(plan, out, REPORTS)
-    click.echo(f"{'continuing in' if continues else 'run folder'} {_shown(folder)}", err=True)
+    click.echo(f"{'continuing in' if continues else 'run folder'} {shown(folder)}", err=True)
     with _stopped_at_will(folder):
         if continues and not unfinished(plan, iter_journal(folder)):
             return _ended(plan, folder, gate, ear, as_json=as_json)  # only its reports are missing
@@ -129,7 +129,7 @@ def _stopped_at_will(folder: Path) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         heed_no_more()
-        click.echo(f"stopped. The same command continues; the run is in {_shown(folder)}", err=True)
+        click.echo(f"stopped. The same command continues; the run is in {shown(folder)}", err=True)
         sys.exit(130)
 
 
@@ -216,7 +216,8 @@ def _say_end(tally: Tally, plan: Plan, budget: Usd | None) -> None:
         click.echo(f"{tally.failed} failed: utterances.csv says why, one by one", err=True)
 
 
-def _shown(path: Path) -> str:
+def shown(path: Path) -> str:
+    """Return `path` as it is typed here: below this folder where it lies there."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:

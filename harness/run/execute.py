@@ -16,6 +16,7 @@ from harness.run.farm import Farm
 from harness.run.folder import (
     PLAN,
     begun,
+    continued,
     finished,
     iter_journal,
     read_plan,
@@ -49,7 +50,7 @@ def open_folder(plan: Plan, out: Path | None, reports: Path) -> tuple[Path, bool
 
     InputError when `out` holds a finished or another run, or when the place cannot be written.
     """
-    folder = out or _unfinished_run(plan, reports) or reports / run_id(plan)
+    folder = out or continued(plan, None, reports) or reports / run_id(plan)
     continues = (folder / PLAN).exists()
     if continues:
         there = read_plan(folder)
@@ -90,15 +91,6 @@ def discard_untouched(folder: Path) -> bool:
     if untouched:
         shutil.rmtree(folder, ignore_errors=True)
     return untouched
-
-
-def _unfinished_run(plan: Plan, reports: Path) -> Path | None:
-    """Return the newest folder below `reports` with a run of the same plan that is not finished."""
-    for folder in sorted(reports.glob(f"*-{plan.hash[:8]}"), reverse=True):
-        with contextlib.suppress(InputError):  # a folder that cannot be read is not one to continue
-            if read_plan(folder).hash == plan.hash and not finished(folder, plan):
-                return folder
-    return None
 
 
 async def execute(

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -271,6 +272,16 @@ def slots(plan: Plan) -> Iterator[Slot]:
 def finished(folder: Path, plan: Plan) -> bool:
     """Return whether the run in `folder` has all of `plan` answered and reported; InputError as `read_journal`."""
     return (folder / REPORT).exists() and not unfinished(plan, iter_journal(folder))
+
+
+def continued(plan: Plan, out: Path | None, reports: Path) -> Path | None:
+    """Return the folder whose unfinished run of `plan` goes on: `out`, or the newest below `reports`; None: there is none."""
+    places = [out] if out else sorted(reports.glob(f"*-{plan.hash[:8]}"), reverse=True)
+    for folder in places:
+        with contextlib.suppress(InputError):  # a folder that cannot be read is not one to continue
+            if read_plan(folder).hash == plan.hash and not finished(folder, plan):
+                return folder
+    return None
 
 
 def settles(record: UtteranceRecord) -> bool:

@@ -100,6 +100,20 @@ def credentials(environment: Mapping[str, str]) -> list[Secret]:
     return [Secret(value) for name in names if (value := _told(environment, name))]
 
 
+def lacking(service: str, environment: Mapping[str, str]) -> RefusedError | None:
+    """Return what `endpoints` would refuse for want of credentials, as far as it shows without asking anybody; None: nothing."""
+    try:
+        if service == "gemini":
+            _gemini(None, environment, None)
+        if service == "vertex" and _project(environment):
+            fetched = not _told(environment, "CLOUDSDK_AUTH_ACCESS_TOKEN")
+            if fetched:
+                _require_google_auth()
+    except RefusedError as error:
+        return error
+    return None
+
+
 def _told(environment: Mapping[str, str], name: str) -> str:
     """Return a variable without the blanks and the end of line that a file or a pipe leaves around it; "" when unset."""
     return environment.get(name, "").strip()
@@ -122,16 +136,11 @@ def _gemini(
 def _vertex(
     url: str | None, environment: Mapping[str, str], version: str
 ) -> Callable[[], Endpoint]:
-    project = environment.get("GOOGLE_CLOUD_PROJECT")
     location = environment.get("GOOGLE_CLOUD_LOCATION") or "us-central1"
-    if not project:
-        if key := _told(environment, "GOOGLE_API_KEY"):
-            return lambda: live.express(Secret(key), version=version, url=url)
-        raise RefusedError(
-            "no project for Vertex AI",
-            why="GOOGLE_CLOUD_PROJECT is not set",
-            hint="export GOOGLE_CLOUD_PROJECT=… GOOGLE_CLOUD_LOCATION=…",
-        )
+    project = _project(environment)
+    if project is None:
+        key = Secret(_told(environment, "GOOGLE_API_KEY"))
+        return lambda: live.express(key, version=version, url=url)
     if token := _told(environment, "CLOUDSDK_AUTH_ACCESS_TOKEN"):
         return lambda: live.vertex(
             Secret(token), project=project, location=location, version=version, url=url
@@ -147,19 +156,38 @@ def _vertex(
     )
 
 
+def _project(environment: Mapping[str, str]) -> str | None:
+    """Return the project that pays; None: a key stands for it (express mode). RefusedError when there is neither."""
+    project = environment.get("GOOGLE_CLOUD_PROJECT")
+    if not project and not _told(environment, "GOOGLE_API_KEY"):
+        raise RefusedError(
+            "no project for Vertex AI",
+            why="GOOGLE_CLOUD_PROJECT is not set",
+            hint="export GOOGLE_CLOUD_PROJECT=… GOOGLE_CLOUD_LOCATION=…",
+        )
+    return project or None
+
+
+def _require_google_auth() -> None:
+    try:
+        import google.auth.exceptions
+        import google.auth.transport.requests  # noqa: F401 - whether it is there
+    except ModuleNotFoundError as error:
+        raise RefusedError(
+            "Vertex AI needs google-auth", hint="pip install 'live-harness[vertex]'"
+        ) from error
+
+
 def _application_default() -> tuple[Callable[[], Secret], str | None]:
     """Return what gives an access token of the application-default credentials, and the project their quota counts for.
 
     The token is refreshed when it runs out, which takes a moment: a session is opened rarely enough for that.
     """
-    try:
-        import google.auth
-        import google.auth.exceptions
-        import google.auth.transport.requests
-    except ModuleNotFoundError as error:
-        raise RefusedError(
-            "Vertex AI needs google-auth", hint="pip install 'live-harness[vertex]'"
-        ) from error
+    _require_google_auth()
+    import google.auth
+    import google.auth.exceptions
+    import google.auth.transport.requests
+
     try:
         found: tuple[Any, Any] = google.auth.default(
             scopes=["https://www.googleapis.com/auth/cloud-platform"]

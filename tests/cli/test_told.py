@@ -15,6 +15,7 @@ import pytest
 from harness.cli import root
 from harness.cli.sitting import _say_end
 from harness.errors import RefusedError
+from harness.run.execute import open_folder
 from harness.run.pool import Tally
 from harness.wire.live.catalogue import MODELS
 from tests.cli.typed import ended
@@ -239,6 +240,57 @@ def test_a_dry_run_names_what_cannot_be_sent(tmp_path, capsys):
     assert "4 of 5" in json.loads(capsys.readouterr().out)["notes"][0]
     assert 0 == ended("run", "ask", "--task", "ask", "--dry-run")
     assert "cannot be sent" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_dry_run_of_nothing_that_can_be_sent_ends_as_the_run(tmp_path, capsys, form):
+    """Where no file can be read a forecast has the exit code of the run in which every session fails, and shows no costs."""
+    table = tmp_path / "gone.jsonl"
+    table.write_text(json.dumps({"audio_filepath": "no.wav", "text": "a", "locale": "en-US"}))
+    assert 5 == ended("run", table, "--dry-run", *form)
+    told = capsys.readouterr().out
+    assert "1 of 1 utterance cannot be sent" in told
+    assert form or "nothing was sent, and nothing can be" in told
+    assert "cost  " not in told
+    assert "can show" not in told
+
+
+def test_a_dry_run_says_which_credentials_a_run_would_lack(monkeypatch, capsys):
+    """Without a key or a project a forecast is exit 0 with a note of what to set; with one it has no such note."""
+    for name in ("GEMINI_EPHEMERAL_TOKEN", "GEMINI_API_KEY", "GOOGLE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
+    gemini = ("--service", "gemini", "--model", "gemini-3.5-transcribe-live")
+    vertex = ("--service", "vertex", "--model", "gemini-live-2.5-flash")
+    for service, what in ((gemini, "GEMINI_API_KEY"), (vertex, "GOOGLE_CLOUD_PROJECT")):
+        assert 0 == ended("run", "sample", "--dry-run", *service)
+        (note,) = re.findall("note: before you run this: .*", capsys.readouterr().out)
+        assert what in note
+    monkeypatch.setenv("GOOGLE_API_KEY", "k")
+    for service in (gemini, vertex):
+        assert 0 == ended("run", "sample", "--dry-run", *service)
+        assert "before you run this" not in capsys.readouterr().out
+
+
+def test_a_dry_run_says_which_unfinished_run_would_go_on(tmp_path, monkeypatch, capsys):
+    """A forecast names the folder that a run of the same plan would continue, below reports or at --out, and what is left."""
+    monkeypatch.chdir(tmp_path)
+    plans = []
+    with monkeypatch.context() as spied:
+        spied.setattr(
+            "harness.cli.forecast._continued_notes", lambda plan, _: plans.append(plan) or []
+        )
+        assert 0 == ended("run", "sample", "--dry-run")
+    (planned,) = plans
+    folder, _ = open_folder(planned, None, Path("reports"))
+    capsys.readouterr()
+    for out in ((), ("--out", folder)):
+        assert 0 == ended("run", "sample", "--dry-run", *out)
+        told = capsys.readouterr().out
+        assert f"note: a run would continue in {folder}, with 37 of 37 sessions left" in told
+    for other in (("--out", "elsewhere"), ("--repeat", "2")):
+        assert 0 == ended("run", "sample", "--dry-run", *other)
+        assert "would continue" not in capsys.readouterr().out
 
 
 def test_a_dry_run_heeds_rate_and_budget(capsys):

@@ -127,6 +127,37 @@ def test_failed_sessions_say_why(tmp_path, said):
         assert "2 more failed on our side: utterances.csv says why" in text
 
 
+OURS = {"hypothesis": None, "outcome": "failed_client"}
+UNREADABLE = {**OURS, "failure": "input", "reason": "a.wav: there is no such file"}
+AWAY = {**OURS, "failure": "transient", "reason": "no route to host"}
+REFUSED = {**OURS, "failure": "config", "reason": "closed 1007: Unsupported language code 'xx'"}
+QUOTA = {"hypothesis": None, "outcome": "failed_quota", "failure": "quota"}
+ANEW = "a run with that mended is a new one: it sends 3 sessions again"
+ON = "the same command continues the run"
+
+
+@pytest.mark.parametrize(
+    ("broken", "told", "untold"),
+    [
+        ([UNREADABLE], ["1 of 3 sessions must be run again", f"their rows say what to mend, and {ANEW}"], [ON]),
+        ([AWAY], ["1 of 3 sessions must be run again", ON], ["mend"]),
+        ([QUOTA], ["1 of 3 sessions must be run again", ON], ["mend"]),
+        ([UNREADABLE, QUOTA], ["2 of 3", f"{ON}; the rows of 1 say what to mend, and {ANEW}"], []),
+        ([REFUSED], ["The service refused 1 of 3 sessions", "1 refused by the service: closed 1007"], ["must be run again", "on our side", ON]),
+        ([REFUSED, AWAY], ["The service refused 1 of 3", "1 of 3 sessions must be run again (1 failed on our side)", ON], ["mend"]),
+    ],
+)  # fmt: skip
+def test_what_the_same_command_would_do_is_told(tmp_path, said, broken, told, untold):
+    """What reached nobody is gone on with; what must be mended is a new run of all; what was refused is no more run again."""
+    rows = [said.Said(id=f"u{n}", **(broken[n] if n < len(broken) else {})) for n in range(3)]
+    summary = build_reports(said.make_run(tmp_path / "run", rows)).summary
+    text = summary_text(summary)
+    assert [] == [words for words in told if words not in text]
+    assert [] == [words for words in untold if words in text]
+    counted = {trouble.failure: trouble.counted for trouble in summary.troubles}
+    assert (REFUSED in broken) == ("refused: has no rate" == counted.get("config"))
+
+
 def test_rich_shows_brackets_as_they_are(summary):
     """On a terminal with colour, text from outside is text, not rich's markup."""
     from rich.console import Console

@@ -154,6 +154,21 @@ def test_credentials_that_cannot_be_refreshed_are_refused(google):
     assert "secret-detail" not in str(caught.value)
 
 
+def test_what_is_lacking_is_told_without_asking_anybody(monkeypatch):
+    """The lack is the error that a run would end with; credentials that must be fetched are not fetched for it."""
+    assert config.lacking("emulator", {}) is None
+    assert "GEMINI_API_KEY" in str(config.lacking("gemini", {}))
+    assert config.lacking("gemini", {"GOOGLE_API_KEY": "k"}) is None
+    assert "GOOGLE_CLOUD_PROJECT" in str(config.lacking("vertex", {}))
+    assert config.lacking("vertex", {"GOOGLE_API_KEY": "k"}) is None
+    project = {"GOOGLE_CLOUD_PROJECT": "p"}
+    monkeypatch.setattr("harness.session.config._application_default", None)
+    monkeypatch.setitem(sys.modules, "google.auth", types.ModuleType("google.auth"))
+    monkeypatch.setitem(sys.modules, "google.auth.transport.requests", None)
+    assert "google-auth" in str(config.lacking("vertex", project))
+    assert config.lacking("vertex", project | {"CLOUDSDK_AUTH_ACCESS_TOKEN": "t"}) is None
+
+
 def test_without_google_auth_the_extra_is_named(monkeypatch):
     """Vertex AI without google-auth names the extra to install."""
     monkeypatch.setitem(sys.modules, "google.auth", types.ModuleType("google.auth"))

@@ -27,6 +27,10 @@ ANSWERS = frozenset({"ok", "ok_empty", "partial", "failed_server", "blocked"})
 """Outcomes that are the service's own answer, and are scored as such: no text is all deletions."""
 
 
+REFUSALS = ("auth", "config", "model_not_found")
+"""Failures by which the service refuses a key, a setup or a model, whatever is sent with it."""
+
+
 class Session(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What summaries say of a row's last attempt beside its columns; as in its record (`harness.run.record`)."""
 
@@ -244,6 +248,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def judged(self) -> bool:
         """Whether the row is in a rate: its transcript was counted, or its answer held against what was expected."""
         return self.counts is not None or self.passed is not None
+
+    @property
+    def refused(self) -> bool:
+        """Whether the service refused what it was asked with, which it would do again."""
+        failure = self.session.failure if self.session else None
+        return self.outcome == "failed_client" and failure in REFUSALS
 
     @property
     def must_rerun(self) -> bool:

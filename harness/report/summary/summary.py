@@ -372,11 +372,17 @@ def troubles(rows: Iterable[Row]) -> list[Trouble]:
                 outcome=group[0].outcome or NOT_ATTEMPTED,
                 failure=group[0].session.failure if group[0].session else None,
                 rows=len(group),
-                counted="must be run again" if group[0].must_rerun else "scored as it is",
+                counted=_counted(group[0]),
                 reasons=dict(reasons.most_common(3)),
             )
         )
     return sorted(found, key=lambda trouble: -trouble.rows)
+
+
+def _counted(row: Row) -> str:
+    if row.refused:
+        return "refused: has no rate"
+    return "must be run again" if row.must_rerun else "scored as it is"
 
 
 def certificate(rows: Iterable[Row], processes: list[ProcessCertificate]) -> Certificate:

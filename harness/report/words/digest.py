@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.report.summary.document import NOT_ATTEMPTED
-from harness.report.words.warnings import ENDED
+from harness.report.words.warnings import ended_text
 from harness.units import Seconds, percent_text, usd_text
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _reasons(summary: Summary) -> list[str]:
     for trouble in summary.troubles:
         if trouble.outcome == NOT_ATTEMPTED:
             continue  # the warnings have said so
-        how = ENDED.get(trouble.outcome, trouble.outcome)
+        how = ended_text(trouble.outcome, trouble.failure)
         shown = list(trouble.reasons.items())[:_MOST_REASONS]
         lines += [f"{count:,} {how}: {reason}" for reason, count in shown]
         left = trouble.rows - sum(count for _, count in shown)

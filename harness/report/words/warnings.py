@@ -9,6 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from harness.report.rows.kinship import Kin
+from harness.report.rows.row import REFUSALS
 from harness.report.summary.document import NOT_ATTEMPTED, Caution
 from harness.report.summary.summary import pooled, unbilled
 from harness.report.words.provenance import answers_file
@@ -101,8 +102,13 @@ _AS_IT_IS = {
     "partial": "broke off",
     "ok_empty": "ended well without text",
 }
-ENDED = {**_RERUN, **_AS_IT_IS}
-"""Every way not to end well, in words."""
+
+
+def ended_text(outcome: str, failure: str | None) -> str:
+    """Return in words how a session ended that did not end well."""
+    if outcome == "failed_client" and failure in REFUSALS:
+        return "refused by the service"
+    return (_RERUN | _AS_IT_IS).get(outcome, outcome)
 
 
 def _read_answers(plan: Plan, rows: Sequence[Row]) -> Iterable[Caution]:
@@ -154,18 +160,40 @@ def _contradictions(heard: Retelling | None) -> Iterable[Caution]:
 
 
 def _failures(rows: Sequence[Row], cells: Sequence[Cell]) -> Iterable[Caution]:
-    outcomes = Counter(row.outcome or NOT_ATTEMPTED for row in rows if row.passed is not True)
+    unwell_rows = [row for row in rows if row.passed is not True]
+    refused = sum(row.refused for row in unwell_rows)
+    outcomes = Counter(row.outcome or NOT_ATTEMPTED for row in unwell_rows if not row.refused)
     total = _sessions(len(rows))
+    incomplete = sum(not cell.complete for cell in cells)
+    unranked = (
+        f"{incomplete} of {count_text(len(cells), 'cell')} {'is' if incomplete == 1 else 'are'} "
+        "incomplete and unranked"
+    )
     if failed := sum(outcomes[outcome] for outcome in _RERUN):
-        incomplete = sum(not cell.complete for cell in cells)
-        how = (
-            "their rows say what to mend"
-            if outcomes["failed_client"] == failed
-            else "the same command continues the run"
+        # What reached nobody is asked again by the same command; what cannot be sent as it is would fail again.
+        mend = sum(
+            row.outcome == "failed_client"
+            and not row.refused
+            and row.session is not None
+            and row.session.failure != "transient"
+            for row in unwell_rows
         )
+        ways = []
+        if mend < failed:
+            ways.append("the same command continues the run")
+        if mend:
+            its = "their rows say" if mend == failed else f"the rows of {mend:,} say"
+            ways.append(
+                f"{its} what to mend, and a run with that mended is a new one: it sends {total} again"
+            )
         yield _serious(
-            f"{failed:,} of {total} must be run again ({_listed(outcomes, _RERUN)}). Until then {incomplete} of "
-            f"{count_text(len(cells), 'cell')} {'is' if incomplete == 1 else 'are'} incomplete and unranked; {how}."
+            f"{failed:,} of {total} must be run again ({_listed(outcomes, _RERUN)}). Until then {unranked}; "
+            f"{'; '.join(ways)}."
+        )
+    if refused:
+        yield _serious(
+            f"The service refused {refused:,} of {total} with their setup, model or key, and would again: {unranked}. "
+            "A run with another setup is a new one."
         )
     if unwell := sum(outcomes[outcome] for outcome in _AS_IT_IS):
         yield _serious(
