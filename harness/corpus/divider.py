@@ -28,7 +28,10 @@ def divider(header: str, columns: Collection[Collection[str]]) -> str:
 
     def found(mark: str) -> tuple[int, bool]:
         # Not strict: by the wrong mark, quotes stand where none may.
-        cells = {cell.strip() for cell in next(csv.reader([header], delimiter=mark), [])}
+        try:
+            cells = {cell.strip() for cell in next(csv.reader([header], delimiter=mark), [])}
+        except csv.Error:
+            return 0, False  # whoever reads the file says what is wrong
         return sum(not cells.isdisjoint(names) for names in columns), len(cells) > 1
 
     return max(_MARKS, key=found)
