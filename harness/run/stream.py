@@ -306,11 +306,12 @@ class Streamer:
         path = f"{TRACES}/{name}.jsonl.gz"
         try:
             if heard:
-                with wave.open(str(self._folder / AUDIO / f"{name}.wav"), "wb") as file:
-                    file.setnchannels(1)
-                    file.setsampwidth(2)
-                    file.setframerate(SPEECH_RATE)
-                    file.writeframes(heard)
+                speech = self._folder / AUDIO / f"{name}.wav"
+                with speech.open("wb") as file, wave.open(file, "wb") as wav:
+                    wav.setnchannels(1)
+                    wav.setsampwidth(2)
+                    wav.setframerate(SPEECH_RATE)
+                    wav.writeframes(heard)
             write_trace(self._folder / path, trace)
         except OSError as error:
             raise unwritable(self._folder, TRACES, error) from error
