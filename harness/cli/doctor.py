@@ -281,6 +281,7 @@ def _session(service: Any, url: str | None, model: str) -> Finding:
 async def _one_session(given: Callable[[], Endpoint], model: str) -> Finding:
     from harness.cli.walk import recording
     from harness.run.attempt import record
+    from harness.session.retry import STANDING_REFUSALS
     from harness.session.transport import connect
     from harness.session.trial import trial
     from harness.wire.live.setups import transcription_setup
@@ -290,11 +291,9 @@ async def _one_session(given: Callable[[], Endpoint], model: str) -> Finding:
     result = await trial(recording(), connect, endpoint, setup, model)
     told = record(result.recorder.trace()[0], "input", path=None, final=True)
     if result.ending.failure is not None:
-        raise (
-            RefusedError
-            if result.ending.failure in ("auth", "config", "model_not_found")
-            else InputError
-        )(f"{model} at {endpoint.printable}", why=result.ending.reason)
+        raise (RefusedError if result.ending.failure in STANDING_REFUSALS else InputError)(
+            f"{model} at {endpoint.printable}", why=result.ending.reason
+        )
     heard = (
         ascii(told.hypothesis)
         if told.hypothesis and not told.hypothesis.isprintable()

@@ -80,14 +80,13 @@ def open_dataset(text: str, *, locale: str | None = None) -> Dataset:
     if not utterances:
         told = [visible(fault_text(fault)) for fault in faults if not fault.warning]
         more = f"\n… and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
+        hint = f"harness datasets check {text}" if more else None
+        if overlooked:
+            hint = f"name {overlooked}, which lies in it and was not read"
         raise InputError(
             f"{text}: no usable utterance",
             why="\n".join(told[:_TOLD]) + more or "there is nothing in it",
-            hint=f"name {overlooked}, which lies in it and was not read"
-            if overlooked
-            else f"harness datasets check {text}"
-            if more
-            else None,
+            hint=hint,
         )
     return Dataset(
         name=recipe.name,

@@ -126,7 +126,7 @@ class Journal:
         for record in found(self._folder, self._ledger.lost(why), iter_journal(self._folder)):
             self.append(record)
         try:
-            os.fdatasync(self._fd)
+            _sync(self._fd)
             self._ledger.clear()
         except OSError as error:
             raise unwritable(self._folder, JOURNAL, error) from error
@@ -138,9 +138,14 @@ class Journal:
             if self._unsynced:
                 self._unsynced = False
                 try:
-                    await asyncio.to_thread(os.fdatasync, self._fd)
+                    await asyncio.to_thread(_sync, self._fd)
                 except OSError as error:
                     self._broken = error
+
+
+def _sync(fd: int) -> None:
+    """Bring a file's bytes onto the disk; OSError as the disk's. macOS has no `fdatasync`."""
+    getattr(os, "fdatasync", os.fsync)(fd)
 
 
 def as_written(record: UtteranceRecord) -> UtteranceRecord:

@@ -17,7 +17,7 @@ from harness.run.attempts import Attempts
 from harness.run.folder import TRACES, read_plan, slot, trace_name, traces_there
 from harness.run.ledger import Ledger
 from harness.run.pool import failed_once
-from harness.session.retry import tries_again
+from harness.session.retry import STANDING_REFUSALS, tries_again
 from harness.trace import read_trace
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 OPEN: Final = "the run was ended, or is at work, while this session was open"
 """Reason of sessions that were begun and have no end, as long as the run is not continued."""
 
-_ASKED_AGAIN: Final = ("quota", "auth", "config", "model_not_found")
+_ASKED_AGAIN: Final = ("quota", *STANDING_REFUSALS)
 """Refusals that concern more than one session: the service is asked once more, which costs nothing, and says whether they still hold."""
 
 _NAMED: Final = 3
@@ -47,9 +47,8 @@ def read_attempts(folder: Path) -> Attempts:
     cannot be read.
     """
     try:
-        ledger = Ledger(
-            folder
-        )  # before the journal: what a run ends between the two is in both, not in neither
+        # Before the journal: a session that ends between the two is in both, not in neither.
+        ledger = Ledger(folder)
     except OSError as error:
         raise InputError(f"{folder}: what is begun cannot be read", why=error.strerror) from error
     records = Attempts(folder)

@@ -105,10 +105,9 @@ def lacking(service: str, environment: Mapping[str, str]) -> RefusedError | None
     try:
         if service == "gemini":
             _gemini(None, environment, None)
-        if service == "vertex" and _project(environment):
-            fetched = not _told(environment, "CLOUDSDK_AUTH_ACCESS_TOKEN")
-            if fetched:
-                _require_google_auth()
+        by_project = service == "vertex" and _project(environment) is not None
+        if by_project and not _told(environment, "CLOUDSDK_AUTH_ACCESS_TOKEN"):
+            _require_google_auth()
     except RefusedError as error:
         return error
     return None

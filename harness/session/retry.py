@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from harness.session.transport import Closed
     from harness.units import Seconds
 
+STANDING_REFUSALS: Final = ("auth", "config", "model_not_found")
+"""Failures by which the service refuses a key, a setup or a model, whatever is sent with it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
@@ -134,7 +137,7 @@ def _failed(
         outcome = "partial"
     elif kind == "quota":
         outcome = "failed_quota"
-    elif kind in ("auth", "config", "model_not_found", "client", "input") or unreachable:
+    elif kind in (*STANDING_REFUSALS, "client", "input") or unreachable:
         outcome = "failed_client"
     else:
         outcome = "failed_server"

@@ -10,14 +10,13 @@ import resource
 import sys
 from pathlib import Path
 
+from tests.bench.measure import peak_mib
+
 
 def spent() -> tuple[float, float]:
     """Return CPU s and peak MiB so far."""
     told = resource.getrusage(resource.RUSAGE_SELF)
-    # Not ru_maxrss: that begins with the memory of the process that started this one.
-    status = Path("/proc/self/status").read_text()
-    peak_kib = int(status.partition("VmHWM:")[2].split()[0])
-    return told.ru_utime + told.ru_stime, peak_kib / 1024
+    return told.ru_utime + told.ru_stime, peak_mib()
 
 
 def librosa_load(path: Path) -> int:

@@ -7,6 +7,7 @@ import statistics
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,15 @@ class Cost:
 
     peak_mib: float
     """Largest resident memory, MiB."""
+
+
+def peak_mib() -> float:
+    """Return the largest resident memory of this process so far, MiB.
+
+    Not `ru_maxrss`: that begins with the memory of the process that started this one.
+    """
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 LAUNCH = """

@@ -22,6 +22,7 @@ from harness.run.plan import make_plan
 from harness.session.config import endpoints
 from harness.wire.live.codec import to_json
 from harness.wire.live.setups import transcription_setup
+from tests.bench.measure import peak_mib
 
 if TYPE_CHECKING:
     from harness.run.record import Plan
@@ -78,6 +79,7 @@ def main(count: int, url: str, root: Path) -> None:
     plan = planned(count, url, root)
     folder, _ = open_folder(plan, root / "run", root)
     load(root / "0.wav")  # what the first conversion imports is not a session's cost
+    held_mib = peak_mib()
     before, began = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
     tally = run_punctual(
         execute(
@@ -99,8 +101,8 @@ def main(count: int, url: str, root: Path) -> None:
             {
                 "cpu_ms": cpu / count * 1000,
                 "wall_s": ended - began,
-                "before_mib": before.ru_maxrss / 1024,
-                "peak_mib": after.ru_maxrss / 1024,
+                "before_mib": held_mib,
+                "peak_mib": peak_mib(),
             }
         )
     )

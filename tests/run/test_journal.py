@@ -181,6 +181,17 @@ def test_a_disk_that_cannot_be_synced_is_told_by_the_next_line(tmp_path, monkeyp
     assert [entry(0)] == read_journal(tmp_path)
 
 
+def test_a_system_without_fdatasync_syncs_the_whole(tmp_path, monkeypatch):
+    """Where the system brings only whole files onto the disk, as macOS does, a journal is written all the same."""
+    synced = []
+    monkeypatch.delattr(os, "fdatasync")
+    monkeypatch.setattr(os, "fsync", synced.append)
+    with Journal(tmp_path) as journal:
+        journal.append(entry(0))
+    assert synced
+    assert [entry(0)] == read_journal(tmp_path)
+
+
 def test_what_is_written_is_on_the_disk_a_second_later(tmp_path, monkeypatch):
     """Within a second of a line the journal is synced, once for all lines of that second, and never without one."""
     synced = []

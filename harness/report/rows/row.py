@@ -12,6 +12,7 @@ import msgspec
 from harness.report.rows.diff import pieces
 from harness.report.rows.kinship import block
 from harness.score.score import rate
+from harness.session.retry import STANDING_REFUSALS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,10 +26,6 @@ if TYPE_CHECKING:
 
 ANSWERS = frozenset({"ok", "ok_empty", "partial", "failed_server", "blocked"})
 """Outcomes that are the service's own answer, and are scored as such: no text is all deletions."""
-
-
-REFUSALS = ("auth", "config", "model_not_found")
-"""Failures by which the service refuses a key, a setup or a model, whatever is sent with it."""
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -253,7 +250,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def refused(self) -> bool:
         """Whether the service refused what it was asked with, which it would do again."""
         failure = self.session.failure if self.session else None
-        return self.outcome == "failed_client" and failure in REFUSALS
+        return self.outcome == "failed_client" and failure in STANDING_REFUSALS
 
     @property
     def must_rerun(self) -> bool:

@@ -9,11 +9,11 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from harness.report.rows.kinship import Kin
-from harness.report.rows.row import REFUSALS
 from harness.report.summary.document import NOT_ATTEMPTED, Caution
 from harness.report.summary.summary import pooled, unbilled
 from harness.report.words.provenance import answers_file
 from harness.run.attempt import OF_THE_AUDIO
+from harness.session.retry import STANDING_REFUSALS
 from harness.session.waits import Waits
 from harness.text.locales import LOCALES
 from harness.units import SAMPLE_RATE, count_text, duration_text, usd_text
@@ -106,7 +106,7 @@ _AS_IT_IS = {
 
 def ended_text(outcome: str, failure: str | None) -> str:
     """Return in words how a session ended that did not end well."""
-    if outcome == "failed_client" and failure in REFUSALS:
+    if outcome == "failed_client" and failure in STANDING_REFUSALS:
         return "refused by the service"
     return (_RERUN | _AS_IT_IS).get(outcome, outcome)
 
