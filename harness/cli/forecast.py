@@ -126,15 +126,18 @@ def _credential_notes(plan: Plan) -> Iterator[str]:
 
 def _continued_notes(plan: Plan, out: Path | None) -> Iterator[str]:
     """Yield which unfinished run of the same plan would go on, and how much of it is left."""
-    from harness.cli.sitting import REPORTS, shown
-    from harness.run.folder import continued, iter_journal, unfinished
+    from harness.cli.sitting import REPORTS, mended_note, shown
+    from harness.run.folder import continued, iter_journal, mendable, unfinished
     from harness.text.visible import visible
     from harness.units import count_text
 
-    if folder := continued(plan, out, REPORTS):
-        left = len(unfinished(plan, iter_journal(folder)))
+    if found := continued(plan, out, REPORTS):
+        folder, goes_on = found
+        left = len(unfinished(goes_on, iter_journal(folder)))
         of = count_text(len(plan.utterances) * len(plan.models) * plan.repeats, "session")
         yield f"a run would continue in {visible(shown(folder))}, with {left} of {of} left"
+    elif out is None and (other := mendable(plan, REPORTS)):
+        yield visible(mended_note(other))
 
 
 def _lost_notes(plan: Plan, lost: list[str]) -> Iterator[str]:

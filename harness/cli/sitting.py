@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.corpus.utterance import Dataset
+    from harness.run.execute import Opened
     from harness.run.folder import Slot
     from harness.run.pool import Tally
     from harness.run.rate import RateLimit
@@ -51,15 +53,14 @@ def sit(
     from harness.clock import run_punctual
     from harness.errors import BusyError, HarnessError
     from harness.run.access import access
-    from harness.run.execute import INTERRUPTED, discard_untouched, execute, open_folder
+    from harness.run.execute import INTERRUPTED, discard_untouched, execute
     from harness.run.farm import processes_needed
     from harness.run.folder import iter_journal, unfinished
     from harness.run.pipe import Orders
     from harness.version import __version__
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # before and after the sessions too
-    folder, continues = open_folder(plan, out, REPORTS)
-    click.echo(f"{'continuing in' if continues else 'run folder'} {shown(folder)}", err=True)
+    folder, plan, continues = _opened(plan, out)
     with _stopped_at_will(folder):
         if continues and not unfinished(plan, iter_journal(folder)):
             return _ended(plan, folder, gate, ear, as_json=as_json)  # only its reports are missing
@@ -116,10 +117,25 @@ def sit(
                 raise
         code = _ended(plan, folder, gate, ear, as_json=as_json)
         _say_end(tally, plan, budget)
+        _say_unsent(plan, folder, out)
         if tally.stopped == INTERRUPTED and tally.done < tally.wanted:
             heed_no_more()
             return 130
         return code
+
+
+def _opened(plan: Plan, out: Path | None) -> Opened:
+    """Return the folder that is ready for this sitting, after it was said which it is."""
+    from harness.run.execute import open_folder
+    from harness.run.folder import mendable
+
+    opened = open_folder(plan, out, REPORTS)
+    click.echo(
+        f"{'continuing in' if opened.continues else 'run folder'} {shown(opened.folder)}", err=True
+    )
+    if not opened.continues and (other := mendable(plan, REPORTS)):
+        click.echo(f"note: {mended_note(other)}", err=True)
+    return opened
 
 
 @contextlib.contextmanager
@@ -214,6 +230,25 @@ def _say_end(tally: Tally, plan: Plan, budget: Usd | None) -> None:
         click.echo(f"  to try again what it did not answer: {typed()}", err=True)
     if tally.failed:
         click.echo(f"{tally.failed} failed: utterances.csv says why, one by one", err=True)
+
+
+def _say_unsent(plan: Plan, folder: Path, out: Path | None) -> None:
+    """Say how what could not be sent is sent once it is mended."""
+    from harness.run.folder import iter_journal, settling
+
+    if any(record.unsent for record in filter(settling(plan), iter_journal(folder))):
+        again = typed() if out else shlex.join([*shlex.split(typed()), "--out", shown(folder)])
+        click.echo(
+            f"  once what could not be sent is mended, this sends it alone: {again}", err=True
+        )
+
+
+def mended_note(folder: Path) -> str:
+    """Return what is said of a finished run in `folder` that could go on, where another one is begun."""
+    return (
+        f"what could not be sent in the finished run {shown(folder)} is mended: --out {shown(folder)} sends that alone, "
+        "and keeps the rest"
+    )
 
 
 def shown(path: Path) -> str:

@@ -7,7 +7,7 @@ import contextlib
 import shutil
 import signal
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.errors import InputError
 from harness.run.attempt import LATE_MS
@@ -17,12 +17,12 @@ from harness.run.folder import (
     PLAN,
     begun,
     continued,
-    finished,
     iter_journal,
     read_plan,
     unfinished,
     write_plan,
 )
+from harness.run.identity import amended
 from harness.run.journal import Journal
 from harness.run.plan import longest_first, run_id
 from harness.run.pool import Pool, Tally
@@ -45,34 +45,62 @@ if TYPE_CHECKING:
 INTERRUPTED = "interrupted"
 
 
-def open_folder(plan: Plan, out: Path | None, reports: Path) -> tuple[Path, bool]:
-    """Return the folder for `plan`, made and holding its plan, and whether an unfinished run is continued in it.
+def open_folder(plan: Plan, out: Path | None, reports: Path) -> Opened:
+    """Return the folder for `plan`, made and holding its plan, which is an unfinished run's where one goes on.
 
     InputError when `out` holds a finished or another run, or when the place cannot be written.
     """
-    folder = out or continued(plan, None, reports) or reports / run_id(plan)
-    continues = (folder / PLAN).exists()
-    if continues:
+    if (found := continued(plan, out, reports)) is not None and _amend(found[0], plan):
+        return Opened(found[0], read_plan(found[0]), continues=True)
+    folder = out or reports / run_id(plan)
+    if (folder / PLAN).exists():
         there = read_plan(folder)
         if there.hash != plan.hash:
             raise InputError(
                 f"{folder}: holds the run of another plan", hint="choose another --out"
             )
-        if finished(folder, there):
-            raise InputError(
-                f"{folder}: this run is finished", hint="choose another --out to run it again"
-            )
+        raise InputError(
+            f"{folder}: this run is finished", hint="choose another --out to run it again"
+        )
     try:
-        if not continues and begun(folder):
+        if begun(folder):
             raise InputError(f"{folder}: is not empty and no run", hint="choose another --out")
         folder.mkdir(parents=True, exist_ok=True)
-        if not continues:
-            write_plan(folder, plan)
+        write_plan(folder, plan)
     except OSError as error:
-        raise InputError(
-            f"{folder}: cannot be written: {error.strerror}", hint="choose another --out"
-        ) from error
-    return folder, continues
+        raise _not_made(folder, error) from error
+    return Opened(folder, plan, continues=False)
+
+
+class Opened(NamedTuple):
+    """A run's folder that is ready for a sitting."""
+
+    folder: Path
+    plan: Plan
+    """As the folder has it."""
+
+    continues: bool
+    """True: something was there before."""
+
+
+def _amend(folder: Path, plan: Plan) -> bool:
+    """Write down what `plan` has mended in the run of `folder`, and return whether it goes on; HarnessError, InputError."""
+    there = read_plan(folder)
+    if amended(there, plan, iter_journal(folder)) == there:
+        return True
+    with Journal(folder):  # nobody else is at work there, and what was killed has its record
+        goes_on = amended(there, plan, iter_journal(folder))
+        if goes_on is None:
+            return False
+        try:
+            write_plan(folder, goes_on)
+        except OSError as error:
+            raise _not_made(folder, error) from error
+    return True
+
+
+def _not_made(folder: Path, error: OSError) -> InputError:
+    return InputError(f"{folder}: cannot be written: {error.strerror}", hint="choose another --out")
 
 
 def discard_untouched(folder: Path) -> bool:

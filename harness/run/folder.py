@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import hashlib
 import os
 import re
 import stat
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
 from harness.errors import InputError
+from harness.run.identity import amended, fingerprint
 from harness.run.lines import numbered_lines
 from harness.run.record import PLAN_SCHEMA, RECORD_SCHEMA, Plan, UtteranceRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from harness.run.record import PlannedUtterance
@@ -274,18 +276,73 @@ def finished(folder: Path, plan: Plan) -> bool:
     return (folder / REPORT).exists() and not unfinished(plan, iter_journal(folder))
 
 
-def continued(plan: Plan, out: Path | None, reports: Path) -> Path | None:
-    """Return the folder whose unfinished run of `plan` goes on: `out`, or the newest below `reports`; None: there is none."""
-    places = [out] if out else sorted(reports.glob(f"*-{plan.hash[:8]}"), reverse=True)
-    for folder in places:
-        with contextlib.suppress(InputError):  # a folder that cannot be read is not one to continue
-            if read_plan(folder).hash == plan.hash and not finished(folder, plan):
-                return folder
-    return None
+def continued(plan: Plan, out: Path | None, reports: Path) -> tuple[Path, Plan] | None:
+    """Return the folder of the run that goes on with `plan`, and its own plan as it then is; None: there is none.
+
+    That is `out`, or the newest below `reports` that is not finished.
+    """
+    return next(
+        (
+            (run.folder, run.plan)
+            for run in runs_of(plan, out, reports)
+            if (out or not run.was_finished) and not finished(run.folder, run.plan)
+        ),
+        None,
+    )
+
+
+def mendable(plan: Plan, reports: Path) -> Path | None:
+    """Return the newest finished run of `plan` where something could not be sent that has been mended since; None: there is none.
+
+    It goes on only when somebody names its folder: the rest of it may have been said long ago.
+    """
+    runs = runs_of(plan, None, reports)
+    return next(
+        (run.folder for run in runs if run.was_finished and not finished(run.folder, run.plan)),
+        None,
+    )
+
+
+class Own(NamedTuple):
+    """A run of a plan."""
+
+    folder: Path
+    plan: Plan
+    """As it is when the run goes on."""
+
+    was_finished: bool
+    """True: all was answered and reported as it was planned there."""
+
+
+def runs_of(plan: Plan, out: Path | None, reports: Path) -> Iterator[Own]:
+    """Yield the runs of `plan` at `out`, else below `reports`: first those named after its hash, of either the newest first.
+
+    InputError when what lies at `out` cannot be read.
+    """
+    if out:
+        if (out / PLAN).exists() and (run := _own(out, plan)):
+            yield run
+        return
+    for folder in _by_name(reports, plan.hash[:8]):
+        with contextlib.suppress(InputError):  # a folder that cannot be read is none to continue
+            if run := _own(folder, plan):
+                yield run
+
+
+def _own(folder: Path, plan: Plan) -> Own | None:
+    there = read_plan(folder)
+    goes_on = amended(there, plan, iter_journal(folder))
+    return Own(folder, goes_on, finished(folder, there)) if goes_on else None
+
+
+def _by_name(reports: Path, ending: str) -> list[Path]:
+    """Return the run folders below `reports`: those whose name ends so, then the others, of either the newest first."""
+    folders = sorted((path.parent for path in reports.glob(f"*/{PLAN}")), reverse=True)
+    return sorted(folders, key=lambda folder: not folder.name.endswith(f"-{ending}"))
 
 
 def settles(record: UtteranceRecord) -> bool:
-    """Return whether `record` settles its part of the plan.
+    """Return whether `record` settles its part of the plan, as long as the plan has its utterance as it was.
 
     What was given up for quota, since the service could not be reached or was not there, or since our own process died does
     not: nothing was heard, so asking again costs nothing twice. What else failed does: the service broke it off, refuses it,
@@ -296,12 +353,27 @@ def settles(record: UtteranceRecord) -> bool:
     return record.final and record.outcome != "failed_quota" and not record.away
 
 
+def settling(plan: Plan) -> Callable[[UtteranceRecord], bool]:
+    """Return what tells whether a record settles its part of `plan`: not where the utterance could not be sent and was mended."""
+
+    @functools.cache
+    def fingerprints() -> dict[tuple[str, str], str]:
+        return {(one.dataset, one.id): fingerprint(one) for one in plan.utterances}
+
+    def settled(record: UtteranceRecord) -> bool:
+        if record.unsent is None or not settles(record):
+            return settles(record)
+        return fingerprints().get((record.dataset, record.utterance)) == record.unsent
+
+    return settled
+
+
 def unfinished(plan: Plan, records: Iterable[UtteranceRecord]) -> list[Slot]:
     """Return what `plan` asks for and the service has not answered, in plan order.
 
     That is what has no record that answers it.
     """
-    done = {slot(r) for r in records if settles(r)}
+    done = {slot(r) for r in filter(settling(plan), records)}
     return [wanted for wanted in slots(plan) if wanted not in done]
 
 

@@ -14,19 +14,18 @@ import platform
 import random
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import msgspec
 
 from harness.clock import utc_now
 from harness.errors import InputError
+from harness.run.identity import identity
 from harness.run.record import Plan, PlannedDataset, PlannedUtterance
 from harness.session.waits import QUIET_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from harness.corpus.scenario import Scenario
     from harness.corpus.utterance import Dataset, Utterance
     from harness.run.folder import Slot
     from harness.run.record import Task
@@ -102,33 +101,14 @@ def make_plan(
     the service's own or an emulator that the run starts itself; `api_version` None is the service's usual one.
     """
     planned = [_planned(u) for u in utterances]
-    asked: dict[str, Any] = {
-        "task": task,
-        "service": service,
-        "host": urlsplit(url).hostname if url else None,
-        "models": list(models),
-        "setups": setups,
-        "transcript": transcript,
-        "pace": pace,
-        "chunk_ms": chunk_ms,
-        "turns": turns,
-        "repeats": repeats,
-        "seed": seed,
-        "utterances": [_asked(u, task) for u in planned],
-    }
-    if interrupt_after_s is not None:
-        asked["interrupt_after_s"] = interrupt_after_s
-    if quiet_s != QUIET_S:
-        asked["quiet_s"] = quiet_s  # it is not asked of the service, but shapes what is heard of it
-    if api_version is not None:
-        asked["api_version"] = api_version
     used = {u.dataset for u in planned}
-    return Plan(
-        hash=hashlib.sha256(msgspec.json.encode(asked, order="deterministic")).hexdigest(),
+    plan = Plan(
+        hash="",
         created_at=utc_now(),
         task=task,
         service=service,
         endpoint=url or service,
+        api_version=api_version,
         models=list(models),
         setups=setups,
         transcript=transcript,
@@ -150,31 +130,11 @@ def make_plan(
         environment=_environment(),
         notes=list(notes),
     )
-
-
-def _asked(utterance: PlannedUtterance, task: Task) -> list[Any]:
-    """Return what `task` sends of an utterance, to be hashed."""
-    spoken = [utterance.sha256, utterance.offset_s, utterance.duration_s]
-    named = [utterance.dataset, utterance.id, utterance.locale]
-    match task:
-        case "transcribe":
-            return named + spoken
-        case "speak":
-            return [*named, utterance.reference]
-        case "ask":
-            question = spoken if utterance.audio else [utterance.reference]
-            return named + question + _brought(utterance.scenario)
-
-
-def _brought(scenario: Scenario | None) -> list[Any]:
-    """Return what a scenario sends, to be hashed: all but what is expected; pictures by their bytes."""
-    if scenario is None:
-        return []
-    images = [file_sha256(Path(image)) for image in scenario.images]
-    return [msgspec.to_builtins([scenario.tools, scenario.context]), images]
+    return msgspec.structs.replace(plan, hash=identity(plan))
 
 
 def _planned(utterance: Utterance) -> PlannedUtterance:
+    images = utterance.scenario.images if utterance.scenario else ()
     return PlannedUtterance(
         id=utterance.id,
         dataset=utterance.dataset,
@@ -187,6 +147,7 @@ def _planned(utterance: Utterance) -> PlannedUtterance:
         speaker=utterance.speaker,
         tags=utterance.tags,
         scenario=utterance.scenario,
+        images_sha256=tuple(file_sha256(Path(one)) for one in images),
     )
 
 

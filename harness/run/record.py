@@ -51,6 +51,9 @@ class PlannedUtterance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     scenario: Scenario | None = None
     """What it brings along for its task; None: nothing."""
 
+    images_sha256: tuple[str | None, ...] = ()
+    """SHA-256 of the bytes of each of the scenario's images, hex; None: it could not be read when planned, or is a folder."""
+
     def __post_init__(self) -> None:
         # What many utterances share is kept once: a plan may have a million.
         msgspec.structs.force_setattr(self, "dataset", intern(self.dataset))
@@ -70,6 +73,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     hash: str
     """SHA-256 over what is asked of the service, hex: the run's identity."""
 
+    formerly: list[str] = []
+    """What its hash was before utterances were mended that could not be sent."""
+
     created_at: str
     """ISO 8601 UTC."""
 
@@ -79,6 +85,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     endpoint: str
     """URL without query; `emulator` for one that the run starts itself."""
+
+    api_version: str | None = None
+    """As asked for; None: the service's usual one, or what the setup needs."""
 
     models: list[str]
     setups: dict[str, dict[str, Any]]
@@ -235,6 +244,9 @@ class UtteranceRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     away: bool = False
     """True: somebody answered that the service is not there, so it was never asked for a session."""
+
+    unsent: str | None = None
+    """Fingerprint of the planned utterance, where it could not be sent as it was; None: it could, or nobody knows."""
 
     started_at: str
     """ISO 8601 UTC."""

@@ -18,6 +18,7 @@ from harness.errors import InputError
 from harness.run import attempt, errands
 from harness.run.bill import spent_usd
 from harness.run.folder import AUDIO, REPORT, TRACES, trace_name, unwritable
+from harness.run.identity import fingerprint
 from harness.run.ledger import Stake
 from harness.run.pool import Attempted
 from harness.run.record import UtteranceRecord
@@ -329,8 +330,10 @@ class Streamer:
             session.stood_still(seconds)
 
     def unreadable(self, slot: Slot, error: InputError) -> UtteranceRecord:
-        """Return the record of an utterance whose audio cannot be read."""
-        return self._never_sent(slot, failure="input", reason=str(error).replace("\n  ", "; "))
+        """Return the record of an utterance whose audio cannot be read, or that lacks what its task needs."""
+        record = self._never_sent(slot, failure="input", reason=str(error).replace("\n  ", "; "))
+        unsent = fingerprint(self._utterances[slot[:2]])
+        return msgspec.structs.replace(record, unsent=unsent)
 
     def untried(self, slot: Slot, ending: Ending) -> UtteranceRecord:
         """Return the record of what the service has refused already, with its model or configuration, or is not there for."""

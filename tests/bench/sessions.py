@@ -77,7 +77,7 @@ def planned(count: int, url: str, root: Path) -> Plan:
 def main(count: int, url: str, root: Path) -> None:
     """Run `count` sessions against `url`."""
     plan = planned(count, url, root)
-    folder, _ = open_folder(plan, root / "run", root)
+    folder = open_folder(plan, root / "run", root).folder
     load(root / "0.wav")  # what the first conversion imports is not a session's cost
     held_mib = peak_mib()
     before, began = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()

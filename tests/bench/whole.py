@@ -234,5 +234,5 @@ def simulated(folder: Path, count: int, *options: str) -> Cost:
     manifest.write_text("".join(json.dumps({"id": f"u{n}"} | item) + "\n" for n in range(count)))
     return process(
         [sys.executable, "-m", "harness", "run", str(manifest), "--service", "simulated",
-         "--concurrency", "200", *options, "--out", str(folder / f"run{count}")]
+         "--concurrency", "200", *options]
     )  # fmt: skip

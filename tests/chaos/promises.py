@@ -25,6 +25,11 @@ PROMISES = {
         "run/test_orphans.py::test_a_report_of_a_killed_run_names_and_prices_what_was_open",
         "run/test_orphans.py::test_a_session_whose_trace_lies_there_is_not_paid_twice",
     ),
+    "What could not be sent is sent alone once it is mended; a clip that was sent is never replaced": (
+        "run/test_identity.py::test_a_run_stays_the_same_where_nothing_that_was_sent_has_changed",
+        "run/test_identity.py::test_a_finished_run_goes_on_with_what_was_mended_and_nothing_else",
+        "integration/test_command.py::test_a_mended_clip_is_sent_alone",
+    ),
     "A torn journal line is repaired, a corrupt one named": (
         "run/test_journal.py::test_a_torn_line_is_repaired",
         "run/test_journal.py::test_a_corrupt_line_in_the_middle_is_named",

@@ -282,7 +282,7 @@ def test_a_dry_run_says_which_unfinished_run_would_go_on(tmp_path, monkeypatch, 
         )
         assert 0 == ended("run", "sample", "--dry-run")
     (planned,) = plans
-    folder, _ = open_folder(planned, None, Path("reports"))
+    folder = open_folder(planned, None, Path("reports")).folder
     capsys.readouterr()
     for out in ((), ("--out", folder)):
         assert 0 == ended("run", "sample", "--dry-run", *out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import unicodedata
 from itertools import pairwise
 
@@ -364,6 +365,22 @@ def test_hostile_text_does_not_end_the_voice():
     assert all(0 == len(pcm) % 2 for pcm in said)
     assert said[-1]
     assert 2 < len(said[0]) / 48_000, "markup is no command: it is read out"
+
+
+@pytest.mark.wall
+@pytest.mark.ear
+@needs_voice
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc clears memory")
+def test_a_text_sounds_the_same_whatever_was_said_before():
+    """Speech is billed by its length: who asks again, in another order or another process, gets the same bytes."""
+    orders = [
+        ("Hello there, how are you today?", "en-US", 1.0),
+        ("Guten Morgen, wie geht es Ihnen?", "de-DE", 1.1),
+        ("It is raining again in the north.", "en-GB", 0.9),
+    ]
+    first = asyncio.run(remote(*orders))
+    later = asyncio.run(remote(*orders[::-1], *orders))
+    assert first == later[3:] == later[2::-1]
 
 
 @pytest.mark.wall

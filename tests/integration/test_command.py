@@ -95,6 +95,33 @@ def test_a_folder_of_odd_files(odd_folder, harness, emulator_url, tmp_path):
     assert (abs(rest["audio_s"] - 0.6) < 0.1).all()
 
 
+def test_a_mended_clip_is_sent_alone(harness, emulator_url, tmp_path):
+    """A finished run with a clip missing goes on when it is named, with that clip and no other, and verifies afterwards."""
+    manifest(tmp_path, clips=3)
+    hidden = (tmp_path / "01.wav").rename(tmp_path / "01.kept")
+    command = ("run", "manifest.jsonl", "--url", emulator_url, "--pace", "0")
+    first = harness(*command)
+    assert 5 == first.returncode, first.stderr
+    folder = only_run(tmp_path)
+    traces = set((folder / "traces").iterdir())
+    again = f"harness {' '.join(command)} --out reports/{folder.name}"
+    assert f"once what could not be sent is mended, this sends it alone: {again}" in first.stderr
+    hidden.rename(tmp_path / "01.wav")
+    assert f"--out reports/{folder.name} sends that alone" in harness(*command, "--dry-run").stdout
+    second = harness(*command, "--out", f"reports/{folder.name}")
+    assert 0 == second.returncode, second.stderr
+    assert "sends it alone" not in second.stderr
+    assert 2 == len(traces)
+    assert traces < set((folder / "traces").iterdir())
+    records = read_journal(folder)
+    assert [("01.wav", "failed_client"), ("01.wav", "ok")] == [
+        (one.utterance, one.outcome) for one in records if one.utterance == "01.wav"
+    ]
+    assert 4 == len(records)
+    assert {"ok"} == set(package.read_run(folder)["outcome"])
+    assert [] == list(differences(folder))
+
+
 def test_the_run_folder_holds_what_it_promises(harness, emulator_url, tmp_path):
     """A run leaves plan, journal, traces, tables and page, with the promised columns first and in order."""
     ran = harness(

@@ -132,6 +132,8 @@ UNREADABLE = {**OURS, "failure": "input", "reason": "a.wav: there is no such fil
 AWAY = {**OURS, "failure": "transient", "reason": "no route to host"}
 REFUSED = {**OURS, "failure": "config", "reason": "closed 1007: Unsupported language code 'xx'"}
 QUOTA = {"hypothesis": None, "outcome": "failed_quota", "failure": "quota"}
+BROKEN = {**OURS, "failure": "client", "reason": "the clip can no longer be read"}
+ALONE = "and then the same command with --out and this run's folder sends it alone"
 ANEW = "a run with that mended is a new one: it sends 3 sessions again"
 ON = "the same command continues the run"
 
@@ -139,16 +141,18 @@ ON = "the same command continues the run"
 @pytest.mark.parametrize(
     ("broken", "told", "untold"),
     [
-        ([UNREADABLE], ["1 of 3 sessions must be run again", f"their rows say what to mend, and {ANEW}"], [ON]),
+        ([UNREADABLE], ["1 of 3 sessions must be run again", f"their rows say what to mend, {ALONE}"], [ON, ANEW]),
+        ([BROKEN], ["1 of 3 sessions must be run again", f"their rows say what to mend, and {ANEW}"], [ON]),
+        ([BROKEN, UNREADABLE], ["2 of 3", f"the rows of 1 say what to mend, {ALONE}; the rows of 1 say what to mend, and {ANEW}"], [ON]),
         ([AWAY], ["1 of 3 sessions must be run again", ON], ["mend"]),
         ([QUOTA], ["1 of 3 sessions must be run again", ON], ["mend"]),
-        ([UNREADABLE, QUOTA], ["2 of 3", f"{ON}; the rows of 1 say what to mend, and {ANEW}"], []),
+        ([UNREADABLE, QUOTA], ["2 of 3", f"{ON}; the rows of 1 say what to mend, {ALONE}"], []),
         ([REFUSED], ["The service refused 1 of 3 sessions", "1 refused by the service: closed 1007"], ["must be run again", "on our side", ON]),
         ([REFUSED, AWAY], ["The service refused 1 of 3", "1 of 3 sessions must be run again (1 failed on our side)", ON], ["mend"]),
     ],
 )  # fmt: skip
 def test_what_the_same_command_would_do_is_told(tmp_path, said, broken, told, untold):
-    """What reached nobody is gone on with; what must be mended is a new run of all; what was refused is no more run again."""
+    """What reached nobody is gone on with, what was never sent is sent alone, what broke in us or was refused is a new run."""
     rows = [said.Said(id=f"u{n}", **(broken[n] if n < len(broken) else {})) for n in range(3)]
     summary = build_reports(said.make_run(tmp_path / "run", rows)).summary
     text = summary_text(summary)

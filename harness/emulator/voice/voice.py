@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import os
 import sys
 from typing import Final, Protocol
 
@@ -76,6 +77,11 @@ def installed() -> bool:
     return importlib.util.find_spec("py_nanotts") is not None
 
 
+_NO_LEFTOVERS: Final = {"MALLOC_PERTURB_": "255"}
+"""Pico reads memory that it has not written, so that how a phrase sounds, and how long it is, would hang on what was said
+before. glibc hands out zeros with this (mallopt(3), M_PERTURB), as they are in a process that has said nothing yet."""
+
+
 class RemoteVoice:
     """SVOX Pico in a child process, which begins with `start`, or when somebody speaks. `stop` it in the end."""
 
@@ -125,6 +131,7 @@ class RemoteVoice:
                 *(sys.executable, "-P", "-m", "harness.emulator.voice.pico"),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
+                env=os.environ | _NO_LEFTOVERS,
                 start_new_session=True,  # Ctrl-C is for the server, which ends this process itself
             )
         return self._process

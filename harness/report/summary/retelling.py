@@ -15,7 +15,7 @@ import msgspec
 from harness.errors import InputError, RemoteProtocolError
 from harness.report.summary.document import Retold
 from harness.run import attempt
-from harness.run.folder import TRACES, settles, slot, slots, trace_path, traces_there
+from harness.run.folder import TRACES, settling, slot, slots, trace_path, traces_there
 from harness.run.journal import as_written
 from harness.run.orphans import NO_TRACE
 from harness.run.record import Usage
@@ -92,6 +92,7 @@ def miscounted(plan: Plan, records: Sequence[UtteranceRecord]) -> Iterator[str]:
     wanted_slots = set(slots(plan))
     numbers: dict[Slot, Counter[int]] = {}
     answered: set[Slot] = set()
+    settles = settling(plan)
     for record in records:
         its = slot(record)
         if its not in wanted_slots:
@@ -144,7 +145,7 @@ def contradictions(folder: Path, plan: Plan, kept: UtteranceRecord) -> Iterator[
     except (RemoteProtocolError, *NO_TRACE) as error:
         yield f"{who}: {kept.trace} is no trace of a session: {type(error).__name__}: {error}"
         return
-    if trace.header.plan != plan.hash:
+    if trace.header.plan not in (plan.hash, *plan.formerly):
         yield f"{who}: its trace is of another plan than the folder's"
     told = as_written(msgspec.structs.replace(told, recovered=kept.recovered))
     if told.reason is None and (kept.reason or "").startswith(attempt.OF_THE_AUDIO):
@@ -183,7 +184,7 @@ def _before_caches(record: UtteranceRecord) -> UtteranceRecord:
 
 UNTRACED: Final = frozenset(
     ("schema", "utterance", "dataset", "locale", "model", "repeat", "attempt", "final", "trace", "outcome", "failure",
-     "reason", "started_at", "lost", "audio_samples")
+     "reason", "unsent", "started_at", "lost", "audio_samples")
 )  # fmt: skip
 """What a record may say of an attempt that left no trace; the rest is what a session says."""
 

@@ -170,17 +170,23 @@ def _failures(rows: Sequence[Row], cells: Sequence[Cell]) -> Iterable[Caution]:
         "incomplete and unranked"
     )
     if failed := sum(outcomes[outcome] for outcome in _RERUN):
-        # What reached nobody is asked again by the same command; what cannot be sent as it is would fail again.
-        mend = sum(
-            row.outcome == "failed_client"
-            and not row.refused
-            and row.session is not None
-            and row.session.failure != "transient"
+        # What reached nobody is asked again by the same command; what could not be sent as it is would fail again.
+        standing = Counter(
+            row.session.failure
             for row in unwell_rows
+            if row.session and row.outcome == "failed_client" and not row.refused
         )
+        del standing["transient"]
+        unsent, mend = standing.pop("input", 0), standing.total()
         ways = []
-        if mend < failed:
+        if unsent + mend < failed:
             ways.append("the same command continues the run")
+        if unsent:
+            its = "their rows say" if unsent == failed else f"the rows of {unsent:,} say"
+            ways.append(
+                f"{its} what to mend, and then the same command with --out and this run's folder sends "
+                f"{'it' if unsent == 1 else 'them'} alone"
+            )
         if mend:
             its = "their rows say" if mend == failed else f"the rows of {mend:,} say"
             ways.append(
