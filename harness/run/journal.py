@@ -119,7 +119,7 @@ class Journal:
         if self._ledger.open:
             for record in iter_journal(self._folder):
                 self._ledger.end(record)
-            self._settle(KILLED)
+        self._settle(KILLED)
 
     def _settle(self, why: str) -> None:
         """Give every attempt that was begun its record, and bring all onto the disk."""

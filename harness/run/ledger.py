@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from harness.errors import InputError
 from harness.run.demand import Demand
 from harness.run.folder import BEGUN, UNREADABLE, Slot, slot
 from harness.run.lines import numbered_lines
@@ -45,7 +46,10 @@ Attempt = tuple[Slot, int]
 
 
 class Ledger:
-    """What is begun and has no record yet. One process writes it, the one that holds the journal; OSError as the disk's."""
+    """What is begun and has no record yet. One process writes it, the one that holds the journal; OSError as the disk's.
+
+    InputError names a line that cannot be read.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / BEGUN
@@ -101,7 +105,7 @@ class Ledger:
         ]
 
     def clear(self) -> None:
-        """Remove the file: every attempt has its record."""
+        """Remove the file, with half a line at its end: every attempt has its record."""
         self.close()
         self._open.clear()
         if self._there:
@@ -141,10 +145,20 @@ class Ledger:
 
 
 def _stakes(path: Path) -> Iterator[Stake]:
-    """Yield what an earlier sitting wrote; a line that cannot be read was torn, and its session never asked for."""
+    """Yield what an earlier sitting wrote; a torn last line is passed over, since its session was never asked for.
+
+    InputError names any other that cannot be read: its session may have been paid.
+    """
     decode = msgspec.json.Decoder(Stake).decode
     with contextlib.suppress(FileNotFoundError):
-        for _, line in numbered_lines(path):
-            with contextlib.suppress(*UNREADABLE):
-                if line.endswith(b"\n"):
-                    yield decode(line)
+        for number, line in numbered_lines(path):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                yield decode(line)
+            except UNREADABLE as error:
+                raise InputError(
+                    f"{path}:{number}: not a readable line of what is begun",
+                    why=str(error),
+                    hint="remove that line: what its session may have cost is then in no sum",
+                ) from error

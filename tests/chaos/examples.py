@@ -143,7 +143,12 @@ def _journal(folder: Path, data: bytes) -> str:
 
 def _begun(folder: Path, data: bytes) -> str:
     (folder / BEGUN).write_bytes(data)
-    return "taken" if Ledger(folder).open else "named"
+    try:
+        Ledger(folder)
+    except InputError as error:
+        str(error).encode(errors="surrogatepass")
+        return "named"
+    return "taken"
 
 
 def _plan(folder: Path, data: bytes) -> str:

@@ -162,6 +162,7 @@ def test_a_disk_that_cannot_be_synced_is_told_by_the_next_line(tmp_path, monkeyp
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     async def main(journal):
+        monkeypatch.setattr(os, "fdatasync", failing)
         keeping = asyncio.create_task(journal.keep_synced())
         journal.append(entry(0))
         await asyncio.sleep(1.5 * SYNC_EVERY_S)
@@ -174,7 +175,6 @@ def test_a_disk_that_cannot_be_synced_is_told_by_the_next_line(tmp_path, monkeyp
             told.append(str(error))
 
     monkeypatch.setattr(asyncio, "to_thread", directly)
-    monkeypatch.setattr(os, "fdatasync", failing)
     with pytest.raises(InputError, match="Input/output error"), Journal(tmp_path) as journal:
         run_virtual(main(journal))
     assert ["Input/output error" in words for words in told] == [True]
@@ -278,7 +278,7 @@ def test_a_line_without_end_is_named(tmp_path, monkeypatch, name, whole):
 
 LINES = {
     "journal.jsonl": msgspec.json.encode(entry(0)) + b"\n",
-    "begun.jsonl": b'{"torn": 1}\n',
+    "begun.jsonl": b"",
     "certificate.jsonl": b"",
     "heard.jsonl": b"",
 }
@@ -361,11 +361,8 @@ def test_deep_json_is_named(tmp_path, deep):
     """JSON that nests without end is an error that names the file and line, in whichever file of a run it stands."""
     for name, read in READERS.items():
         (tmp_path / name).write_bytes(deep + b"\n")
-        if name == "begun.jsonl":
-            assert 0 == read(tmp_path).open
-        else:
-            with pytest.raises(InputError, match=rf"{name}:1: "):
-                read(tmp_path)
+        with pytest.raises(InputError, match=rf"{name}:1: "):
+            read(tmp_path)
         (tmp_path / name).unlink()
     (tmp_path / "plan.json").write_bytes(deep)
     with pytest.raises(InputError, match=r"plan\.json: not a readable plan"):

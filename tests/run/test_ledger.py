@@ -16,6 +16,7 @@ from harness.run.demand import Demand, transcription
 from harness.run.folder import BEGUN, read_journal
 from harness.run.journal import KILLED, STOPPED, Journal
 from harness.run.ledger import Ledger, Stake
+from harness.run.orphans import read_attempts
 from tests.run.test_journal import entry
 from tests.session.memory import MODEL
 
@@ -119,6 +120,28 @@ def test_a_run_that_ends_leaves_a_record_of_each_session(tmp_path):
     assert not (tmp_path / BEGUN).exists()
     done, lost = read_journal(tmp_path)
     assert (record(0), "u2", STOPPED) == (done, lost.utterance, lost.reason)
+
+
+@pytest.mark.parametrize("cut", [1, -1])
+def test_what_is_begun_behind_half_a_line_is_known(tmp_path, cut):
+    """Where a run died in the midst of its first line, the session that is begun next is not lost with it."""
+    begun = msgspec.json.encode(stake(0)) + b"\n"
+    (tmp_path / BEGUN).write_bytes(begun[:cut])
+    with Journal(tmp_path) as journal:
+        journal.begin(stake(1))
+        assert ["u1"] == [r.utterance for r in Ledger(tmp_path).lost("why")]
+    assert [("u1", STOPPED)] == [(r.utterance, r.reason) for r in read_journal(tmp_path)]
+
+
+def test_a_line_in_the_midst_that_cannot_be_read_is_named(tmp_path):
+    """It was whole once, so its session may have been paid: it is not passed over as if it had been torn."""
+    lines = [msgspec.json.encode(stake(n)) + b"\n" for n in range(3)]
+    lines[1] = lines[1][:40] + b"\n"
+    (tmp_path / BEGUN).write_bytes(b"".join(lines))
+    for reader in (Journal(tmp_path).__enter__, lambda: read_attempts(tmp_path)):
+        with pytest.raises(InputError, match=r"begun\.jsonl:2: not a readable line of what is begun") as told:
+            reader()
+        assert "remove that line" in str(told.value)
 
 
 def test_a_session_costs_one_write(tmp_path, monkeypatch):
