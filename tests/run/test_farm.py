@@ -46,6 +46,7 @@ from harness.session.retry import REASON
 from harness.trace import read_trace
 from harness.wire.live import endpoint as endpoints
 from tests.run.runs import clip, directly, plan, utterance
+from tests.run.test_pool import vanishing
 from tests.session.memory import MODEL, Service, ready
 
 pytestmark = pytest.mark.wall
@@ -552,21 +553,17 @@ class Dying:
         return pipe.Attempted(job=job, record=done.record, ending=ending, cost_usd=done.cost_usd)
 
 
-@pytest.mark.parametrize("traced", [False, True])
-def test_a_process_that_dies_is_no_answer_of_the_service(tmp_path, traced):
-    """Where nothing has ever answered, processes that die meanwhile do not make the run go on, whether they left traces."""
-    made = plan([utterance(n) for n in range(3)])
-    nobody = Service(lambda line, _: line.hang_up(None, "no", unreachable=True), upgraded=False)
-    beside = []
+def dying(made, folder, service, beside, *, traced):
+    """Return what came of `made` in one process that keeps dying; what is done beside the loop is noted in `beside`."""
 
     async def main():
-        open_folder(made, tmp_path, tmp_path.parent)
+        open_folder(made, folder, folder.parent)
         needs = {
             "plan": made,
-            "folder": tmp_path,
+            "folder": folder,
             "setups": {MODEL: ready(MODEL, turns="manual", transcript="input")},
             "endpoint": lambda: endpoints.gemini(Secret("k-e-y"), url="ws://127.0.0.1:1"),
-            "connect": nobody.connect,
+            "connect": service.connect,
             "load": clip,
             "client": "test",
         }
@@ -575,17 +572,41 @@ def test_a_process_that_dies_is_no_answer_of_the_service(tmp_path, traced):
             beside.append(work)
             return work(*args)
 
-        with Journal(tmp_path) as journal:
+        with Journal(folder) as journal:
             farm = Farm(orders=None, journal=journal, offload=offload, **needs)
             streamer = Streamer(journal=None, offload=directly, **needs)
             farm._hands = [Dying(streamer, traced=traced)]
             pool = Pool(farm, concurrency=2, seed=0)
-            await pool.run(list(slots(made)))
+            return await pool.run(list(slots(made)))
 
+    return run_virtual(main())
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_a_process_that_dies_is_no_answer_of_the_service(tmp_path, traced):
+    """Where nothing has ever answered, processes that die meanwhile do not make the run go on, whether they left traces."""
+    made = plan([utterance(n) for n in range(3)])
+    nobody = Service(lambda line, _: line.hang_up(None, "no", unreachable=True), upgraded=False)
+    beside = []
     with pytest.raises(InputError, match="nothing answers"):
-        run_virtual(main())
+        dying(made, tmp_path, nobody, beside, traced=traced)
     told = read_journal(tmp_path)
     assert any("signal 9" in r.reason for r in told) != traced
     assert any(r.recovered for r in told) == traced
     assert len(told) < 20
     assert {recovered} == set(beside), "a trace of any length is read beside the loop"
+
+
+def test_a_trace_of_a_dead_process_says_that_the_service_was_away(tmp_path):
+    """What such an attempt met was nobody: its record says so, it is no failure of its utterance, and the run waits for the service."""
+    made = plan([utterance(n) for n in range(3)])
+    service, knocks = vanishing(-1.0, 65.0, status=503)
+    tally = dying(made, tmp_path, service, [], traced=True)
+    told = read_journal(tmp_path)
+    assert (3, 0, None) == (tally.done, tally.failed, tally.absent)
+    away = [r for r in told if r.recovered and r.failure]
+    assert len(away) > 3, "more than an utterance may fail"
+    assert {("failed_server", "transient", True)} == {
+        (r.outcome, r.failure, r.away) for r in told if r.failure
+    }
+    assert len(knocks) < 30, "one connection at a time looks whether it is back"
