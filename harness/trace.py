@@ -90,6 +90,10 @@ class TraceHeader(msgspec.Struct, frozen=True, kw_only=True):
     audio_crc32: int | None = None
     """CRC-32 of the clip's samples (s16le), read from the clip itself; None: none was to be sent, or it is gone."""
 
+    speech_crc32: int | None = None
+    """CRC-32 of the speech received, the samples (s16le) of the WAV beside the trace; None: none came, or an earlier version
+    wrote the trace."""
+
     audio_faults: tuple[str, ...] = ()
     """What is wrong with the clip's signal though it can be streamed, in words."""
 

@@ -52,7 +52,7 @@ def differences(folder: Path) -> Iterator[str]:
     records = read_attempts(folder)
     yield from miscounted(plan, records)
     for record in records:
-        yield from contradictions(folder, plan, record)
+        yield from contradictions(folder, plan, record, listen=True)
     yield from changed(folder, read_heard(folder).values())
     yield from _of_reports(folder, plan, records)
 

@@ -7,14 +7,14 @@ Knows files and records; does not know how an ear hears, nor what a text is wort
 from __future__ import annotations
 
 import hashlib
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from harness.errors import InputError
-from harness.run.folder import AUDIO, UNREADABLE
+from harness.run.folder import UNREADABLE
 from harness.run.lines import cut_torn_line, numbered_lines
+from harness.run.speech import speech_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,8 +49,7 @@ def speech_file(record: UtteranceRecord) -> str | None:
     """Return the path, in the run folder, of the speech that an attempt received; None: it received none."""
     if record.trace is None or record.exchange is None or not record.exchange.speech_s:
         return None
-    stem = PurePosixPath(record.trace).name.partition(".jsonl")[0]
-    return f"{AUDIO}/{stem}.wav"
+    return speech_path(record.trace)
 
 
 def read_heard(folder: Path) -> dict[str, HeardSpeech]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import wave
 from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +21,7 @@ from harness.run.identity import fingerprint
 from harness.run.ledger import Stake
 from harness.run.pool import Attempted
 from harness.run.record import UtteranceRecord
+from harness.run.speech import speech_path, write_speech
 from harness.session.assignment import MOST_KEPT, MOST_RECEIVED, Assignment, Offload
 from harness.session.drive import Session
 from harness.session.frames import Frames
@@ -29,7 +29,7 @@ from harness.session.pace import Pacer
 from harness.session.stock import Stock
 from harness.session.waits import Waits
 from harness.trace import TraceHeader, write_trace
-from harness.units import SAMPLE_BYTES, SPEECH_RATE
+from harness.units import SAMPLE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -307,12 +307,7 @@ class Streamer:
         path = f"{TRACES}/{name}.jsonl.gz"
         try:
             if heard:
-                speech = self._folder / AUDIO / f"{name}.wav"
-                with speech.open("wb") as file, wave.open(file, "wb") as wav:
-                    wav.setnchannels(1)
-                    wav.setsampwidth(2)
-                    wav.setframerate(SPEECH_RATE)
-                    wav.writeframes(heard)
+                write_speech(self._folder / speech_path(path), heard)
             write_trace(self._folder / path, trace)
         except OSError as error:
             raise unwritable(self._folder, TRACES, error) from error

@@ -285,13 +285,14 @@ class Recorder:
             events.append(TimedEvent(t=t, came=came, dir=direction, frame=kept))
         mask(events, self._secrets)
         emulator = redact(self._emulator, self._secrets) if self._emulator is not None else None
+        spoken = redact_bytes(bytes(self._heard), self._secrets)
         header = msgspec.structs.replace(
             self._header,
             emulator=emulator,
             audio_samples=self._samples,
             audio_crc32=None if self._samples is None else self._clips(0, self._samples),
+            speech_crc32=zlib.crc32(spoken) if spoken else None,
         )
-        spoken = redact_bytes(bytes(self._heard), self._secrets)
         return SessionTrace(header=header, events=events), spoken
 
     def _told(self, passage: Passage) -> dict[str, Any]:

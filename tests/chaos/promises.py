@@ -202,6 +202,7 @@ PROMISES = {
         "report/test_verify.py::test_a_report_names_what_its_traces_do_not_give",
         "report/test_verify.py::test_a_record_that_its_trace_does_not_give_is_named",
         "report/test_verify.py::test_a_table_that_the_journal_does_not_give_is_named",
+        "report/test_verify.py::test_speech_that_is_not_what_came_is_named",
         "report/test_verify.py::test_what_is_found_is_said_though_there_is_no_report",
         "report/test_verify.py::test_a_record_that_no_line_held_is_no_contradiction",
         "report/test_verify.py::test_a_plan_of_another_run_is_named",

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import os
 import shutil
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -20,6 +23,7 @@ from harness.report.verify import OTHER_VERSION, differences
 from harness.report.words import warnings
 from harness.run.folder import JOURNAL, iter_journal, read_journal, read_plan, slot, write_plan
 from harness.run.record import UtteranceRecord
+from harness.run.speech import speech_path
 from harness.run.stream import Streamer
 from harness.score.score import profile_block
 from harness.trace import TimedEvent, read_trace, write_trace
@@ -251,6 +255,62 @@ def test_a_table_that_the_journal_does_not_give_is_named(folder, capsys):
 def test_changed_cells_are_named_three_at_most(there, words):
     """Of the cells that differ the first three are named and the others counted; rows that are missing are counted."""
     assert words == changed_cells(there.encode(), b"id,a\n1,x\n2,y\n")
+
+
+def flipped(path):
+    """Change one bit of the samples of a WAV."""
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+
+SPEECH_FAULTS = {
+    "changed": (flipped, "is not the speech that was received", False),
+    "slower": (lambda path: resampled(path, 16_000), "is not the speech that was received", True),
+    "cut": (lambda path: path.write_bytes(path.read_bytes()[:-50]), "is not the speech", True),
+    "longer": (lambda path: path.write_bytes(path.read_bytes() + b"x"), "is not the speech", True),
+    "no WAV": (lambda path: path.write_bytes(b""), "is not the speech", True),
+    "removed": (Path.unlink, "is missing, or no file", True),
+    "a folder": (lambda path: (path.unlink(), path.mkdir()), "is missing, or no file", True),
+    "a pipe": (lambda path: (path.unlink(), os.mkfifo(path)), "is missing, or no file", True),
+}
+
+
+def resampled(path, rate):
+    """Have a WAV say that it is of another rate."""
+    data = path.read_bytes()
+    path.write_bytes(data[:24] + rate.to_bytes(4, "little") + data[28:])
+
+
+@pytest.mark.parametrize("fault", SPEECH_FAULTS)
+@pytest.mark.parametrize("earlier", [False, True])
+def test_speech_that_is_not_what_came_is_named(folder, fault, earlier):
+    """A WAV that was changed, cut or removed is named with its utterance; by traces without check sums as far as its length tells."""
+    records = [r for r in read_journal(folder) if r.speech_s]
+    paths = [folder / speech_path(r.trace) for r in records]
+    assert all(path.is_file() for path in paths)
+    if earlier:
+        without_check_sums(folder, records)
+    assert [] == list(differences(folder))
+    damage, words, by_length = SPEECH_FAULTS[fault]
+    damage(paths[0])
+    told = list(differences(folder))
+    assert (1 if by_length or not earlier else 0) == len(told)
+    for one in told:
+        assert one.startswith(f"{records[0].utterance}, attempt 1: audio/{paths[0].name} {words}")
+
+
+def without_check_sums(folder, records):
+    """Write the traces as earlier versions did: nothing says what the speech was."""
+    for record in records:
+        trace = read_trace(folder / record.trace)
+        header = {
+            name: value
+            for name, value in msgspec.structs.asdict(trace.header).items()
+            if name != "speech_crc32"
+        }
+        lines = [msgspec.json.encode(one) for one in (header, *trace.events)]
+        (folder / record.trace).write_bytes(gzip.compress(b"\n".join(lines)))
 
 
 def test_a_trace_that_is_gone_or_torn_is_named(folder):

@@ -139,7 +139,9 @@ def test_a_line_in_the_midst_that_cannot_be_read_is_named(tmp_path):
     lines[1] = lines[1][:40] + b"\n"
     (tmp_path / BEGUN).write_bytes(b"".join(lines))
     for reader in (Journal(tmp_path).__enter__, lambda: read_attempts(tmp_path)):
-        with pytest.raises(InputError, match=r"begun\.jsonl:2: not a readable line of what is begun") as told:
+        with pytest.raises(
+            InputError, match=r"begun\.jsonl:2: not a readable line of what is begun"
+        ) as told:
             reader()
         assert "remove that line" in str(told.value)
 

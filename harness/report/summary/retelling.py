@@ -19,6 +19,7 @@ from harness.run.folder import TRACES, settling, slot, slots, trace_path, traces
 from harness.run.journal import as_written
 from harness.run.orphans import NO_TRACE
 from harness.run.record import Usage
+from harness.run.speech import unlike_speech
 from harness.trace import read_trace
 
 if TYPE_CHECKING:
@@ -122,10 +123,12 @@ def _unlike_clips(records: Sequence[UtteranceRecord]) -> Iterator[str]:
             yield f"{record.utterance}, attempt {record.attempt}: its clip is not that of the attempts before ({record.model}, repeat {record.repeat})"
 
 
-def contradictions(folder: Path, plan: Plan, kept: UtteranceRecord) -> Iterator[str]:
+def contradictions(
+    folder: Path, plan: Plan, kept: UtteranceRecord, *, listen: bool = False
+) -> Iterator[str]:
     """Yield what the journal says otherwise than the trace of an attempt, or why that trace says nothing.
 
-    Without a trace nothing was sent, or the process died that sent it: the journal may not tell what came of it.
+    `listen`: the speech that was kept is read as well, and held against what came. Without a trace nothing was sent, or the process died that sent it: the journal may not tell what came of it.
     """
     if kept.trace is None:
         yield from _untold(kept)
@@ -139,6 +142,7 @@ def contradictions(folder: Path, plan: Plan, kept: UtteranceRecord) -> Iterator[
         told = attempt.record(
             trace, plan.transcript, path=kept.trace, final=kept.final, task=plan.task
         )
+        unlike = list(unlike_speech(folder, trace, kept.trace)) if listen else ()
     except InputError as error:
         yield f"{who}: {error.what}"
         return
@@ -157,6 +161,7 @@ def contradictions(folder: Path, plan: Plan, kept: UtteranceRecord) -> Iterator[
         here, there = getattr(kept, name), getattr(told, name)
         if here != there:
             yield f"{who}: {name} is {_short(here)} in the journal and {_short(there)} by the trace"
+    yield from (f"{who}: {what}" for what in unlike)
 
 
 LATER_COUNTS: Final = {
