@@ -18,20 +18,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import harness.trace
 from harness.errors import InputError
 from harness.session import recorder
 from harness.session.recorder import MESSAGE_BYTES, Recorder
 from harness.session.stock import Stock
-from harness.trace import (
-    SessionTrace,
-    TimedEvent,
-    TraceHeader,
-    hypothesis,
-    openings,
-    read_trace,
-    write_trace,
-)
+from harness.trace import file
+from harness.trace.file import openings, read_trace, write_trace
+from harness.trace.hypothesis import hypothesis
+from harness.trace.trace import SessionTrace, TimedEvent, TraceHeader
 from tests.session.memory import assignment
 
 HEADER = TraceHeader(
@@ -157,7 +151,7 @@ def test_many_pieces_take_time_as_few_do():
 
 def test_a_trace_that_unpacks_without_end_is_named(tmp_path, monkeypatch):
     """A bomb, a pipe, a folder and a device in the place of a trace are named, and nobody waits for their end."""
-    monkeypatch.setattr(harness.trace, "MOST_BYTES", 1000)
+    monkeypatch.setattr(file, "MOST_BYTES", 1000)
     bomb, pipe, folder, device = (tmp_path / f"{n}.jsonl.gz" for n in range(4))
     bomb.write_bytes(gzip.compress(bytes(1001)))
     os.mkfifo(pipe)
@@ -204,7 +198,7 @@ def test_an_enormous_id_is_a_text_like_any(tmp_path):
 
 def test_a_trace_of_objects_without_end_is_named(tmp_path, monkeypatch):
     """Objects are bounded by number, whether they are events or within one: each is a hundred times what it is written with."""
-    monkeypatch.setattr(harness.trace, "MOST_OBJECTS", 1000)
+    monkeypatch.setattr(file, "MOST_OBJECTS", 1000)
     path = tmp_path / "t.jsonl.gz"
     header = msgspec.json.encode(HEADER)
     for lines in ([EVENT % b"{}"] * 400, [EVENT % (b"[" + b"[]," * 1000 + b"1]")]):
@@ -252,8 +246,8 @@ def test_whatever_is_recorded_can_be_read(tmp_path_factory, said):
     path = tmp_path_factory.mktemp("trace") / "t.jsonl.gz"
     clip = assignment().frames
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(harness.trace, "MOST_BYTES", 40_000)
-        patch.setattr(harness.trace, "MOST_OBJECTS", 1000)
+        patch.setattr(file, "MOST_BYTES", 40_000)
+        patch.setattr(file, "MOST_OBJECTS", 1000)
         patch.setattr(recorder, "MOST_WRITTEN", 20_000)
         patch.setattr(recorder, "MOST_OPENED", 500)
         kept = Recorder(HEADER, "u", [], frames=clip, most_bytes=20_000, stock=Stock(10**9))
@@ -296,7 +290,7 @@ def test_a_bomb_of_half_a_gigabyte_is_named(tmp_path, line):
 PEAK = """
 import json, pathlib, resource, sys
 from harness.errors import InputError
-from harness.trace import read_trace
+from harness.trace.file import read_trace
 try:
     read_trace(pathlib.Path(sys.argv[1]))
 except InputError as error:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from harness.corpus.utterance import Dataset, Utterance
     from harness.run.record import Task
     from harness.session.config import Service
-    from harness.trace import Channel
+    from harness.trace.trace import Channel
     from harness.units import Seconds
     from harness.wire.live.messages import Setup
     from harness.wire.live.setups import Turns

@@ -11,7 +11,9 @@ from harness.run.exchange import MOST_CALLED, calls_left_out, exchange, speech_s
 from harness.run.invariants import violations
 from harness.run.record import Replayed, Usage, UtteranceRecord
 from harness.stats.percentiles import nearest_rank
-from harness.trace import audio_sent, behind_turn_s, hypothesis, open_turn, seams
+from harness.trace.hypothesis import behind_turn_s, hypothesis, open_turn
+from harness.trace.seams import seams
+from harness.trace.trace import audio_sent
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE
 from harness.wire.live.codec import decode_server
 from harness.wire.live.messages import UsageMetadata
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from harness.run.record import Exchange, Task
-    from harness.trace import Channel, SessionTrace
+    from harness.trace.trace import Channel, SessionTrace
     from harness.units import Milliseconds, Samples, Seconds
 
 LATE_MS: Final[Milliseconds] = 20.0

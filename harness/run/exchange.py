@@ -13,7 +13,7 @@ from harness.units import SPEECH_RATE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.trace import SessionTrace, TimedEvent
+    from harness.trace.trace import SessionTrace, TimedEvent
     from harness.units import Samples, Seconds
 
 

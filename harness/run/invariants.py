@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from harness.trace import audio_sent
+from harness.trace.trace import audio_sent
 from harness.units import SAMPLE_BYTES
 from harness.wire.live.codec import message_from
 from harness.wire.live.messages import UsageMetadata
@@ -17,7 +17,7 @@ from harness.wire.live.messages import UsageMetadata
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.trace import SessionTrace, TimedEvent
+    from harness.trace.trace import SessionTrace, TimedEvent
     from harness.units import Samples, Seconds
 
 MOST_TOLD: Final = 5

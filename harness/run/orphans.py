@@ -18,7 +18,7 @@ from harness.run.folder import TRACES, read_plan, slot, trace_name, traces_there
 from harness.run.ledger import Ledger
 from harness.run.pool import failed_once
 from harness.session.retry import STANDING_REFUSALS, tries_again
-from harness.trace import read_trace
+from harness.trace.file import read_trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from harness.corpus.utterance import Dataset, Utterance
     from harness.run.folder import Slot
     from harness.run.record import Task
-    from harness.trace import Channel
+    from harness.trace.trace import Channel
     from harness.units import Seconds
 
 

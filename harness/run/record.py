@@ -10,7 +10,7 @@ import msgspec
 from harness.corpus.scenario import Scenario
 from harness.run.demand import Demand
 from harness.session.course import KnownBy
-from harness.trace import Channel, FailureKind, Outcome
+from harness.trace.trace import Channel, FailureKind, Outcome
 from harness.units import Milliseconds, Samples, Seconds
 
 PLAN_SCHEMA = 1

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from harness.trace import SessionTrace
+    from harness.trace.trace import SessionTrace
     from harness.units import Samples
 
 _HEAD: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")

@@ -28,7 +28,8 @@ from harness.session.frames import Frames
 from harness.session.pace import Pacer
 from harness.session.stock import Stock
 from harness.session.waits import Waits
-from harness.trace import TraceHeader, write_trace
+from harness.trace.file import write_trace
+from harness.trace.trace import TraceHeader
 from harness.units import SAMPLE_BYTES
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from harness.session.retry import Ending
     from harness.session.transport import Connect
     from harness.session.way import Way
-    from harness.trace import SessionTrace
+    from harness.trace.trace import SessionTrace
     from harness.units import Samples, Seconds
     from harness.wire.live.endpoint import Endpoint
     from harness.wire.live.messages import Setup

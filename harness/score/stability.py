@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from harness.score.score import Score
-    from harness.trace import Fragment
+    from harness.trace.hypothesis import Fragment
     from harness.units import Seconds
 
 DELTAS_S: tuple[Seconds, ...] = (0.0, 0.5, 1.0, 2.0, 5.0)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.session.errand import Errand
     from harness.session.frames import Frames
     from harness.session.way import Way
-    from harness.trace import TraceHeader
+    from harness.trace.trace import TraceHeader
     from harness.units import Milliseconds, Samples
     from harness.wire.live.endpoint import Endpoint
     from harness.wire.live.messages import Setup

@@ -18,7 +18,7 @@ from harness.wire.live.messages import Content, Part
 
 if TYPE_CHECKING:
     from harness.session.waits import Waits
-    from harness.trace import Channel
+    from harness.trace.trace import Channel
     from harness.wire.live.client import LiveClient
     from harness.wire.live.messages import ServerMessage
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.session.recorder import Recorder
     from harness.session.span import Span
     from harness.session.transport import Connection
-    from harness.trace import FailureKind
+    from harness.trace.trace import FailureKind
     from harness.units import Samples, Seconds
 
 RETRY: Final = instant(0.005)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from harness.session.pace import Pacer
     from harness.session.recorder import Recorder
     from harness.session.waits import Waits
-    from harness.trace import FailureKind
+    from harness.trace.trace import FailureKind
     from harness.units import Samples, Seconds
     from harness.wire.live.messages import ServerMessage, SessionResumptionUpdate
 

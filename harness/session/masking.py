@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard
 import msgspec
 
 from harness.secret import redact_joined, shows, tail
-from harness.trace import commits, standing
+from harness.trace.seams import commits, standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from harness.secret import Secret
-    from harness.trace import TimedEvent
+    from harness.trace.trace import TimedEvent
 
 _LOOK_BYTES: Final = 2**20
 """How much of a trace is searched for secrets at a time."""

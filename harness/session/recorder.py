@@ -15,15 +15,8 @@ from harness.errors import RemoteProtocolError
 from harness.secret import redact, redact_bytes
 from harness.session.assignment import MOST_KEPT, MOST_RECEIVED
 from harness.session.masking import mask
-from harness.trace import (
-    MOST_BYTES,
-    MOST_OBJECTS,
-    Direction,
-    SessionTrace,
-    TimedEvent,
-    TraceHeader,
-    openings,
-)
+from harness.trace.file import MOST_BYTES, MOST_OBJECTS, openings
+from harness.trace.trace import Direction, SessionTrace, TimedEvent, TraceHeader
 from harness.units import SAMPLE_BYTES
 from harness.wire.live.codec import decode_server, to_json
 from harness.wire.live.endpoint import EMULATOR_HEADER

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from harness.trace import FailureKind, Outcome
+from harness.trace.trace import FailureKind, Outcome
 from harness.wire.live.refusals import classify_close, classify_upgrade
 
 if TYPE_CHECKING:

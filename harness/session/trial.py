@@ -13,7 +13,7 @@ from harness.session.drive import Session
 from harness.session.frames import Frames
 from harness.session.pace import Pacer
 from harness.session.waits import Waits
-from harness.trace import TraceHeader
+from harness.trace.trace import TraceHeader
 from harness.version import __version__
 
 if TYPE_CHECKING:

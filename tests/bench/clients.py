@@ -101,7 +101,7 @@ async def ours(todo) -> dict:
     from harness.session.drive import Session
     from harness.session.frames import Frames
     from harness.session.pace import Pacer
-    from harness.trace import TraceHeader
+    from harness.trace.trace import TraceHeader
     from harness.wire.live import endpoint as live
     from harness.wire.live.setups import transcription_setup
 

@@ -20,7 +20,7 @@ from harness.report.summary.retelling import contradictions
 from harness.run.demand import Demand
 from harness.run.folder import BEGUN, PLAN, TRACES, read_plan
 from harness.run.ledger import Ledger, Stake
-from harness.trace import read_trace
+from harness.trace.file import read_trace
 from harness.wire.live.codec import encode
 from tests.chaos.fuzz import ATOMS, READERS, SPLICES, golden_frames
 from tests.chaos.section import Options, Section, spread, table

@@ -1449,7 +1449,7 @@ def test_our_client_gets_its_transcript(turns, pace):
     from dataclasses import replace
 
     from harness.audio.clip import AudioClip, MemoryPcm
-    from harness.trace import hypothesis
+    from harness.trace.hypothesis import hypothesis
     from tests.session.memory import assignment, drive
 
     async def scene():

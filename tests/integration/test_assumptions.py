@@ -24,7 +24,7 @@ from harness.session.probes import PROBES
 from harness.session.probes.pictures import grey_png
 from harness.session.probes.probe import Place, outcome
 from harness.session.transport import connect
-from harness.trace import read_trace
+from harness.trace.file import read_trace
 from harness.wire.live import endpoint as live
 from harness.wire.live.assumptions import QUESTIONS, assumed
 from harness.wire.live.endpoint import Route

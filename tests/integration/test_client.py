@@ -18,7 +18,8 @@ from harness.session.probes.connections import LOCATIONS, VERTEX_MODEL
 from harness.session.probes.listening import SETTINGS
 from harness.session.probes.pictures import grey_png
 from harness.session.probes.setups import FULL
-from harness.trace import hypothesis, read_trace
+from harness.trace.file import read_trace
+from harness.trace.hypothesis import hypothesis
 from harness.wire.live import codec
 from harness.wire.live.endpoint import GEMINI_VERSIONS
 from harness.wire.live.messages import AudioTranscriptionConfig, Setup

@@ -10,7 +10,7 @@ from harness.emulator.ear.scripted import Line, Scripted
 from harness.emulator.model.manners import Manners
 from harness.run.attempt import record
 from harness.run.folder import read_journal, slots
-from harness.trace import hypothesis
+from harness.trace.hypothesis import hypothesis
 from tests.integration.joined import Emulator
 from tests.run.runs import final_slots, plan, run, utterance
 from tests.session.memory import assignment, drive

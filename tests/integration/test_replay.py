@@ -28,7 +28,8 @@ from harness.run.rate import RateLimit
 from harness.secret import Secret
 from harness.session.course import MOST_IDLE
 from harness.session.transport import connect
-from harness.trace import audio_sent, read_trace
+from harness.trace.file import read_trace
+from harness.trace.trace import audio_sent
 from harness.units import SAMPLE_RATE
 from harness.wire.live import endpoint as live
 from harness.wire.live.messages import (

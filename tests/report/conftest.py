@@ -18,7 +18,8 @@ import pytest
 from harness.run.attempt import record
 from harness.run.folder import JOURNAL, TRACES, write_plan
 from harness.run.record import Plan, PlannedDataset, PlannedUtterance, Usage, UtteranceRecord
-from harness.trace import SessionTrace, TimedEvent, TraceHeader, write_trace
+from harness.trace.file import write_trace
+from harness.trace.trace import SessionTrace, TimedEvent, TraceHeader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -26,7 +26,8 @@ from harness.run.record import UtteranceRecord
 from harness.run.speech import speech_path
 from harness.run.stream import Streamer
 from harness.score.score import profile_block
-from harness.trace import TimedEvent, read_trace, write_trace
+from harness.trace.file import read_trace, write_trace
+from harness.trace.trace import TimedEvent
 from tests.run.crash import Fates, load
 from tests.run.runs import plan, run, utterance
 from tests.session.memory import MODEL

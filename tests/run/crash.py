@@ -19,7 +19,7 @@ from harness.run.certificate import Certificate, write_certificates
 from harness.run.execute import open_folder
 from harness.run.folder import TRACES, read_journal, read_plan, slots, unfinished
 from harness.run.ledger import Ledger
-from harness.trace import read_trace
+from harness.trace.file import read_trace
 from tests.run.disk import Disk, Killed
 from tests.run.runs import plan, run, utterance
 from tests.session.memory import Service, polite

@@ -17,7 +17,7 @@ from harness.report.words.warnings import warnings
 from harness.run.attempt import send_lags_ms
 from harness.run.attempts import Slots
 from harness.run.folder import read_journal, read_plan
-from harness.trace import read_trace
+from harness.trace.file import read_trace
 from harness.wire.live.setups import asking_setup
 from tests.audio.moving import video
 from tests.run.runs import plan, run, utterance

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.run.exchange import exchange
-from harness.trace import SessionTrace, TimedEvent
+from harness.trace.trace import SessionTrace, TimedEvent
 from tests.test_trace import HEADER
 
 moments = st.lists(st.tuples(st.sampled_from("ca"), st.sampled_from("fg")), max_size=12)

@@ -43,7 +43,7 @@ from harness.run.record import Call, Exchange, UtteranceRecord
 from harness.run.stream import Streamer
 from harness.secret import Secret
 from harness.session.retry import REASON
-from harness.trace import read_trace
+from harness.trace.file import read_trace
 from harness.wire.live import endpoint as endpoints
 from tests.run.runs import clip, directly, plan, utterance
 from tests.run.test_pool import vanishing

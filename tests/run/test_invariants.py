@@ -23,7 +23,7 @@ from harness.session.drive import Session
 from harness.session.feed import Feed
 from harness.session.frames import Block, Frames, held
 from harness.session.pace import Pacer
-from harness.trace import TimedEvent
+from harness.trace.trace import TimedEvent
 from harness.wire.live.codec import audio_frame
 from tests.integration.joined import Emulator
 from tests.run.runs import breaking_once, resumable

@@ -20,7 +20,7 @@ from harness.run.folder import BEGUN, JOURNAL, read_journal, read_plan, unfinish
 from harness.run.journal import KILLED, Journal
 from harness.run.ledger import Ledger, Stake
 from harness.run.orphans import OPEN, read_attempts
-from harness.trace import read_trace, write_trace
+from harness.trace.file import read_trace, write_trace
 from tests.run.crash import Fates, load, planned, sitting, tables, undisturbed
 from tests.run.disk import Disk, Killed
 from tests.run.runs import plan, run, utterance

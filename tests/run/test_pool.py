@@ -21,7 +21,7 @@ from harness.run import stream
 from harness.run.folder import read_journal, slots, unfinished
 from harness.run.pool import ABSENCES
 from harness.session import stock
-from harness.trace import read_trace
+from harness.trace.file import read_trace
 from tests.run.runs import final_slots, plan, run, utterance
 from tests.session.memory import MODEL, Service, polite
 

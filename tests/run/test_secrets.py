@@ -29,7 +29,8 @@ from harness.run import stream
 from harness.run.folder import read_journal, read_plan
 from harness.secret import MASK, Secret, redact, redact_bytes, redact_joined, shows
 from harness.session.transport import Upgraded
-from harness.trace import hypothesis, seams
+from harness.trace.hypothesis import hypothesis
+from harness.trace.seams import seams
 from harness.wire.live import endpoint as live
 from harness.wire.live.messages import SessionResumptionConfig
 from tests.run.runs import plan, run, utterance

@@ -11,7 +11,7 @@ from harness.clock import run_virtual
 from harness.errors import RefusedError
 from harness.run.folder import read_journal
 from harness.session.waits import Waits
-from harness.trace import read_trace
+from harness.trace.file import read_trace
 from tests.run.runs import plan, run, utterance
 from tests.session.memory import MODEL, Service
 from tests.session.speaker import PIECE_S, audio, speaking, speaks

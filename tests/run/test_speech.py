@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from harness.clock import run_virtual
 from harness.run.folder import read_journal
 from harness.run.speech import speech_path, unlike_speech, write_speech
-from harness.trace import read_trace
+from harness.trace.file import read_trace
 from tests.run.runs import plan, run, utterance
 from tests.session.memory import Service, polite
 

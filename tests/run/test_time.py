@@ -13,7 +13,7 @@ from harness.clock import VirtualTimeLoop, run_virtual
 from harness.run import stream, vigil
 from harness.run.folder import read_journal
 from harness.run.stream import Streamer
-from harness.trace import read_trace
+from harness.trace.file import read_trace
 from tests.run.runs import plan, run, utterance
 from tests.session.memory import Service, polite
 

@@ -16,7 +16,7 @@ from harness.score.stability import (
     text_at,
     token_times,
 )
-from harness.trace import Fragment
+from harness.trace.hypothesis import Fragment
 
 
 def pieces(*pairs):

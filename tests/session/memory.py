@@ -16,7 +16,7 @@ from harness.session.frames import Frames
 from harness.session.pace import Pacer
 from harness.session.transport import Closed, Upgraded
 from harness.session.waits import Waits
-from harness.trace import TraceHeader
+from harness.trace.trace import TraceHeader
 from harness.wire.live import endpoint as live
 from harness.wire.live.setups import transcription_setup
 from tests.wire.published import assert_published

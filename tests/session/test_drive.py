@@ -28,7 +28,8 @@ from harness.session.leg import Leg
 from harness.session.transport import Upgraded
 from harness.session.waits import Waits
 from harness.session.way import OpenWay
-from harness.trace import hypothesis, seams
+from harness.trace.hypothesis import hypothesis
+from harness.trace.seams import seams
 from harness.wire.live import endpoint as live
 from harness.wire.live.messages import SessionResumptionConfig
 from tests.session.memory import KEY, Line, Service, assignment, drive, polite

@@ -18,7 +18,7 @@ from harness.report.rows.diff import SPACED
 from harness.report.rows.row import ANSWERS
 from harness.report.summary.delays import AWAITED
 from harness.report.summary.document import NOT_ATTEMPTED
-from harness.trace import hypothesis
+from harness.trace.hypothesis import hypothesis
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -13,7 +13,7 @@ import msgspec
 from harness.units import SAMPLE_RATE, Samples, Seconds
 
 if TYPE_CHECKING:
-    from harness.trace import Direction, SessionTrace, TimedEvent
+    from harness.trace.trace import Direction, SessionTrace, TimedEvent
 
 _DETAIL: Final = 240
 """Characters of a frame's content that a moment shows; the trace has all."""

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from harness.errors import InputError
 from harness.run.folder import trace_path
 from harness.run.heard import speech_file
-from harness.trace import read_trace
+from harness.trace.file import read_trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from harness.report.rows.bounds import Bounds, SpeechBook
     from harness.report.rows.row import Row
     from harness.run.record import Plan, UtteranceRecord
-    from harness.trace import Channel, SessionTrace
+    from harness.trace.trace import Channel, SessionTrace
     from harness.units import Seconds
 
 _PLAYED: Final = frozenset({".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".webm"})

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.report.rows.kinship import Block
     from harness.run.record import PlannedUtterance, Replayed
     from harness.score.edits import EditCounts
-    from harness.trace import FailureKind
+    from harness.trace.trace import FailureKind
     from harness.units import Milliseconds, Seconds, Usd
 
 ANSWERS = frozenset({"ok", "ok_empty", "partial", "failed_server", "blocked"})

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         Usage,
         UtteranceRecord,
     )
-    from harness.trace import Outcome
+    from harness.trace.trace import Outcome
 
 
 def rows(

@@ -20,7 +20,7 @@ from harness.run.journal import as_written
 from harness.run.orphans import NO_TRACE
 from harness.run.record import Usage
 from harness.run.speech import unlike_speech
-from harness.trace import read_trace
+from harness.trace.file import read_trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -27,7 +27,7 @@ from harness.score.stability import (
     token_times,
 )
 from harness.stats.percentiles import percentile
-from harness.trace import hypothesis
+from harness.trace.hypothesis import hypothesis
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -22,7 +22,7 @@ from harness.session.probes.texts import recalled
 from harness.session.talk import FaultError
 from harness.session.trial import trial
 from harness.session.waits import Waits
-from harness.trace import hypothesis
+from harness.trace.hypothesis import hypothesis
 from harness.units import SAMPLE_BYTES, SAMPLE_RATE
 from harness.wire.live.messages import (
     ContextWindowCompressionConfig,

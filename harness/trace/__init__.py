@@ -1,0 +1,1 @@
+"""What was said in one session, the file it is kept in, and the text in it."""
