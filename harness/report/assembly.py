@@ -14,13 +14,14 @@ from harness.errors import InputError
 from harness.report.rows.bounds import SpeechBook
 from harness.report.rows.exhibits import Exhibits
 from harness.report.rows.rows import rows
-from harness.report.summary import mistakes, spread, summary
+from harness.report.summary import conduct, mistakes, pooling, spread
+from harness.report.summary.cells import cell_by_cell, pooled_cells
 from harness.report.summary.delays import AWAITED
-from harness.report.summary.document import Basis, DatasetFacts, Profile, Summary
+from harness.report.summary.document import DatasetFacts, Profile, Summary
 from harness.report.summary.ranking import ranked
 from harness.report.summary.retelling import retelling, told_again
+from harness.report.summary.standings import pooled_standings
 from harness.report.summary.streaming import settling, streamed_sessions, streaming, watched
-from harness.report.summary.summary import basis
 from harness.report.tables.table import RunTable
 from harness.report.words.ears import deaf_spots
 from harness.report.words.provenance import labels
@@ -39,11 +40,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from harness.report.rows.kinship import Block
     from harness.report.rows.row import Row
     from harness.report.summary.retelling import Retelling
     from harness.run.record import Plan, UtteranceRecord
-    from harness.stats.intervals import Interval
 
 
 def settled_table(
@@ -121,24 +120,14 @@ def run_summary(
 
     `lost` is what the folder lacks, `heard` what its traces said when they were asked again; None: they were not.
     """
-    scored = summary.cell_by_cell(scored)
+    scored = cell_by_cell(scored)
     block = profile_block(profile, metric=metric)
     awaited = AWAITED[plan.task]
-    cells = summary.cells(
-        scored,
-        profile=block["id"],
-        awaited=awaited[0],
-        interval=_interval,
-        detectable=_detectable,
-    )
-    standings = ranked(
-        summary.standings(scored, cells, awaited=awaited[0], interval=_macro_interval),
-        cells,
-        scored,
-    )
+    cells = pooled_cells(scored, profile=block["id"], awaited=awaited[0])
+    standings = ranked(pooled_standings(scored, cells, awaited=awaited[0]), cells, scored)
     datasets = _datasets(plan)
     spots = deaf_spots(scored)
-    cost = summary.cost(scored)
+    cost = pooling.cost(scored)
     attempts = sum(row.attempts for row in scored)
     begun = [row.session.started_at for row in scored if row.session]
     return Summary(
@@ -192,71 +181,18 @@ def run_summary(
         attempts=attempts,
         refused=refused,
         retold=told_again(heard),
-        audio_s=summary.audio(scored) or 0.0,
+        audio_s=pooling.audio(scored) or 0.0,
         cost_usd=cost,
-        certificate=summary.certificate(scored, read_certificates(folder)),
+        certificate=conduct.certificate(scored, read_certificates(folder)),
         standings=standings,
         cells=cells,
-        troubles=summary.troubles(scored),
+        troubles=conduct.troubles(scored),
         latencies=spread.latencies(scored, awaited),
         buckets=spread.buckets(scored),
         mistakes=mistakes.mistakes(scored),
         breakdowns=mistakes.breakdowns(scored),
         flags=mistakes.flags(scored),
     )
-
-
-def _interval(scored: Sequence[Row]) -> tuple[Interval | None, Basis] | None:
-    """Return the 95 % interval of the pooled rate over blocks (`harness.report.rows.kinship`), and its basis.
-
-    None: a metric that is no ratio of errors to reference tokens.
-    """
-    from harness.stats.intervals import rate_interval
-
-    if scored[0].metric in ("MER", "WIL"):
-        return None
-    blocks = _blocks(scored)
-    sums = [summary.pooled(row.counts for row in own) for own in blocks.values()]
-    found = rate_interval([(block.errors, block.reference_tokens) for block in sums])
-    return found, basis(found, blocks)
-
-
-def _detectable(scored: Sequence[Row]) -> float | None:
-    """Return the smallest difference of rates that some rows can show, over blocks as in `_interval`."""
-    from harness.stats.power import measured_difference
-
-    if scored[0].metric in ("MER", "WIL"):
-        return None
-    sums = [summary.pooled(row.counts for row in own) for own in _blocks(scored).values()]
-    return measured_difference([(block.errors, block.reference_tokens) for block in sums])
-
-
-def _macro_interval(sets: Sequence[Sequence[Row]]) -> tuple[float, float] | None:
-    """Return the ends of the 95 % interval of the mean of the test sets' CERns, over blocks as in `_interval`.
-
-    None: too few blocks, or none differs from another, which shows nothing of what others would do.
-    """
-    from harness.stats.intervals import macro_interval
-
-    strata = [
-        [
-            summary.pooled(row.companions.get("CERns") for row in block)
-            for block in _blocks(own).values()
-        ]
-        for own in sets
-    ]
-    found = macro_interval(
-        [[(block.errors, block.reference_tokens) for block in blocks] for blocks in strata]
-    )
-    return (found.low, found.high) if found and found.low < found.high else None
-
-
-def _blocks(rows: Sequence[Row]) -> dict[Block, list[Row]]:
-    """Return the rows by what moves together."""
-    blocks: dict[Block, list[Row]] = {}
-    for row in rows:
-        blocks.setdefault(row.block, []).append(row)
-    return blocks
 
 
 def _datasets(plan: Plan) -> list[DatasetFacts]:

@@ -30,10 +30,10 @@ Blocks = list[tuple[float, float, float]]
 
 RATES: Final[dict[str, Callable[[Row], EditCounts | None]]] = {
     "rate": lambda row: row.counts,
-    "rate_norm1": lambda row: row.companions.get("norm-1"),
-    "wer": lambda row: row.companions.get("WER"),
-    "cer": lambda row: row.companions.get("CER"),
-    "cerns": lambda row: row.companions.get("CERns"),
+    "rate_norm1": lambda row: row.companions.norm_1,
+    "wer": lambda row: row.companions.wer,
+    "cer": lambda row: row.companions.cer,
+    "cerns": lambda row: row.companions.cerns,
 }
 """Columns that are Σ errors / Σ reference tokens."""
 

@@ -18,8 +18,8 @@ import msgspec
 from harness.errors import UsageError
 from harness.report.rows.kinship import block, recordings, test_sets
 from harness.report.summary.breakdown import Utterance, breakdown
+from harness.report.summary.certainty import basis
 from harness.report.summary.confusions import confusions
-from harness.report.summary.summary import basis
 from harness.report.summary.utterance_rates import silence, utterance_rates
 from harness.score.edits import EditCounts
 from harness.score.faults import faults

@@ -59,9 +59,9 @@ class Companions(msgspec.Struct, frozen=True, gc=False):
     """Of the row's metric, under `norm-1`."""
 
     def get(self, name: str) -> EditCounts | None:
-        """Return those under the name that a score gives them (`Score.companions`): `CERns`, `norm-1`."""
-        found: EditCounts | None = getattr(self, name.lower().replace("-", "_"))
-        return found
+        """Return the edits under a score's name for them (`Score.companions`): WER, CER, CERns or norm-1."""
+        known = {"WER": self.wer, "CER": self.cer, "CERns": self.cerns, "norm-1": self.norm_1}
+        return known[name]
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -12,6 +12,7 @@ from harness.report.rows.diff import Steps
 from harness.report.summary.breakdown import Utterance, breakdown
 from harness.report.summary.confusions import commonest
 from harness.report.summary.document import CellBreakdown, Flag, Mistakes
+from harness.report.summary.pooling import grouped
 from harness.score.edits import EditCounts
 
 if TYPE_CHECKING:
@@ -27,10 +28,8 @@ _EXAMPLES: Final = 3
 
 def mistakes(rows: Iterable[Row]) -> list[Mistakes]:
     """Return the commonest mistakes of every cell that has any."""
-    cells: dict[tuple[str, str, str], list[Row]] = {}
-    for row in rows:
-        if row.errors:
-            cells.setdefault((row.dataset, row.model, row.locale), []).append(row)
+    mistaken = (row for row in rows if row.errors)
+    cells = grouped(mistaken, lambda row: (row.dataset, row.model, row.locale))
     return [
         Mistakes(
             dataset=dataset,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from harness.report.summary.document import Bucket
 from harness.report.summary.latencies import Latency, Percentile, Spread
-from harness.report.summary.summary import pooled, timed
+from harness.report.summary.pooling import ascending, grouped, pooled, punctual
 from harness.stats.intervals import percentile_interval
 from harness.stats.percentiles import percentile, quantile
 
@@ -44,10 +44,7 @@ def _latencies(
     awaited: Sequence[Awaited],
     key: Callable[[Row], tuple[str, str, str | None]],
 ) -> list[Latency]:
-    groups: dict[tuple[str, str, str | None], list[Row]] = {}
-    for row in rows:
-        if row.late is False:
-            groups.setdefault(key(row), []).append(row)
+    groups = grouped(punctual(rows), key)
     return [
         Latency(
             dataset=dataset,
@@ -61,7 +58,7 @@ def _latencies(
 
 def spread(values: Iterable[Seconds | None]) -> Spread | None:
     """Return the distribution of the values that are there; None of nothing."""
-    ordered = timed(values)
+    ordered = ascending(values)
     if not ordered:
         return None
     return Spread(
@@ -94,10 +91,8 @@ def buckets(rows: Iterable[Row]) -> list[Bucket]:
     In a bucket counts are summed within a locale and the rates averaged over locales: characters of different languages
     do not add up.
     """
-    groups: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
-        if row.counts is not None and row.audio_s is not None:
-            groups.setdefault((row.dataset, row.model), []).append(row)
+    measured = (row for row in rows if row.counts is not None and row.audio_s is not None)
+    groups = grouped(measured, lambda row: (row.dataset, row.model))
     found = []
     for (dataset, model), group in groups.items():
         metric = "WER" if {row.metric for row in group} == {"WER"} else "CERns"
@@ -123,8 +118,6 @@ def buckets(rows: Iterable[Row]) -> list[Bucket]:
 
 def _rates(rows: Iterable[Row], metric: str) -> list[float]:
     """Return the pooled rate of each locale whose references have tokens."""
-    by_locale: dict[str, list[Row]] = {}
-    for row in rows:
-        by_locale.setdefault(row.locale, []).append(row)
+    by_locale = grouped(rows, lambda row: row.locale)
     rates = (pooled(row.companions.get(metric) for row in own).rate for own in by_locale.values())
     return [rate for rate in rates if rate is not None]

@@ -12,7 +12,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
 from harness.report.summary.latencies import Settled, StreamedSession, Streaming
-from harness.report.summary.summary import pooled, timed
+from harness.report.summary.pooling import ascending, grouped, pooled, punctual
 from harness.report.summary.utterance_rates import share
 from harness.score.edits import EditCounts
 from harness.score.score import score_text
@@ -79,10 +79,8 @@ def watched(rows: Sequence[Row], exhibits: Exhibits, *, profile: str) -> list[Wa
 def settling(sessions: Iterable[Watched]) -> list[Settled]:
     """Return the error rates of every dataset × model at each time after the end of speech, then of the final text."""
     found = []
-    for (dataset, model), own in _grouped(sessions).items():
-        by_locale: dict[str, list[Watched]] = {}
-        for one in own:
-            by_locale.setdefault(one.row.locale, []).append(one)
+    for (dataset, model), own in _by_model(sessions).items():
+        by_locale = grouped(own, lambda one: one.row.locale)
         for delta in (*DELTAS_S, None):
             rates = [pooled(one.after[delta] for one in group).rate for group in by_locale.values()]
             known = [rate for rate in rates if rate is not None]
@@ -103,8 +101,8 @@ def settling(sessions: Iterable[Watched]) -> list[Settled]:
 def streaming(sessions: Iterable[Watched]) -> list[Streaming]:
     """Return emission delays, lagging and erasure of every dataset × model."""
     found = []
-    for (dataset, model), own in _grouped(sessions).items():
-        emission = timed(delay for one in own for delay in one.emission_s)
+    for (dataset, model), own in _by_model(sessions).items():
+        emission = ascending(delay for one in own for delay in one.emission_s)
         lags = [one.lagging for one in own if one.lagging]
         erased = [one.erasure for one in own if one.erasure is not None]
         found.append(
@@ -117,8 +115,8 @@ def streaming(sessions: Iterable[Watched]) -> list[Streaming]:
                 emission_p90_s=percentile(emission, 90),
                 emission_p95_s=percentile(emission, 95),
                 emission_p99_s=percentile(emission, 99),
-                laal_p50_s=percentile(timed(lag.laal_s for lag in lags), 50),
-                dal_p50_s=percentile(timed(lag.dal_s for lag in lags), 50),
+                laal_p50_s=percentile(ascending(lag.laal_s for lag in lags), 50),
+                dal_p50_s=percentile(ascending(lag.dal_s for lag in lags), 50),
                 erasure=fmean(erased) if erased else None,
                 revised=share(sum(one.revisions > 0 for one in own), len(own)),
             )
@@ -138,8 +136,8 @@ def streamed_sessions(sessions: Iterable[Watched]) -> list[StreamedSession]:
             speech_bounds_source=one.row.speech_bounds_source,
             first_text_s=one.row.first_text_s,
             final_text_s=one.row.final_text_s,
-            emission_p50_s=percentile(timed(one.emission_s), 50),
-            emission_p90_s=percentile(timed(one.emission_s), 90),
+            emission_p50_s=percentile(ascending(one.emission_s), 50),
+            emission_p90_s=percentile(ascending(one.emission_s), 90),
             al_s=round(one.lagging.al_s, 6) if one.lagging else None,
             laal_s=round(one.lagging.laal_s, 6) if one.lagging else None,
             dal_s=round(one.lagging.dal_s, 6) if one.lagging else None,
@@ -158,19 +156,15 @@ def streamed_sessions(sessions: Iterable[Watched]) -> list[StreamedSession]:
     ]
 
 
-def _grouped(sessions: Iterable[Watched]) -> dict[tuple[str, str], list[Watched]]:
-    groups: dict[tuple[str, str], list[Watched]] = {}
-    for one in sessions:
-        groups.setdefault((one.row.dataset, one.row.model), []).append(one)
-    return groups
+def _by_model(sessions: Iterable[Watched]) -> dict[tuple[str, str], list[Watched]]:
+    """Return the sessions of each dataset × model."""
+    return grouped(sessions, lambda one: (one.row.dataset, one.row.model))
 
 
 def _sampled(rows: Iterable[Row]) -> dict[tuple[str, str], dict[str, list[Row]]]:
     """Return some rows of each dataset × model, by locale."""
-    cells: dict[tuple[str, str, str], list[Row]] = {}
-    for row in rows:
-        if row.late is False and row.counts is not None and row.counts.reference_tokens:
-            cells.setdefault((row.dataset, row.model, row.locale), []).append(row)
+    told = (row for row in punctual(rows) if row.counts and row.counts.reference_tokens)
+    cells = grouped(told, lambda row: (row.dataset, row.model, row.locale))
     most = max(_FEWEST, _MOST // max(1, len(cells)))
     draw = random.Random(0)  # noqa: S311 - a sample, not a secret
     found: dict[tuple[str, str], dict[str, list[Row]]] = {}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from harness.report.rows.kinship import Kin
 from harness.report.summary.document import NOT_ATTEMPTED, Caution
-from harness.report.summary.summary import pooled, unbilled
+from harness.report.summary.pooling import pooled, unbilled
 from harness.report.words.provenance import answers_file
 from harness.run.attempt import OF_THE_AUDIO
 from harness.session.retry import STANDING_REFUSALS
