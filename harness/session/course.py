@@ -1,8 +1,8 @@
-"""Where each connection of a session begins: with the next sample, with one that was sent before, or nowhere.
+"""Where each connection of a session begins: at the next sample, or at one that was sent before and is sent again.
 
-A connection that ends as it should has had its turn heard out, and the next goes on with the next sample (decision 4).
-One that breaks off is taken back to the newest point that the service can go on from: the state behind a handle, else
-the beginning of the turn. What was sent after that point is sent again, and what was heard after it is taken back
+A connection that ends well has had its turn heard out, and the next begins at the next sample (decision 4). After one
+that breaks off, the session returns to the newest point that the service can go on from: the state behind a handle, else
+the beginning of the turn. What was sent after that point is sent again, and what was heard after it no longer counts
 (decision 9).
 
 Knows positions in the clip and how connections ended. Does not know time, sockets, or messages.
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from harness.units import Samples
 
 MOST_RESUMED: Final = 10
-"""How often the connections of one attempt may break off and be gone on with."""
+"""How many connections of one attempt may break off and be followed by another."""
 
 MOST_IDLE: Final = 3
-"""How many in a row that come no further are tried with one handle, or without (yagudaev/voiceclaw#53: two)."""
+"""How many connections in a row may come no further, with one handle or without (yagudaev/voiceclaw#53: two)."""
 
 KnownBy: TypeAlias = Literal["index", "position", "turn"]
-"""How we know what a state holds: the service counted our messages, we know how far we were when the handle came, or a
-turn ended there."""
+"""How we know which samples a saved state holds: the service names the last message in it (`index`), we note how far we
+were when its handle came (`position`), or a turn ended there (`turn`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,23 +36,23 @@ class Mark:
     """A point that a session can be taken back to."""
 
     handle: str | None = None
-    """Of the session as it was then; None: a fresh one does."""
+    """Resumes the session as it was then; None: a fresh session will do."""
 
     position: Samples = 0
     """First sample of the clip that the state does not hold."""
 
     heard: int = 0
-    """Messages of the service that had come by then: what they said stays said."""
+    """How many messages of the service had come by then: their text stands."""
 
     in_turn: bool = False
-    """True: the user's turn lasts there, and its beginning is not marked again."""
+    """True: the point lies within the user's turn, whose beginning must not be marked again."""
 
     known_by: KnownBy = "turn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """What a connection takes back of those before it."""
+    """What a connection repeats, and takes back, of those before it."""
 
     samples: Samples
     """Audio sent again."""
@@ -62,7 +62,7 @@ class Replay:
     """How the connection broke off."""
 
     unsaid: tuple[int, int]
-    """The messages of the service whose text no longer counts: behind the first so many, up to so many."""
+    """The messages of the service whose text no longer counts: those after the first of these counts, up to the second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,17 +71,17 @@ class Start:
 
     position: Samples = 0
     handle: str | None = None
-    """Of the session that it goes on with; None: a fresh one."""
+    """Of the session that it resumes; None: it begins a fresh one."""
 
     in_turn: bool = False
     """True: it begins within the user's turn."""
 
     replay: Replay | None = None
-    """None: it goes on with what was never sent."""
+    """What it repeats; None: all that it sends is new."""
 
 
 class PastConnection(Protocol):
-    """What a course asks of a connection that is over (`leg`)."""
+    """What a course needs to know of a connection that is over (`leg`)."""
 
     @property
     def span(self) -> Span:
@@ -105,28 +105,34 @@ class PastConnection(Protocol):
 
 
 class Course:
-    """One attempt's. Ask `after` each connection where the next begins."""
+    """The course of one attempt: ask it `after` each connection where the next begins."""
 
     def __init__(self, length: Samples) -> None:
         self.start = Start()
         """Where the present connection begins."""
 
         self.idle = 0
-        """How many connections in a row broke off and came no further than those before."""
+        """How many connections in a row broke off without coming further than those before."""
 
         self._length = length
         self._turn = Mark()
+        """Where the present turn began: a fresh session can always go on from there."""
+
         self._newest: Mark | None = None
+        """What the newest handle that may still work stands for; None: there is none."""
+
         self._at: Samples = 0
+        """How far the last connection that sent audio came."""
+
         self._furthest: Samples = 0
         self._resumed = 0
         self._broke: str | None = None
-        """How the connection broke off that was the last to send audio; None: it did not."""
+        """How that connection broke off; None: it did not."""
 
     def after(self, leg: PastConnection, ended: Ending, heard: int) -> Start | None:
-        """Return where the next connection begins, and know it as `start`; None: the session is over.
+        """Return where the next connection begins, which is then `start`; None: the session is over.
 
-        `ended` is how it would have ended, `heard` how many messages of the service have come.
+        `leg` is over; `ended` is how the session would end with it, `heard` how many messages of the service have come.
         """
         if leg.span.begun:
             self._at, self._broke = leg.span.position, None
@@ -142,7 +148,7 @@ class Course:
         return following
 
     def _next(self, leg: PastConnection, heard: int) -> Start:
-        """Return the start at the next sample: the turn before it is over."""
+        """Return a start at the next sample, since the turn before it is over."""
         self._turn = Mark(position=self._at, heard=heard)
         self._newest = None
         self._furthest, self.idle = self._at, 0
@@ -152,11 +158,11 @@ class Course:
         return Start(position=self._at, handle=leg.mark.handle)
 
     def _back(self, leg: PastConnection, ended: Ending, heard: int) -> Start | None:
-        """Return the start of a connection that takes the place of one that broke off; None: nothing is left to try."""
+        """Return where to start again after a connection broke off; None: nothing is left to try."""
         if leg.span.begun:
             self._broke = ended.reason or "the connection broke off"
         if leg.marked_whole:
-            self._newest = None  # a session resumed behind the turn would not say its late text
+            self._newest = None  # a session that is resumed after the turn's end would not repeat the turn's late text
         newest = self._newest if leg.mark is not None else None
         if self._at > self._furthest or (newest and newest.position > self.start.position):
             self.idle = 0
@@ -185,10 +191,10 @@ class Course:
         )
 
     def _leads_nowhere(self, leg: PastConnection, ended: Ending) -> bool:
-        """Return whether no handle helps any more: refused, of a session whose time is over, or tried in vain.
+        """Return whether the newest handle is of no use any more: refused, of a session whose time is over, or tried in vain.
 
-        Handles go stale, and some are refused while the old socket is still open (aicc2025/sip-to-ai#14); where a
-        fresh session is as good, since a turn ended there, that is not waited for.
+        A handle may be refused only because the old socket is still open (aicc2025/sip-to-ai#14). That is worth waiting
+        for when audio would be lost otherwise, but not where a turn ended, since there a fresh session is as good.
         """
         if self.idle >= MOST_IDLE:
             return True

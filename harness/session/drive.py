@@ -1,4 +1,4 @@
-"""One attempt at one utterance, over as many connections as it takes; and all that was said in it.
+"""One attempt at one utterance, over as many connections as it takes.
 
 Knows when one connection follows another. Does not know what happens within one (`leg`), how bytes travel
 (`transport`), when to try again (`retry`), or whether the text is any good. The service's bytes are kept as they came;
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionResult:
-    """What came of it."""
+    """What came of a session."""
 
     recorder: Recorder
-    """Turns into the trace; costly, so do it beside the loop."""
+    """Holds all that was said. Making the trace of it is costly: do it beside the loop."""
 
     ending: Ending
 
@@ -44,8 +44,8 @@ class Session:
     """One attempt. Make it, `await run()`, and throw it away.
 
     A clip that is longer than a connection may live goes over several, one after the other: each ends its turn and
-    hears it out before the next begins, so that nothing is lost, sent twice, or heard twice (decision 4). One that
-    breaks off is gone on with as far as what was heard before can be kept (decision 9).
+    hears it out before the next begins, so that nothing is lost, sent twice, or heard twice (decision 4). After one that
+    breaks off, the next repeats no more than it must (decision 9).
     """
 
     def __init__(self, assignment: Assignment, connect: Connect, pacer: Pacer) -> None:
@@ -65,13 +65,13 @@ class Session:
 
     @cached_property
     def _rng(self) -> random.Random:
-        """Made only for who waits: seeding it takes as long as sending a second of audio."""
+        """The jitter of its back-off. Made when first wanted: seeding takes as long as sending a second of audio."""
         todo = self._todo
         return random.Random(f"{todo.header.plan}/{todo.name}")  # noqa: S311 - jitter, not a secret
 
     @property
     def received_bytes(self) -> int:
-        """How much room of the stock it takes with what came."""
+        """How much of the stock's room its received messages take."""
         return self._rec.received_bytes
 
     def stood_still(self, seconds: Seconds) -> None:
@@ -88,7 +88,7 @@ class Session:
         end = len(todo.clip)
         self._rec.began(self._loop.time())
         course, zero, first_answer = Course(end), None, None
-        allowed: Samples = 0  # that may be sent again and have not been: a connection can break off before it sends any
+        allowed: Samples = 0  # granted for sending again, but not sent: a connection can break off before it sends any
         while True:
             start = course.start
             stop = next((cut for cut in todo.cuts if cut > start.position), end)
@@ -124,7 +124,7 @@ class Session:
         return SessionResult(recorder=self._rec, ending=ended)
 
     async def _may_follow(self, start: Start, course: Course, ended: Ending, more: Samples) -> bool:
-        """Wait until another connection may be opened, over which so many `more` samples are sent again; False: it never may.
+        """Wait until another connection may be opened, which sends `more` samples again; False: it may not be.
 
         The old socket is closed by then: while one is open, some services refuse its handle (aicc2025/sip-to-ai#14).
         """
@@ -142,7 +142,7 @@ class Session:
         try:
             endpoint: Endpoint = await todo.offload(todo.renew)
         except RefusedError:
-            return todo  # the service will say what is wrong with the old one, if anything is
+            return todo  # the old token may still do; if not, the service will say so
         self._secrets += _secrets(endpoint)
         return replace(todo, endpoint=endpoint)
 
@@ -152,9 +152,9 @@ def _secrets(endpoint: Endpoint) -> list[Secret]:
 
 
 def _first_answer(before: int | None, leg: Leg, start: Start) -> int | None:
-    """Return which message brought the first of the answer that still counts, from 1; None: none did.
+    """Return the number, from 1, of the message that brought the first of the answer that still counts; None: none did.
 
-    `before` is the one before `leg`. A replay takes back all that came behind some message, from when its audio begins.
+    `before` is that number before `leg`. A replay takes back all that came after some message, once its audio begins.
     """
     if before is None:
         return leg.first_answer

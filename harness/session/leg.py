@@ -76,12 +76,12 @@ class Leg:
         self._news: asyncio.Future[None] = self._loop.create_future()
         self._last_message: Seconds = 0.0
         self._sent = 0
-        self._before_audio: int | None = None
-        self._earlier_audio = 0
-        self._trip_s: Seconds = 0.0
+        self._before_audio: int | None = None  # messages sent before the first of audio
+        self._earlier_audio = 0  # messages of audio that earlier connections sent
+        self._trip_s: Seconds = 0.0  # there and back, of the upgrade
         self._connected: Seconds | None = None
-        self._gone = False
-        self._heard_out = False
+        self._gone = False  # the socket is closed
+        self._heard_out = False  # it was quiet for long enough, and we stopped listening
 
         self.span = Span(todo, start=start.position, stop=stop, tailed=not self._client.manual)
         """What of the clip it streams, and how far it has come."""
@@ -92,9 +92,11 @@ class Leg:
         self.turn_over = False
         """True: the turn was said to be over after the end of the audio."""
 
-        self._open_turn = self._ended_in_tail = False
+        self._open_turn = False  # some of an answer has come, and the end of its turn has not
+        self._ended_in_tail = False  # a turn did: what comes after it is late text of that turn
+
         self.first_answer: int | None = None
-        """Which of the session's messages brought the first of the answer over this connection, from 1; None: none has."""
+        """Number of the session's message, from 1, that brought the first of the answer over this connection; None: none did."""
 
         self.problem: tuple[FailureKind, str] | None = None
         """Why we gave the connection up, when no close code tells."""
@@ -106,10 +108,10 @@ class Leg:
         """What was waited for in vain."""
 
         self.mark: Mark | None = None
-        """What the newest handle stands for; None: none has come over this connection."""
+        """What the newest handle stands for; None: no handle has come over this connection."""
 
         self.vanished = False
-        """True: our close was never answered, and no end of the turn came before it. A service that is there does one."""
+        """True: the service neither ended the turn nor answered our close, as one that is still there would."""
 
     @property
     def end(self) -> Closed | None:
@@ -118,7 +120,7 @@ class Leg:
 
     @property
     def answered(self) -> bool:
-        """Whether some of the answer has come."""
+        """Whether any of the answer has come."""
         return self.first_answer is not None
 
     @property
@@ -133,17 +135,17 @@ class Leg:
 
     @property
     def sent_all(self) -> bool:
-        """Whether the span was sent, or what of it there was time for."""
+        """Whether the span was sent, or as much of it as there was time for."""
         return bool(self._sent_all.done())
 
     @property
     def marked_whole(self) -> bool:
-        """Whether the turn was over and the newest handle holds all of it: one who resumes with it has nothing left to send."""
+        """Whether the turn was over and the newest handle holds all of it, so that nothing is left to send after resuming."""
         return self.turn_over and self.mark is not None and self.mark.position >= self.span.stop
 
     @property
     def settled(self) -> bool:
-        """Whether such a turn was heard out, late text and all: however it ended then, nothing is lost."""
+        """Whether a turn that is `marked_whole` was heard out, late text and all: however it ended then, nothing is lost."""
         return self.marked_whole and self.answered and self._heard_out
 
     @property
@@ -159,9 +161,9 @@ class Leg:
         )
 
     async def run(self, due_s: Seconds | None) -> None:
-        """Go through the connection's life; `due_s` is when its first sample is due, None: as soon as may be.
+        """Take the connection from its opening to its close. `due_s`: when its first sample is due; None: as soon as possible.
 
-        Only cancellation and bugs of ours are raised.
+        Raises nothing but cancellation and bugs of ours: how it ended is left in the attributes.
         """
         connecting = asyncio.ensure_future(self._connect(self._todo.endpoint, self))
         self.span.prepare()
@@ -184,7 +186,7 @@ class Leg:
     async def _stages(
         self, connecting: asyncio.Future[Connection], waits: Waits, due_s: Seconds | None
     ) -> str | None:
-        """Go through the connection's life; return what was waited for in vain, or None."""
+        """Connect, set up, stream, drain and close; return what was waited for in vain, or None."""
         if not await self._wait(connecting, waits.upgrade_s):
             return None if self._over.done() else f"no connection within {waits.upgrade_s:g} s"
         self._connection = connecting.result()
@@ -218,9 +220,9 @@ class Leg:
         return missed
 
     async def _wait(self, wanted: asyncio.Future[Any], seconds: Seconds | None = None) -> bool:
-        """Return whether `wanted` came within `seconds` (None: ever) and before the connection was over.
+        """Return whether `wanted` came within `seconds` (None: no limit) and before the connection was over.
 
-        `asyncio.wait` does the same for any number, which takes three times as long; a session waits seven times.
+        `asyncio.wait` would do, at three times the cost, since it waits for any number; a session waits seven times.
         """
         if wanted.done() or self._over.done():
             return wanted.done()
@@ -242,10 +244,10 @@ class Leg:
         return wanted.done()
 
     async def _entered(self) -> bool:
-        """Wait until the service may be asked for a session; False: it never may, or the service did not wait."""
+        """Wait until the service may be asked for a session; False: it may not be, or it closed while we waited."""
         entering = asyncio.ensure_future(self._todo.way.enter())
         try:
-            # An open way lets in at once: the service then counts as asked even if it has closed by now, and so does why.
+            # An open way lets in at once. The service then counts as asked, and its reason counts, even if it has closed by now.
             await asyncio.sleep(0)
             self.turned_away = not (await self._wait(entering) and entering.result())
         finally:
@@ -284,7 +286,8 @@ class Leg:
     def _play(self, script: Script, then: Callable[[], None] = lambda: None) -> None:
         """Send what `script` says, now and after its pauses, and call `then` at its end.
 
-        A service that is to be answered before it has heard the setup, or said that it is complete, has broken the protocol.
+        The script may answer a service that asked too early, before it had the setup or had completed it: that breaks the
+        protocol, and ends the connection.
         """
         try:
             whole = self._play_on(script, then)
@@ -330,7 +333,7 @@ class Leg:
         _set(self._sent_all)
 
     def _begin_audio(self, due_s: Seconds | None) -> None:
-        """Set when the span's first sample is due and hand the stream to the pacer."""
+        """Settle when the span's first sample is due, and hand the stream to the pacer."""
         todo = self._todo
         now = self._loop.time()
         begins = self._pacer.start(todo.chunk_ms / 1000 / todo.pace) if todo.pace else now
@@ -354,7 +357,7 @@ class Leg:
         self._pacer.add(self._feed, self.span.due)
 
     def _cut(self) -> None:
-        """End the span where it is, since the service will go."""
+        """End the span where it is, since the service will close."""
         if not self._sent_all.done():
             self.span.cut()
 
@@ -375,7 +378,7 @@ class Leg:
         _set(self._upgraded)
 
     def received(self, frame: bytes | str, t: Seconds) -> None:
-        """Hear a message: keep it, then look at what matters to the session's course."""
+        """Hear a message: keep it, then act on what matters to the session's course."""
         if (too_much := self._rec.received(t, frame)) is not None:
             self._fail("transient", f"the service has sent {too_much}: the trace is cut there")
             return
@@ -385,7 +388,7 @@ class Leg:
             self._fail("transient", f"the service sent what is no Live message: {error}")
             return
         if message.server_content is not None or message.tool_call is not None:
-            # Handles, bills and goAway may come at any time: nobody is still speaking because of them.
+            # Handles, bills and goAway may come at any time: they do not show that somebody is still speaking.
             self._last_message = t
             _set(self._news)
         self._follow(message, t)
@@ -415,7 +418,7 @@ class Leg:
         self._play(self._errand.follow(message, self._client))
 
     def _go_by(self, t: Seconds) -> None:
-        """End the span at `t`, unless it is to end before: the connection may go, and the session as well."""
+        """End the span at `t`, or earlier if that was settled before: goAway may come for connection and session both."""
         if self._go_away is not None:
             t = min(t, self._go_away.when())
             self._go_away.cancel()
@@ -424,8 +427,8 @@ class Leg:
     def _marked(self, update: SessionResumptionUpdate, t: Seconds) -> Mark:
         """Return what a handle that came at `t` stands for.
 
-        A service that was asked to (`transparent`) says which of the connection's messages was the last that it holds;
-        the setup is 0, which proto-JSON leaves out. Else it holds what had been sent a round trip ago.
+        With `transparent`, the service says which of the connection's messages was the last in the saved state, counted
+        from the setup, which is 0 and left out by proto-JSON. Otherwise we assume what had been sent a round trip ago.
         """
         span, resumption = self.span, self._setup.session_resumption
         heard = self._rec.messages
@@ -465,7 +468,6 @@ class Leg:
             self.blocked = content.turn_complete_reason
         if content.ends_turn:
             self._open_turn = False
-            # What comes behind it is late: of a turn that has ended.
             self._ended_in_tail = self._ended_in_tail or self.span.in_tail
             self.turn_over = self.turn_over or self._sent_all.done()
 

@@ -49,7 +49,7 @@ class Passage:
 class Span:
     """The clip's samples from `start` to `stop`, and silence behind them when `tailed`.
 
-    Call `prepare` when it is known that they will be wanted, `begin` when it is known when, and `close` in the end.
+    Call `prepare` as soon as they will be wanted, `begin` once their time is known, and `close` in the end.
     """
 
     __slots__ = (  # noqa: RUF023 - what each message needs lies side by side: that is read from memory for every one
@@ -79,18 +79,27 @@ class Span:
         """Those of the present block; `turn` brings the next."""
 
         self.sent: list[bytes] = []
-        """Those that have left; whoever sends the next adds it: itself, so that what was sent can be told from what was to be."""
+        """The messages of the present block that have left. Whoever sends one appends that very object, so that what was
+        sent can be held against what was to be sent."""
 
         self.count = 0
-        """How many of them are to be sent."""
+        """How many messages of the present block are to be sent."""
 
         self.dues: list[Instant] = []
-        """When each is due; behind the last stands when the message after it is, or when the last one was."""
+        """When each is due; and one more: when the message after the last one is due, or the last one again at the end."""
 
         self._of = _NONE
+        """The present block."""
+
         self._passages: list[Passage] = []
+        """What was sent of the blocks before it."""
+
         self._first: Samples = start
+        """Where the present block begins."""
+
         self._behind: Samples = start
+        """Where the clip's part ended; of use in the tail alone."""
+
         self._next_block: asyncio.Future[Block] | None = None
 
         self.limit: Samples = len(assignment.clip)
@@ -104,12 +113,12 @@ class Span:
 
     @property
     def due(self) -> Instant:
-        """When the next message is due; behind the last one: when that was."""
+        """When the next message is due; after the last one: when that was due."""
         return self.dues[len(self.sent)]
 
     @property
     def cursor(self) -> Samples:
-        """Where the next message begins, counted on through the silence."""
+        """Where the next message begins; the silence counts on from the clip's last sample."""
         return min(self._first + len(self.sent) * self.size, self.limit)
 
     @property
@@ -188,14 +197,11 @@ class Span:
         self.dues = [zero + round(min(one, end) * sample) for one in ends]
 
     def passages(self) -> list[Passage]:
-        """Return what has been sent: a passage for each block, or part of one.
-
-        A whole one, which is the rule, is told by its objects alone.
-        """
+        """Return what has been sent: a passage for each block, or part of one."""
         if not self.sent:
             return self._passages
         sent = tuple(self.sent)
-        whole = sent == self._of.messages
+        whole = sent == self._of.messages  # fast: the same objects, so no byte is looked at
         passage = Passage(
             first=self._first, tail=self.in_tail, sent=self._of.held if whole else sent
         )
