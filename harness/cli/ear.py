@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AsyncExitStack
 
+    from harness.emulator.ear.capacity import Capacity
     from harness.emulator.ear.ear import Ear
     from harness.run.record import UtteranceRecord
-
-SCRIPTED_SESSIONS: Final = 1000
-"""How many sessions are admitted when nothing is recognised."""
 
 
 async def opened_ear(
     stack: AsyncExitStack, text: str, languages: tuple[str, ...]
-) -> tuple[Ear, int]:
-    """Return the ear that `text` names, ready to hear, and how many sessions it bears."""
+) -> tuple[Ear, Capacity | None]:
+    """Return the ear that `text` names, ready to hear, and how many sessions it bears; None: nothing is recognised."""
     from harness.emulator.ear import ears
     from harness.emulator.ear.remote import RemoteEar
     from harness.emulator.ear.scripted import Scripted
@@ -27,11 +25,11 @@ async def opened_ear(
     chosen = ears.chosen(text)
     kind, _, detail = chosen.partition(":")
     if kind == "scripted":
-        return (Scripted.from_file(Path(detail)) if detail else Scripted()), SCRIPTED_SESSIONS
+        return (Scripted.from_file(Path(detail)) if detail else Scripted()), None
     ear = RemoteEar(chosen, languages)
     stack.push_async_callback(ear.stop)
     await ear.start()
-    return ear, ears.capacity(ear.real_time_factor)
+    return ear, ear.capacity
 
 
 def hear_speech(folder: Path, ear: str, *, say: Callable[[str], None]) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -19,8 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from contextlib import AsyncExitStack
 
+    from harness.emulator.door.serve import Service
+    from harness.emulator.ear.capacity import Capacity
     from harness.emulator.model.answers import Answers
     from harness.emulator.voice.voice import Voice
+
+
+SCRIPTED_SESSIONS: Final = 1000
+"""How many sessions are admitted when nothing is recognised."""
 
 
 @click.command("emulate")
@@ -226,11 +233,13 @@ async def _serve(
         service = Service(
             ear=heard_by,
             voice=await _voice(stack),
-            sessions=sessions or capacity,
+            sessions=sessions or (capacity.sessions if capacity else SCRIPTED_SESSIONS),
             era=era,
             manners=behaviour,
             mischief=mischief,
         )
+        if sessions is None and capacity is not None:
+            capacity.changed = functools.partial(_admit, service, capacity)
         servers: list[asyncio.Server] = []
         stack.push_async_callback(stop, service, servers)
         servers.append(await listen(service, host, port))
@@ -251,6 +260,16 @@ async def _serve(
         told |= {"ear": heard_by.name, "voice": spoken_by, "sessions": service.sessions}
         click.echo(json.dumps(told))
         await servers[0].serve_forever()
+
+
+def _admit(service: Service, capacity: Capacity) -> None:
+    """Admit as many sessions as the ear bears now, and say so; those that are open stay."""
+    before, service.sessions = service.sessions, capacity.sessions
+    click.echo(
+        f"sessions at once: {service.sessions}, until now {before}; "
+        f"the ear takes {capacity.real_time_factor:.2f} s for a second of speech",
+        err=True,
+    )
 
 
 async def _voice(stack: AsyncExitStack) -> Voice | None:

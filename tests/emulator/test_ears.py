@@ -57,12 +57,6 @@ def test_an_ear_that_is_not_installed_is_named(ear, module, without):
         ears.chosen(ear)
 
 
-@pytest.mark.parametrize("factor, sessions", [(0.12, 8), (0.5, 2), (3.0, 1), (0.0, 64)])
-def test_an_ear_bears_what_it_hears_in_real_time(factor, sessions):
-    """Admission is the inverse of the real-time factor, at least one session."""
-    assert sessions == ears.capacity(factor)
-
-
 # ── weights ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 
 import pytest
 
 from harness.audio.load import load as load_clip
 from harness.corpus.shelf import open_dataset
 from harness.emulator.ear import ears
+from harness.emulator.ear.capacity import Capacity
 from harness.emulator.ear.ear import Appetite, EarLostError
-from harness.emulator.ear.hearing import Ready, Unable, answer, packed
+from harness.emulator.ear.hearing import Heard, Ready, Unable, answer, packed
 from harness.emulator.ear.remote import RemoteEar
 from harness.emulator.user.turns import Piece, Turns, detection
 
@@ -130,6 +132,7 @@ def test_pocketsphinx_streams_words():
     [
         Ready(name="x", appetite=Appetite(piece_s=0.2), real_time_factor=0.25),
         Unable(what="x", why=None, hint="y"),
+        Heard(request=3, text=" x", language="en", audio_s=4.0, took_s=0.5),
     ],
 )
 def test_messages_come_out_of_the_pipe_as_they_went_in(message):
@@ -167,6 +170,26 @@ async def test_an_ear_that_dies_is_replaced_once():
                     await said(ear.listen(), pcm)
     finally:
         await ear.stop()
+
+
+@pytest.mark.wall
+async def test_an_ear_tells_what_its_hearing_took(monkeypatch):
+    """With each text comes how much audio it was for and how long that took: from 0 s to as long as we waited."""
+    pytest.importorskip("pocketsphinx")
+    told = []
+    monkeypatch.setattr(Capacity, "heard", lambda _, *hearing: told.append(hearing))
+    ear = RemoteEar("pocketsphinx")
+    assert ear.capacity is None
+    await ear.start()
+    try:
+        began = time.perf_counter()
+        await said(ear.listen(), clip("en-US-librispeech-61-70968-0000")[:32_000])
+        waited_s = time.perf_counter() - began
+    finally:
+        await ear.stop()
+    ((audio_s, took_s),) = told
+    assert 1.0 == audio_s
+    assert 0 < took_s < waited_s
 
 
 @pytest.mark.wall

@@ -88,5 +88,5 @@ class Recogniser(Protocol):
         ...
 
     def real_time_factor(self) -> float:
-        """Return the seconds it takes for a second of speech on this machine, now."""
+        """Return the seconds of processor that it takes for a second of speech: what it takes where nothing disturbs it."""
         ...

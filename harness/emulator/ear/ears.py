@@ -78,14 +78,5 @@ def load(text: str, languages: tuple[str, ...] = ()) -> Recogniser:
     raise UsageError(f"{text!r} is no recogniser")
 
 
-MOST_SESSIONS = 64
-"""However fast an ear is, it hears one phrase after the other."""
-
-
-def capacity(real_time_factor: float) -> int:
-    """Return how many sessions an ear hears at once in real time, at least one."""
-    return max(1, min(MOST_SESSIONS, int(1 / max(real_time_factor, 1e-3))))
-
-
 def _installed(module: str) -> bool:
     return importlib.util.find_spec(module) is not None

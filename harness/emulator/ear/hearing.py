@@ -11,6 +11,7 @@ import os
 import queue
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
@@ -19,6 +20,7 @@ from harness.emulator import pipe
 from harness.emulator.ear.ear import Appetite
 from harness.emulator.ear.ears import load
 from harness.errors import HarnessError
+from harness.units import SAMPLE_BYTES, SAMPLE_RATE, Seconds
 
 if TYPE_CHECKING:
     from harness.emulator.ear.ear import Listener, Recogniser
@@ -50,6 +52,7 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     name: str
     appetite: Appetite
     real_time_factor: float
+    """Seconds of processor that it takes for a second of speech."""
 
 
 class Unable(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -67,6 +70,12 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     text: str
     language: str | None = None
     """Of what was heard last, ISO 639-1."""
+
+    audio_s: Seconds
+    """How much the request brought."""
+
+    took_s: Seconds
+    """How long it took to hear that, without the wait for its turn."""
 
 
 _decoder: msgspec.msgpack.Decoder[Hear | Leave] = msgspec.msgpack.Decoder(Hear | Leave)
@@ -115,8 +124,15 @@ class _Hearing:
                     if listener is None:
                         listener = self._recogniser.listener(message.languages, message.vocabulary)
                         self._sessions[session] = listener
+                    began = time.perf_counter()
                     text = listener.hear(message.pcm, last=message.last)
-                    heard = Heard(request=message.request, text=text, language=listener.language)
+                    heard = Heard(
+                        request=message.request,
+                        text=text,
+                        language=listener.language,
+                        audio_s=len(message.pcm) / SAMPLE_BYTES / SAMPLE_RATE,
+                        took_s=time.perf_counter() - began,
+                    )
                     write(self._out, heard)
                 case _:
                     pass

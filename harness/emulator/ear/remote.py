@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from harness.emulator import pipe
+from harness.emulator.ear.capacity import Capacity
 from harness.emulator.ear.ear import Appetite, EarLostError
 from harness.emulator.ear.hearing import Hear, Heard, Leave, Ready, Unable, answer, packed
 from harness.errors import HarnessError, InputError
@@ -44,8 +45,8 @@ class RemoteEar:
         self.appetite = Appetite(piece_s=None)
         """The recogniser's own, once it is started."""
 
-        self.real_time_factor: float = 0.0
-        """Seconds it takes for a second of speech, measured when it started."""
+        self.capacity: Capacity | None = None
+        """How many sessions it bears, once it is started."""
 
         self.life = 0
         """Counts the deaths: what a process knew of a session, the next one does not."""
@@ -88,7 +89,8 @@ class RemoteEar:
                 raise InputError(first.what, why=first.why, hint=first.hint)
             raise HarnessError(f"the recogniser {self.name} died while it was loading")
         self.name, self.appetite = first.name, first.appetite
-        self.real_time_factor = first.real_time_factor
+        # A process that takes a dead one's place runs on the same machine, which the capacity knows by then.
+        self.capacity = self.capacity or Capacity(first.real_time_factor)
         self._reader = asyncio.create_task(self._read(process))
         self._settled.set()
 
@@ -158,6 +160,8 @@ class RemoteEar:
         """Hand out the answers until the process dies; then lose what waits, and start anew."""
         while (message := await _message(process)) is not None:
             if isinstance(message, Heard):
+                if self.capacity is not None:
+                    self.capacity.heard(message.audio_s, message.took_s)
                 future = self._waiting.pop(message.request, None)
                 if future is not None and not future.done():
                     future.set_result(message)
