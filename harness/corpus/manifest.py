@@ -153,8 +153,14 @@ class _Register:
         reference = _reference(taken["text"], notes)
         brought = self._scenario(cells, row, notes)
         audio = None
-        if not (reference and self._written(taken["audio_filepath"], brought, cells)):
-            self._names_audio = True
+        named = taken["audio_filepath"] is not _ABSENT or _names_audio(cells)
+        if not (reference or named or self._names_audio):
+            notes.fault(
+                "neither audio nor text: name them audio_filepath and text "
+                f"(there are: {_listed(row.cells)})"
+            )
+        elif not (reference and self._written(taken["audio_filepath"], brought, named=named)):
+            self._names_audio = self._names_audio or named
             audio = self._audio(taken["audio_filepath"], row, notes)
         if notes.unusable or locale is None:
             return None, notes.faults
@@ -187,16 +193,11 @@ class _Register:
         )
         return utterance, notes.faults
 
-    def _written(self, cell: Any, brought: Scenario | None, others: dict[str, Any]) -> bool:
+    def _written(self, cell: Any, brought: Scenario | None, *, named: bool) -> bool:
         """Return whether a row means to have no audio: it brings a scenario along, or nothing so far names any."""
         if brought is not None:
             return cell is _ABSENT or cell in (None, "")
-        named = (other for other in others.values() if isinstance(other, str))
-        return (
-            cell is _ABSENT
-            and not self._names_audio
-            and not any(Path(other).suffix.lower() in AUDIO for other in named)
-        )
+        return not (named or self._names_audio)
 
     def at_the_end(self) -> Iterator[Fault]:
         """Yield a warning for each thing that is odd about some utterances, at the first of them."""
@@ -323,6 +324,13 @@ class _Notes:
 
 _ABSENT: Final = object()
 """There is no such column."""
+
+
+def _names_audio(cells: dict[str, Any]) -> bool:
+    """Return whether any cell is the name of an audio file, whatever its column is called."""
+    return any(
+        Path(cell).suffix.lower() in AUDIO for cell in cells.values() if isinstance(cell, str)
+    )
 
 
 def _take(cells: dict[str, Any], names: tuple[str, ...]) -> Any:

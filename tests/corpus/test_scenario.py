@@ -59,6 +59,27 @@ def test_a_written_item_with_all_it_brings_along(tmp_path):
     assert "tool + contains" == utterance.scenario.expect.kind
 
 
+@pytest.mark.parametrize("nothing", [{}, {"text": ""}, {"text": None}])
+def test_a_row_of_nothing_takes_no_written_item_along(tmp_path, nothing):
+    """A row with neither audio nor text is a fault of its own: those after it may still be texts alone."""
+    empty = {"id": "empty", "locale": "en-US"} | nothing
+    dataset = open_dataset(str(manifest(tmp_path, item(), empty, item(id="after"))))
+    assert ["q", "after"] == [utterance.id for utterance in dataset.utterances]
+    [fault] = dataset.faults
+    assert (2, False) == (fault.line, fault.warning)
+    assert fault.what.startswith("neither audio nor text")
+
+
+@pytest.mark.parametrize("lost", [{"audio": None}, {"audio": ""}, {"sound": "a.wav"}])
+def test_a_row_that_lost_its_audio_makes_no_written_items(tmp_path, lost):
+    """Where a row names audio in any way, those after it that name none lack theirs."""
+    dataset = open_dataset(
+        str(manifest(tmp_path, item(), item(id="lost") | lost, item(id="after")))
+    )
+    assert ["q"] == [utterance.id for utterance in dataset.utterances]
+    assert [2, 3] == [fault.line for fault in dataset.faults]
+
+
 def test_what_is_written_reads_back(tmp_path):
     """A manifest of ours holds what it was given, scenarios and written items included."""
     dataset = open_dataset(str(manifest(tmp_path, item(**COLUMNS), item(id="plain"))))
