@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TypeAlias
 
 Seconds: TypeAlias = float
@@ -38,6 +39,11 @@ def rough_text(seconds: Seconds) -> str:
 def count_text(number: int, noun: str) -> str:
     """Return a number of things, in words that agree with it: `1 locale`, `1,200 utterances`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def pointed(text: str) -> str | None:
+    """Return a number that is written with a decimal comma as it is with a point: `1,5` as `1.5`; None: it is none."""
+    return text.strip().replace(",", ".") if re.fullmatch(r"\s*[+-]?\d*,\d+\s*", text) else None
 
 
 def percent_text(rate: float | None) -> str:

@@ -35,19 +35,25 @@ if TYPE_CHECKING:
 def command(*, service: Any, url: str | None, model: str | None, quick: bool, as_json: bool) -> int:
     """Check this machine, the credentials, one Live session from end to end, and every capability of the Live API.
 
-    Each capability of docs/protocol.md gets a line: what came of it, and how long it took. It gets a short session or
-    two (the settings of the activity detection eight), a sentence or one recording of a few seconds. What nothing on the
-    wire tells the effect of is (ok) where it is taken and what nobody knows is refused in its place. What the model or the
-    platform lacks is not asked for (–); where the model does something else, that is told (?), and is a fault of an
-    emulator that has the doctor's own answers; what cannot be had on demand is named, with what would show it (…).
-    Without --model the emulator is asked for four models between them; without --url the doctor starts two emulators,
-    one of which lives in a hurry.
+    Each capability of docs/protocol.md gets a line: what came of it, and how long it took. It gets one or two short
+    sessions (eight for the settings of the activity detection), with a sentence or a recording of a few seconds.
+
+    \b
+    ok    it works
+    (ok)  it is taken, but nothing that comes back shows what it does
+    –     the model or the platform lacks it, and is not asked for it
+    ?     the model did something else
+    …     it cannot be had on demand; the line says where it can
+    FAIL  it does not work
+
+    Without --model the emulator is asked for four models between them. Without --url the doctor starts two emulators that
+    have its own answers, so that there is no ? but for what a poor recogniser hears; one of them lives in a hurry.
 
     Nothing is waited for longer than 30 seconds, and 5 once two waits were in vain.
 
     Exit code 0: all is well, perhaps with warnings. 3: this machine is not ready. 4: the service refuses. 5: a
     capability does not work.
-    """
+    """  # noqa: D301 - Click's mark for a paragraph that it must not wrap
     import dataclasses
     import json
 
@@ -155,6 +161,7 @@ def _emulators() -> Iterator[Emulators]:
         ):
             yield Emulators(
                 url=told["url"],
+                ear=told["ear"],
                 hurried=hurried["url"],
                 tls=Tls(url=told["tls_url"], ca_file=told["ca_file"]) if encrypted else None,
             )

@@ -103,8 +103,14 @@ def command(
         Console().print(summary_rich(table.summary))
     else:
         click.echo(summary_text(table.summary))
-    names = f"{PAGE}, {SUMMARY_MD}, {SUMMARY_CSV}, {UTTERANCES}"
-    click.echo(f"written into {click.format_filename(run)}: {names}", err=True)
+    beside = f"{SUMMARY_MD}, {SUMMARY_CSV}, {UTTERANCES}"
+    if sys.stderr.isatty():
+        # Terminals open such an address, and it can be pasted into a browser from any folder.
+        click.echo(
+            f"written: {(run / PAGE).resolve().as_uri()}\n  and beside it {beside}", err=True
+        )
+    else:
+        click.echo(f"written into {click.format_filename(run)}: {PAGE}, {beside}", err=True)
     told = table.summary.retold
     if told and told.read:
         few = "" if told.read == told.traces else f" of {told.traces:,}, evenly spread"

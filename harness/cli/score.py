@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from harness.text.visible import visible
+from harness.units import count_text, pointed
 
 if TYPE_CHECKING:
     from harness.report.pairs.pair import Pair
+
+_USUAL: Final = ("norm-1n", "auto")
+"""The profile and the metric of a report that nobody asked another of."""
 
 
 @click.command(short_help="Score a run again, or any table of transcript pairs.")
@@ -18,13 +22,13 @@ if TYPE_CHECKING:
 @click.argument("hypotheses", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--profile",
-    default="norm-1n",
+    default=_USUAL[0],
     show_default=True,
     help="How texts are made comparable before they are counted.",
 )
 @click.option(
     "--metric",
-    default="auto",
+    default=_USUAL[1],
     show_default=True,
     help="Which rate is counted; auto takes each locale's own.",
 )
@@ -80,6 +84,7 @@ def command(  # noqa: PLR0917 - Click passes them by name
 
         pairs = read_pairs(path, hypotheses, locale=locale)
         _tell_unanswered(pairs)
+        _tell_unread(pairs)
         _tell_speakerless(pairs)
     aligner = "sclite" if sclite else "minimal"
     details = as_json or bool(draw)
@@ -106,14 +111,21 @@ def _run_pairs(path: Path, *, profile: str, metric: str) -> list[Pair]:
     from harness.report.build import build_reports
     from harness.report.tables.write import PAGE, SUMMARY_MD
     from harness.run.folder import read_plan
+    from harness.score.score import metric_of
+    from harness.text.normalise import strict_profile
 
-    planned = {(one.dataset, one.id): one for one in read_plan(path).utterances}
-    table = build_reports(path, profile=profile, metric=metric)
+    strict_profile(profile)
+    metric_of("en-US", metric)  # what is unknown is told before anything is announced
+    plan = read_plan(path)
+    where = click.format_filename(path)
     click.echo(
-        f"written again in {click.format_filename(path)}: the tables, {SUMMARY_MD} and {PAGE}, "
-        f"under --profile {profile} --metric {metric}",
+        f"writing again in {where}: the tables, {SUMMARY_MD} and {PAGE}, under --profile {profile} --metric {metric}",
         err=True,
     )
+    if (profile, metric) != _USUAL:
+        click.echo(f"  to have them as they usually are: harness report {where}", err=True)
+    planned = {(one.dataset, one.id): one for one in plan.utterances}
+    table = build_reports(path, profile=profile, metric=metric)
     return [
         Pair(
             id=row.utterance_id,
@@ -143,6 +155,20 @@ def _tell_unanswered(pairs: list[Pair]) -> None:
             "counted as deletions",
             err=True,
         )
+
+
+def _tell_unread(pairs: list[Pair]) -> None:
+    """Say on stderr which columns hold what is no number, and how often."""
+    for column in dict.fromkeys(name for pair in pairs for name in pair.unread):
+        first, *others = [pair for pair in pairs if column in pair.unread]
+        cell = first.unread[column]
+        more = f" (and {count_text(len(others), 'more line')})" if others else ""
+        click.echo(
+            f"warning: line {first.line}: {visible(column)} “{visible(cell[:40])}” cannot be read, and is left out{more}",
+            err=True,
+        )
+        if point := pointed(cell):
+            click.echo(f"  try: {point}, with a point", err=True)
 
 
 def _tell_speakerless(pairs: list[Pair]) -> None:

@@ -47,6 +47,11 @@ PATIENCE: Final = 2
 BRIEF_WAIT_S: Final[Seconds] = 5.0
 """Longest wait for anything then."""
 
+BETTER_EAR: Final = (
+    "pip install 'live-harness[emulator,ear-weights]': pocketsphinx hears little of such audio"
+)
+"""What helps where an emulator of ours heard something else: all else it has no choice but to show."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emulators:
@@ -55,6 +60,9 @@ class Emulators:
     url: str
     hurried: str
     tls: Tls | None
+
+    ear: str
+    """The recogniser's name."""
 
 
 def answers() -> list[dict[str, Any]]:
@@ -107,11 +115,13 @@ def walk(
         began = time.monotonic()
         found = _found(probe, places)
         in_vain += found.silent
+        unheard = own is not None and found.verdict == "not shown"
         yield Finding(
             check=probe.capability,
             verdict=found.verdict,
             found=found.told,
             took_s=time.monotonic() - began,
+            hint=BETTER_EAR if unheard else None,
             exit_code=FAILED if found.verdict == "failed" else 0,
         )
 
@@ -166,6 +176,7 @@ def _place(
         hurried=own.hurried if own else None,
         tls=own.tls if own else None,
         answers=own is not None,
+        poor_ear=own is not None and own.ear.startswith("pocketsphinx"),
         secrets=credentials(environment),
     )
 

@@ -44,6 +44,7 @@ from harness.corpus.utterance import Fault, Utterance
 from harness.errors import InputError, UsageError
 from harness.text.locales import Canonical, canonical
 from harness.text.visible import visible
+from harness.units import pointed
 
 LONGEST_S: Final = 366 * 86_400.0
 """Latest instant in a recording that is believed, s."""
@@ -376,7 +377,9 @@ def _number(cell: Any, column: str, notes: _Notes) -> float | None:
             raise TypeError  # noqa: TRY301 - True is no number of seconds though Python says so
         seconds = float(cell)
     except (TypeError, ValueError, OverflowError):
-        notes.fault(f"{column} “{str(cell)[:40]}” is not a number of seconds")
+        point = pointed(str(cell)[:40])
+        so = f": write {point}, with a point" if point else ""
+        notes.fault(f"{column} “{str(cell)[:40]}” is not a number of seconds{so}")
         return None
     if not math.isfinite(seconds) or seconds < 0:
         notes.fault(f"{column} “{str(cell)[:40]}” is not a time: it must be 0 or more seconds")

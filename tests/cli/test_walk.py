@@ -12,7 +12,9 @@ def lines(monkeypatch, *walks, **options):
     """Return what the doctor finds with these walks as its probes, named by number."""
     found = [probes.Probe(capability=f"area: {n}", walk=one) for n, one in enumerate(walks)]
     monkeypatch.setattr("harness.session.probes.PROBES", tuple(found))
-    return list(walk.walk("emulator", "ws://127.0.0.1:9", options.get("model")))
+    return list(
+        walk.walk("emulator", "ws://127.0.0.1:9", options.get("model"), own=options.get("own"))
+    )
 
 
 def test_the_first_model_that_has_it_is_asked(monkeypatch):
@@ -34,6 +36,21 @@ def test_the_first_model_that_has_it_is_asked(monkeypatch):
     assert ("not offered", f"{walk.EMULATED[0]} has it not") == (none.verdict, none.found)
     (alone,) = lines(monkeypatch, only_thinkers, model=walk.EMULATED[0])
     assert ("not offered", 0) == (alone.verdict, alone.exit_code)
+
+
+@pytest.mark.parametrize(
+    "ear, verdict, hint", [("pocketsphinx en-us", "not shown", True), ("whisper", "failed", False)]
+)
+def test_what_a_poor_ear_of_ours_misheard_says_what_helps(monkeypatch, ear, verdict, hint):
+    """On a machine with pocketsphinx alone what is heard otherwise costs no exit code, and its line says what to install."""
+
+    async def misheard(place):
+        raise probes.MisheardError("at 8 kHz it heard nothing of it")
+
+    own = walk.Emulators(url="ws://127.0.0.1:9", hurried="ws://127.0.0.1:9", tls=None, ear=ear)
+    (found,) = lines(monkeypatch, misheard, own=own)
+    assert (verdict, hint) == (found.verdict, found.hint == walk.BETTER_EAR)
+    assert hint == (found.exit_code == 0)
 
 
 def test_who_is_silent_twice_is_waited_for_no_longer(monkeypatch):

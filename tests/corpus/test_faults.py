@@ -96,6 +96,7 @@ def test_a_span_is_refused_by_the_check_where_it_cannot_be_loaded(spoken, offset
         (row(id="x" * 513), "id is longer than 512"),
         (row(text=42), "text is not text"),
         (row(offset="soon"), "offset “soon” is not a number"),
+        (row(duration="1,5"), "duration “1,5” is not a number of seconds: write 1.5, with a point"),
         (row(offset=True), "offset “True” is not a number"),
         (row(offset=-1), "offset “-1” is not a time"),
         (row(duration="inf"), "duration “inf” is not a time"),

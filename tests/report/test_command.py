@@ -6,6 +6,9 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 
@@ -33,6 +36,18 @@ def test_it_prints_the_table_and_writes_the_files(run, capsys):
     assert 8 == sum(re.search(r" \$0\.\d{4}$", line) is not None for line in out.splitlines())
     assert "report.html" in err
     assert (folder / "report.html").is_file()
+
+
+def test_a_terminal_is_given_an_address_that_opens(run, capsys, monkeypatch):
+    """A terminal shows where the page is as a URL, which can be clicked or pasted, whatever the folder is called."""
+    folder = run()
+    monkeypatch.chdir(folder.rename(folder.parent / "größte Läufe #1").parent)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert 0 == asked("größte Läufe #1")
+    [shown] = re.findall("file:.*", capsys.readouterr().err)
+    page = Path(url2pathname(urlsplit(shown).path))
+    assert page == Path("größte Läufe #1/report.html").resolve()
+    assert page.is_file()
 
 
 def test_json_is_one_document(run, capsys):
@@ -153,12 +168,12 @@ def test_a_wrong_number_of_clips_is_a_usage_error(run, capsys):
 
 
 def test_scoring_a_run_says_what_it_wrote(run, capsys):
-    """A run that is scored again has its reports written again, and one line on stderr says so, with the metric."""
+    """A run that is scored again has its reports written again, and a line on stderr says so, with the metric."""
     folder = run()
     with pytest.raises(SystemExit):
         main(["score", str(folder), "--metric", "CER"])
     told = capsys.readouterr()
-    (line,) = (line for line in told.err.splitlines() if "written again" in line)
+    (line,) = (line for line in told.err.splitlines() if "writing again" in line)
     assert "summary.md and report.html" in line
     assert "--metric CER" in line
     assert json.loads((folder / "summary.json").read_text())["profile"]

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from harness.report.build import build_reports
 from harness.report.comparison.comparable import open_runs
@@ -113,6 +114,32 @@ def test_a_note_that_is_wrapped_hangs_below_its_text(tmp_path, said):
     note = lines[first : lines.index("", first)]
     assert LONG.replace(" ", "") == hung(note)
     assert [line for line in note if "a/a/" in line] == [line for line in note if len(line) > 40]
+
+
+def test_a_comparison_fits_the_terminal(tmp_path, said):
+    """At 80 columns no sentence and no transcript runs into the margin, in scripts of wide characters either; all is there."""
+    texts = ["昨日は雨が降っていましたが、" * 6, "and now for something completely different " * 4]
+    models = ("gemini-live-2.5-flash-preview", "gemini-2.5-flash-native-audio-preview-09-2025")
+    folders = []
+    for name, heard in (("before", 0), ("after", 1)):
+        rows = [
+            said.Said(
+                id=f"u{n}", locale=locale, reference=text, hypothesis=(text, "")[heard], model=model
+            )
+            for n, (locale, text) in enumerate(zip(("ja-JP", "en-US"), texts, strict=True))
+            for model in models
+        ]
+        folders.append(said.make_run(tmp_path / f"20261122-194344-{name}", rows, pace=1 + heard))
+    document = comparison(open_runs(folders[0], folders[1:], force=True))
+    lines = comparison_text(document, 80).splitlines()
+    assert 80 >= max(map(cell_len, lines))
+    assert 80 < max(map(cell_len, comparison_text(document).splitlines()))
+    together = "".join(line.strip() for line in lines).replace(" ", "")
+    for text in texts:
+        assert text.replace(" ", "") in together
+    assert {" "} == {line[0] for line in lines if "昨日" in line or "something" in line}
+    narrow = comparison_text(document, 30).splitlines()
+    assert not any(line.strip() == "" and line for line in narrow)
 
 
 def test_failed_sessions_say_why(tmp_path, said):

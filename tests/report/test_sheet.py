@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli import main
+from harness.errors import InputError
 from harness.report.build import build_reports
 from harness.report.pairs.load import read_pairs
 from harness.report.pairs.pair import Pair
@@ -229,6 +230,29 @@ def test_a_run_is_scored_again(run):
     assert "glt-raw-1" in (folder / "summary.csv").read_text()
 
 
+def test_a_run_is_written_over_only_after_it_was_said(run, monkeypatch):
+    """Which reports are written again, under what, and how to have the usual ones, is told first; what is unknown before."""
+    folder = run()
+
+    def unwritable(*_, **__):
+        raise InputError("the disk is full")
+
+    monkeypatch.setattr("harness.report.build.write_files", unwritable)
+    _, _, err = invoke("score", str(folder), "--metric", "CER")
+    said, how, *_ = err.splitlines()
+    assert said.startswith(
+        f"writing again in {folder}: the tables, summary.md and report.html, under"
+    )
+    assert said.endswith("--profile norm-1n --metric CER")
+    assert how.endswith(f": harness report {folder}")
+    assert "the disk is full" in err.split(how)[1]
+    assert "harness report" not in invoke("score", str(folder))[2]
+    for wrong in (("--metric", "FOO"), ("--profile", "foo")):
+        code, _, err = invoke("score", str(folder), *wrong)
+        assert 2 == code
+        assert "writing" not in err
+
+
 @pytest.mark.parametrize(
     "arguments, code, said",
     [
@@ -359,6 +383,24 @@ def test_a_test_set_counts_once_in_a_mean(tmp_path):
     path.write_text("\n".join([head.replace("audio_filepath", "x"), *lines]))
     totals = sheet(read_pairs(path), profile="norm-1", metric="WER")["totals"]
     assert ((0.5 + 0 + 1) / 3, 3) == (pytest.approx(totals["macro_wer"]), totals["macro_wer_sets"])
+
+
+def test_a_cell_that_is_no_number_is_told(tmp_path):
+    """A length with a decimal comma is left out, which is said with its line, its column's own name and what to write."""
+    path = tmp_path / "t.csv"
+    path.write_text(
+        "reference;hypothesis;locale;audio_s;snr;offset\n"
+        "a;a;en-US;1,5;;0\na;a;en-US;-2;12;\na;a;en-US;nan;loud;\na;a;en-US;2.5;-3;\n"
+    )
+    code, _, err = invoke("score", str(path))
+    assert 0 == code
+    assert "warning: line 2: audio_s “1,5” cannot be read, and is left out (and 1 more line)" in err
+    assert "  try: 1.5, with a point" in err
+    assert "warning: line 4: snr “loud” cannot be read, and is left out\n" in err
+    assert 2 == err.count("cannot be read")
+    pairs = read_pairs(path)
+    assert [None, None, None, 2.5] == [pair.duration_s for pair in pairs]
+    assert [None, 12, None, -3] == [pair.snr_db for pair in pairs]
 
 
 def test_a_table_without_speakers_is_told(tmp_path, csv):

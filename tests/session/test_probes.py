@@ -451,6 +451,13 @@ def test_a_rate_that_is_not_obeyed_is_told():
     assert "at 44.1 kHz it heard “put it in”, and not “Hello”" == told.told
 
 
+@pytest.mark.parametrize("poor_ear, verdict", [(True, "not shown"), (False, "failed")])
+def test_a_poor_ear_is_no_fault_of_its_emulator(poor_ear, verdict):
+    """What an emulator with our answers hears otherwise is its fault, unless its recogniser is known to hear little."""
+    told = found(RATES, hears([], at_8000="put it in"), answers=True, poor_ear=poor_ear)
+    assert verdict == told.verdict
+
+
 @pytest.mark.parametrize("coverage, verdict", [((10, 20), "ok"), ((20, 20), "not shown")])
 def test_turn_coverage_shows_in_the_bill(coverage, verdict):
     """What is covered costs: silence that costs as much when it is left out shows nothing."""

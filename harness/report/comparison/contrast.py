@@ -12,7 +12,7 @@ from harness.report.difference.pairing import Common
 from harness.report.difference.verdict import RateDifference
 from harness.report.gates.gate import GateResult
 from harness.report.rows.diff import Piece
-from harness.units import Seconds, Usd
+from harness.units import Seconds, Usd, count_text
 
 COMPARISON_SCHEMA = 1
 
@@ -37,9 +37,10 @@ class Obstacle(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def text(self) -> str:
         """What differs, in words."""
-        where = (
-            "" if self.count is None else f" ({self.count:,} of the common utterances, the first:)"
-        )
+        where = ""
+        if self.count is not None:
+            first = ", the first:" if self.count > 1 else ":"
+            where = f" of {count_text(self.count, 'common utterance')}{first}"
         return f"{self.field}{where} {self.base} in the base, {self.new} in {self.run}"
 
 

@@ -42,6 +42,9 @@ _LONGEST: Final = 300
 
 _MOST_CHANGES: Final = 30
 
+_LEAST_WIDTH: Final = 20
+"""Columns that are filled at least, however narrow a terminal is."""
+
 HEADS: Final = (
     "locale",
     "metric",
@@ -128,8 +131,8 @@ def _besides(cells: Sequence[CellDifference]) -> Grid:
 
 
 def comparison_text(document: Comparison, width: int | None = None) -> str:
-    """Return what a terminal of `width` columns shows; None: a log, where a note is a line."""
-    lines = forced_lines(document)
+    """Return what a terminal of `width` columns shows; None: a log, where a sentence is a line."""
+    lines = _hung(forced_lines(document), width)
     for contrast in document.contrasts:
         if lines:
             lines.append("")
@@ -138,49 +141,70 @@ def comparison_text(document: Comparison, width: int | None = None) -> str:
 
 
 def _contrast_text(document: Comparison, contrast: Contrast, width: int | None) -> list[str]:
-    lines = [
+    said = [
         f"{subject(contrast)}: {document.base.run} (base) → {contrast.new.run}",
         *(f"{text} {where}" for _, text, where in labels(document, [contrast])),
         *headline(document, contrast),
         overlap_text(contrast),
         *([bill] if (bill := bill_text(contrast)) else []),
-        *(line for note in contrast.notes for line in _hung(f"! {note}", width)),
+        *(f"! {note}" for note in contrast.notes),
         *(f"gate: {rule.line}" for rule in (contrast.gate.rules if contrast.gate else ())),
     ]
+    lines = _hung(said, width)
     groups = _groups(contrast)
     for title, cells in groups.items():
         lines += [
             "",
-            *([title] if len(groups) > 1 else []),
+            *(_hung([title], width) if len(groups) > 1 else []),
             *_aligned(_rates(cells, document.margin)),
         ]
         if besides := _besides(cells):
             lines += ["", *_aligned(besides)]
     lines += ["", f"changed in the configuration: {'' if contrast.changes else 'nothing'}".rstrip()]
-    lines += [
+    changes = (
         f"  {change.field}: {_cut(change.base)} → {_cut(change.new)}"
         for change in contrast.changes[:_MOST_CHANGES]
-    ]
+    )
+    lines += _hung(changes, width, "    ")
     if contrast.moved:
         of = "verdicts" if contrast.moved[0].metric == PASSED else "errors of tokens"
         lines.append(f"moved most ({of}):")
     for moved in contrast.moved[:_MOVED_IN_TEXT]:
+        lines += _hung([f"  {moved_text(moved)}"], width, "    ")
         lines += [
-            f"  {moved_text(moved)}",
-            f"    {_said(moved):<5} {_cut(moved.reference)}",
-            f"    base  {_cut(moved.base_hypothesis)}",
-            f"    new   {_cut(moved.new_hypothesis)}",
+            *_folded(f"    {_said(moved):<5} ", _cut(moved.reference), width),
+            *_folded("    base  ", _cut(moved.base_hypothesis), width),
+            *_folded("    new   ", _cut(moved.new_hypothesis), width),
         ]
     return lines
 
 
-def _hung(note: str, width: int | None) -> list[str]:
-    """Return a note as lines: what does not fit into `width` columns goes on below its text."""
+def _hung(sentences: Iterable[str], width: int | None, below: str = "  ") -> list[str]:
+    """Return sentences as lines: what does not fit into `width` columns goes on behind `below`. A path stays whole."""
     if width is None:
-        return [note]
-    return textwrap.wrap(
-        note, max(width, 20), subsequent_indent="  ", break_on_hyphens=False, break_long_words=False
+        return list(sentences)
+    wrapper = textwrap.TextWrapper(
+        max(width, _LEAST_WIDTH),
+        subsequent_indent=below,
+        break_on_hyphens=False,
+        break_long_words=False,
     )
+    return [line for one in sentences for line in wrapper.wrap(printable(one))]
+
+
+def _folded(label: str, transcript: str, width: int | None) -> list[str]:
+    """Return a transcript as lines below each other, the first behind `label`, by how wide its script is in a terminal."""
+    if width is None:
+        return [label + transcript]
+    from rich.console import Console
+    from rich.text import Text
+
+    room = max(width - len(label), _LEAST_WIDTH)
+    lines = Text(printable(transcript)).wrap(Console(width=room), room)
+    margins = [label, *[" " * len(label)] * (len(lines) - 1)]
+    return [margin + line.plain.rstrip() for margin, line in zip(margins, lines, strict=True)] or [
+        label.rstrip()
+    ]
 
 
 def _aligned(table: Grid) -> list[str]:

@@ -8,20 +8,20 @@ Knows files; does not know scores. Everything wrong with a file is told at once,
 
 from __future__ import annotations
 
-from math import isfinite
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.errors import InputError, UsageError, suggestion
 from harness.report.pairs.foreign import READERS, UnusableError, input_error
 from harness.report.pairs.nist import stm_pairs, trn_pairs
 from harness.report.pairs.pair import Pair
+from harness.units import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from harness.report.pairs.foreign import Record
-    from harness.units import Seconds
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "reference": ("reference", "text", "sentence", "transcript", "ref"),
@@ -109,7 +109,7 @@ def _pairs(path: Path, records: Iterator[Record], locale: str | None) -> list[Pa
             path,
             [
                 f"{path}:{numbers[0]}: {what}"
-                + (f" (and {len(numbers) - 1} more lines)" if numbers[1:] else "")
+                + (f" (and {count_text(len(numbers) - 1, 'more line')})" if numbers[1:] else "")
                 for what, numbers in faults.items()
             ],
         )
@@ -130,6 +130,7 @@ def _pair(cells: Mapping[str, Any] | UnusableError, number: int, locale: str | N
             raise _no_locale(found["locale"], cells)
         found["locale"] = locale
     texts = {ours: _text(value, ours) for ours, value in found.items()}
+    numbers = {ours: _number(texts[ours], least) for ours, least in _LEAST.items()}
     return Pair(
         id=texts["id"] or str(number),
         reference=texts["reference"],
@@ -140,17 +141,28 @@ def _pair(cells: Mapping[str, Any] | UnusableError, number: int, locale: str | N
         model=texts["model"] or "",
         repeat=texts["repeat"] or "",
         audio=_file(texts["audio"], texts["dataset"]),
-        offset_s=_length(texts["offset_s"]) or 0.0,
-        duration_s=_length(texts["duration_s"]),
-        snr_db=_number(texts["snr_db"]),
+        offset_s=numbers["offset_s"] or 0.0,
+        duration_s=numbers["duration_s"],
+        snr_db=numbers["snr_db"],
         tags={
             name: value
             for name, value in cells.items()
             if name not in _KNOWN and isinstance(value, str) and value
         },
+        unread={
+            next(name for name in COLUMNS[ours] if name in cells): text
+            for ours, read in numbers.items()
+            if read is None and (text := texts[ours]) and text.lower() not in _NO_NUMBER
+        },
         line=number,
     )
 
+
+_LEAST: Final[Mapping[str, float]] = {"offset_s": 0.0, "duration_s": 0.0, "snr_db": -inf}
+"""The columns of numbers → the least that one can be."""
+
+_NO_NUMBER: Final = ("nan", "none", "null")
+"""What programs write where a number is missing."""
 
 _ABSENT = object()
 _KNOWN = frozenset(name for names in COLUMNS.values() for name in names)
@@ -163,19 +175,13 @@ def _file(name: str | None, dataset: str | None) -> str | None:
     return name if name.startswith("/") else f"{dataset or ''}/{name}"
 
 
-def _length(text: str | None) -> Seconds | None:
-    """Return a length, s; None where a table says none, or nothing that is one: it divides rates, it makes none."""
-    length = _number(text)
-    return length if length is not None and length >= 0 else None
-
-
-def _number(text: str | None) -> float | None:
-    """Return a finite number; None where a table says none."""
+def _number(text: str | None, least: float) -> float | None:
+    """Return a finite number from `least` on; None where a table says none."""
     try:
         number = float(text or "")
     except ValueError:
         return None
-    return number if isfinite(number) else None
+    return number if least <= number < inf else None
 
 
 def _cell(cells: Mapping[str, Any], names: Iterable[str]) -> Any:

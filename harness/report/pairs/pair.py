@@ -41,6 +41,9 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[str, str] = {}
     """The table's other columns that are texts, by name."""
 
+    unread: dict[str, str] = {}
+    """Cells that should be numbers and are none, by the name of their column; what they should say is None above."""
+
     line: int | None = None
     """1-based line or row of the file."""
 

@@ -13,6 +13,7 @@ from harness.session.probes.probe import (
     MANUAL,
     TEN,
     TRANSCRIBED,
+    MisheardError,
     NotShownError,
     Probe,
     asking,
@@ -85,12 +86,12 @@ async def stream_end(conversation: Talk, place: Place) -> str:
 
 
 async def _rates(place: Place) -> str:
-    """Say the recording at each rate; NotShownError when one is heard as something else than the usual one."""
+    """Say the recording at each rate; MisheardError when one is heard as something else than the usual one."""
     usual = await _heard_at(SAMPLE_RATE, place)
     for rate in RATES:
         heard = await _heard_at(rate, place)
         if SequenceMatcher(None, heard.casefold(), usual.casefold()).ratio() < ALIKE:
-            raise NotShownError(
+            raise MisheardError(
                 f"at {rate / 1000:g} kHz it heard {quoted(heard)}, and not {quoted(usual)}"
             )
     rates = ", ".join(f"{rate / 1000:g}" for rate in RATES)
