@@ -27,7 +27,7 @@ from harness.report.words.ears import deaf_spots
 from harness.report.words.provenance import labels
 from harness.report.words.verdict import verdict
 from harness.report.words.warnings import warnings
-from harness.run.attempts import Slots
+from harness.run.attempts import Slots, lacking
 from harness.run.certificate import read_certificates
 from harness.run.folder import losses
 from harness.run.heard import read_heard
@@ -96,7 +96,7 @@ def run_table(
             scored,
             foreign=places.foreign,
             refused=refused,
-            lost=[*losses(folder, records), *unended(records)],
+            lost=[*lacking(records), *losses(folder, records), *unended(records)],
             heard=heard,
             profile=profile,
             metric=metric,

@@ -42,11 +42,14 @@ class Attempts(Sequence[UtteranceRecord]):
         self.behind: Sequence[UtteranceRecord] = ()
         """Attempts that have no line in the journal: they follow its own."""
 
+        self.lacks: tuple[str, ...] = ()
+        """What the journal had lost when it was opened, in words: itself, or its end."""
+
         try:
             self._fd = os.open(self._path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
             self._find()
         except FileNotFoundError:
-            return
+            self.lacks = (f"{JOURNAL} is missing: nothing is known of any session.",)
         except OSError as error:
             raise self._unreadable(error) from error
 
@@ -78,7 +81,11 @@ class Attempts(Sequence[UtteranceRecord]):
         end = 0
         for _, line in numbered_lines(self._path, self._fd):
             if not line.endswith(b"\n"):
-                return  # torn: were it whole a moment later, it would not begin where this ends
+                # Were it whole a moment later, it would not begin where this ends.
+                self.lacks = (
+                    f"{JOURNAL} ends in the midst of a line: that session counts as never attempted.",
+                )
+                return
             self._ends.append(end := end + len(line))
             self._sums.append(crc32(line))
 
@@ -99,6 +106,11 @@ class Attempts(Sequence[UtteranceRecord]):
 
     def _unreadable(self, error: OSError) -> InputError:
         return InputError(f"{self._path}: cannot be read", why=str(error))
+
+
+def lacking(records: Sequence[UtteranceRecord]) -> tuple[str, ...]:
+    """Return in words what the journal that `records` are read from has lost; nothing where they are from no journal."""
+    return records.lacks if isinstance(records, Attempts) else ()
 
 
 class Slots:

@@ -141,32 +141,18 @@ def _unreadable(where: str, line: bytes, error: Exception) -> InputError:
 
 
 def losses(folder: Path, records: Iterable[UtteranceRecord]) -> list[str]:
-    """Return in words what the run in `folder` has lost: its journal, the journal's end, traces."""
-    found = []
-    try:
-        with (folder / JOURNAL).open("rb") as file:
-            if file.seek(0, os.SEEK_END):
-                file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":
-                    found.append(
-                        f"{JOURNAL} ends in the midst of a line: that session counts as never attempted."
-                    )
-    except FileNotFoundError:
-        found.append(f"{JOURNAL} is missing: nothing is known of any session.")
-    except OSError as error:
-        raise InputError(f"{folder / JOURNAL}: cannot be read", why=str(error)) from error
+    """Return in words which traces the run in `folder` has lost; what its journal lacks is `Attempts.lacks`."""
     there = traces_there(folder)
     traces = gone = 0
     for record in records:
         if record.final and record.trace:
             traces += 1
             gone += record.trace not in there
-    if gone:
-        found.append(
-            f"{gone:,} of {traces:,} traces are missing: those sessions have no timeline, and are in no error rate "
-            "by time after speech."
-        )
-    return found
+    if not gone:
+        return []
+    return [
+        f"{gone:,} of {traces:,} traces are missing: those sessions have no timeline, and are in no error rate by time after speech."
+    ]
 
 
 def trace_path(folder: Path, told: str) -> Path | None:

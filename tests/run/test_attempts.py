@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness.errors import InputError
 from harness.run import attempts
-from harness.run.attempts import Attempts, Slots
+from harness.run.attempts import Attempts, Slots, lacking
 from harness.run.folder import JOURNAL, read_journal, slot, slots
 from harness.run.lines import cut_torn_line, numbered_lines
 from tests.bench.records import MODEL, record
@@ -113,6 +113,23 @@ def test_what_happens_to_the_journal_changes_no_attempt(tmp_path, happens):
     assert before == [first, *begun] == list(found) == found[:]
     with pytest.raises(IndexError):
         found[3]
+
+
+@pytest.mark.parametrize("happens", [mended, Path.unlink, replaced])
+@pytest.mark.parametrize("torn", [b"", lines(5)[:40]])
+def test_what_the_journal_lacked_is_told_of_the_one_that_is_read(tmp_path, torn, happens):
+    """Whether its end was torn is told of the journal whose attempts these are, not of what lies there by then."""
+    found = journal(tmp_path, [record(n, f"u{n}") for n in range(3)], torn)
+    happens(tmp_path / JOURNAL)
+    assert (1 if torn else 0) == sum("midst of a line" in one for one in lacking(found))
+    assert (1 if torn else 0) == len(lacking(found))
+
+
+def test_a_journal_that_comes_later_was_missing(tmp_path):
+    """A report of no journal says so, though a run has begun one meanwhile."""
+    found = Attempts(tmp_path)
+    journal(tmp_path, [record(1, "a")])
+    assert (0, True) == (len(found), "is missing" in lacking(found)[0])
 
 
 def test_half_a_line_that_is_whole_a_moment_later_moves_no_other(tmp_path, monkeypatch):
