@@ -49,7 +49,9 @@ class Attempts(Sequence[UtteranceRecord]):
             self._fd = os.open(self._path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
             self._find()
         except FileNotFoundError:
-            self.lacks = (f"{JOURNAL} is missing: nothing is known of any session.",)
+            self.lacks = (
+                f"{JOURNAL} is missing: nothing is known of any session, until the same command takes up their traces.",
+            )
         except OSError as error:
             raise self._unreadable(error) from error
 
@@ -83,7 +85,7 @@ class Attempts(Sequence[UtteranceRecord]):
             if not line.endswith(b"\n"):
                 # Were it whole a moment later, it would not begin where this ends.
                 self.lacks = (
-                    f"{JOURNAL} ends in the midst of a line: that session counts as never attempted.",
+                    f"{JOURNAL} ends in the midst of a line: that session counts as never attempted, until the same command takes up its trace.",
                 )
                 return
             self._ends.append(end := end + len(line))

@@ -136,7 +136,7 @@ def _unreadable(where: str, line: bytes, error: Exception) -> InputError:
     return InputError(
         f"{where}: not a readable record",
         why=str(error),
-        hint="remove that line: its session is then run again",
+        hint="remove that line, and give the run's command again: what the trace of that session tells takes its place",
     )
 
 

@@ -1,7 +1,7 @@
 """The journal: one line per finished attempt, written at once by one writer, on the disk at most a second later.
 
 An attempt that was begun and never finished, since a process was ended meanwhile, gets its line too: what its trace says, or
-that it may have cost what it was to cost.
+that it may have cost what it was to cost. So does one whose line was lost, where its trace lies there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from harness.errors import BusyError, InputError
 from harness.run.folder import BEGUN, JOURNAL, iter_journal, unwritable
 from harness.run.ledger import Ledger
 from harness.run.lines import LINE_BYTES, cut_torn_line
-from harness.run.orphans import found
+from harness.run.orphans import found, unrecorded
 from harness.run.record import Usage
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Journal:
                 hint="wait for it, or choose another --out",
             )
         try:
-            cut_torn_line(self._fd)  # its session is run again
+            cut_torn_line(self._fd)  # its trace takes its place, or its session is run again
             self._take_up()
         except BaseException:
             os.close(self._fd)
@@ -109,7 +109,7 @@ class Journal:
         self._ledger.end(record)
 
     def _take_up(self) -> None:
-        """Open the ledger, and settle what an earlier sitting left in it."""
+        """Open the ledger, settle what an earlier sitting left in it, and tell again what the journal has lost."""
         try:
             self._ledger = Ledger(self._folder)
         except OSError as error:
@@ -120,6 +120,8 @@ class Journal:
             for record in iter_journal(self._folder):
                 self._ledger.end(record)
         self._settle(KILLED)
+        for record in unrecorded(self._folder, iter_journal(self._folder)):
+            self.append(record)
 
     def _settle(self, why: str) -> None:
         """Give every attempt that was begun its record, and bring all onto the disk."""

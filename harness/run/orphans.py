@@ -1,7 +1,7 @@
-"""Attempts that were begun and have no line in the journal: what came of each by its trace, else what it was to take.
+"""Attempts that have no line in the journal: what came of each by its trace, else what it was to take.
 
-A process may die between a session's trace and its record. The trace is then as good as any: the record is made of it, and
-the session, which is paid, is not asked for again. Knows folders and records; does not know who died, nor why.
+A process may die between a session's trace and its record, and a journal may lose lines that it had. The trace is then as good
+as any: the record is made of it, and the session, which is paid, is not asked for again. Knows folders and records; does not know who died, nor why.
 """
 
 from __future__ import annotations
@@ -14,9 +14,18 @@ import msgspec
 from harness.errors import InputError, RemoteProtocolError
 from harness.run import attempt
 from harness.run.attempts import Attempts
-from harness.run.folder import TRACES, read_plan, slot, trace_name, traces_there
+from harness.run.folder import (
+    TRACES,
+    read_plan,
+    settles,
+    slot,
+    slots,
+    trace_name,
+    traces_there,
+)
 from harness.run.ledger import Ledger
 from harness.run.pool import failed_once
+from harness.run.record import UtteranceRecord
 from harness.session.retry import STANDING_REFUSALS, tries_again
 from harness.trace.file import read_trace
 
@@ -25,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.run.folder import Slot
-    from harness.run.record import Plan, UtteranceRecord
+    from harness.run.record import Plan
 
 OPEN: Final = "the run was ended, or is at work, while this session was open"
 """Reason of sessions that were begun and have no end, as long as the run is not continued."""
@@ -92,6 +101,57 @@ def found(
     ]
 
 
+def unrecorded(folder: Path, records: Iterable[UtteranceRecord]) -> list[UtteranceRecord]:
+    """Return the records of sessions that have a whole trace in `folder` and no line in the journal, which lost them.
+
+    `records` are the journal's. Only what they have not settled is looked for: a session that is paid is not asked for again.
+    """
+    left = set(traces_there(folder))
+    settled: set[Slot] = set()
+    failures: Counter[Slot] = Counter()
+    for record in records:
+        if record.trace is not None:
+            left.discard(_trace_of(record))
+        if settles(record):
+            settled.add(slot(record))
+        failures[slot(record)] += failed_once(record)
+    traced = [one for path in left if (one := _of_trace(folder, path)) is not None]
+    if not traced:
+        return []
+    plan = read_plan(folder)
+    wanted = set(slots(plan)) - settled
+    found = []
+    for one in sorted(traced, key=lambda one: one.attempt):
+        if slot(one) not in wanted or (told := recovered(folder, plan, one, failures)) is None:
+            continue
+        failures[slot(told)] += failed_once(told)
+        if settles(told):
+            wanted.discard(slot(told))
+        found.append(told)
+    return found
+
+
+def _of_trace(folder: Path, path: str) -> UtteranceRecord | None:
+    """Return which attempt the trace at `path` says it is of; None: it is not whole, or lies at another's place."""
+    try:
+        header = read_trace(folder / path).header
+    except InputError:
+        return None
+    one = UtteranceRecord(
+        utterance=header.utterance,
+        dataset=header.dataset,
+        locale=header.locale,
+        model=header.model,
+        repeat=header.repeat,
+        attempt=header.attempt,
+        final=False,
+        trace=path,
+        outcome="failed_client",
+        started_at=header.started_at,
+    )
+    return one if _trace_of(one) == path else None
+
+
 def recovered(
     folder: Path, plan: Plan, lost: UtteranceRecord, failures: Counter[Slot]
 ) -> UtteranceRecord | None:
@@ -105,7 +165,9 @@ def recovered(
         told = attempt.record(trace, plan.transcript, path=path, final=True, task=plan.task)
     except (InputError, RemoteProtocolError, *NO_TRACE):
         return None
-    if (slot(told), told.attempt, trace.header.plan) != (slot(lost), lost.attempt, plan.hash):
+    if (slot(told), told.attempt) != (slot(lost), lost.attempt):
+        return None
+    if trace.header.plan not in (plan.hash, *plan.formerly):
         return None
     if told.failure is not None:
         again = tries_again(told.failure, failures[slot(told)] + 1)

@@ -181,20 +181,9 @@ class Streamer:
         return errands.demand(self._plan, self._utterances[slot[:2]], length)
 
     def begin(self, slot: Slot, number: int, takes: Demand | None) -> None:
-        """Write down that the service is about to be asked for a session, or for more of one, that takes so much.
-
-        A trace of that name goes first: it is of an attempt whose record was taken out, and would stand for this one.
-        """
+        """Write down that the service is about to be asked for a session, or for more of one, that takes so much."""
         assert self._journal is not None  # noqa: S101 - only a run keeps records, not its processes
         dataset, utterance, model, repeat = slot
-        if takes is not None:
-            name = trace_name(utterance, dataset, model, repeat, number)
-            earlier = self._folder / TRACES / f"{name}.jsonl.gz"
-            try:
-                if earlier.exists():
-                    earlier.unlink()
-            except OSError as error:
-                raise unwritable(self._folder, TRACES, error) from error
         stake = Stake(
             utterance=utterance,
             dataset=dataset,

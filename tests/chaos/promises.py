@@ -24,6 +24,7 @@ PROMISES = {
         "run/test_orphans.py::test_a_report_counts_what_a_continuation_would",
         "run/test_orphans.py::test_a_report_of_a_killed_run_names_and_prices_what_was_open",
         "run/test_orphans.py::test_a_session_whose_trace_lies_there_is_not_paid_twice",
+        "run/test_orphans.py::test_no_session_is_paid_again_whose_line_is_lost",
     ),
     "What could not be sent is sent alone once it is mended; a clip that was sent is never replaced": (
         "run/test_identity.py::test_a_run_stays_the_same_where_nothing_that_was_sent_has_changed",

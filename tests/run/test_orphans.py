@@ -16,7 +16,7 @@ from harness.report.verify import differences
 from harness.run import orphans
 from harness.run.bill import spent_usd
 from harness.run.demand import transcription
-from harness.run.folder import BEGUN, JOURNAL, read_journal, read_plan, unfinished
+from harness.run.folder import BEGUN, JOURNAL, REPORT, TRACES, read_journal, read_plan, unfinished
 from harness.run.journal import KILLED, Journal
 from harness.run.ledger import Ledger, Stake
 from harness.run.orphans import OPEN, read_attempts
@@ -167,11 +167,73 @@ def test_a_trace_that_is_not_the_attempts_own_is_not_taken(tmp_path, how):
     assert told.lost is not None
 
 
-def test_a_trace_of_an_earlier_attempt_does_not_stand_for_a_new_one(tmp_path):
-    """Where a record was taken out, its session is done again; killed while that is open, it counts, and the old trace does not."""
-    made, folder, killed = plan([utterance(1, 0.2)]), tmp_path / "run", tmp_path / "killed"
+LOSSES = {
+    "all": lambda lines: lines[:0],
+    "its first lines": lambda lines: lines[7:],
+    "its last lines": lambda lines: lines[:7],
+    "torn": lambda lines: [*lines[:9], lines[9][:-20]],
+    "every second line": lambda lines: lines[::2],
+    "the others": lambda lines: lines[1::2],
+    "a name": lambda lines: [line.replace(b"u0006", b"u0013") for line in lines],
+    "an attempt": lambda lines: [line.replace(b'"attempt":2', b'"attempt":9') for line in lines],
+}
+
+
+@pytest.mark.parametrize("loss", [*LOSSES, "removed"])
+def test_no_session_is_paid_again_whose_line_is_lost(tmp_path, quiet, loss):
+    """Whatever lines a journal has lost, traces take their place: nothing is asked again, and every text is there.
+
+    The tables are the same where no line was lost before another of its utterance's: such an attempt is only missed.
+    """
+    _, whole = quiet
+    folder, asked = tmp_path / "run", []
+    sitting(planned(1), folder, 3)
+    journal = folder / JOURNAL
+    (folder / REPORT).unlink()
+    if loss == "removed":
+        journal.unlink()
+    else:
+        lines = journal.read_bytes().splitlines(keepends=True)
+        journal.write_bytes(b"".join(LOSSES[loss](lines)))
+    sitting(planned(1), folder, 3, asked)
+    assert [] == asked
+    assert texts(whole) == texts(tables(folder))
+    if loss in ("all", "its last lines", "torn", "removed"):
+        assert whole == tables(folder)
+    if loss not in ("a name", "an attempt"):  # what such a line says is named by its trace
+        assert [] == list(told_otherwise(folder))
+
+
+def texts(found):
+    """Return what came of each utterance, less of the one that was given another's name."""
+    rows, _ = found
+    names = ("utterance_id", "outcome", "hypothesis")
+    return [[row[name] for name in names] for row in rows if row["utterance_id"] != "u0013"]
+
+
+def test_a_session_without_line_and_trace_is_done_again(tmp_path):
+    """Who wants a session again takes out its line and its trace."""
+    made, folder = plan([utterance(1, 0.2)]), tmp_path / "run"
     run_virtual(run(made, folder, Service(polite(" old"))))
     (folder / JOURNAL).write_bytes(b"")
+    for path in (folder / TRACES).iterdir():
+        path.unlink()
+    run_virtual(run(made, folder, Service(polite(" new"))))
+    (whole,) = read_journal(folder)
+    assert ("new", 1, False) == (whole.hypothesis, whole.attempt, whole.recovered)
+
+
+@pytest.mark.parametrize("how", ["another plan", "another place"])
+def test_a_trace_that_is_not_the_runs_own_stands_for_none_of_its_sessions(tmp_path, how):
+    """A trace of another plan, or one that lies where another's would, is not taken; killed while it is done again, it counts."""
+    made, folder, killed = plan([utterance(1, 0.2)]), tmp_path / "run", tmp_path / "killed"
+    run_virtual(run(made, folder, Service(polite(" old"))))
+    (record,) = read_journal(folder)
+    (folder / JOURNAL).write_bytes(b"")
+    trace = read_trace(folder / record.trace)
+    change = {"plan": "00"} if how == "another plan" else {"attempt": 7}
+    header = msgspec.structs.replace(trace.header, **change)
+    write_trace(folder / record.trace, msgspec.structs.replace(trace, header=header))
     answer = polite(" new")
 
     def dying(line, frame):
