@@ -49,7 +49,7 @@ def sit(
     import signal
 
     from harness.cli.companion import companion
-    from harness.cli.tasks import emulated_answers
+    from harness.cli.tasks import emulated_answers, emulator_is
     from harness.clock import run_punctual
     from harness.errors import BusyError, HarnessError
     from harness.run.access import access
@@ -66,11 +66,8 @@ def sit(
             return _ended(plan, folder, gate, ear, as_json=as_json)  # only its reports are missing
         with contextlib.ExitStack() as stack:
             if service == "emulator" and url is None:
-                click.echo(
-                    "starting the emulator: a recogniser on this machine, not Google's service",
-                    err=True,
-                )
                 answers = emulated_answers(plan.task, datasets, folder)
+                click.echo(f"starting the emulator: {emulator_is(plan.task, answers)}", err=True)
                 url = stack.enter_context(companion(folder / "emulator.log", answers=answers))
             given = access(plan, service=service, url=url, version=version, environment=os.environ)
             client = f"live-harness/{__version__}"

@@ -120,6 +120,25 @@ def emulated_answers(task: Task, datasets: Sequence[Dataset], folder: Path) -> P
     return folder / ANSWERS
 
 
+def emulator_is(task: Task, answers: Path | None) -> str:
+    """Return what does `task` in a service's place, with the file of `answers` that it has or None."""
+    place = "on this machine, not Google's service"
+    match task:
+        case "transcribe":
+            return f"a recogniser {place}"
+        case "speak":
+            return f"a synthesiser {place}"
+        case "ask":
+            if answers is not None:
+                return f"prepared answers, a recogniser and a synthesiser {place}"
+            return (
+                f"a recogniser and a synthesiser {place}; "
+                "it repeats each question, since no recipe names a file of answers"
+            )
+        case _:
+            assert_never(task)
+
+
 def refuse_unspoken(task: Task, utterances: Sequence[Utterance]) -> None:
     """Raise InputError when there is nothing to transcribe at all; single items without audio are rows that fail."""
     if task == "transcribe" and not any(utterance.audio for utterance in utterances):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from harness.cli.companion import started
 from harness.cli.sitting import _incomplete, _report, _say_end
+from harness.cli.tasks import emulator_is
 from harness.clock import run_virtual
 from harness.run.pool import Tally
 from tests.run.runs import plan, run, utterance
@@ -25,6 +27,22 @@ def test_what_was_not_reached_is_incomplete_until_it_is(tmp_path):
     assert _incomplete(made, tmp_path)
     run_virtual(run(made, tmp_path, Service(polite(" hello")), concurrency=2))
     assert not _incomplete(made, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "task, answers, words, never",
+    [
+        ("transcribe", None, ["a recogniser"], ["synthesiser", "answers"]),
+        ("speak", None, ["a synthesiser"], ["recogniser", "answers"]),
+        ("ask", Path("answers.jsonl"), ["prepared answers"], ["repeats"]),
+        ("ask", None, ["it repeats each question"], ["prepared"]),
+    ],
+)
+def test_a_run_says_what_stands_in_for_the_service(task, answers, words, never):
+    """What is said of the emulator names what does the task, says that it is not Google's, and whether it repeats."""
+    said = emulator_is(task, answers)
+    assert all(word in said for word in [*words, "not Google's service"])
+    assert not any(word in said for word in never)
 
 
 def test_a_service_that_went_away_is_told_with_what_to_do(capsys):

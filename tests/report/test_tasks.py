@@ -250,6 +250,20 @@ def test_speech_is_compared_by_its_transcription(tmp_path):
     assert ("first audio", 0.2) == (cell.delay.of, pytest.approx(cell.delay.shift_s))
 
 
+def test_repeated_questions_are_called_so(tmp_path):
+    """Where an emulator had no file of answers, the first caution says that it repeated, and what tells it more."""
+    put(tmp_path, Service(says("How warm is it?")), written(1))
+    told = [
+        msgspec.structs.replace(one, emulator="0.1.0; whisper-base")
+        for one in read_journal(tmp_path)
+    ]
+    (tmp_path / JOURNAL).write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in told))
+    first, *others = (one.text for one in build_reports(tmp_path).summary.warnings)
+    assert "repeated what it was asked" in first
+    assert "--answers" in first
+    assert not any("answers from a file" in one for one in others)
+
+
 def test_answers_from_a_file_are_called_so_everywhere(tmp_path):
     """Where the emulator read its answers from a file, label and first caution say so, whatever passed."""
     put(tmp_path, Service(says("It is eleven degrees.")), written(1))

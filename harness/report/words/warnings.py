@@ -112,9 +112,17 @@ def ended_text(outcome: str, failure: str | None) -> str:
 
 
 def _read_answers(plan: Plan, rows: Sequence[Row]) -> Iterable[Caution]:
+    if plan.task != "ask":
+        return
     headers = (row.session.emulator for row in rows if row.session and row.session.emulator)
-    files = sorted({file for file in map(answers_file, headers) if file})
-    if files and plan.task == "ask":
+    sources = set(map(answers_file, headers))
+    if None in sources:
+        yield _serious(
+            "No model answered: the emulator repeated what it was asked, since nobody told it what to answer. "
+            "`answers` in a dataset's recipe does, or harness emulate --answers (docs/tasks.md)."
+        )
+    files = sorted(file for file in sources if file)
+    if files:
         yield _serious(
             f"No model answered: the emulator read its answers from a file that it was given ({', '.join(files)}). "
             "What passed shows that the harness works, and says nothing about any model."
