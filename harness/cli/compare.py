@@ -144,4 +144,4 @@ def _write_junit(results: list[tuple[Path, GateResult]], junit: Path | None) -> 
 def _write(path: Path, data: bytes) -> None:
     from harness.report.tables.write import write_files
 
-    write_files(path.parent, {path.name: data})
+    write_files(path.parent, {path.name: [data]})

@@ -58,5 +58,5 @@ def passes(gate: Gate, table: RunTable, *, profile: str, metric: str, to_stderr:
     for rule in result.rules:
         click.echo(f"gate: {visible(rule.line)}", err=to_stderr)
     run = table.folder.resolve().name
-    write_files(table.folder, {JUNIT: junit_bytes([(run, result)])})
+    write_files(table.folder, {JUNIT: [junit_bytes([(run, result)])]})
     return result.passed

@@ -16,6 +16,7 @@ from harness.run.folder import read_plan
 from harness.run.orphans import read_attempts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 
@@ -43,14 +44,15 @@ def build_reports(
     write_files(
         folder,
         {
-            SPEECH: b"".join(line + b"\n" for line in speech.lines()),
+            SPEECH: speech.lines(),
             **derived_files(table, excel=excel),
-            PAGE: shown,
+            PAGE: [shown],
         },
     )
     return table
 
 
-def derived_files(table: RunTable, *, excel: bool) -> dict[str, bytes]:
-    """Return every file of a report but the page, by name."""
-    return table_files(table, excel=excel) | {SUMMARY_MD: summary_markdown(table.summary).encode()}
+def derived_files(table: RunTable, *, excel: bool) -> dict[str, Iterable[bytes]]:
+    """Return every file of a report but the page, by name and piece by piece."""
+    digest = summary_markdown(table.summary).encode()
+    return {**table_files(table, excel=excel), SUMMARY_MD: [digest]}

@@ -76,7 +76,7 @@ def _of_reports(folder: Path, plan: Plan, records: Sequence[UtteranceRecord]) ->
     for name, data in derived_files(table, excel=excel).items():
         if name == PARQUET and not (folder / name).exists():
             continue  # written where pyarrow was not installed
-        yield from _unlike(folder, name, data)
+        yield from _unlike(folder, name, b"".join(data))
     yield from _unlike(folder, PAGE, _page_again(folder, table, exhibits))
 
 

@@ -554,12 +554,27 @@ def test_a_place_that_takes_no_change_is_named(tmp_path, monkeypatch):
     def refuse(self, *_, **__):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self))
 
-    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     monkeypatch.setattr(Path, "unlink", refuse)
     with pytest.raises(
         InputError, match=r"summary\.csv: cannot be written\n +Read-only file system"
     ):
-        write_files(tmp_path, {"summary.csv": b""})
+        write_files(tmp_path, {"summary.csv": []})
+
+
+def test_a_file_that_breaks_off_while_it_is_made_leaves_the_one_before(tmp_path):
+    """A table is written as it is made: where a row of it cannot be, the former table is whole and nothing lies beside it."""
+
+    def breaking_off():
+        yield b"first row"
+        raise ValueError("no such cell")
+
+    write_files(tmp_path, {"utterances.csv": [b"former ", b"table"]})
+    with pytest.raises(ValueError, match="no such cell"):
+        write_files(tmp_path, {"utterances.csv": breaking_off()})
+    assert {"utterances.csv": b"former table"} == {
+        path.name: path.read_bytes() for path in tmp_path.iterdir()
+    }
 
 
 def test_the_plan_is_what_the_summary_repeats(story):

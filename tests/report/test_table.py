@@ -18,7 +18,7 @@ from harness.report.build import build_reports
 from harness.report.tables import table, write
 from harness.report.tables.columns import SUMMARY_COLUMNS, UTTERANCE_COLUMNS, Column
 from harness.report.tables.table import read_table
-from harness.report.tables.write import csv_bytes
+from harness.report.tables.write import csv_lines
 
 CELLS = {
     "text": st.text(st.characters(exclude_categories=["Cs"])),
@@ -40,7 +40,7 @@ def test_what_is_written_is_read_back(records, tmp_path_factory):
     """Every cell comes back as it was, whatever its text; only the empty text comes back as missing."""
     file = tmp_path_factory.mktemp("csv") / "utterances.csv"
     file.write_bytes(
-        csv_bytes([SimpleNamespace(**record) for record in records], UTTERANCE_COLUMNS)
+        b"".join(csv_lines([SimpleNamespace(**record) for record in records], UTTERANCE_COLUMNS))
     )
     frame = read_table(file, UTTERANCE_COLUMNS)
     wanted = [
@@ -68,7 +68,9 @@ def test_a_long_table_is_the_sum_of_its_parts(tmp_path, monkeypatch, arrow):
         }
         for at, text in enumerate(texts)
     ]
-    file.write_bytes(csv_bytes([SimpleNamespace(**one) for one in records], UTTERANCE_COLUMNS))
+    file.write_bytes(
+        b"".join(csv_lines([SimpleNamespace(**one) for one in records], UTTERANCE_COLUMNS))
+    )
     whole = read_table(file, UTTERANCE_COLUMNS)
     monkeypatch.setattr(table, "_AT_ONCE", 2)
     if not arrow:
@@ -84,7 +86,8 @@ def test_a_long_table_is_the_sum_of_its_parts(tmp_path, monkeypatch, arrow):
 @given(records=st.lists(RECORD, min_size=1, max_size=4))
 def test_no_cell_is_a_formula(records):
     """No text cell begins with what a spreadsheet runs, and no missing cell is written as a word."""
-    text = csv_bytes([SimpleNamespace(**record) for record in records], UTTERANCE_COLUMNS).decode()
+    lines = csv_lines([SimpleNamespace(**record) for record in records], UTTERANCE_COLUMNS)
+    text = b"".join(lines).decode()
     for record, line in zip(records, csv.DictReader(io.StringIO(text, newline="")), strict=True):
         for column in UTTERANCE_COLUMNS:
             cell = line[column.name]

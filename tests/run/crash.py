@@ -110,7 +110,7 @@ def sitting(made, folder: Path, concurrency: int, asked: list | None = None) -> 
         profile="norm-1n",
         metric="auto",
     )
-    write_files(folder, {**table_files(table, excel=False), PAGE: b"page"})
+    write_files(folder, {**table_files(table, excel=False), PAGE: [b"page"]})
 
 
 def tables(folder: Path) -> tuple[list[dict[str, str]], bytes]:

@@ -15,8 +15,8 @@ from harness.clock import run_virtual
 from harness.errors import InputError
 from harness.report.assembly import run_table
 from harness.report.rows.bounds import SpeechBook
-from harness.report.tables.table import UTTERANCES, read_run
-from harness.report.tables.write import table_files
+from harness.report.tables.table import read_run
+from harness.report.tables.write import table_files, write_files
 from harness.run.bill import answered_tokens, bill_usd, spent_usd
 from harness.run.demand import Demand, estimate_usd, transcription
 from harness.run.execute import discard_untouched
@@ -354,7 +354,7 @@ def test_any_usage_has_a_record_a_bill_and_a_table(tmp_path_factory, bills):
         assert (Usage(), None) == (record.usage, billed)
         assert estimate_usd(MODEL, transcription(1.0)) == pytest.approx(tally.cost_usd)
     table = run_table(folder, made, [record], SpeechBook(folder), profile="norm-1n", metric="auto")
-    (folder / UTTERANCES).write_bytes(table_files(table, excel=False)[UTTERANCES])
+    write_files(folder, table_files(table, excel=False))
     (row,) = read_run(folder).to_dict("records")
     assert "ok" == row["outcome"]
     for name in ("prompt_tokens", "response_tokens", "total_tokens", "thoughts_tokens"):

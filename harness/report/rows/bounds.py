@@ -17,7 +17,7 @@ from harness.run.lines import numbered_lines
 from harness.units import SAMPLE_RATE, Seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
     from pathlib import Path
 
     from harness.run.record import PlannedUtterance
@@ -89,19 +89,21 @@ class SpeechBook:
             offset_s=utterance.offset_s,
             duration_s=utterance.duration_s,
         )
-        if span.key not in self._known and span.key not in self._gone:
+        key = span.key
+        if key not in self._known and key not in self._gone:
             try:
-                self._known[span.key] = _Line(span=span, bounds=_detected(span))
+                self._known[key] = _Line(span=span, bounds=_detected(span))
             except InputError:
-                self._gone.add(span.key)  # not kept: the file may be back the next time
-        line = self._known.get(span.key)
+                self._gone.add(key)  # not kept: the file may be back the next time
+        line = self._known.get(key)
         if line and line.bounds:
             return line.bounds
         return None if audio_s is None else Bounds(start_s=0.0, end_s=audio_s, source="clip")
 
-    def lines(self) -> Iterable[bytes]:
-        """Return the lines of `speech.jsonl`, in the order the clips were met."""
-        return [msgspec.json.encode(line) for line in self._known.values()]
+    def lines(self) -> Iterator[bytes]:
+        """Yield the lines of `speech.jsonl`, in the order the clips were met."""
+        for line in self._known.values():
+            yield msgspec.json.encode(line) + b"\n"
 
 
 def _read(path: Path) -> dict[tuple[str, Seconds, Seconds | None], _Line]:

@@ -6,14 +6,15 @@ A run keeps its alignments as texts, a tenth of the memory that the pieces would
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import groupby, repeat
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from harness.score.score import TOKENS, WORD_METRICS
 from harness.text.tokenise import characters, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 Piece = tuple[str, str | None, str | None]
 """A run of an alignment: operation (`= S D I`), reference text, hypothesis text; None on the missing side."""
@@ -34,17 +35,18 @@ def merged(alignment: Iterable[Piece], *, spaced: bool) -> tuple[Piece, ...]:
     """
     joint = " " if spaced else ""
     pieces: list[Piece] = []
-    for operation, said, heard in alignment:
-        last = pieces[-1] if pieces else None
-        if last and last[0] == operation and (operation == "=" or not spaced):
-            pieces[-1] = (operation, _joined(joint, last[1], said), _joined(joint, last[2], heard))
+    for operation, run in groupby(alignment, itemgetter(0)):
+        if spaced and operation != "=":
+            pieces += run
         else:
-            pieces.append((operation, said, heard))
+            _, said, heard = zip(*run, strict=True)
+            pieces.append((operation, _joined(joint, said), _joined(joint, heard)))
     return tuple(pieces)
 
 
-def _joined(joint: str, first: str | None, second: str | None) -> str | None:
-    return None if first is None or second is None else first + joint + second
+def _joined(joint: str, side: Sequence[str | None]) -> str | None:
+    """Return one side of a run as one text; None: nothing was said, or nothing heard."""
+    return None if side[0] is None else joint.join(filter(None, side))
 
 
 def tokenwise(pieces: Iterable[Piece], metric: str) -> list[Piece]:

@@ -178,7 +178,9 @@ def _row(
         if scored
         else "",
         faults=faults(scored, audio_s=audio_s) if scored and heard else (),
-        at_seams=at_seams(scored, heard, record.seam_at) if scored and record else _NO_EDITS,
+        at_seams=at_seams(scored, heard, record.seam_at)
+        if scored and record and record.seam_at
+        else _NO_EDITS,
         unbilled_usd=_unbilled(attempts),
         session=None if record is None or place is None else session_of(record, place),
     )

@@ -5,7 +5,7 @@ Knows aligned tokens and the reference as it was written; does not know files or
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
@@ -39,8 +39,8 @@ _DIGIT = regex.compile(r"\d")
 _LATIN = regex.compile(r"\p{Latin}")
 _CAPITALISED = regex.compile(r"^\P{L}*\p{Lu}\p{L}")
 _HYPHENATED = regex.compile(r"\p{L}[-‐‑]\p{L}")
-_MARKED = regex.compile(r"\s\P{L}*\p{Lu}\p{L}|\p{L}[-‐‑]\p{L}")
-"""Whether any word of a text may be one of the two."""
+_CAPITALISED_WITHIN = regex.compile(r"\s\P{L}*\p{Lu}\p{L}")
+"""A word that is, and is not the first of a text."""
 
 _SENTENCE_END = regex.compile(r"[.!?…:]\P{L}*$")
 
@@ -70,11 +70,11 @@ class Spoken:
 def by_class(spoken: Sequence[Spoken]) -> dict[TokenClass, Tally]:
     """Return wrong and all reference tokens by what they are, in the order above; all utterances are of one script."""
     latin = all(LOCALES[one.locale].script == "Latn" for one in spoken[:1])
-    table: dict[TokenClass, list[int]] = {}
+    table: dict[TokenClass, list[int]] = defaultdict(_nothing)
     uses: Counter[str] = Counter()
     by_letters: dict[str, TokenClass | None] = {}
     # Wrong and all uses of tokens that nothing but how often they occur tells apart.
-    plain: dict[str, list[int]] = {}
+    plain: dict[str, list[int]] = defaultdict(_nothing)
     for one in spoken:
         own = [(op, said) for op, said, _ in one.steps if said is not None]
         written = _written(one.reference, one.locale) if one.words else {}
@@ -86,9 +86,7 @@ def by_class(spoken: Sequence[Spoken]) -> dict[TokenClass, Tally]:
             kind = by_letters[token] or written.get(token)
             if kind is None and place in {0, last}:
                 kind = "edge"
-            row = (
-                plain.setdefault(token, [0, 0]) if kind is None else table.setdefault(kind, [0, 0])
-            )
+            row = plain[token] if kind is None else table[kind]
             row[0] += op != "="
             row[1] += 1
     frequent = {token for token, count in uses.most_common(FREQUENT) if count > 1}
@@ -96,13 +94,18 @@ def by_class(spoken: Sequence[Spoken]) -> dict[TokenClass, Tally]:
         by_use: TokenClass = (
             "rare" if uses[token] == 1 else "frequent" if token in frequent else "other"
         )
-        row = table.setdefault(by_use, [0, 0])
+        row = table[by_use]
         row[0] += wrong
         row[1] += tokens
     kinds: tuple[TokenClass, ...] = get_args(TokenClass)
     return {
         kind: Tally(wrong=(row := table[kind])[0], tokens=row[1]) for kind in kinds if kind in table
     }
+
+
+def _nothing() -> list[int]:
+    """Return the wrong and all tokens of no tokens."""
+    return [0, 0]
 
 
 def _by_letters(token: str, *, latin: bool) -> TokenClass | None:
@@ -117,7 +120,7 @@ def _written(reference: str, locale: str) -> dict[str, TokenClass]:
     A reference without lower case says nothing of capitals.
     """
     found: dict[str, TokenClass] = {}
-    if not _MARKED.search(reference):
+    if not (_CAPITALISED_WITHIN.search(reference) or _HYPHENATED.search(reference)):
         return found
     spelled = not reference.isupper()
     begins = True

@@ -242,10 +242,6 @@ def _unreadable(file: Path, error: Exception) -> InputError:
     return InputError(f"{file}: not a readable table", why=str(error))
 
 
-def csv_cell(value: object) -> str:
-    """Return `value` as a cell: nothing when missing; text that a spreadsheet would run gets a leading `'`."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return "'" + value if value.startswith(_EXECUTED) else value
-    return repr(value)
+def text_cell(text: str) -> str:
+    """Return `text` as a cell of a CSV file: what a spreadsheet would run gets a leading `'`."""
+    return "'" + text if text.startswith(_EXECUTED) else text

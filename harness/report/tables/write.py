@@ -6,6 +6,7 @@ import csv
 import io
 from contextlib import ExitStack, suppress
 from importlib.util import find_spec
+from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,11 +14,11 @@ import msgspec
 
 from harness.errors import InputError
 from harness.report.tables.columns import STREAMING_COLUMNS, SUMMARY_COLUMNS, UTTERANCE_COLUMNS
-from harness.report.tables.table import UTTERANCES, csv_cell, frame
+from harness.report.tables.table import UTTERANCES, frame, text_cell
 from harness.run.folder import REPORT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from harness.report.rows.row import Row
@@ -40,36 +41,42 @@ _GROUP: Final = 16_384
 """Rows of the Parquet file that are made at a time: a frame of a million takes gigabytes on its way."""
 
 
-def table_files(table: RunTable, *, excel: bool) -> dict[str, bytes]:
-    """Return the tables of `table` by file name; the Parquet file only where pyarrow is installed.
+def table_files(table: RunTable, *, excel: bool) -> dict[str, Iterable[bytes]]:
+    """Return the tables of `table` by file name, each piece by piece; the Parquet file only where pyarrow is installed.
 
     `excel` puts a byte-order mark before the CSV files, without which Excel takes them for its local encoding.
     """
-    mark = BOM if excel else b""
-    files = {
-        UTTERANCES: mark + csv_bytes(table.rows, UTTERANCE_COLUMNS),
-        SUMMARY_CSV: mark + csv_bytes(table.summary.cells, SUMMARY_COLUMNS),
-        SUMMARY_JSON: json_bytes(table.summary),
+    mark = [BOM] if excel else []
+    files: dict[str, Iterable[bytes]] = {
+        UTTERANCES: chain(mark, csv_lines(table.rows, UTTERANCE_COLUMNS)),
+        SUMMARY_CSV: chain(mark, csv_lines(table.summary.cells, SUMMARY_COLUMNS)),
+        SUMMARY_JSON: [json_bytes(table.summary)],
     }
     if table.streamed:
-        files[STREAMING] = mark + csv_bytes(table.streamed, STREAMING_COLUMNS)
+        files[STREAMING] = chain(mark, csv_lines(table.streamed, STREAMING_COLUMNS))
     parquet = _parquet(table)
-    return files if parquet is None else {**files, PARQUET: parquet}
+    return files if parquet is None else {**files, PARQUET: [parquet]}
 
 
-def csv_bytes(
+def csv_lines(
     records: Sequence[Row] | Sequence[Cell] | Sequence[StreamedSession], columns: Sequence[Column]
-) -> bytes:
-    """Return `records` as CSV (RFC 4180, UTF-8) with exactly `columns`; a missing value is an empty cell."""
-    data = io.BytesIO()
-    text = io.TextIOWrapper(data, encoding="utf-8", newline="")
-    writer = csv.writer(text)
-    writer.writerow(column.name for column in columns)
+) -> Iterator[bytes]:
+    """Yield `records` as CSV (RFC 4180, UTF-8) with exactly `columns`, row by row; a missing value is an empty cell."""
+    writer = csv.writer(_HandedBack())
+    yield writer.writerow(column.name for column in columns)
     cells = attrgetter(*(column.name for column in columns))
     for record in records:
-        writer.writerow(map(csv_cell, cells(record)))
-    text.flush()
-    return data.getvalue()
+        yield writer.writerow(
+            text_cell(cell) if isinstance(cell, str) else cell for cell in cells(record)
+        )
+
+
+class _HandedBack:
+    """A file that hands back what is written into it, as UTF-8: so that is what `writerow` returns."""
+
+    def write(self, text: str) -> bytes:
+        """Return `text`."""
+        return text.encode()
 
 
 def json_bytes(summary: Summary) -> bytes:
@@ -104,19 +111,21 @@ def _parquet(table: RunTable) -> bytes | None:
     return sink.getvalue()
 
 
-def write_files(folder: Path, files: dict[str, bytes]) -> None:
-    """Write every file whole or not at all; InputError when the folder does not let itself be written."""
+def write_files(folder: Path, files: Mapping[str, Iterable[bytes]]) -> None:
+    """Write every file, given piece by piece, whole or not at all; InputError when the folder does not let itself be written."""
     for name, data in files.items():
         path = folder / name
         unfinished = path.with_name(path.name + ".part")
         try:
-            unfinished.write_bytes(data)
+            with unfinished.open("wb") as file:
+                file.writelines(data)
             unfinished.replace(path)
         except OSError as error:
-            with suppress(OSError):  # nothing can be removed where nothing can be written
-                unfinished.unlink(missing_ok=True)
             raise InputError(
                 f"{path}: cannot be written",
                 why=error.strerror or str(error),
                 hint="the run itself is safe: free the place, then harness report " + str(folder),
             ) from error
+        finally:
+            with suppress(OSError):  # nothing can be removed where nothing can be written
+                unfinished.unlink(missing_ok=True)
