@@ -36,6 +36,7 @@ except ImportError:  # a build without its C part
     from websockets.utils import apply_mask
 
 from harness.secret import Secret
+from harness.session.inbound import TEXT, Inbound
 from harness.session.stock import Stock
 from harness.wire.fragments import Fragments
 
@@ -63,6 +64,8 @@ More would hide an uplink that is too slow: the frames would count as sent while
 
 _HEAD_BYTES: Final = 4096
 """How much of the answer to the upgrade is kept until it is whole: its first line is enough."""
+
+_HEADERS_END: Final = b"\r\n\r\n"
 
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.1 ([345][0-9]{2})(?: ([^\r\n]*))?\r\n")
 
@@ -219,8 +222,8 @@ class _Socket(asyncio.Protocol):
 
     __slots__ = (  # noqa: RUF023 - what each frame needs lies side by side: that is read from memory for every one
         "_takes", "congested", "_file", "_transport",
-        "_endpoint", "_fragments", "_head", "_listener", "_loop", "_open", "_over", "_owed", "_refusal", "_text",
-        "_unfinished", "_we_closed", "_ws",
+        "_endpoint", "_fragments", "_head", "_inbound", "_listener", "_loop", "_open", "_over", "_owed", "_refusal", "_seam",
+        "_text", "_unfinished", "_we_closed", "_ws",
     )  # fmt: skip
 
     def __init__(
@@ -247,6 +250,10 @@ class _Socket(asyncio.Protocol):
         self._over = False
         self._refusal: Closed | None = None
         self._head = bytearray()
+        self._seam = b""
+        """The last bytes of the answer to the upgrade so far: its end may lie across two pieces."""
+
+        self._inbound = Inbound()
         self.congested = False
         self._owed = b""
 
@@ -302,8 +309,33 @@ class _Socket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         t = self._loop.time()
-        if not self._open and len(self._head) < _HEAD_BYTES:
+        if not self._open:
+            data = self._upgrading(data, t)
+        for opcode, piece in self._inbound.pieces(data):
+            if self._over:
+                return
+            if opcode is None:
+                self._hand_over(piece, t)
+            else:
+                self._message(piece, t, text=opcode == TEXT)
+
+    def _upgrading(self, data: bytes, t: Seconds) -> bytes:
+        """Take what belongs to the answer to the upgrade, and return what comes behind it."""
+        if len(self._head) < _HEAD_BYTES:
             self._head += data[:_HEAD_BYTES]
+        joined = self._seam + data
+        end = joined.find(_HEADERS_END)
+        # What comes behind a refusal is its body, the library's too.
+        own = len(data) if end < 0 else end + len(_HEADERS_END) - len(self._seam)
+        self._seam = joined[1 - len(_HEADERS_END) :]
+        self._hand_over(data[:own], t)
+        if not self._open and own < len(data):
+            self._hand_over(data[own:], t)
+            return b""
+        return data[own:]
+
+    def _hand_over(self, data: bytes, t: Seconds) -> None:
+        """Have the library take what only it can, and say what comes of that."""
         self._ws.receive_data(data)
         self._flush()
         self._deliver(t)
@@ -417,11 +449,13 @@ class _Socket(asyncio.Protocol):
             self._text = frame.opcode is Opcode.TEXT
         elif frame.opcode is not Opcode.CONT:
             return  # control frames: the protocol has answered them
+        self._inbound.within = not frame.fin
         message = self._fragments.add(frame.data, last=frame.fin)
         if message is not None:
-            self._listener.received(
-                message.decode(errors="surrogateescape") if self._text else message, t
-            )
+            self._message(message, t, text=self._text)
+
+    def _message(self, message: bytes, t: Seconds, *, text: bool) -> None:
+        self._listener.received(message.decode(errors="surrogateescape") if text else message, t)
 
     def _how_it_ended(self, exc: Exception | None) -> Closed:
         ws = self._ws

@@ -26,6 +26,7 @@ from harness.run.invariants import violations
 from harness.secret import Secret
 from harness.session import stock, transport
 from harness.session.drive import Session
+from harness.session.inbound import Inbound
 from harness.session.pace import Pacer
 from harness.session.stock import Stock
 from harness.session.transport import connect, masking_keys, text_frame
@@ -97,19 +98,19 @@ async def test_messages_arrive_whole(sent):
 
 
 async def test_a_message_has_the_time_it_came_at_not_the_time_it_was_read(monkeypatch):
-    """However long the protocol takes over a frame, its time is from before that."""
+    """However long it takes to find a message in what came, its time is from before that."""
     loop = asyncio.get_running_loop()
     came = {}
-    read = transport.ClientProtocol.receive_data
+    cut = Inbound.pieces
 
-    def slowly(protocol, data):
+    def slowly(inbound, data):
         t = loop.time()
         came[b"the words" in data] = t
-        read(protocol, data)
         while loop.time() < t + 0.001:
             pass
+        yield from cut(inbound, data)
 
-    monkeypatch.setattr(transport.ClientProtocol, "receive_data", slowly)
+    monkeypatch.setattr(Inbound, "pieces", slowly)
     async with live_server(lambda socket: socket.send("the words")) as url:
         ear = Ear()
         await connect(at(url), ear)
@@ -122,10 +123,14 @@ async def test_a_message_that_comes_with_the_upgrade_has_its_time(monkeypatch):
     """What arrives in one read with the answer to the upgrade came when that came, however long the protocol takes over it."""
     loop = asyncio.get_running_loop()
     read = transport.ClientProtocol.receive_data
+    take = transport._Socket.data_received
     first = []
 
-    def slowly(protocol, data):
+    def noting(taker, data):
         first.append(data)
+        take(taker, data)
+
+    def slowly(protocol, data):
         t = loop.time()
         read(protocol, data)
         while loop.time() < t + 0.001:
@@ -149,6 +154,7 @@ async def test_a_message_that_comes_with_the_upgrade_has_its_time(monkeypatch):
             writer.writelines(protocol.data_to_send())
         writer.close()
 
+    monkeypatch.setattr(transport._Socket, "data_received", noting)
     monkeypatch.setattr(transport.ClientProtocol, "receive_data", slowly)
     server = await asyncio.start_server(serving, "127.0.0.1", 0)
     async with server:
