@@ -21,8 +21,8 @@ from harness.run import pipe
 from harness.run.bill import spent_usd
 from harness.run.demand import transcription
 from harness.run.orphans import recovered
-from harness.run.pool import Attempted, reached_nobody
 from harness.run.stream import Streamer
+from harness.run.work import Attempted, reached_nobody
 from harness.session.retry import Ending
 from harness.units import SAMPLE_RATE
 
@@ -73,7 +73,7 @@ class ProcessLostError(Exception):
 
 
 class Farm(Streamer):
-    """`harness.run.pool.Work` in several processes. Use it as an asynchronous context manager."""
+    """`harness.run.work.Work` in several processes. Use it as an asynchronous context manager."""
 
     def __init__(self, *, orders: pipe.Orders, **more: Any) -> None:
         super().__init__(**more)

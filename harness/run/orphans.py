@@ -24,8 +24,8 @@ from harness.run.folder import (
     traces_there,
 )
 from harness.run.ledger import Ledger
-from harness.run.pool import failed_once
 from harness.run.record import UtteranceRecord
+from harness.run.work import failed_once
 from harness.session.retry import STANDING_REFUSALS, tries_again
 from harness.trace.file import read_trace
 

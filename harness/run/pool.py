@@ -14,7 +14,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -24,7 +24,8 @@ from harness.run.demand import estimate_usd, transcription
 from harness.run.folder import slot as slot_of
 from harness.run.gate import Gate
 from harness.run.rate import Rate
-from harness.session.retry import ATTEMPTS, MOST_ASKED_S, backoff_s, tries_again
+from harness.run.work import failed_once
+from harness.session.retry import MOST_ASKED_S, backoff_s, tries_again
 from harness.units import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -34,12 +35,9 @@ if TYPE_CHECKING:
     from harness.run.folder import Slot
     from harness.run.rate import RateLimit
     from harness.run.record import UtteranceRecord
+    from harness.run.work import Attempted, Configuration, Work
     from harness.session.retry import Ending
-    from harness.session.way import Way
     from harness.units import Samples, Seconds, Usd
-
-Configuration = tuple[str, str]
-"""A model, and what tells its setups apart where they differ by utterance."""
 
 QUOTA_PATIENCE: Final = 100
 """Pauses in a row, with no session admitted between them, after which an utterance fails for quota: with back-off at its
@@ -54,53 +52,6 @@ some six minutes, and a quarter of a minute more for each that has to time out."
 
 NOBODY_PATIENCE: Final = 5
 """Pauses in a row after which an address where nobody has ever answered ends the run: some six seconds."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempted:
-    """What one attempt left behind."""
-
-    record: UtteranceRecord
-    ending: Ending
-    cost_usd: Usd
-    """What it counts for against the budget."""
-
-    answered: bool = True
-    """False: nobody knows whether the service answered, since the process that asked it died."""
-
-
-class Work(Protocol):
-    """How the pool's owner does things; every method may be called for many slots at once."""
-
-    async def prepare(self, slot: Slot) -> Any:
-        """Return what an attempt needs (the clip); InputError when the utterance cannot be read."""
-
-    def demand(self, slot: Slot, prepared: Any) -> Demand:
-        """Return what an attempt will take, as far as that can be known."""
-
-    def begin(self, slot: Slot, number: int, takes: Demand | None) -> None:
-        """Write down that attempt `number` is about to ask for a session, or for more of it, that takes so much.
-
-        None: it did not ask after all.
-        """
-
-    def configuration(self, slot: Slot) -> Configuration:
-        """Return the model and setup of a slot: the service takes or refuses all slots with the same ones alike."""
-
-    async def attempt(self, slot: Slot, prepared: Any, number: int, way: Way) -> Attempted | None:
-        """Return what came of attempt `number` (from 1); its trace is written, its record is not.
-
-        It connects, and then waits at `way` before it asks for a session. None: it never asked.
-        """
-
-    def unreadable(self, slot: Slot, error: InputError) -> UtteranceRecord:
-        """Return the record of an utterance that cannot be streamed."""
-
-    def untried(self, slot: Slot, ending: Ending) -> UtteranceRecord:
-        """Return the record of an utterance whose model or configuration the service has refused already."""
-
-    def keep(self, record: UtteranceRecord) -> None:
-        """Write `record` down."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -500,17 +451,6 @@ class _Pass:
                 self._pool.gate.leave()
             else:
                 self._pool.gate.turn_back()
-
-
-def failed_once(record: UtteranceRecord) -> bool:
-    """Return whether `record` is an attempt that counts against its utterance: refusals and absent services do not."""
-    met = record.outcome != "failed_client" and not record.away
-    return not record.final and record.failure in ATTEMPTS and met
-
-
-def reached_nobody(record: UtteranceRecord) -> bool:
-    """Return whether an attempt ended, as its trace tells it, without that anybody had answered."""
-    return record.outcome == "failed_client" and record.failure == "transient"
 
 
 def _then(seconds: Seconds) -> str:

@@ -20,9 +20,10 @@ from harness.clock import VirtualTimeLoop
 from harness.run import errands
 from harness.run.demand import Demand, estimate_usd
 from harness.run.plan import longest_first
-from harness.run.pool import Attempted, Pool
+from harness.run.pool import Pool
 from harness.run.record import Usage, UtteranceRecord
 from harness.run.stay import Account, Stays, billed, priced
+from harness.run.work import Attempted
 from harness.session.pace import Pacer
 from harness.session.retry import Ending
 
@@ -32,10 +33,10 @@ if TYPE_CHECKING:
     from harness.errors import InputError
     from harness.run.assumptions import Assumptions
     from harness.run.folder import Slot
-    from harness.run.pool import Configuration, Work
     from harness.run.rate import RateLimit
     from harness.run.record import Plan
     from harness.run.stay import Stay
+    from harness.run.work import Configuration, Work
     from harness.session.way import Way
     from harness.units import Samples, Seconds, Usd
 
@@ -107,7 +108,7 @@ class Delay:
 
 
 class Modelled:
-    """`harness.run.pool.Work` over the modelled service."""
+    """`harness.run.work.Work` over the modelled service."""
 
     def __init__(self, plan: Plan, service: Assumptions) -> None:
         self._plan = plan

@@ -19,9 +19,9 @@ from harness.run.bill import spent_usd
 from harness.run.folder import AUDIO, REPORT, TRACES, trace_name, unwritable
 from harness.run.identity import fingerprint
 from harness.run.ledger import Stake
-from harness.run.pool import Attempted
 from harness.run.record import UtteranceRecord
 from harness.run.speech import speech_path, write_speech
+from harness.run.work import Attempted
 from harness.session.assignment import MOST_KEPT, MOST_RECEIVED, Assignment, Offload
 from harness.session.drive import Session
 from harness.session.frames import Frames
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from harness.run.demand import Demand
     from harness.run.folder import Slot
     from harness.run.journal import Journal
-    from harness.run.pool import Configuration
     from harness.run.record import Plan, PlannedUtterance
+    from harness.run.work import Configuration
     from harness.session.ask import Picture
     from harness.session.retry import Ending
     from harness.session.transport import Connect
@@ -90,7 +90,7 @@ class Prepared:
 
 
 class Streamer:
-    """`harness.run.pool.Work` over a real service, or over one in memory when a test gives its own `connect`."""
+    """`harness.run.work.Work` over a real service, or over one in memory when a test gives its own `connect`."""
 
     def __init__(
         self,
