@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from harness.cli.finite import FiniteRange
-from harness.errors import InputError, UsageError, suggestion
+from harness.errors import UsageError, suggestion
 from harness.units import duration_text
 from harness.wire.live import catalogue
 
 if TYPE_CHECKING:
     import asyncio
-    import ssl
     from collections.abc import Coroutine
     from contextlib import AsyncExitStack
 
@@ -145,9 +144,11 @@ def command(**options: Any) -> None:
     """
     import asyncio
 
+    from harness.cli.registries import list_assumptions, list_quirks
+
     listed = {
-        _list_quirks: options.pop("list_quirks"),
-        _list_assumptions: options.pop("list_assumptions"),
+        list_quirks: options.pop("list_quirks"),
+        list_assumptions: options.pop("list_assumptions"),
     }
     as_json = options.pop("as_json")
     for show, wanted in listed.items():
@@ -207,8 +208,10 @@ async def _serve(
     """Serve until cancelled: the ear first, then the sockets, then the line that says so."""
     import json
     from contextlib import AsyncExitStack
+    from tempfile import TemporaryDirectory
 
     from harness.cli.ear import opened_ear
+    from harness.emulator.door.certificate import certified
     from harness.emulator.door.serve import Service, listen, stop
     from harness.emulator.model.manners import Manners
     from harness.emulator.quirks.mischief import Mischief, parsed, require_effect
@@ -245,7 +248,8 @@ async def _serve(
         servers.append(await listen(service, host, port))
         told: dict[str, object] = {"url": _url("ws", host, servers[0])}
         if tls:
-            context, ca_file = _certificate(stack, host, mischief.tls)
+            folder = stack.enter_context(TemporaryDirectory(prefix="harness-emulator-"))
+            context, ca_file = certified(host, Path(folder), wrong=mischief.tls)
             if mischief.tls == "reset":
                 # Nobody gets beyond the first bytes of the handshake.
                 rude = Mischief({"reset": "upgrade"})
@@ -300,59 +304,6 @@ def _require_one_word(assume: tuple[str, ...], given: dict[str, int | None]) -> 
             )
 
 
-def _list_assumptions(*, as_json: bool) -> None:
-    """Print the registry of open questions."""
-    import dataclasses
-    import json
-
-    from harness.wire.live.assumptions import QUESTIONS
-
-    if as_json:
-        listed = [dataclasses.asdict(one) | {"default": one.default} for one in QUESTIONS]
-        click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
-        return
-    for one in QUESTIONS:
-        click.echo(f"{one.name}={one.default}")
-        _echo_below(one.asks)
-        for choice in one.choices:
-            _echo_below(f"{choice.name}: {choice.does} ({choice.source})")
-
-
-def _echo_below(text: str) -> None:
-    """Print a paragraph that belongs to the line above it."""
-    import textwrap
-
-    filled = textwrap.fill(text, 76, break_on_hyphens=False)
-    click.echo(textwrap.indent(filled, "    "))
-
-
-def _list_quirks(*, as_json: bool) -> None:
-    """Print the registry of quirks."""
-    import json
-
-    from harness.emulator.quirks.mischief import REGISTRY
-
-    if as_json:
-        document = [
-            {
-                "name": one.name,
-                "value": one.takes.written if one.takes else None,
-                "default": one.takes.default if one.takes else None,
-                "does": one.does,
-                "source": one.source,
-            }
-            for one in REGISTRY.values()
-        ]
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
-        return
-    for one in REGISTRY.values():
-        told = [one.does, f"({one.source})"]
-        if one.takes:
-            told.insert(1, f"VALUE: {one.takes.written}.")
-        click.echo(one.usage)
-        _echo_below(" ".join(told))
-
-
 def _languages(codes: tuple[str, ...]) -> tuple[str, ...]:
     """Return the languages that `--ear-language` names; UsageError when one is unknown."""
     from harness.text.locales import LOCALES
@@ -366,39 +317,6 @@ def _languages(codes: tuple[str, ...]) -> tuple[str, ...]:
                 hint=suggestion(code, known) or f"one of {', '.join(sorted(known))}",
             )
     return found
-
-
-def _certificate(
-    stack: AsyncExitStack, host: str, wrong: str | None
-) -> tuple[ssl.SSLContext, Path]:
-    """Return a server's TLS context and the file of the authority to trust, which is removed in the end.
-
-    `wrong` says what is wrong with the certificate; None: nothing.
-    """
-    import ssl
-    import tempfile
-    from datetime import UTC, datetime
-
-    try:
-        import trustme
-    except ImportError as error:
-        raise InputError(
-            "--tls needs trustme", hint="pip install 'live-harness[emulator]'"
-        ) from error
-
-    authority = trustme.CA(organization_name="live-harness emulator")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    names = dict.fromkeys((host, "127.0.0.1", "::1", "localhost"))
-    if wrong == "other-host":
-        names = dict.fromkeys(("elsewhere.invalid",))
-    expires = datetime(2001, 1, 1, tzinfo=UTC) if wrong == "expired" else None
-    authority.issue_cert(*names, not_after=expires).configure_cert(context)
-    if wrong == "untrusted":
-        authority = trustme.CA(organization_name="somebody else")
-    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="harness-emulator-"))
-    ca_file = Path(folder) / "ca.pem"
-    authority.cert_pem.write_to_path(str(ca_file))
-    return context, ca_file
 
 
 def _url(scheme: str, host: str, server: asyncio.Server) -> str:
