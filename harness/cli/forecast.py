@@ -127,7 +127,8 @@ def _credential_notes(plan: Plan) -> Iterator[str]:
 def _continued_notes(plan: Plan, out: Path | None) -> Iterator[str]:
     """Yield which unfinished run of the same plan would go on, and how much of it is left."""
     from harness.cli.sitting import REPORTS, mended_note, shown
-    from harness.run.folder import continued, iter_journal, mendable, unfinished
+    from harness.run.folder import iter_journal, unfinished
+    from harness.run.runs import continued, mendable
     from harness.text.visible import visible
     from harness.units import count_text
 

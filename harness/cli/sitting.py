@@ -124,7 +124,7 @@ def sit(
 def _opened(plan: Plan, out: Path | None) -> Opened:
     """Return the folder that is ready for this sitting, after it was said which it is."""
     from harness.run.execute import open_folder
-    from harness.run.folder import mendable
+    from harness.run.runs import mendable
 
     opened = open_folder(plan, out, REPORTS)
     click.echo(

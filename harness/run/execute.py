@@ -16,7 +16,7 @@ from harness.run.farm import Farm
 from harness.run.folder import (
     PLAN,
     begun,
-    continued,
+    is_planless,
     iter_journal,
     read_plan,
     unfinished,
@@ -27,6 +27,7 @@ from harness.run.journal import Journal
 from harness.run.plan import longest_first, run_id
 from harness.run.pool import Pool, Tally
 from harness.run.progress import show_progress
+from harness.run.runs import continued
 from harness.run.stream import Streamer
 from harness.session.transport import connect
 
@@ -50,7 +51,7 @@ def open_folder(plan: Plan, out: Path | None, reports: Path) -> Opened:
 
     InputError when `out` holds a finished or another run, or when the place cannot be written.
     """
-    if (found := continued(plan, out, reports)) is not None and _amend(found[0], plan):
+    if (found := continued(plan, out, reports)) is not None and _amend(*found, plan):
         return Opened(found[0], read_plan(found[0]), continues=True)
     folder = out or reports / run_id(plan)
     if (folder / PLAN).exists():
@@ -61,6 +62,11 @@ def open_folder(plan: Plan, out: Path | None, reports: Path) -> Opened:
             )
         raise InputError(
             f"{folder}: this run is finished", hint="choose another --out to run it again"
+        )
+    if is_planless(folder):
+        raise InputError(
+            f"{folder}: its {PLAN} is missing, and nothing says that its sessions are of this plan",
+            hint=f"put {PLAN} back from a copy, or give the command that began it; for another run, choose another --out",
         )
     try:
         if begun(folder):
@@ -83,20 +89,31 @@ class Opened(NamedTuple):
     """True: something was there before."""
 
 
-def _amend(folder: Path, plan: Plan) -> bool:
-    """Write down what `plan` has mended in the run of `folder`, and return whether it goes on; HarnessError, InputError."""
+def _amend(folder: Path, goes_on: Plan, plan: Plan) -> bool:
+    """Write down what `plan` has mended in the run of `folder`, and return whether it goes on; HarnessError, InputError.
+
+    Where the run's own plan is gone, all of it is written again as it `goes_on`.
+    """
+    if is_planless(folder):
+        _rewrite(folder, goes_on)
+        sys.stderr.write(f"note: {folder}: {goes_on.notes[-1]}\n")
+        return True
     there = read_plan(folder)
     if amended(there, plan, iter_journal(folder)) == there:
         return True
     with Journal(folder):  # nobody else is at work there, and what was killed has its record
-        goes_on = amended(there, plan, iter_journal(folder))
-        if goes_on is None:
+        mended = amended(there, plan, iter_journal(folder))
+        if mended is None:
             return False
-        try:
-            write_plan(folder, goes_on)
-        except OSError as error:
-            raise _not_made(folder, error) from error
+        _rewrite(folder, mended)
     return True
+
+
+def _rewrite(folder: Path, plan: Plan) -> None:
+    try:
+        write_plan(folder, plan)
+    except OSError as error:
+        raise _not_made(folder, error) from error
 
 
 def _not_made(folder: Path, error: OSError) -> InputError:

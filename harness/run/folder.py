@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import functools
 import hashlib
@@ -13,12 +12,12 @@ import os
 import re
 import stat
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from harness.errors import InputError
-from harness.run.identity import amended, fingerprint
+from harness.run.identity import fingerprint
 from harness.run.lines import numbered_lines
 from harness.run.record import PLAN_SCHEMA, RECORD_SCHEMA, Plan, UtteranceRecord
 
@@ -70,7 +69,9 @@ def read_plan(folder: Path) -> Plan:
         raise InputError(
             f"{folder}: not a run folder",
             why=f"it has no {PLAN}",
-            hint="harness run … --out DIR makes one",
+            hint=f"give the command of that run again with --out {folder}: it writes {PLAN} anew"
+            if is_planless(folder)
+            else "harness run … --out DIR makes one",
         ) from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read", why=str(error)) from error
@@ -83,8 +84,14 @@ def read_plan(folder: Path) -> Plan:
         raise InputError(
             f"{path}: not a readable plan",
             why=str(error),
-            hint="name a folder that harness run made, or take its plan.json from a copy",
+            hint=f"take {PLAN} from a copy, or remove it and give the command of that run again: it writes it anew",
         ) from error
+
+
+def is_planless(folder: Path) -> bool:
+    """Return whether `folder` holds a run's sessions and not its plan."""
+    parts = (folder / JOURNAL, folder / TRACES)
+    return not (folder / PLAN).exists() and any(part.exists() for part in parts)
 
 
 def whole(path: Path) -> bytes:
@@ -255,76 +262,6 @@ def slots(plan: Plan) -> Iterator[Slot]:
     """Yield everything that `plan` asks for, in plan order."""
     for utterance, model, repeat in planned_sessions(plan):
         yield (utterance.dataset, utterance.id, model, repeat)
-
-
-def finished(folder: Path, plan: Plan) -> bool:
-    """Return whether the run in `folder` has all of `plan` answered and reported; InputError as `read_journal`."""
-    return (folder / REPORT).exists() and not unfinished(plan, iter_journal(folder))
-
-
-def continued(plan: Plan, out: Path | None, reports: Path) -> tuple[Path, Plan] | None:
-    """Return the folder of the run that goes on with `plan`, and its own plan as it then is; None: there is none.
-
-    That is `out`, or the newest below `reports` that is not finished.
-    """
-    return next(
-        (
-            (run.folder, run.plan)
-            for run in runs_of(plan, out, reports)
-            if (out or not run.was_finished) and not finished(run.folder, run.plan)
-        ),
-        None,
-    )
-
-
-def mendable(plan: Plan, reports: Path) -> Path | None:
-    """Return the newest finished run of `plan` where something could not be sent that has been mended since; None: there is none.
-
-    It goes on only when somebody names its folder: the rest of it may have been said long ago.
-    """
-    runs = runs_of(plan, None, reports)
-    return next(
-        (run.folder for run in runs if run.was_finished and not finished(run.folder, run.plan)),
-        None,
-    )
-
-
-class Own(NamedTuple):
-    """A run of a plan."""
-
-    folder: Path
-    plan: Plan
-    """As it is when the run goes on."""
-
-    was_finished: bool
-    """True: all was answered and reported as it was planned there."""
-
-
-def runs_of(plan: Plan, out: Path | None, reports: Path) -> Iterator[Own]:
-    """Yield the runs of `plan` at `out`, else below `reports`: first those named after its hash, of either the newest first.
-
-    InputError when what lies at `out` cannot be read.
-    """
-    if out:
-        if (out / PLAN).exists() and (run := _own(out, plan)):
-            yield run
-        return
-    for folder in _by_name(reports, plan.hash[:8]):
-        with contextlib.suppress(InputError):  # a folder that cannot be read is none to continue
-            if run := _own(folder, plan):
-                yield run
-
-
-def _own(folder: Path, plan: Plan) -> Own | None:
-    there = read_plan(folder)
-    goes_on = amended(there, plan, iter_journal(folder))
-    return Own(folder, goes_on, finished(folder, there)) if goes_on else None
-
-
-def _by_name(reports: Path, ending: str) -> list[Path]:
-    """Return the run folders below `reports`: those whose name ends so, then the others, of either the newest first."""
-    folders = sorted((path.parent for path in reports.glob(f"*/{PLAN}")), reverse=True)
-    return sorted(folders, key=lambda folder: not folder.name.endswith(f"-{ending}"))
 
 
 def settles(record: UtteranceRecord) -> bool:

@@ -118,7 +118,10 @@ def unrecorded(folder: Path, records: Iterable[UtteranceRecord]) -> list[Utteran
     traced = [one for path in left if (one := _of_trace(folder, path)) is not None]
     if not traced:
         return []
-    plan = read_plan(folder)
+    try:
+        plan = read_plan(folder)
+    except InputError:
+        return []
     wanted = set(slots(plan)) - settled
     found = []
     for one in sorted(traced, key=lambda one: one.attempt):

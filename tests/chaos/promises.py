@@ -26,6 +26,11 @@ PROMISES = {
         "run/test_orphans.py::test_a_session_whose_trace_lies_there_is_not_paid_twice",
         "run/test_orphans.py::test_no_session_is_paid_again_whose_line_is_lost",
     ),
+    "A run folder that has lost its plan goes on by the same command, and one that cannot be read is named, not paid for again": (
+        "run/test_runs.py::test_a_plan_that_is_gone_is_written_again",
+        "run/test_runs.py::test_a_folder_of_another_name_is_known_by_its_traces",
+        "run/test_runs.py::test_an_unfinished_run_that_cannot_be_read_is_not_paid_again",
+    ),
     "What could not be sent is sent alone once it is mended; a clip that was sent is never replaced": (
         "run/test_identity.py::test_a_run_stays_the_same_where_nothing_that_was_sent_has_changed",
         "run/test_identity.py::test_a_finished_run_goes_on_with_what_was_mended_and_nothing_else",

@@ -14,8 +14,6 @@ from harness.report.summary.retelling import retelling
 from harness.run.execute import open_folder
 from harness.run.folder import (
     REPORT,
-    continued,
-    mendable,
     read_journal,
     read_plan,
     slots,
@@ -25,6 +23,7 @@ from harness.run.folder import (
 from harness.run.identity import amended, fingerprint, identity
 from harness.run.journal import Journal
 from harness.run.record import UtteranceRecord
+from harness.run.runs import continued, mendable
 from tests.run.runs import plan as bare
 from tests.run.runs import run, utterance
 from tests.run.test_plan import made as made_of_files

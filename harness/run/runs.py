@@ -1,0 +1,152 @@
+"""Which runs of a plan lie where, and which of them goes on.
+
+Knows run folders by their plans, and where a plan is gone by what is left of the run. Does not know how a run goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from itertools import islice
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from harness.clock import utc_now
+from harness.errors import InputError
+from harness.run.folder import (
+    JOURNAL,
+    PLAN,
+    REPORT,
+    TRACES,
+    is_planless,
+    iter_journal,
+    read_plan,
+    traces_there,
+    unfinished,
+)
+from harness.run.identity import amended
+from harness.trace.file import read_trace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from harness.run.record import Plan
+
+_ASKED: Final = 20
+"""Traces that are asked whose plan they are of."""
+
+
+def finished(folder: Path, plan: Plan) -> bool:
+    """Return whether the run in `folder` has all of `plan` answered and reported; InputError as `read_journal`."""
+    whole = (folder / REPORT).exists() and (folder / PLAN).exists()
+    return whole and not unfinished(plan, iter_journal(folder))
+
+
+def continued(plan: Plan, out: Path | None, reports: Path) -> tuple[Path, Plan] | None:
+    """Return the folder of the run that goes on with `plan`, and its own plan as it then is; None: there is none.
+
+    That is `out`, or the newest below `reports` that is not finished. InputError where that cannot be told, since one of
+    them cannot be read: its sessions are paid, and are not asked for again without a word.
+    """
+    own = (
+        (run.folder, run.plan)
+        for run in runs_of(plan, out, reports)
+        if (out or not run.was_finished) and not finished(run.folder, run.plan)
+    )
+    if (found := next(own, None)) is None and out is None:
+        _require_readable(plan, reports)
+    return found
+
+
+def mendable(plan: Plan, reports: Path) -> Path | None:
+    """Return the newest finished run of `plan` where something could not be sent that has been mended since; None: there is none.
+
+    It goes on only when somebody names its folder: the rest of it may have been said long ago.
+    """
+    runs = runs_of(plan, None, reports)
+    return next(
+        (run.folder for run in runs if run.was_finished and not finished(run.folder, run.plan)),
+        None,
+    )
+
+
+class Own(NamedTuple):
+    """A run of a plan."""
+
+    folder: Path
+    plan: Plan
+    """As it is when the run goes on."""
+
+    was_finished: bool
+    """True: all was answered and reported as it was planned there."""
+
+
+def runs_of(plan: Plan, out: Path | None, reports: Path) -> Iterator[Own]:
+    """Yield the runs of `plan` at `out`, else below `reports`: first those named after its hash, of either the newest first.
+
+    InputError when what lies at `out` cannot be read.
+    """
+    if out:
+        if run := _own(out, plan):
+            yield run
+        return
+    for folder in _by_name(reports, plan.hash[:8]):
+        with contextlib.suppress(InputError):  # a folder that cannot be read is none to continue
+            if run := _own(folder, plan):
+                yield run
+
+
+def _own(folder: Path, plan: Plan) -> Own | None:
+    if is_planless(folder):
+        there = planned_again(folder, plan)
+    else:
+        there = read_plan(folder) if (folder / PLAN).exists() else None
+    goes_on = there and amended(there, plan, iter_journal(folder))
+    return Own(folder, goes_on, finished(folder, there)) if there and goes_on else None
+
+
+def planned_again(folder: Path, plan: Plan) -> Plan | None:
+    """Return `plan` for a run whose own is gone, with a note that says so; None: nothing says that the run is of this plan.
+
+    Its name does, or one of its traces.
+    """
+    traces = islice(sorted(traces_there(folder)), _ASKED)
+    if not (_is_named(folder, plan) or any(_plan_of(folder / one) == plan.hash for one in traces)):
+        return None
+    note = f"{PLAN} was missing and was written again at {utc_now()}, as the command of then planned it"
+    return msgspec.structs.replace(plan, notes=[*plan.notes, note])
+
+
+def _plan_of(path: Path) -> str | None:
+    """Return the hash of the plan that a trace is of; None: it cannot be read."""
+    try:
+        return read_trace(path).header.plan
+    except InputError:
+        return None
+
+
+def _require_readable(plan: Plan, reports: Path) -> None:
+    """Raise InputError when a run named after `plan` cannot be read, and was not finished as far as anybody can tell."""
+    for folder in _by_name(reports, plan.hash[:8]):
+        if not _is_named(folder, plan) or (folder / REPORT).exists():
+            continue
+        try:
+            _own(folder, plan)
+        except InputError as error:
+            raise InputError(
+                f"the unfinished run of this plan cannot go on: {error.what}",
+                why=error.why,
+                hint=f"{error.hint or 'mend it'}; --out DIR begins another run, which pays for every session again",
+            ) from error
+
+
+def _is_named(folder: Path, plan: Plan) -> bool:
+    return folder.name.endswith(f"-{plan.hash[:8]}")
+
+
+def _by_name(reports: Path, ending: str) -> list[Path]:
+    """Return the run folders below `reports`: those whose name ends so, then the others, of either the newest first."""
+    there = {path.parent for what in (PLAN, JOURNAL, TRACES) for path in reports.glob(f"*/{what}")}
+    folders = sorted(there, reverse=True)
+    return sorted(folders, key=lambda folder: not folder.name.endswith(f"-{ending}"))
