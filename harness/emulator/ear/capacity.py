@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 MOST_SESSIONS: Final = 64
 """However fast an ear is, it hears one phrase after the other."""
 
-STRETCH_S: Final[Seconds] = 8.0
-"""Audio in a stretch: two or three phrases, since a short one takes Whisper twice as long a second as a long one."""
+STRETCH_S: Final[Seconds] = 16.0
+"""Audio in a stretch: several phrases, since a short one takes Whisper twice as long a second as a long one."""
 
 STRETCHES: Final = 3
 """The median of so many counts: one that was slow by accident changes nothing, two in a row do."""
