@@ -189,6 +189,33 @@ def test_what_the_same_command_would_do_is_told(tmp_path, said, broken, told, un
     assert (REFUSED in broken) == ("refused: has no rate" == counted.get("config"))
 
 
+@pytest.mark.parametrize(
+    ("broken", "left", "heads"),
+    [
+        ([], None, ()),
+        ([QUOTA, AWAY], "2 to run again", ("again",)),
+        ([REFUSED, REFUSED], "2 refused", ("refused",)),
+        ([REFUSED, QUOTA], "1 to run again, 1 refused", ("again", "refused")),
+    ],
+)
+def test_what_is_refused_is_not_to_be_run_again(tmp_path, said, broken, left, heads):
+    """The headline, the tables and the page count what the same command runs again apart from what would be refused again."""
+    rows = [said.Said(id=f"u{n}", **(broken[n] if n < len(broken) else {})) for n in range(3)]
+    folder = said.make_run(tmp_path / "run", rows)
+    summary = build_reports(folder).summary
+    head = f"{3 - len(broken)} of 3 sessions scored" + (f", {left}" if left else "") + ": 1 model"
+    assert head in summary.verdict
+    [cell] = summary.cells
+    assert (len(broken), broken.count(REFUSED)) == (cell.failed, cell.refused)
+    [table] = [lines.split() for lines in summary_text(summary).splitlines() if "locale " in lines]
+    assert list(heads) == [name for name in ("again", "refused") if name in table]
+    page = (folder / "report.html").read_text("utf-8")
+    assert (f"incomplete: {left}" in page) == bool(left)
+    again = len(broken) - broken.count(REFUSED)
+    tile = f"{again} to run again" + (" · 1 refused" if len(heads) == 2 else "")
+    assert f'<dd class="of">{tile}' in page
+
+
 def test_rich_shows_brackets_as_they_are(summary):
     """On a terminal with colour, text from outside is text, not rich's markup."""
     from rich.console import Console

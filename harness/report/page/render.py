@@ -21,6 +21,7 @@ from harness.report.page.shared import environment, policy, script, source, sour
 from harness.report.rows.diff import SPACED
 from harness.report.summary.delays import AWAITED
 from harness.report.words.digest import cell_tables
+from harness.report.words.verdict import left_text
 from harness.units import Seconds, duration_text, usd_text
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ def _environment() -> jinja2.Environment:
             "seconds": _seconds,
             "tail": _tail,
             "milliseconds": lambda value: "–" if value is None else f"{value:.1f} ms",
+            "left": lambda one: left_text(one.failed, one.refused),
             "whole": lambda value: "–" if value is None else f"{value:,}",
             "usd": lambda value: "–" if value is None else usd_text(value),
             "duration": lambda value: "–" if value is None else duration_text(value),

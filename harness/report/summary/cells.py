@@ -101,6 +101,7 @@ def _cell(
         utterances=len(rows),
         scored=len(scored) + len(held),
         failed=sum(row.must_rerun for row in rows),
+        refused=sum(row.refused for row in rows),
         rate=rate(metric, counts) if metric else None,
         rate_low=ends.low if ends else None,
         rate_high=ends.high if ends else None,

@@ -65,6 +65,9 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     utterances: int
     scored: int
     failed: int
+    refused: int = 0
+    """Of `failed`, what the service refused with its setup, model or key: the same command would not run it again."""
+
     rate: float | None
     rate_low: float | None
     rate_high: float | None
@@ -220,6 +223,9 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     utterances: int
     scored: int
     failed: int
+    refused: int = 0
+    """As in cells."""
+
     first_text_p50_s: Seconds | None
     first_text_p95_s: Seconds | None
     final_text_p50_s: Seconds | None

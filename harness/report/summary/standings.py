@@ -82,6 +82,7 @@ def pooled_standings(
                 utterances=len(group),
                 scored=sum(row.judged for row in group),
                 failed=sum(row.must_rerun for row in group),
+                refused=sum(row.refused for row in group),
                 first_text_p50_s=percentile(first, 50),
                 first_text_p95_s=percentile(first, 95),
                 final_text_p50_s=percentile(final, 50),

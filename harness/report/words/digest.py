@@ -54,7 +54,14 @@ class _Figure:
     """How a terminal of 80 columns heads it; None: the same."""
 
 
-_AGAIN = _Figure("to run again", lambda cell: f"{cell.failed:,}" if cell.failed else "", "again")
+_AGAIN = _Figure(
+    "to run again",
+    lambda cell: f"{cell.failed - cell.refused:,}" if cell.failed > cell.refused else "",
+    "again",
+)
+"""Left out where it is empty."""
+
+_REFUSED = _Figure("refused", lambda cell: f"{cell.refused:,}" if cell.refused else "")
 """Left out where it is empty."""
 
 _BY_EAR = _Figure(
@@ -67,7 +74,7 @@ _FALLS_SILENT = _Figure(
 )
 """Left out where no answer was interrupted."""
 
-_LEAN = (_AGAIN, _BY_EAR, _FALLS_SILENT)
+_LEAN = (_AGAIN, _REFUSED, _BY_EAR, _FALLS_SILENT)
 
 _SCORED = _Figure("scored", lambda cell: f"{cell.scored:,}/{cell.utterances:,}")
 _COST = _Figure("cost", lambda cell: "–" if cell.cost_usd is None else usd_text(cell.cost_usd))
@@ -77,6 +84,7 @@ _RATE = (
     _Figure("95 % interval", _interval, "95 %"),
     _SCORED,
     _AGAIN,
+    _REFUSED,
 )
 _FIGURES: dict[str, tuple[_Figure, ...]] = {
     "transcribe": (
@@ -97,6 +105,7 @@ _FIGURES: dict[str, tuple[_Figure, ...]] = {
         _Figure("pass rate", lambda cell: percent_text(cell.pass_rate)),
         _SCORED,
         _AGAIN,
+        _REFUSED,
         _Figure("first reply p50", lambda cell: _seconds(cell.first_reply_p50_s), "reply p50"),
         _Figure("call p50", lambda cell: _seconds(cell.tool_call_p50_s)),
         _FALLS_SILENT,

@@ -22,7 +22,7 @@ def verdict(
 ) -> str:
     """Return the run in a sentence: how much was done, and the headline rate of every dataset."""
     scored = sum(row.judged for row in rows)
-    failed = sum(row.must_rerun for row in rows)
+    left = left_text(sum(row.must_rerun for row in rows), sum(row.refused for row in rows))
     locales = len({row.locale for row in rows})
     sent, came = (sum(row.audio_s or 0.0 for row in rows), sum(row.speech_s or 0.0 for row in rows))
     lengths = (
@@ -32,7 +32,7 @@ def verdict(
     )
     parts = [
         f"{scored:,} of {count_text(len(rows), 'session')} scored"
-        + (f", {failed:,} to run again" if failed else "")
+        + (f", {left}" if left else "")
         + f": {count_text(len(plan.models), 'model')}, {count_text(locales, 'locale')}, "
         + lengths
         + (f", {usd_text(cost)} at list prices" if cost is not None else "")
@@ -56,6 +56,14 @@ def verdict(
             who = f" ({standing.model}, the lowest of {len(plan.models)})"
         parts.append(f"{dataset}: {_rate_of(standing)}{who}.")
     return " ".join(parts)
+
+
+def left_text(failed: int, refused: int) -> str:
+    """Return in words what has no answer yet, of which so many were `refused`: `2 to run again, 1 refused`; empty: nothing."""
+    again = failed - refused
+    return ", ".join(
+        [f"{again:,} to run again"] * bool(again) + [f"{refused:,} refused"] * bool(refused)
+    )
 
 
 def _best(standings: Sequence[Standing]) -> Standing | None:
