@@ -14,6 +14,7 @@ from harness.clock import run_virtual
 from harness.corpus.scenario import Expectation
 from harness.report.build import build_reports
 from harness.report.page.clips import Embed
+from harness.text.locales import LOCALES
 from tests.run.runs import plan, run
 from tests.run.test_ask import put, says, written
 from tests.run.test_speak import text as to_say
@@ -349,6 +350,39 @@ def test_no_width_scrolls_sideways(opened, page, width):
     assert report.page.evaluate(
         "[...document.querySelectorAll('.wide > table > caption')].every((one) => one.getBoundingClientRect().right <= innerWidth)"
     )
+
+
+@pytest.mark.parametrize("pace", [1.0, 0.0])
+def test_a_long_table_leaves_no_empty_half(opened, said, tmp_path, axe, pace):
+    """Beside a long table nothing is empty: it has two columns where there is room for them, one on a phone; still it narrows."""
+    locales = {"sample": list(LOCALES)[:4], "voices": list(LOCALES)[:30]}
+    rows = [
+        said.Said(id=f"{name}-{code}", dataset=name, locale=code)
+        for name, codes in locales.items()
+        for code in codes
+    ]
+    folder = said.make_run(tmp_path / "run", rows, pace=pace)
+    build_reports(folder)
+    report = opened(folder / "report.html")
+    filled = """() => {
+        const area = (one) => { const { width, height } = one.getBoundingClientRect(); return width * height };
+        const grid = document.querySelector('.matrices');
+        return [...grid.children].map(area).reduce((a, b) => a + b) / area(grid);
+    }"""
+    assert report.page.evaluate(filled) > 0.85
+    columns = """() => new Set([...document.querySelectorAll('.long tbody tr')]
+        .map((row) => Math.round(row.getBoundingClientRect().x))).size"""
+    assert 2 == report.page.evaluate(columns)
+    report.page.evaluate(axe)
+    assert [] == report.page.evaluate("axe.run().then((result) => result.violations)")
+    shown = report.page.locator(".long tbody tr:visible")
+    assert 30 == shown.count()
+    report.page.fill("#narrow", "en-")
+    assert sum(code.startswith("en-") for code in locales["voices"]) == shown.count()
+    report.page.fill("#narrow", "")
+    report.page.set_viewport_size({"width": 390, "height": 844})
+    assert 1 == report.page.evaluate(columns)
+    assert report.page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
 
 
 def test_it_prints(opened, page, tmp_path):

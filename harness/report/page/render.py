@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from markupsafe import Markup
@@ -137,6 +137,10 @@ def _moment(iso: str | None) -> str:
 # ── The matrix ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+_LONG: Final = 16
+"""Locales of one model beyond which a table beside another leaves an empty half of a page: about a screen of them."""
+
+
 def _matrix(summary: Summary, dataset: str) -> dict[str, Any]:
     """Return one dataset's locales × models, with all that a cell draws."""
     cells = {(cell.locale, cell.model): cell for cell in summary.cells if cell.dataset == dataset}
@@ -146,6 +150,7 @@ def _matrix(summary: Summary, dataset: str) -> dict[str, Any]:
     return {
         "dataset": next(facts for facts in summary.datasets if facts.name == dataset),
         "axis": top,
+        "long": len(summary.datasets) > 1 == len(summary.models) and len(locales) > _LONG,
         "rows": [
             {
                 "locale": locale,
