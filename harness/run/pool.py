@@ -47,8 +47,8 @@ SPARE: Final = 4
 """Utterances got ready beside those whose turn is near."""
 
 ABSENCES: Final = 20
-"""Pauses in a row after which a service that was lost is given up, and the most attempts at one utterance that do not reach it:
-some six minutes, and a quarter of a minute more for each that has to time out."""
+"""Pauses in a row after which a lost service is given up, and most attempts at one utterance that do not reach it: some
+six minutes, and a quarter of a minute more for each that has to time out."""
 
 NOBODY_PATIENCE: Final = 5
 """Pauses in a row after which an address where nobody has ever answered ends the run: some six seconds."""
@@ -68,7 +68,8 @@ class Tally:
     """Spent so far, with the sessions of earlier sittings; estimated where the service sent no bill."""
 
     next_usd: Usd | None = None
-    """What the session takes at most that the budget did not cover beside those open; None: it covered each."""
+    """Most that a session may cost for which the budget had no room beside the open ones; None: there was always
+    room."""
 
     stopped: str | None = None
     """Why the run stopped before its end, in words; None: it did not."""
@@ -183,7 +184,10 @@ class Pool:
             await self._bring_to_end(slot, prepared)
 
     async def _prepared(self, slot: Slot) -> Any:
-        """Return what an attempt needs; None: the run was stopped meanwhile, and a long clip may take minutes."""
+        """Return what an attempt needs.
+
+        None: the run was stopped meanwhile, and did not wait, since a long clip may take minutes.
+        """
         task: asyncio.Task[None] = asyncio.current_task()  # type: ignore[assignment]  # a worker's
         self._preparing.add(task)
         try:
@@ -196,14 +200,14 @@ class Pool:
             self._preparing.discard(task)
 
     def _is_refused(self, slot: Slot) -> bool:
-        """Return whether the service has refused what the slot is asked with, or is gone; its record is then written."""
+        """Return whether the service has refused the slot's model or setup, or is gone; the slot's record is then written."""
         refusal = self.refusal(slot)
         if refusal is not None:
             self._finish(self._work.untried(slot, refusal))
         return refusal is not None
 
     def refusal(self, slot: Slot) -> Ending | None:
-        """Return how the service has refused what a slot is asked with, or went away; None: it has not."""
+        """Return how the service refused a slot's model or setup, or went away; None: it did neither."""
         if self._gone is not None:
             return self._gone
         refused = self.tally.refused
@@ -232,7 +236,7 @@ class Pool:
             self._is_refused(slot)
 
     def _wait_s(self, ending: Ending, tries: _Tries) -> Seconds | None:
-        """Return how long an utterance waits until it is tried again, and count what its attempt was; None: it is not."""
+        """Count the attempt as what it was, and return how long its utterance waits for the next; None: there is no next."""
         if ending.absent:
             tries.absences += 1
             if self._is_given_up(ending) or tries.absences >= ABSENCES:
@@ -301,7 +305,7 @@ class Pool:
         self._admitted.add(self._work.configuration(slot))
 
     def _may_spend(self, more: Usd) -> bool:
-        """Return whether another session may begin; when it is the budget that forbids it, all is stopped."""
+        """Return whether another session may begin; if the budget forbids it, the run is stopped."""
         if self.tally.stopped is None:
             self._affords(more)
         return self.tally.stopped is None
@@ -316,9 +320,9 @@ class Pool:
         return False
 
     async def go_on(self, more: Demand, way: _Pass) -> bool:
-        """Wait until a session may open another connection, which takes so much more; False: the budget forbids it.
+        """Wait until a session may open another connection, which takes `more`; False: the budget forbids it.
 
-        A session that has begun is brought to its end, also when no other is to begin.
+        A stop does not: a session that has begun is brought to its end.
         """
         cost_usd = _usd(way.slot, more)
         if cost_usd and not self._affords(cost_usd):
@@ -336,9 +340,9 @@ class Pool:
         self._work.begin(way.slot, way.number, takes)
 
     def _is_given_up(self, ending: Ending) -> bool:
-        """Return whether a service that an attempt did not reach is given up.
+        """Return whether to give up a service that an attempt did not reach.
 
-        Where one had been reached before, all that is left is then recorded as not reached; what is open ends by itself.
+        If it had been reached before, all that is left is then recorded as not reached; open sessions end by themselves.
         """
         if not self.gate.reached:
             return self.gate.absences >= NOBODY_PATIENCE
@@ -390,7 +394,7 @@ class Pool:
         return None
 
     def _refuses(self, slot: Slot, ending: Ending) -> set[Configuration]:
-        """Return what a session's end is a refusal of: every configuration of its model, its own, or none."""
+        """Return the configurations that a session's end refuses: all of its model, its own, or none."""
         match ending.failure:
             case "model_not_found":
                 return {one for one in self._asked if one[0] == slot[2]}

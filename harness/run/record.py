@@ -210,8 +210,8 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     """Audio that was sent again."""
 
     known_by: KnownBy
-    """How we knew where to begin: the service said which message was its last (`index`), by what we had sent when its
-    handle came (`position`), or it was the beginning of a turn (`turn`), for a fresh session."""
+    """How we knew where to begin: the service named the last message that it held (`index`), we went by what we had
+    sent when its handle came (`position`), or a fresh session began with the turn (`turn`)."""
 
     why: str
     """How the connection broke off."""
@@ -278,7 +278,7 @@ class UtteranceRecord(msgspec.Struct, frozen=True, kw_only=True):
     """True: text came whose turn was never said to have ended, so its end may be missing."""
 
     behind_turn_s: Seconds | None = None
-    """Longest wait without a message, behind the end of the turn, that text has ended; None: no text came there."""
+    """Longest pause after the end of the turn that more text ended; None: no text came then."""
 
     seams: int = 0
     """How often another connection went on with the clip."""
@@ -293,7 +293,7 @@ class UtteranceRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Audio sent over connections that broke off before a bill for it came."""
 
     lost: Demand | None = None
-    """What it was to take, where our process died before it could tell what it took; None: it told, or never asked."""
+    """What it was to take, if our process died before it could say what it took; None: it said, or never asked."""
 
     recovered: bool = False
     """True: our process died between the trace and this record, which was made of the trace later."""

@@ -38,7 +38,8 @@ TYPICAL_S: Final[Seconds] = 5.0
 """Assumed length of an utterance whose length is unknown, s."""
 
 _HEARD_IN: Final[Samples] = 320
-"""Activity detection judges so many samples at a time: a turn's silence begins with the first of them that is silent whole."""
+"""Samples that activity detection judges at a time: a turn's silence begins with the first such piece that is wholly
+silent."""
 
 _SAME_S: Final[Seconds] = 1e-6
 """Times closer than this are the same: sums of them are not exact."""
@@ -128,7 +129,10 @@ class Stays:
         )
 
     def _legs(self, samples: Samples) -> tuple[Samples, ...]:
-        """Return how much of a clip goes over each connection, about as much over each; what cannot be divided goes over one."""
+        """Return how much of a clip goes over each connection, in about equal parts.
+
+        A clip that cannot be divided goes over one.
+        """
         if samples <= self._leg or self.plan.task != "transcribe":
             return (samples,)
         even = math.ceil(samples / math.ceil(samples / self._leg) / self.chunk) * self.chunk

@@ -60,11 +60,11 @@ LEG_S: Final[Seconds] = 540.0
 
 
 HELD_BYTES: Final = 16 * 2**20
-"""Memory for clips that are not streamed at the moment and may be soon: another model's turn, another repeat."""
+"""Bytes of clips kept in memory although no session streams them now: another model or repeat may soon."""
 
 
 KNOWN_S: Final[Seconds] = 1.0
-"""How long credentials are not asked for again, s: who renews them does so minutes before they expire."""
+"""How long credentials are used before they are asked for again, s; they are renewed minutes before they expire."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True, eq=False)

@@ -46,13 +46,13 @@ class Work(Protocol):
         """Return what an attempt will take, as far as that can be known."""
 
     def begin(self, slot: Slot, number: int, takes: Demand | None) -> None:
-        """Write down that attempt `number` is about to ask for a session, or for more of it, that takes so much.
+        """Write down that attempt `number` is about to ask for a session, or for more of one, and what that takes.
 
         None: it did not ask after all.
         """
 
     def configuration(self, slot: Slot) -> Configuration:
-        """Return the model and setup of a slot: the service takes or refuses all slots with the same ones alike."""
+        """Return the model and setup of a slot: the service takes or refuses all slots alike that share them."""
 
     async def attempt(self, slot: Slot, prepared: Any, number: int, way: Way) -> Attempted | None:
         """Return what came of attempt `number` (from 1); its trace is written, its record is not.

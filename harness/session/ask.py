@@ -79,7 +79,7 @@ class Ask:
         as_parts: bool = False,
         interruption: Interruption | None = None,
     ) -> None:
-        """Take what the item brings along; `words` are the question when it is written, None: the clip is.
+        """Take what the item brings along; `words` are the question when it is written, None: the clip asks it.
 
         `as_parts`: pictures of a written question are parts of its turn, where realtime text may not be taken.
         """

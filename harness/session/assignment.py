@@ -29,11 +29,11 @@ MOST_RECEIVED: Final = 256 * 2**20
 messages. Without a bound a hostile service could fill the memory, and with one for each attempt the disk."""
 
 MOST_KEPT: Final = 512 * 2**20
-"""Bytes that all sessions of a process may keep at once of what they received; each is given room beyond for `SPARED`. While
-traces are written they take as much again, and more."""
+"""Bytes that all sessions of a process may keep at once of what they received; each may keep `SPARED` beyond that.
+While traces are written they take as much again, and more."""
 
 Offload: TypeAlias = "Callable[..., Awaitable[Any]]"
-"""`offload(work, *args)`: does beside the loop what would hold it up, and returns what it returns."""
+"""`offload(work, *args)`: runs beside the loop what would hold it up, and gives its result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +41,13 @@ class Assignment:
     """What a session is to do."""
 
     header: TraceHeader
-    """For the trace; what only the session can know is filled in by it."""
+    """For the trace; the session fills in what only it can know."""
 
     name: str
-    """Of the trace's file, without its suffix: received audio is kept under it."""
+    """Name of the trace's file without its suffix; received audio is kept under it."""
 
     endpoint: Endpoint
-    """Of the first connection."""
+    """Where the first connection goes."""
 
     setup: Setup
     frames: Frames
@@ -65,7 +65,7 @@ class Assignment:
     waits: Waits = field(default_factory=Waits)
 
     offload: Offload = asyncio.to_thread
-    """Does beside the loop what would hold it up."""
+    """Runs beside the loop what would hold it up."""
 
     renew: Callable[[], Endpoint] | None = None
     """Gives the endpoint of a further connection, with credentials that are still good; None: they do not run out.
@@ -75,7 +75,7 @@ class Assignment:
     """Bytes that the service may still send, each message with a KiB beside its own."""
 
     stock: Stock = field(default_factory=lambda: Stock(MOST_KEPT))
-    """Room for what all sessions of the process keep; whoever reads the recorder gives back what it took."""
+    """Room for what all sessions of the process keep; whoever has read the recorder gives its part back."""
 
     way: Way = field(default_factory=OpenWay)
     """When the service may be asked for the session, and who hears how far it is."""

@@ -101,7 +101,7 @@ def credentials(environment: Mapping[str, str]) -> list[Secret]:
 
 
 def lacking(service: str, environment: Mapping[str, str]) -> RefusedError | None:
-    """Return what `endpoints` would refuse for want of credentials, as far as it shows without asking anybody; None: nothing."""
+    """Return which credentials `endpoints` would find missing, as far as that shows without a request; None: none."""
     try:
         if service == "gemini":
             _gemini(None, environment, None)

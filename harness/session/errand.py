@@ -83,7 +83,8 @@ class Errand(Protocol):
     ) -> Seconds:
         """Return how long to wait without a message before no more is expected.
 
-        `turn_over`: a turn ended after all was said; `open_turn`: what came of an answer is of a turn that has not.
+        `turn_over`: a turn ended after everything was sent; `open_turn`: some of an answer has come, and its turn has
+        not ended.
         """
 
 
@@ -146,7 +147,7 @@ class Speak:
     def patience_s(
         self, waits: Waits, *, turn_over: bool, answered: bool, open_turn: bool
     ) -> Seconds:
-        """Return the wait for more speech: the end of a turn may lag by all that would still have to be played."""
+        """Return the wait for more speech: the end of a turn may come as late as the speech would take to play."""
         usual = usual_patience_s(waits, turn_over=turn_over, answered=answered, open_turn=open_turn)
         return usual if turn_over else usual + self._speech_s
 

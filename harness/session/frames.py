@@ -47,7 +47,7 @@ class Block:
 
 
 KEPT_S: Final[Seconds] = 30.0
-"""Longest clip whose messages are made whole and kept, s: 1.3 MB. Of a longer one there is a block at a time."""
+"""Longest clip whose messages are all made at once and kept, s: 1.3 MB. A longer one is made a block at a time."""
 
 BLOCK_S: Final[Seconds] = 5.0
 """Audio in a block of a longer clip, s: 0.2 MB, and as much again while the next one is made."""

@@ -31,7 +31,7 @@ def mask(events: list[TimedEvent], secrets: Sequence[Secret]) -> None:
 
 
 def _mask_within(events: list[TimedEvent], secrets: Sequence[Secret]) -> None:
-    """Mask secrets in the texts and names of every frame; what shows none, nearly everything, is looked at as it is written."""
+    """Mask secrets in the texts and names of every frame. Nearly all show none: many are searched at once, as JSON."""
     begun, lines, size = 0, [], 0
     for number, event in enumerate(events, 1):
         lines.append(msgspec.json.encode(event.frame))
@@ -79,7 +79,7 @@ def _with_texts(value: Any, texts: Iterator[str]) -> Any:
 def _mask_across(events: Sequence[TimedEvent], secrets: Sequence[Secret]) -> None:
     """Mask in the frames what shows a secret only once a channel's fragments are joined.
 
-    They are joined as they came, and as every reader joins them: without those that were taken back.
+    They are joined in both ways: all as they came, and as readers join them, without those that were taken back.
     """
     _mask_joined(events, secrets)
     if (kept := standing(events)) is not events:

@@ -19,19 +19,21 @@ if TYPE_CHECKING:
     from harness.units import Seconds
 
 Instant: TypeAlias = int
-"""A time of the loop's clock, in ticks of 0.1 µs: of streams that are due together it is the same, sums of seconds are not."""
+"""A time of the loop's clock, in ticks of 0.1 µs: an int, so that streams that are due together are due at the very
+same one."""
 
 TICKS: Final = 10_000_000
 """Instants a second."""
 
 GRID_S: Final = 0.010
-"""Distance of the instants at which streams start, s: 200 streams of 100 ms a frame are served twenty at a time."""
+"""Distance between starts of streams, s: 200 streams of 100 ms a frame are then served twenty at a time."""
 
 SPREAD: Final = 10
-"""Instants that starts are spread over, 100 ms: frames of a second each do not hold a session up for a second."""
+"""Most starts that streams are spread over, 100 ms together: where a frame is a second long, no session waits a second
+to start."""
 
 ROUND: Final = 32
-"""Streams served in one go, before the loop looks whether something has come: it is to be stamped soon."""
+"""Streams served in one go, before the loop looks what has come: its time should be noted soon."""
 
 
 def instant(t: Seconds) -> Instant:
@@ -106,7 +108,7 @@ class Pacer:
         self._timer = self._loop.call_at(due, self._round)
 
     def _round(self) -> None:
-        """Serve the streams that are due now, each once; the next round is for those that there are too many of."""
+        """Serve the streams that are due now, each once; what is more than `ROUND` waits for the next round."""
         self._timer = None
         now = instant(self._loop.time()) + 1  # a timer may come a rounding early
         due: Instant | None = None

@@ -97,7 +97,7 @@ def ending(
 
 
 def broken_off(ended: Ending) -> Ending:
-    """Return the end of a session that had begun and whose service then was not there any more: it broke off."""
+    """Return `ended` as the end of a session that had begun before the service was gone: it broke off."""
     outcome: Outcome = "failed_server" if ended.outcome == "failed_client" else ended.outcome
     return replace(ended, outcome=outcome, unreachable=False, away=False)
 
@@ -160,7 +160,7 @@ def _short(reason: str) -> str:
 
 
 ATTEMPTS: Final[dict[FailureKind, int]] = {"transient": 3, "duration": 3, "stale_handle": 2}
-"""How many attempts an utterance gets when they end so; one where the kind is absent. A quota refusal is no attempt:
+"""How many attempts an utterance gets that end with such a failure; with any other, one. A quota refusal is no attempt:
 the utterance waits its turn."""
 
 BASE_S: Final = 0.5
@@ -171,8 +171,7 @@ _DOUBLINGS: Final = 10
 """More than it takes from `BASE_S` to `CAP_S`."""
 
 MOST_ASKED_S: Final = 300.0
-"""Longest wait that a service is given which asks for one, s. One that asks for more is not asked again before: the run
-stops, to be continued."""
+"""Longest wait that a service may ask for, s. If it asks for more, the run stops, to be continued later."""
 
 
 def backoff_s(failures: int, rng: random.Random, *, asked_s: Seconds | None = None) -> Seconds:

@@ -1,4 +1,4 @@
-"""How much of what services send the sessions of a process may hold at once.
+"""How many received bytes the sessions of a process may hold at once.
 
 Knows bytes and how many there are. Does not know what they are, nor what becomes of a session that there is no room for.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 SPARED: Final = 4 * 2**20
-"""Bytes that every session is granted, a minute of speech: one that floods takes no room from the others."""
+"""Bytes that every session may hold however full the stock is, a minute of speech: one flood starves no other
+session."""
 
 
 class Stock:
@@ -24,7 +25,7 @@ class Stock:
         return self._held
 
     def take(self, size: int, own: int) -> bool:
-        """Return whether one that holds `own` bytes may hold `size` more, which are then counted."""
+        """Return whether a session that holds `own` bytes may hold `size` more, which are then counted."""
         if self._held + size > self._most and own + size > SPARED:
             return False
         self._held += size

@@ -12,15 +12,15 @@ class Way(Protocol):
     """One session's way in and out; every call but the first may be left out or made twice."""
 
     async def enter(self) -> bool:
-        """Wait until the service may be asked for a session; False: it never may. The connection is open by then."""
+        """Wait, with the connection open, until the service may be asked for a session; False: it may not be."""
 
     def admitted(self) -> None:
         """Hear that the service has taken the session."""
 
     async def again(self, replayed: Samples) -> bool:
-        """Wait until the session may open another connection, over which so many samples more are sent again.
+        """Wait until the session may open another connection, which sends so many samples again; False: it may not.
 
-        What it was allowed before and has not sent is not asked for twice. False: it never may.
+        What was allowed before and has not been sent is not asked for twice.
         """
 
     def leave(self) -> None:

@@ -91,9 +91,9 @@ class Difference:
 
 
 def difference(pairs: Sequence[Pair], column: str, *, tested: bool = True) -> Difference | None:
-    """Return how `column` (one of `PAIRED` but a macro rate) differs over the pairs of one cell.
+    """Return how `column` (one of `PAIRED`, macro rates excepted) differs over the pairs of one cell.
 
-    None: no pair has it on both sides, or, of a sum, some pair lacks it on one: a sum over a part would mislead.
+    None: no pair has it on both sides; or it is a sum and some pair lacks it, since a sum over a part would mislead.
     """
     if column in RATES or column in SHARES:
         return _ratio(*ratio_blocks(pairs, column), tested=tested)
@@ -122,9 +122,9 @@ def macro_difference(
 
 
 def ratio_blocks(pairs: Iterable[Pair], column: str = "rate") -> tuple[Blocks, int]:
-    """Return errors and tokens per block over the pairs that are scored on both sides, and how many those are.
+    """Return errors and tokens per block over the pairs that are scored on both sides, and the number of those pairs.
 
-    Of a share: utterances that have it, and utterances.
+    For a share they are the utterances that have it, and all utterances.
     """
     blocks: dict[Block, tuple[float, float, float]] = {}
     n = 0
@@ -141,7 +141,7 @@ def ratio_blocks(pairs: Iterable[Pair], column: str = "rate") -> tuple[Blocks, i
 def errors(rows: Iterable[Row]) -> float | None:
     """Return an utterance's errors, the mean over its repeats; None: none of them is scored.
 
-    Of answers that were held against what was expected: the share that is not.
+    Where answers were held against what was expected, it is the share that was not as expected.
     """
     own = list(rows)
     if (passed := _counted(own, "pass_rate")) is not None:
@@ -151,7 +151,7 @@ def errors(rows: Iterable[Row]) -> float | None:
 
 
 def timed(pairs: Iterable[Pair], field: str) -> list[tuple[Pair, list[float], list[float]]]:
-    """Return the pairs with that latency on both sides, counted alike, and the values of each side in s."""
+    """Return the pairs with this latency on both sides, measured from the same end of speech; and each side's values, s."""
     found = []
     for pair in pairs:
         base, new = _punctual(pair.base, field), _punctual(pair.new, field)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 
 from harness.errors import UsageError
+from harness.report.difference.difference import UNPOOLED
 from harness.report.rows.kinship import block, recordings, test_sets
 from harness.report.summary.breakdown import Utterance, breakdown
 from harness.report.summary.certainty import basis
@@ -296,7 +297,7 @@ def _companion(scores: Iterable[Score], name: str) -> EditCounts:
 
 def _is_ratio(metric: str | None) -> bool:
     """Return whether a metric is a ratio of errors to tokens of the reference."""
-    return metric not in {None, "MER", "WIL"}
+    return metric is not None and metric not in UNPOOLED
 
 
 def _blocks(group: Iterable[_Judged]) -> dict[Block, tuple[int, int]]:

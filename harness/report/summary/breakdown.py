@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from harness.report.difference.difference import UNPOOLED
 from harness.report.summary.confusions import Tenth, deletions_by_position
 from harness.report.summary.token_classes import Spoken, Tally, TokenClass, by_class
 from harness.score.edits import EditCounts
@@ -157,7 +158,7 @@ def breakdown(utterances: Sequence[Utterance]) -> Breakdown:
         gaps={
             name: gap
             for name, own in by_tag.items()
-            if metric not in {"MER", "WIL"} and (gap := _gap(name, own, utterances))
+            if metric not in UNPOOLED and (gap := _gap(name, own, utterances))
         },
     )
 

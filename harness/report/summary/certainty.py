@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from harness.report.difference.difference import UNPOOLED
 from harness.report.rows.kinship import kinds
 from harness.report.summary.document import Basis
 from harness.report.summary.pooling import grouped, pooled
@@ -21,16 +22,13 @@ if TYPE_CHECKING:
     from harness.score.edits import EditCounts
     from harness.stats.intervals import Interval
 
-_NO_RATIO = ("MER", "WIL")
-"""Metrics that are no ratio of errors to reference tokens: no interval of ours is for them."""
-
 
 def rate_certainty(scored: Sequence[Row]) -> tuple[Interval | None, Basis] | None:
     """Return the 95 % interval of the rows' pooled rate, None where there are too few blocks, and what it rests on.
 
     `scored` are rows with counts of one metric; None where that is no ratio of errors to reference tokens.
     """
-    if scored[0].metric in _NO_RATIO:
+    if scored[0].metric in UNPOOLED:
         return None
     blocks = grouped(scored, lambda row: row.block)
     found = rate_interval(_ratios(blocks.values(), lambda row: row.counts))
@@ -39,7 +37,7 @@ def rate_certainty(scored: Sequence[Row]) -> tuple[Interval | None, Basis] | Non
 
 def detectable_difference(scored: Sequence[Row]) -> float | None:
     """Return the smallest difference of pooled rates that the rows can show; None where there is no telling."""
-    if scored[0].metric in _NO_RATIO:
+    if scored[0].metric in UNPOOLED:
         return None
     blocks = grouped(scored, lambda row: row.block)
     return measured_difference(_ratios(blocks.values(), lambda row: row.counts))
