@@ -36,11 +36,18 @@ def message(text: bytes) -> bytes:
     return head + text
 
 
-SPEECH = message(
+SPOKEN = (
     b'{"serverContent":{"modelTurn":{"parts":[{"inlineData":{"mimeType":"audio/pcm;rate=24000","data":"'
     + base64.b64encode(bytes(3840))
     + b'"}}]}}}'
 )
+SPEECH = message(SPOKEN)
+
+
+def written() -> bytes:
+    """Return a transcription message of some 200 bytes with the time it was written at, monotonic s."""
+    text = f" {time.monotonic():.7f} {'x' * 140}"
+    return b'{"serverContent":{"inputTranscription":{"text":"%s"}}}' % text.encode()
 
 
 class Drain(asyncio.Protocol):
@@ -128,8 +135,7 @@ class Drain(asyncio.Protocol):
     def _say(self, left: int) -> None:
         """Send what is to be sent, one message or all."""
         for _ in range(1 if self.every_s else left):
-            text = f'{{"serverContent":{{"inputTranscription":{{"text":" {time.monotonic():.7f} {"x" * 140}"}}}}}}'
-            self.transport.write(SPEECH if self.spoken else message(text.encode()))
+            self.transport.write(SPEECH if self.spoken else message(written()))
         if self.every_s and left > 1 and not self.transport.is_closing():
             self.loop.call_later(self.every_s, self._say, left - 1)
 

@@ -8,12 +8,15 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 from harness.session.pace import GRID_S
+from harness.wire.live.codec import decode_server
+from tests.bench.drain import SPOKEN, written
 from tests.bench.measure import Goal, ratio, ratios
 
 if TYPE_CHECKING:
@@ -269,6 +272,17 @@ gets done: 250 are about what one process of it manages. Bare timers are an even
 {Goal.table(goals)}"""
 
 
+def _decoding(count: int = 5_000) -> float:
+    """Return how many times as long it takes to decode a message of speech as a plain one."""
+    took = []
+    for frame in (written(), SPOKEN):
+        began = time.process_time()
+        for _ in range(count):
+            decode_server(frame)
+        took.append(time.process_time() - began)
+    return took[1] / took[0]
+
+
 def receive(rounds: int = 3, sessions: int = 50, messages: int = 300) -> str:
     """What a message costs to receive, and how late it is stamped."""
     cpu = {kind: [] for kind in ("ours", "sdk")}
@@ -302,6 +316,7 @@ def receive(rounds: int = 3, sessions: int = 50, messages: int = 300) -> str:
             "a message with speech nobody needs, to a plain one",
             ratios(spoken["ours"], cpu["ours"]),
             2.0,
+            floor=f"to decode its JSON and base64 takes {_decoding():.1f} times as long as a plain one's JSON, and its speech is kept",
         ),
         Goal(
             "200 sessions: median lateness of a stamp, to the SDK's",
