@@ -6,7 +6,6 @@ Knows records and traces. Does not know scores or tables.
 from __future__ import annotations
 
 from array import array
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -91,7 +90,7 @@ def miscounted(plan: Plan, records: Sequence[UtteranceRecord]) -> Iterator[str]:
     """
     yield from _unlike_clips(records)
     wanted_slots = set(slots(plan))
-    numbers: dict[Slot, Counter[int]] = {}
+    numbers: dict[Slot, dict[int, int]] = {}
     answered: set[Slot] = set()
     settles = settling(plan)
     for record in records:
@@ -103,7 +102,8 @@ def miscounted(plan: Plan, records: Sequence[UtteranceRecord]) -> Iterator[str]:
         if settles(record):
             answered.add(its)
         # What was never sent has the number 1, whatever went before.
-        numbers.setdefault(its, Counter())[record.attempt] += record.trace is not None
+        times = numbers.setdefault(its, {})
+        times[record.attempt] = times.get(record.attempt, 0) + (record.trace is not None)
     for wanted, times in numbers.items():
         for number in range(1, max(times) + 1):
             if number not in times:
