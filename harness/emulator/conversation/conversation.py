@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 from harness.audio.stream import StreamResampler
@@ -98,6 +99,17 @@ _NO_VOICE: Final = (
 """The service's words, and behind them why: a client that wonders sees the reason alone."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """What a session is made of once its setup has come."""
+
+    turns: Turns
+    coverage: Coverage
+    listening: Listening
+    transcript: Transcript
+    respondent: Respondent
+
+
 class Conversation:
     """One connection's session. Make it inside a running loop, after the upgrade.
 
@@ -129,17 +141,13 @@ class Conversation:
             audio_rate=manners.audio_tokens_per_s, remembers=manners.answers.look_back
         )
         self._resampler = StreamResampler(SAMPLE_RATE)
-        self._listening: Listening | None = None
-        self._turns: Turns | None = None
+        self._parts: _Parts | None = None
         self._turn = Turn()
         self._hearing: Turn | None = None
-        self._transcript: Transcript | None = None
         self._typed = ""
         self._seeding = False
-        self._coverage: Coverage | None = None
         self._intake = Intake(take=self._take, hold=line.hold, failed=self._failed)
         self._backlog = Backlog(self._intake.wait)
-        self._respondent: Respondent | None = None
         self._life = Life()
         self._over = False
         self._setup_bytes = 0
@@ -167,7 +175,7 @@ class Conversation:
     @property
     def kept(self) -> int:
         """Bytes that it keeps of what the client wrote, about: its setup, and text that waits for an answer."""
-        waiting = self._respondent.waiting if self._respondent is not None else 0
+        waiting = self._parts.respondent.waiting if self._parts is not None else 0
         written = len(self._turn.text) + len(self._typed) + waiting
         return READ_BYTES * self._setup_bytes + written
 
@@ -191,8 +199,8 @@ class Conversation:
         self._intake.stop()
         for worker in self._workers:
             worker.cancel()
-        if self._listening is not None:
-            self._listening.leave()
+        if self._parts is not None:
+            self._parts.listening.leave()
 
     def _refuse(self, refused: Refused) -> None:
         if not self._over:
@@ -215,10 +223,10 @@ class Conversation:
             case SetupReceived():
                 self._set_up(event)
             case ActivityStarted():
-                self._follow(self._their_turns().start())
+                self._follow(self._open.turns.start())
             case ActivityEnded() | StreamEnded():
                 self._hear_pcm(self._resampler.flush())
-                self._follow(self._their_turns().end())
+                self._follow(self._open.turns.end())
             case TextReceived():
                 self._read(event.text)
             case TurnsReceived():
@@ -228,7 +236,7 @@ class Conversation:
             case ContextUpdated():
                 self._update(event.update)
             case ToolAnswered():
-                self._their_respondent().learn(event.responses)
+                self._open.respondent.learn(event.responses)
             case _:
                 assert_never(event)
 
@@ -238,13 +246,12 @@ class Conversation:
         self._limits.set_up()
         hearing = self._resume(setup, event.model.id)
         self._context.begin(setup, self._manners.assumed)
-        self._coverage = Coverage(setup, event.model, self._manners.assumed)
         self._seeding = (
             setup.history_config is not None
             and setup.history_config.initial_history_in_client_content
         )
         platform, era = self._server.route.platform, self._server.era
-        self._respondent = Respondent(
+        respondent = Respondent(
             event,
             self._manners,
             self._context,
@@ -255,8 +262,13 @@ class Conversation:
             resumable=self._tell_resumable,
         )
         self._limit_session(setup)
-        self._listening = self._listen(setup)
-        self._transcript = Transcript(setup, event.model, self._send_content, heard=hearing.untold)
+        self._parts = parts = _Parts(
+            turns=self._turns_of(setup),
+            coverage=Coverage(setup, event.model, self._manners.assumed),
+            listening=self._listening_to(setup),
+            transcript=Transcript(setup, event.model, self._send_content, heard=hearing.untold),
+            respondent=respondent,
+        )
         self._go_on(setup, hearing)
         self._begun(setup)
         # Only Vertex AI names its sessions, and only later (SDK 1.40).
@@ -266,20 +278,20 @@ class Conversation:
         self._workers = (
             self._loop.create_task(
                 self._backlog.hear(
-                    self._listening, self._transcript, self._heard, self._respondent.answer
+                    parts.listening, parts.transcript, self._heard, respondent.answer
                 )
             ),
-            self._loop.create_task(self._respondent.run()),
+            self._loop.create_task(respondent.run()),
         )
         for worker in self._workers:
             worker.add_done_callback(self._worked)
         self._hear_pcm(hearing.unheard)
 
-    def _listen(self, setup: Setup) -> Listening:
-        """Begin to tell the user's turns apart, as the setup asks; return the ear that hears them."""
+    def _turns_of(self, setup: Setup) -> Turns:
+        """Return what tells the user's turns apart, as the setup asks."""
         config = setup.realtime_input_config
         automatic = config.automatic_activity_detection if config else None
-        self._turns = Turns(
+        return Turns(
             self._ear.appetite,
             detection(
                 automatic,
@@ -291,6 +303,9 @@ class Conversation:
             ),
             manual=self._server.manual,
         )
+
+    def _listening_to(self, setup: Setup) -> Listening:
+        """Return the ear that hears them, told what the setup says of languages and words."""
         hints = setup.input_audio_transcription
         return self._ear.listen(
             tuple(language_code(code) for code in hints.languages) if hints else (),
@@ -320,7 +335,7 @@ class Conversation:
     def _go_on(self, setup: Setup, hearing: Hearing) -> None:
         """Hear on from where an earlier connection was heard to; of a session that begins, from its beginning."""
         self._resumption.go_on(setup.session_resumption, hearing)
-        self._their_turns().open = hearing.open
+        self._open.turns.open = hearing.open
         self._server.in_activity = hearing.open and self._server.manual
         if hearing.pieces:
             self._turn = self._hearing = Turn(
@@ -341,7 +356,7 @@ class Conversation:
 
     def _hear(self, event: AudioReceived) -> Iterator[None]:
         """Take audio, with a yield behind each second."""
-        if self._their_coverage().silence:
+        if self._open.coverage.silence:
             self._context.audio_s += len(event.pcm) / SAMPLE_BYTES / event.rate
         if event.rate != self._resampler.rate:
             self._hear_pcm(self._resampler.flush())
@@ -353,23 +368,23 @@ class Conversation:
 
     def _hear_pcm(self, pcm: bytes) -> None:
         """Take 16 kHz audio, but for what an earlier connection was heard of it."""
-        self._follow(self._their_turns().audio(self._resumption.audio(pcm)))
+        self._follow(self._open.turns.audio(self._resumption.audio(pcm)))
 
     def _heard(self, turn: Turn, piece: Piece, end: Samples) -> None:
         """Note that a piece was heard, up to sample `end` of the connection's audio."""
-        if not self._their_coverage().silence:
+        if not self._open.coverage.silence:
             self._context.audio_s += len(piece.pcm) / SAMPLE_BYTES / SAMPLE_RATE
         if not piece.last:
             return
         self._hearing = turn
         self._resumption.heard(end)
         # Behind its end a turn is only to be answered: a handle follows that.
-        if turn is self._turn and self._their_turns().open and self._resumption.due:
+        if turn is self._turn and self._open.turns.open and self._resumption.due:
             self._tell_resumable(True)
 
     def _look(self) -> None:
         """Take a picture, which nobody looks at, but which costs and shortens the session."""
-        if self._their_coverage().sees(within=self._their_turns().open):
+        if self._open.coverage.sees(within=self._open.turns.open):
             self._context.add("VIDEO", self._context.picture)
         first, self._life.seen = not self._life.seen, True
         if first and self._server.setup is not None:
@@ -382,9 +397,9 @@ class Conversation:
                     self._tell_activity("ACTIVITY_START", "VAD_SIGNAL_TYPE_SOS")
                     self._turn = Turn()
                     if self._interruptible():
-                        self._their_respondent().interrupt()
+                        self._open.respondent.interrupt()
                 case Piece():
-                    self._backlog.add(self._turn, step, self._their_turns().begins)
+                    self._backlog.add(self._turn, step, self._open.turns.begins)
                 case Ended():
                     self._tell_activity("ACTIVITY_END", "VAD_SIGNAL_TYPE_EOS")
                     self._end(self._turn)
@@ -398,22 +413,22 @@ class Conversation:
             return
         told = VoiceActivityDetectionSignal(vad_signal_type=signal)
         self._send(ServerMessage(voice_activity_detection_signal=told))
-        offset = duration(self._their_turns().judged / SAMPLE_RATE)
+        offset = duration(self._open.turns.judged / SAMPLE_RATE)
         self._send(ServerMessage(voice_activity=VoiceActivity(type=activity, audio_offset=offset)))
 
     def _end(self, turn: Turn) -> None:
-        self._their_respondent().expect(turn)
+        self._open.respondent.expect(turn)
         self._backlog.end(turn)
 
     def _read(self, text: str) -> None:
         """Take realtime text: part of the turn the client has open, else a turn by itself."""
         self._context.read(text)
-        if self._their_turns().manual and self._their_turns().open:
+        if self._open.turns.manual and self._open.turns.open:
             self._turn.text += text
             self._turn.typed = True
             return
         if self._interruptible():
-            self._their_respondent().interrupt()
+            self._open.respondent.interrupt()
         self._end(Turn(text=text, typed=True))
 
     def _take_turns(self, event: TurnsReceived) -> None:
@@ -430,7 +445,7 @@ class Conversation:
         if self._seeding:
             self._seeding = not event.complete
             return
-        self._their_respondent().interrupt()
+        self._open.respondent.interrupt()
         for one in event.turns:
             if one.role not in ("model", "system"):
                 self._typed = text_of(one)
@@ -448,7 +463,7 @@ class Conversation:
             tools = codec.message_from(update.tools, Setup).tools
         except ValueError as error:
             raise Refused(refusals.INVALID_ARGUMENT) from error
-        self._their_respondent().equip(tools)
+        self._open.respondent.equip(tools)
 
     def _interruptible(self) -> bool:
         config = self._server.setup.realtime_input_config if self._server.setup else None
@@ -484,32 +499,25 @@ class Conversation:
     def _saved(self) -> Saved:
         """Return the session as it is now."""
         assert self._server.model is not None  # noqa: S101 - handles are for sessions
-        turns = self._their_turns()
+        turns = self._open.turns
         if self._backlog.idle and not turns.open:
             self._resumption.heard(turns.begins)  # what is before was silence
         turn = self._hearing if self._hearing and not self._hearing.over else None
         # What is sent again is counted again.
-        again_s = self._resumption.again_s if self._their_coverage().silence else 0.0
+        again_s = self._resumption.again_s if self._open.coverage.silence else 0.0
         return Saved(
             model=self._server.model.id,
             context=self._context.copy(less_s=again_s),
             hearing=self._resumption.hearing(
                 turn,
                 lasts=turn is not None or (turns.manual and turns.open),
-                untold=self._transcript.heard if self._transcript and turn else "",
+                untold=self._open.transcript.heard if turn else "",
             ),
             age_s=self._limits.age_s,
             life=self._life,
         )
 
-    def _their_turns(self) -> Turns:
-        assert self._turns is not None  # noqa: S101 - the server machine lets nothing in before the setup
-        return self._turns
-
-    def _their_coverage(self) -> Coverage:
-        assert self._coverage is not None  # noqa: S101 - as above
-        return self._coverage
-
-    def _their_respondent(self) -> Respondent:
-        assert self._respondent is not None  # noqa: S101 - as above
-        return self._respondent
+    @property
+    def _open(self) -> _Parts:
+        assert self._parts is not None  # noqa: S101 - the server machine lets nothing in before the setup
+        return self._parts
