@@ -41,10 +41,10 @@ CONVERTER: Final = 2
 """Of `load`: raise it whenever it gives other samples or faults than before."""
 
 IN_USE_S: Final[Seconds] = 86_400.0
-"""A long clip is read from its kept file while it is streamed; so long after it was last asked for it is not removed."""
+"""How long after it was last asked for a kept file is not removed: a long clip is read from it while it is streamed."""
 
 _TRIMMED_TO: Final = 0.9
-"""Share of the bound that is left when it was passed, so that not every clip removes another."""
+"""Share of the bound that is kept when it is passed, so that not every new clip removes another."""
 
 _LENGTH_BYTES: Final = 12
 
@@ -58,7 +58,8 @@ class _Trailer(msgspec.Struct, frozen=True, kw_only=True):
     """Where they lie in the file that was asked for, in samples from its first byte; None: here, before this."""
 
     file_bytes: int | None = None
-    """Length of that file: in one of another length, changed since the digest was taken, they do not lie there."""
+    """Length of that file. If it is another now, the file was changed since the digest was taken, and they no longer
+    lie there."""
 
 
 def conversions(environment: Mapping[str, str]) -> Conversions:

@@ -27,7 +27,7 @@ SOUND_SHARE: Final = 0.1
 
 
 def first_sound(clip: AudioClip) -> Samples:
-    """Return where the first 10 ms lie that are a tenth as loud as the loudest; 0 when all is silent.
+    """Return where the first 10 ms begin that are a tenth as loud as the loudest; 0 when all is silent.
 
     Quick and rough, for the process that streams: the onset that latency counts from is `speech.speech_bounds`.
     """

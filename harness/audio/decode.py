@@ -25,7 +25,8 @@ RATES_HZ: Final = range(1_000, 1_000_001)
 """Sample rates believed. Beyond them a header is damaged, and resampling by its ratio would need memory without bound."""
 
 _BARE_HEADER_BYTES: Final = 4096
-"""A file this small whose header says 0 samples is empty; a larger one was left so by a recorder that was killed."""
+"""A file up to this size whose header says 0 samples is empty; in a larger one, a recorder was killed before it wrote
+the number."""
 
 _KNOWN_MAGIC: Final = (
     *(b"RIFF", b"RIFX", b"RF64", b"riff", b"FORM", b".snd", b"caff", b"fLaC", b"OggS"),

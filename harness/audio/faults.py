@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _CLIPPING_SHARE: Final = 1e-4
 _CLIPPING_SAMPLES: Final = 3
-"""From when samples at full scale are called clipping; the one peak of a normalised recording is not."""
+"""How many samples at full scale are called clipping; the single peak of a normalised recording is not."""
 
 _SILENCE_DBFS: Final = -60.0
 _SHORTEST_S: Final[Seconds] = 0.1

@@ -33,13 +33,13 @@ _SHORT_DATA: Final = re.compile(
 """libsndfile's parsing log where the header promises another length than the file has; both in bytes."""
 
 _LEFT_OPEN: Final = (range(0x7FFF_F000, 0x8000_0001), range(0xFFFF_F000, 0x1_0000_0000))
-"""Lengths in bytes that mean none: what cannot go back to write the true one, a pipe or a recorder, promises the most that 31
-or 32 bits hold, with or without the header (FFmpeg 0xffffffff, SoX 0x7ffff000, arecord 0x80000000)."""
+"""Lengths in bytes that mean “unknown”: a pipe or a recorder that cannot go back to write the true length writes the
+most that 31 or 32 bits hold, with or without the header (FFmpeg 0xffffffff, SoX 0x7ffff000, arecord 0x80000000)."""
 
 
 @cache
 def sound_file_class() -> Any:
-    """Return soundfile's class, but one that does not seek after every read to where it already is.
+    """Return soundfile's class without its habit of seeking, after every read, to where it already is.
 
     That seek makes MP3 depend on the block size, costs FLAC a frame each time, and fails on streams of open length.
     """

@@ -37,7 +37,7 @@ class When(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """In what was typed."""
 
     past: str | None = None
-    """In all that the session remembers, what the user said before as well as what goes before in a history."""
+    """Looked for in all that the session remembers: what the user said before, and the history that was sent."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,7 +69,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What is said to the function's response; `{field}` stands for a field of it."""
 
     silent: bool = False
-    """Nothing is answered at all, where the model may be silent; elsewhere the line fits nothing."""
+    """True: nothing is answered. Of use where the model may be silent; elsewhere the line fits nothing."""
 
     grounding: dict[str, Any] | None = None
     """`groundingMetadata`, where the session has a search tool."""

@@ -40,7 +40,7 @@ class Pending:
     )
 
     def scheduling(self, response: FunctionResponse) -> Scheduling:
-        """Return when a response that was not waited for is spoken of: when idle, if nobody says (SDK)."""
+        """Return when a response that nobody waited for is spoken of; when idle, unless the client says otherwise (SDK)."""
         asked = response.scheduling or (self.answer.call and self.answer.call.scheduling)
         match asked:
             case "INTERRUPT" | "SILENT":
@@ -106,7 +106,7 @@ class Calls:
 
 
 def fields(response: FunctionResponse) -> dict[str, Any]:
-    """Return what can be said of a response by its name: its fields, and those below `output` or `result`."""
+    """Return what an answer can quote of a response by name: its fields, and those below `output` or `result`."""
     found: dict[str, Any] = {}
     for wrapper in _WRAPPERS:
         inner = response.response.get(wrapper)

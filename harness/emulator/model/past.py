@@ -18,7 +18,7 @@ def _nothing() -> list[Mapping[str, int]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
-    """What was said in the turns that are remembered. It never changes: a turn more or fewer is another past."""
+    """The turns that are remembered. It never changes: with a turn more or fewer it is another past."""
 
     sums: list[Mapping[str, int]] = field(default_factory=_nothing)
     """Tokens by modality of all turns before each, and of all; shared with other pasts, and only ever added to."""

@@ -209,7 +209,7 @@ class Respondent:
         self._resumable(not self._calls.waiting and self._unanswered == [turn])
 
     def _status(self) -> str | None:
-        """Return whether more follows a turn, where the model tells it: it does while a function is awaited."""
+        """Return the status that a turn's end tells, in progress while a function is awaited; None: the model tells none."""
         if not self._model.tells_status:
             return None
         return "IN_PROGRESS" if self._calls.waiting else "IDLE"
@@ -251,7 +251,7 @@ class Respondent:
     # ── what it costs ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _tokens(self, reply: Reply, turn: Turn) -> dict[str, int]:
-        """Return a reply's tokens by modality; what a model that does nothing but transcribe answers is its transcript."""
+        """Return a reply's tokens by modality; the reply of a model that only transcribes is its transcript."""
         if self._model.kind == "transcribe":
             return {"TEXT": text_tokens(turn.text)}
         if self._delivery.speaker is not None:

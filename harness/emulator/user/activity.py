@@ -25,7 +25,7 @@ _LEAST_DBFS: Final = -96.0
 """What digital silence is taken for: the last bit of 16-bit PCM."""
 
 _QUIET_ROOM_DBFS: Final = -62.0
-"""The floor is never taken to be lower, and this is what is assumed before anything was heard."""
+"""Lowest that the floor is taken to be, and what is assumed before anything was heard."""
 
 _FLOOR_BLOCKS: Final = 6
 _BLOCK_FRAMES: Final = 25
@@ -35,7 +35,7 @@ _SMOOTHING_FRAMES: Final = 3
 """The floor is taken from runs of 60 ms, so that one quiet frame in noise does not make it."""
 
 _BELOW_PEAK_DB: Final = 40.0
-"""Further than this below the loudest frame of the last seconds nothing is speech: reverberation, breath."""
+"""What is further than this below the loudest frame of the last seconds is no speech but reverberation or breath."""
 
 _PEAK_DECAY_DB: Final = 0.1
 """The remembered peak sinks by this much a frame: 5 dB a second."""

@@ -151,8 +151,7 @@ class Turns:
         """True while a turn lasts."""
 
         self.begins: Samples = 0
-        """Where the audio begins that no piece has carried yet, in samples of all there was; what is before it is done
-        with."""
+        """First sample, of all there was, that no piece has carried yet; what lies before it is done with."""
 
         self._appetite = appetite
         self._how = how

@@ -96,7 +96,7 @@ def speaker(setup: Setup, model: Model, voice: Voice, assumed: Assumptions = USU
 
 
 _READ: Final = "LATIN"
-"""The script of all locales that a voice of ours has. Of any other it makes a tenth of a second of nothing."""
+"""The one script that our voices read. Given any other, the synthesiser makes a tenth of a second of nothing."""
 
 _WRITINGS: Final = {
     "CJK": "Chinese characters",

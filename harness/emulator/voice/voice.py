@@ -57,7 +57,7 @@ _HIGHEST: Final = 1.2
 
 
 def pitch_of(name: str | None) -> float:
-    """Return the pitch, 1 being the synthesiser's own, of the service's voice `name`: any is told from any other."""
+    """Return the pitch for the service's voice `name`, 1 being the synthesiser's own: it tells voices apart."""
     names = [one.casefold() for one in voices.NATIVE_AUDIO_VOICES]
     if name is None or name.casefold() not in names[1:]:
         return 1.0

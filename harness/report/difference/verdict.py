@@ -55,8 +55,8 @@ class RateDifference(msgspec.Struct, frozen=True, kw_only=True):
     """Of the paired permutation test that flips whole blocks; None: nothing to test."""
 
     p_adjusted: float | None
-    """The same, holding for all rows of this pair of models together (Holm); a macro rate's is `p` itself, and in the ranking
-    of a run holds for all pairs of a dataset's models (Bonferroni)."""
+    """`p` adjusted so that it holds for all rows of this pair of models together (Holm); in the ranking of a run, for
+    all pairs of a dataset's models (Bonferroni). Of a macro rate it is `p` itself."""
 
     q: float | None = None
     """For exploring: the share of false finds among all rows with a q as small (Benjamini–Hochberg); not of macro rates."""
@@ -88,7 +88,10 @@ def rate_difference(
 def macro_difference(
     strata: Sequence[Blocks], *, margin: float | None = None, better: Better = "lower"
 ) -> RateDifference:
-    """Return the same of the plain mean of the rates over strata (locales), each with a token; one stratified test."""
+    """Return how the plain mean of the rates over strata (locales) differs.
+
+    Every stratum has a token, and the test is stratified.
+    """
     base, new = (
         fmean(sum(block[side] for block in blocks) / sum(block[2] for block in blocks) for blocks in strata)
         for side in (0, 1)
@@ -178,7 +181,7 @@ def silence(
 
 
 def _detectable(strata: Sequence[Blocks]) -> float | None:
-    """Return the difference of (mean) rates that these blocks would show with 80 % power; None: a lone block."""
+    """Return the difference of (mean) rates that these blocks would show with 80 % power; None: there is only one block."""
     import numpy as np
 
     if any(len(blocks) < 2 for blocks in strata):

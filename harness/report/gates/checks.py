@@ -80,7 +80,7 @@ def failed(of: Cell | Standing | None, n: int, text: str) -> Check:
 def threshold(
     rule: Rule, of: Cell | Standing, value: float | None, n: int, *, told: str | None = None
 ) -> Check:
-    """Return the check of `max`, `min` and `min_n`; of a rule that has only a regression, whether there is a figure."""
+    """Return the check of `max`, `min` and `min_n`; for a rule with only a regression, the check that there is a figure."""
     name = told or rule.column
     if value is None:
         return failed(of, n, f"{rule.column} is missing{_too_few(rule.column, n)} (n {n:,})")
@@ -97,7 +97,7 @@ def threshold(
 
 
 def _too_few(column: str, n: int) -> str:
-    """Return why a percentile is missing, in words, where it is for want of sessions; else nothing."""
+    """Return in words that a percentile is missing because there were too few sessions; empty when that is not why."""
     percent = TIMES[column][1] if column in TIMES else 0
     return f": too few, a p{percent} takes {fewest(percent)}" if 0 < n < fewest(percent) else ""
 

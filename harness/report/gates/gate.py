@@ -158,7 +158,7 @@ def _macros(
     baseline: RunTable | None,
     pairs: Mapping[CellKey, Sequence[Pair]],
 ) -> list[Check]:
-    """Return the checks of a mean over locales, one a dataset and model; it is whole where every locale is."""
+    """Return the checks of a mean over locales, one per dataset and model; it is complete where every locale is."""
     column, metric = MACROS[rule.column]
     found: list[Check] = []
     differences: list[tuple[Standing, Difference]] = []

@@ -107,7 +107,7 @@ class SpeechBook:
 
 
 def _read(path: Path) -> dict[tuple[str, Seconds, Seconds | None], _Line]:
-    """Return what is kept at `path`; nothing when it is missing or not ours: it can be found again."""
+    """Return the bounds kept at `path`; none when it is missing or not ours, since they can be found again."""
     try:
         lines = [msgspec.json.decode(line, type=_Line) for _, line in numbered_lines(path)]
     except (OSError, InputError, *UNREADABLE):
@@ -128,7 +128,7 @@ def _tag(utterance: PlannedUtterance, *names: str) -> float | None:
 
 
 def _annotation(utterance: PlannedUtterance) -> Bounds | None:
-    """Return the tags `speech_start` and `speech_end` (s from the clip's first sample) when both are sound."""
+    """Return the bounds in the tags `speech_start` and `speech_end`, s from the clip's first sample; None: one is not valid."""
     try:
         start, end = (float(utterance.tags[tag]) for tag in ("speech_start", "speech_end"))
     except (KeyError, TypeError, ValueError):

@@ -50,7 +50,7 @@ def reply(
 ) -> Reply:
     """Return what there is to say of the answer in `record`; nothing where the task is to transcribe.
 
-    `bounds` are those of the spoken question; `answered`: the service answered, be it with nothing.
+    `bounds` are those of the spoken question; `answered`: the service answered, even if with nothing.
     """
     if plan.task == "transcribe":
         return Reply()

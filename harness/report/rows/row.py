@@ -67,7 +67,7 @@ class Companions(msgspec.Struct, frozen=True, gc=False):
 class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One planned session: the columns of `utterances.csv`, then what pages draw and summaries pool.
 
-    A report holds one for each, a million perhaps: what can be derived is, and what rows share is there once.
+    A report holds perhaps a million: what can be derived is not kept, and what rows share is kept once.
     """
 
     planned: PlannedUtterance
@@ -124,7 +124,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     companions: Companions
     if_deleted: EditCounts | None
-    """Edits of a row that must be run again, had it been heard as nothing; None: it has counts, or no reference."""
+    """Edits that a row that must be run again would have, had it been heard as nothing; None: it has counts, or no
+    reference."""
 
     diff_text: str
     """The alignment that `counts` counted, runs merged, as `harness.report.rows.diff` writes it."""
@@ -133,8 +134,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is suspicious about the transcript (`harness.score.faults`)."""
 
     unbilled_usd: Usd | None
-    """What attempts and broken connections that brought no bill will have cost, by their audio; None: there were none,
-    or the model has no price."""
+    """What attempts and broken connections without a bill will have cost, estimated by their audio; None: there were
+    none, or the model has no price."""
 
     at_seams: EditCounts
     """Errors where another connection went on with the clip: tokens lost there, doubled or made up."""

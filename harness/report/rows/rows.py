@@ -208,7 +208,7 @@ def _one_of(counts: EditCounts) -> EditCounts:
 
 @lru_cache(maxsize=1 << 12)
 def _tokens(by_modality: tuple[tuple[str, int], ...]) -> Mapping[str, int]:
-    """Return tokens by modality, the first of equal ones: utterances as long as each other have as many."""
+    """Return tokens by modality; equal ones are one object, since utterances of equal length have equal tokens."""
     return dict(by_modality)
 
 
@@ -249,7 +249,7 @@ def _audio_s(record: UtteranceRecord | None) -> Seconds | None:
 
 
 def _of_the_answer(reason: str | None, told: Reply) -> str | None:
-    """Return why an answer is not right, and behind it what is odd about the question's audio.
+    """Return why an answer is not right, followed by what is odd about the question's audio.
 
     Where the session is not whole, that is why: what is missed in its answer may have come.
     """
@@ -259,7 +259,7 @@ def _of_the_answer(reason: str | None, told: Reply) -> str | None:
 
 
 def _was_made(attempt: UtteranceRecord) -> bool:
-    """Return whether an attempt opened a connection, or was let open one: what has no trace and took nothing did not."""
+    """Return whether an attempt opened a connection, or was allowed to: without a trace, and without a cost, it did not."""
     return attempt.trace is not None or attempt.lost is not None
 
 
@@ -292,7 +292,7 @@ def _cost(model: str, usages: list[Usage]) -> Usd | None:
 
 
 def _unbilled(attempts: Sequence[UtteranceRecord]) -> Usd | None:
-    """Return the estimate of what the attempts cost, or their broken connections, that brought no bill."""
+    """Return the estimated cost of attempts, and of broken connections, that brought no bill."""
     taken = [one for one in attempts if one.setup_s is not None or one.unbilled_samples or one.lost]
     silent = sum(spent_usd(one) for one in taken if not one.usage.records)
     broken = sum(unbilled_usd(one) or 0.0 for one in taken if one.usage.records)

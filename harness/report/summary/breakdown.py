@@ -94,7 +94,7 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Breakdown(msgspec.Struct, frozen=True, kw_only=True):
-    """A cell's errors, divided in several ways; each division but that by position has every token or utterance once."""
+    """A cell's errors, divided in several ways; each division but the one by position holds every token or utterance once."""
 
     token_classes: dict[TokenClass, Tally]
     """Reference tokens by what they are (`harness.report.summary.token_classes`)."""

@@ -21,7 +21,8 @@ from harness.score.readability import Reading
 from harness.units import Milliseconds, Seconds, Usd
 
 SUMMARY_SCHEMA = 2
-"""Of the tables and the page too: what one of these means, or how it is written, is another's from one to the next.
+"""Schema of the summary, the tables and the page: from one number to the next, what some field means or how it is
+written changes.
 
 2: `attempts` of rows that were never tried are 0; they were 1. Those of the run are their sum, and `refused` says how many
 were refused for quota and tried again.
@@ -119,20 +120,21 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """Speakers that the interval is over; None: the dataset does not say."""
 
     timed: int
-    """Rows in the percentiles of what the task waits for first of all (`harness.report.summary.delays`)."""
+    """How many rows are in the percentiles of what the task mainly waits for (`harness.report.summary.delays`)."""
 
     outcomes: dict[str, int]
     """Rows by outcome; `not attempted` for those without one."""
 
     rate_if_failed_deleted: float | None
-    """The rate had every failed row been heard as nothing: the worst case of an incomplete cell; None: it is complete."""
+    """The rate if every failed row had been heard as nothing: the worst case of an incomplete cell; None: it is
+    complete."""
 
     passing: Share | None = None
     """`passed` of the answers that were judged, with its interval; None: none was."""
 
     rate_answered: float | None
-    """The rate of the utterances that every model of the run answered each time, so without those that failed or were
-    blocked for one; None: all were answered."""
+    """The rate over the utterances that every model of the run answered each time, without those that failed or were
+    blocked for any; None: all were answered."""
 
     detectable: float | None = None
     """The smallest true difference of rates to another system that this cell finds with 80 % power; None: unknown."""
@@ -211,8 +213,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """Standard deviation of `cerns` over test sets; None: fewer than two."""
 
     mean_rank: float | None = None
-    """Mean over the test sets that every model of the dataset completed of the model's place by `cerns`, 1 the lowest, ties
-    sharing theirs; None: a single model, or no such test set."""
+    """Mean of the model's places by `cerns`, 1 the lowest, ties sharing theirs, over the test sets that every model of
+    the dataset completed; None: a single model, or no such test set."""
 
     worst_locale: str | None = None
     """The one of the highest `cerns`; None: no complete cell."""

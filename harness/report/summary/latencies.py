@@ -81,7 +81,7 @@ class Streaming(msgspec.Struct, frozen=True, kw_only=True):
     emission_p90_s: Seconds | None
     emission_p95_s: Seconds | None
     emission_p99_s: Seconds | None
-    """When a right token came to stay, less its end in the audio, which is approximated by characters."""
+    """When a right token appeared for good, less its end in the audio, which is estimated by counting characters."""
 
     laal_p50_s: Seconds | None
     dal_p50_s: Seconds | None

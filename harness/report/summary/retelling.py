@@ -52,7 +52,7 @@ class Retelling:
 def retelling(
     folder: Path, plan: Plan, records: Sequence[UtteranceRecord], *, most: int = MOST_HEARD
 ) -> Retelling:
-    """Return what the traces of `records` say, at most `most` of them; one that is gone says nothing."""
+    """Return what the traces of `records` say, of at most `most` of them; a trace that is gone says nothing."""
     files = traces_there(folder)
     there = array("q")
     untraced: list[list[str]] = []
@@ -171,17 +171,17 @@ LATER_COUNTS: Final = {
     for field in msgspec.structs.fields(Usage)
     if field.name.startswith(("cached_", "tool_use_"))
 }
-"""What earlier versions did not count of a session, and what the records they wrote are read to say of it: nothing."""
+"""Counts that earlier versions did not make, each with the value that a record of theirs is read with: nothing."""
 
 
 def _of_older_version(kept: UtteranceRecord, told: UtteranceRecord) -> bool:
-    """Return whether a record says nothing of counts that its trace has, as records did before they were counted."""
+    """Return whether a record lacks counts that its trace has, as the records of earlier versions do."""
     said = [{name: getattr(one.usage, name) for name in LATER_COUNTS} for one in (kept, told)]
     return said[0] == LATER_COUNTS != said[1]
 
 
 def _before_caches(record: UtteranceRecord) -> UtteranceRecord:
-    """Return `record` without those counts, nor what is found wrong with bills: they were held to other rules then."""
+    """Return `record` without those counts, and without what is wrong with its bills: other rules held for them then."""
     found = tuple(one for one in record.violations if "usage record" not in one)
     usage = msgspec.structs.replace(record.usage, **LATER_COUNTS)
     return msgspec.structs.replace(record, usage=usage, violations=found)

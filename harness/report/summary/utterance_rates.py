@@ -78,7 +78,7 @@ def share(count: int, n: int) -> Share | None:
 
 
 def silence(clips: Sequence[tuple[EditCounts, Seconds | None]]) -> Silence | None:
-    """Return what was heard where nothing was said, of counts and lengths; None: something was said everywhere."""
+    """Return what was heard where nothing was said, from counts and lengths; None: something was said in every utterance."""
     silent = [(counts, length) for counts, length in clips if not counts.reference_tokens]
     with_text = share(sum(counts.insertions > 0 for counts, _ in silent), len(silent))
     if with_text is None:
