@@ -27,7 +27,9 @@ def check(text: str, *, locale: str | None = None, deep: bool = False) -> Iterat
         count += 1
         yield from audio_faults(found, deep=deep)
     if not count:
-        yield Fault(where=recipe.manifest, what="no usable utterance")
+        yield Fault(
+            where=text if recipe.manifest == "." else recipe.manifest, what="no usable utterance"
+        )
 
 
 def audio_faults(entry: Entry, *, deep: bool = False) -> Iterator[Fault]:

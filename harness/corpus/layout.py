@@ -27,6 +27,9 @@ USUAL_PLACE: Final[dict[Layout, str]] = {
 ARCHIVES: Final = frozenset({".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip", ".zst"})
 """Suffixes of what is never unpacked: what an archive holds, and how much, nobody knows before."""
 
+SHEETS: Final = frozenset({".ods", ".xls", ".xlsm", ".xlsx"})
+"""Suffixes of spreadsheets, which hold more than a table."""
+
 AUDIO: Final = frozenset(
     {
         ".wav",
@@ -117,17 +120,20 @@ def start(layout: Layout, path: Path) -> Path:
 
 
 def _of_file(path: Path) -> Layout:
-    layout = _SUFFIXES.get(path.suffix.lower())
+    suffix = path.suffix.lower()
+    layout = _SUFFIXES.get(suffix)
     if layout is None:
-        what = "is an audio file" if path.suffix.lower() in AUDIO else "is not a manifest"
+        hint = None
+        if suffix in AUDIO:
+            hint = "name the folder it is in"
+        elif suffix in ARCHIVES:
+            hint = "unpack it yourself and name the folder: no archive is opened here"
+        elif suffix in SHEETS:
+            hint = "save the sheet as CSV and name that"
         raise InputError(
-            f"{path} {what}",
+            f"{path} is {'an audio file' if suffix in AUDIO else 'not a manifest'}",
             why="a manifest is named .jsonl, .json, .csv or .tsv",
-            hint="name the folder it is in"
-            if path.suffix.lower() in AUDIO
-            else "unpack it yourself and name the folder: no archive is opened here"
-            if path.suffix.lower() in ARCHIVES
-            else None,
+            hint=hint,
         )
     return _of_tsv(path) if layout == "tsv" else layout
 

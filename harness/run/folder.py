@@ -65,10 +65,11 @@ def read_plan(folder: Path) -> Plan:
         for entry in folder.iterdir():
             _require_file(entry)
         data = whole(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
+        lacks = f"it has no {PLAN}" if folder.is_dir() else "it is a file"
         raise InputError(
             f"{folder}: not a run folder",
-            why=f"it has no {PLAN}",
+            why=lacks if folder.exists() else "there is no such folder",
             hint=f"give the command of that run again with --out {folder}: it writes {PLAN} anew"
             if is_planless(folder)
             else "harness run … --out DIR makes one",

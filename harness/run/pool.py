@@ -385,9 +385,9 @@ class Pool:
             for one in refused:
                 self.tally.refused.setdefault(one, ending)
             if refused and self._asked <= self.tally.refused.keys():
-                what = "model" if ending.failure == "model_not_found" else "configuration"
+                missing = ending.failure == "model_not_found"
                 return RefusedError(
-                    f"the service refuses the {what} of {slot[2]}",
+                    f"the service refuses {'the model' if missing else 'the configuration of'} {slot[2]}",
                     why=ending.reason,
                     hint="harness models lists what is known; --set changes the setup",
                 )

@@ -152,6 +152,13 @@ def test_an_audio_file_is_told_to_be_one(tmp_path, wav):
         open_dataset(str(wav(tmp_path / "a.wav")))
 
 
+def test_a_spreadsheet_is_told_to_be_saved_as_csv(tmp_path):
+    """The message says what to do with it."""
+    (tmp_path / "a.xlsx").touch()
+    with pytest.raises(InputError, match=r"is not a manifest(?s:.*)save the sheet as CSV"):
+        open_dataset(str(tmp_path / "a.xlsx"))
+
+
 def test_audio_is_not_opened(place):
     """A dataset opens without its audio: a missing clip is a row of the run, not a hole in it."""
     folder = place("here/data", "x")

@@ -21,6 +21,12 @@ def read(path, *fields, **options):
     return [tuple(getattr(u, name) for name in fields) for u in dataset.utterances]
 
 
+def test_a_folder_of_nothing_usable_is_named_as_it_was_typed(tmp_path, wav):
+    """The last fault of a folder whose audio has no locale names that folder, not a dot."""
+    wav(tmp_path / "a.wav")
+    assert [("a.wav", None), (str(tmp_path), None)] == [fault[:2] for fault in told(tmp_path)]
+
+
 # ── A folder with sidecars ───────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -122,7 +122,9 @@ def test_ctm_words_go_to_the_segment_they_lie_in(tmp_path):
         ("t.jsonl", '{"reference":1,"hypothesis":"b","locale":"en"}\n', ":1: reference is 1"),
         ("t.jsonl", '[{"reference":"a"}]\n', ":1: not a JSON object"),
         ("t.parquet", "no", "cannot be read as Parquet"),
-        ("t.xlsx", "", "ends in none of"),
+        ("t.xlsx", "", "ends in none of(?s:.*)save the sheet as CSV"),
+        ("t.txt", "", "ends in none of[^:]*$"),
+        ("t.csv", "audio,text,locale\na.wav,b,en\n", ":1: no column hypothesis .*harness run transcribes audio"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_with_its_line(table, name, content, said):

@@ -161,8 +161,12 @@ def refuse(code, reason):
     "code, reason, words",
     [
         (1007, "API key not valid. Please pass a valid API key.", "credentials"),
-        (1008, f"models/{MODEL} is not found for API version v1beta, or is not supported", "model"),
-        (1007, "Request contains an invalid argument.", "configuration"),
+        (
+            1008,
+            f"models/{MODEL} is not found for API version v1beta, or is not supported",
+            f"the model {MODEL}\n",
+        ),
+        (1007, "Request contains an invalid argument.", f"the configuration of {MODEL}\n"),
     ],
 )
 def test_what_refuses_everything_is_told_at_the_first_refusal(tmp_path, code, reason, words):

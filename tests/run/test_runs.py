@@ -84,6 +84,16 @@ def test_a_report_of_a_run_without_its_plan_says_what_to_do(ran, tmp_path):
         assert words in told.value.hint
 
 
+def test_what_is_no_folder_at_all_is_said(tmp_path):
+    """A name that is mistyped, and a file, are told from a folder that holds no run."""
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    for name, why in (("nope", "no such folder"), ("file", "a file"), ("folder", "no plan.json")):
+        with pytest.raises(InputError, match="not a run folder") as told:
+            read_plan(tmp_path / name)
+        assert why in told.value.why
+
+
 def test_what_was_open_when_a_run_died_is_told_once_though_its_plan_is_gone(tmp_path):
     """Killed between a trace and its line, and robbed of its plan, a run still goes on to an undisturbed run's tables."""
     with Disk(tmp_path / "quiet").watched() as disk:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
+from harness.corpus.layout import SHEETS
 from harness.errors import InputError, UsageError, suggestion
 from harness.report.pairs.foreign import READERS, UnusableError, input_error
 from harness.report.pairs.nist import stm_pairs, trn_pairs
@@ -67,6 +68,7 @@ def read_pairs(
         raise InputError(
             f"{path}: not a table that can be read",
             why=f"its name ends in none of {', '.join((*READERS, '.trn', '.stm'))}",
+            hint="save the sheet as CSV and name that" if suffix in SHEETS else None,
         )
     columns = [COLUMNS[ours] for ours in ("reference", "hypothesis", "locale")]
     return _pairs(path, READERS[suffix](path, columns), locale)
@@ -192,6 +194,8 @@ def _missing_column(ours: str, cells: Mapping[str, Any]) -> str:
     hint = suggestion(ours, (str(name) for name in cells))
     there = ", ".join(str(name) for name in cells)
     told = hint.replace("did you mean", "is it") if hint else f"there are: {there}"
+    if ours == "hypothesis" and any(name in cells for name in COLUMNS["audio"]):
+        told += " (harness run transcribes audio)"
     return f"no column {' or '.join(COLUMNS[ours])}; {told}"
 
 
