@@ -27,7 +27,7 @@ from harness.run.journal import Journal
 from harness.run.plan import longest_first, run_id
 from harness.run.pool import Pool, Tally
 from harness.run.progress import show_progress
-from harness.run.runs import continued
+from harness.run.runs import continued, finished, require_unchanged
 from harness.run.stream import Streamer
 from harness.session.transport import connect
 
@@ -56,6 +56,8 @@ def open_folder(plan: Plan, out: Path | None, reports: Path) -> Opened:
     folder = out or reports / run_id(plan)
     if (folder / PLAN).exists():
         there = read_plan(folder)
+        if not finished(folder, there):
+            require_unchanged(folder, there)
         if there.hash != plan.hash:
             raise InputError(
                 f"{folder}: holds the run of another plan", hint="choose another --out"

@@ -216,6 +216,7 @@ def read_journal(folder: Path) -> list[UtteranceRecord]:
 
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 _NO_PLACE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
+_TAKEN: Final = (errno.EISDIR, errno.EEXIST)
 
 
 def unwritable(folder: Path, what: str, error: OSError) -> InputError:
@@ -226,7 +227,11 @@ def unwritable(folder: Path, what: str, error: OSError) -> InputError:
             why="somebody moved or removed it while the run was at work",
             hint="put it back where it was, then give the same command again: it continues",
         )
-    first = "make room" if error.errno in _NO_ROOM else "make the folder writable"
+    first = "make the folder writable"
+    if error.errno in _NO_ROOM:
+        first = "make room"
+    elif error.errno in _TAKEN:
+        first = "take away what is in its place"
     return InputError(
         f"{folder / what}: cannot be written: {error.strerror}",
         why="what was finished before is kept",

@@ -24,7 +24,7 @@ from harness.run.folder import (
     traces_there,
     unfinished,
 )
-from harness.run.identity import amended
+from harness.run.identity import amended, identity
 from harness.trace.file import read_trace
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from harness.run.record import Plan
 
-_ASKED: Final = 20
+_LOOKS: Final = 20
 """Traces that are asked whose plan they are of."""
 
 
@@ -102,6 +102,8 @@ def _own(folder: Path, plan: Plan) -> Own | None:
         there = planned_again(folder, plan)
     else:
         there = read_plan(folder) if (folder / PLAN).exists() else None
+        if there and there.hash == plan.hash and _asked(there) != _asked(plan):
+            raise _changed(folder)
     goes_on = there and amended(there, plan, iter_journal(folder))
     return Own(folder, goes_on, finished(folder, there)) if there and goes_on else None
 
@@ -111,7 +113,7 @@ def planned_again(folder: Path, plan: Plan) -> Plan | None:
 
     Its name does, or one of its traces.
     """
-    traces = islice(sorted(traces_there(folder)), _ASKED)
+    traces = islice(sorted(traces_there(folder)), _LOOKS)
     if not (_is_named(folder, plan) or any(_plan_of(folder / one) == plan.hash for one in traces)):
         return None
     note = f"{PLAN} was missing and was written again at {utc_now()}, as the command of then planned it"
@@ -132,13 +134,36 @@ def _require_readable(plan: Plan, reports: Path) -> None:
         if not _is_named(folder, plan) or (folder / REPORT).exists():
             continue
         try:
-            _own(folder, plan)
+            if _own(folder, plan) is None and (folder / PLAN).exists():
+                require_unchanged(folder, read_plan(folder))
         except InputError as error:
             raise InputError(
                 f"the unfinished run of this plan cannot go on: {error.what}",
                 why=error.why,
                 hint=f"{error.hint or 'mend it'}; --out DIR begins another run, which pays for every session again",
             ) from error
+
+
+def require_unchanged(folder: Path, there: Plan) -> None:
+    """Raise InputError when the plan in `folder` is not the one that its own hash is of: then no command's is it any more."""
+    if identity(there) != there.hash:
+        raise _changed(folder)
+
+
+def _changed(folder: Path) -> InputError:
+    return InputError(
+        f"{folder / PLAN}: is not the plan that its hash is of",
+        why="somebody changed it, or another version of live-harness wrote it",
+        hint=f"take {PLAN} from a copy, or remove it and give the command of that run again: it writes it anew",
+    )
+
+
+def _asked(plan: Plan) -> tuple[str, list[tuple[str, str]]]:
+    """Return what plans of one hash have alike: how they ask, and for what; what of an utterance is sent may be mended."""
+    bare = msgspec.structs.replace(
+        plan, utterances=[], api_version=None
+    )  # earlier plans do not say
+    return identity(bare), [(one.dataset, one.id) for one in plan.utterances]
 
 
 def _is_named(folder: Path, plan: Plan) -> bool:

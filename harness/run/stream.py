@@ -127,12 +127,13 @@ class Streamer:
         self._received: Counter[Slot] = Counter()
         self._stock = Stock(MOST_KEPT)
         self._utterances = {(u.dataset, u.id): u for u in plan.utterances}
+        at = REPORT  # it tells of less than the journal will
         try:
-            (folder / REPORT).unlink(missing_ok=True)  # it tells of less than the journal will
-            for sub in (TRACES, AUDIO):
-                (folder / sub).mkdir(exist_ok=True)
+            (folder / at).unlink(missing_ok=True)
+            for at in (TRACES, AUDIO):
+                (folder / at).mkdir(exist_ok=True)
         except OSError as error:
-            raise unwritable(folder, TRACES, error) from error
+            raise unwritable(folder, at, error) from error
 
     async def prepare(self, slot: Slot) -> Prepared:
         """Return a slot's clip and where it is cut; InputError when it cannot be read, or lacks what the task needs.
@@ -294,13 +295,13 @@ class Streamer:
     ) -> UtteranceRecord:
         """Write the trace, and the speech received, before anyone judges them; return the record."""
         trace, heard = taken()
-        path = f"{TRACES}/{name}.jsonl.gz"
+        path = at = f"{TRACES}/{name}.jsonl.gz"
         try:
             if heard:
-                write_speech(self._folder / speech_path(path), heard)
-            write_trace(self._folder / path, trace)
+                write_speech(self._folder / (at := speech_path(path)), heard)
+            write_trace(self._folder / (at := path), trace)
         except OSError as error:
-            raise unwritable(self._folder, TRACES, error) from error
+            raise unwritable(self._folder, at, error) from error
         return attempt.record(
             trace, self._plan.transcript, path=path, final=True, task=self._plan.task
         )

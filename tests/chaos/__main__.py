@@ -30,6 +30,7 @@ SECTIONS = (
     "fuzz",
     "readers",
     "examples",
+    "folders",
     "crash",
 )
 """In the page's order; each is a module of this package."""

@@ -30,6 +30,7 @@ PROMISES = {
         "run/test_runs.py::test_a_plan_that_is_gone_is_written_again",
         "run/test_runs.py::test_a_folder_of_another_name_is_known_by_its_traces",
         "run/test_runs.py::test_an_unfinished_run_that_cannot_be_read_is_not_paid_again",
+        "chaos/test_folders.py::test_a_damaged_run_goes_on_or_names_the_file",
     ),
     "What could not be sent is sent alone once it is mended; a clip that was sent is never replaced": (
         "run/test_identity.py::test_a_run_stays_the_same_where_nothing_that_was_sent_has_changed",

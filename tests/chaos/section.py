@@ -31,6 +31,9 @@ class Options:
     crashes: int = 2_000
     """Runs that die at one of their own steps, in memory."""
 
+    folders: int = 600
+    """Run folders to damage and go on with, in memory."""
+
     kills: int = 20
     """Runs killed at a random instant."""
 

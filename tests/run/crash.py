@@ -98,7 +98,7 @@ def sitting(made, folder: Path, concurrency: int, asked: list | None = None) -> 
     Sessions that the service is asked for are noted in `asked`.
     """
     service = Fates(folder, asked)
-    open_folder(made, folder, folder.parent)
+    made = open_folder(made, folder, folder.parent).plan
     if unfinished(made, read_journal(folder)):
         run_virtual(run(made, folder, service, concurrency=concurrency, load=load))
         write_certificates(folder, [CERTIFICATE])

@@ -415,6 +415,8 @@ def test_a_count_that_no_table_holds_is_named(tmp_path, field):
         (errno.EDQUOT, "make room"),
         (errno.ENOENT, "put it back where it was"),
         (errno.ENOTDIR, "put it back where it was"),
+        (errno.EISDIR, "take away what is in its place"),
+        (errno.EEXIST, "take away what is in its place"),
         (errno.EACCES, "make the folder writable"),
         (errno.EROFS, "make the folder writable"),
     ],

@@ -118,3 +118,23 @@ def test_an_unfinished_run_that_cannot_be_read_is_not_paid_again(ran, tmp_path, 
     (ran / REPORT).write_text("page")
     later = plan(MADE.utterances, created_at="2026-01-03T00:00:00.000Z")
     assert not open_folder(later, None, ran.parent).continues
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        (b'"id": "u0001"', b'"id": "u0009"'),
+        (b'"hash": "', b'"hash": "0'),
+        (b'"pace": 1.0', b'"pace": 4.0'),
+    ],
+)
+@pytest.mark.parametrize("named", [False, True], ids=["by itself", "--out"])
+def test_a_plan_that_was_changed_is_named(ran, change, named):
+    """One that is not what its own hash is of is no other run's plan: it is named, and written anew when it is taken away."""
+    whole = (ran / PLAN).read_bytes()
+    (ran / PLAN).write_bytes(whole.replace(*change, 1))
+    assert whole != (ran / PLAN).read_bytes()
+    with pytest.raises(InputError, match=r"plan\.json: is not the plan that its hash is of"):
+        open_folder(MADE, ran if named else None, ran.parent)
+    (ran / PLAN).unlink()
+    assert [] == left(ran, ran if named else None)
