@@ -78,7 +78,7 @@ Reading a journal of {count:,} records, {mib:.0f} MiB, and the table that `harne
 {Goal.table(goals)}"""
 
 
-MEASURED_ONCE = """Measured once, on 2026-11-22 on a busy machine: of 200,000 records 160 CPU s and 1,225 MiB; the page, 12.5 MB, holds no more
+MEASURED_ONCE = """Measured once, on 2026-11-22 on a busy machine: of 200,000 records 128 CPU s and 717 MiB; the page, 12.5 MB, holds no more
 rows than these, and of a larger run the worst."""
 
 
