@@ -298,8 +298,13 @@ async def _one_session(given: Callable[[], Endpoint], model: str) -> Finding:
     result = await trial(recording(), connect, endpoint, setup, model)
     told = record(result.recorder.trace()[0], "input", path=None, final=True)
     if result.ending.failure is not None:
-        raise (RefusedError if result.ending.failure in STANDING_REFUSALS else InputError)(
-            f"{model} at {endpoint.printable}", why=result.ending.reason
+        refused = result.ending.failure in STANDING_REFUSALS
+        raise (RefusedError if refused else InputError)(
+            f"{model} at {endpoint.printable}",
+            why=result.ending.reason,
+            hint="check the key in the environment, and --model: harness models lists what is known"
+            if refused
+            else "check --url and the network; harness emulate serves the Live API on this machine",
         )
     heard = (
         ascii(told.hypothesis)

@@ -144,14 +144,15 @@ def foreign():
     ],
 )
 def test_a_server_that_is_none_ends_the_walk_before_it_begins(harness, server, code, words):
-    """What does not hold one session is told by the row that tried, with the wait by name, and the doctor ends."""
+    """What does not hold one session is told by the row that tried, with the wait by name and what to check; the doctor ends."""
     with server() as url:
         ran = harness("doctor", "--url", url)
     assert code == ran.returncode, ran.stdout + ran.stderr
-    *_, last, tally = ran.stdout.splitlines()
+    *_, last, hint, tally = ran.stdout.splitlines()
     assert last.startswith("FAIL")
     assert "session " in last
     assert words in last
+    assert hint.lstrip().startswith("try: check the key" if code == 4 else "try: check --url")
     assert ", 1 FAIL (does not work)" in tally
 
 
