@@ -17,8 +17,6 @@ from harness.errors import UsageError
 if TYPE_CHECKING:
     from harness.corpus.utterance import Dataset
     from harness.run.assumptions import Assumptions
-    from harness.run.record import Plan
-    from harness.wire.live.messages import Setup
 
 
 @click.command(short_help="Stream datasets through Live sessions, score and report.")
@@ -217,6 +215,13 @@ def command(
     """  # noqa: D301 - Click's mark for a paragraph that it must not wrap
     from harness.cli.forecast import print_forecast
     from harness.cli.gating import open_gate, require_baseline
+    from harness.cli.refused import (
+        refuse_namesakes,
+        require_names,
+        require_prices,
+        require_transcript,
+        require_turns,
+    )
     from harness.cli.sitting import sit
     from harness.cli.tasks import (
         refuse_misplaced,
@@ -247,13 +252,13 @@ def command(
         # What is wrong with it is said before anything is made.
         endpoints(service, url, os.environ, version=api_version)()
     opened = [open_dataset(name, locale=only) for name in dict.fromkeys(datasets or ("sample",))]
-    _refuse_namesakes(opened)
+    refuse_namesakes(opened)
     notes = _notes(opened, locales)
     utterances = chosen(opened, locales, limit, seed)
     refuse_unspoken(task, utterances)
     names = list(dict.fromkeys(model)) or [usual_model(task, spoken)]
     transcript = scored_channel(task, transcript, names)
-    _warn_unknown(names)
+    require_names(names)
     setups = {
         name: with_overrides(
             task_setup(task, name, utterances, turns=turns, transcript=transcript), set
@@ -263,8 +268,8 @@ def command(
     method = route(spoken, api_version, setups.values(), os.environ)
     for name, setup in setups.items():
         if task != "speak":  # a text has no activity to signal
-            _require_turns(setup, turns)
-        _require_transcript(setup, transcript)
+            require_turns(setup, turns)
+        require_transcript(setup, transcript)
         require_taken(setup, name, method)
     plan = make_plan(
         datasets=opened,
@@ -288,7 +293,7 @@ def command(
     )
     if rules:
         require_baseline(rules, plan)
-    _require_prices(plan, budget)
+    require_prices(plan, budget)
     if dry_run:
         return print_forecast(
             plan, concurrency, rate=at_most, budget=budget, out=out, as_json=as_json
@@ -366,18 +371,6 @@ def _platform_of(models: tuple[str, ...]) -> str:
     return "vertex" if any(one.platforms == ("vertex",) for one in known) else "emulator"
 
 
-def _refuse_namesakes(datasets: list[Dataset]) -> None:
-    """Refuse two datasets of one name: their utterances could not be told apart."""
-    seen: dict[str, Dataset] = {}
-    for dataset in datasets:
-        if (other := seen.setdefault(dataset.name, dataset)) is not dataset:
-            raise UsageError(
-                f"two datasets are called “{dataset.name}”",
-                why=f"{other.root} and {dataset.root}",
-                hint="give one of them another name in its recipe.toml, or run them one after the other",
-            )
-
-
 def _notes(datasets: list[Dataset], locales: list[str] | None) -> list[str]:
     """Return what the reader of the results should know about the selection."""
     from harness.text.visible import visible
@@ -406,58 +399,3 @@ def _notes(datasets: list[Dataset], locales: list[str] | None) -> list[str]:
                 f"the datasets: {', '.join(lacking)}"
             )
     return notes
-
-
-def _require_prices(plan: Plan, budget: float | None) -> None:
-    """Raise UsageError when there is a budget for sessions whose cost nobody can tell."""
-    from harness.run.estimate import unpriced
-
-    if budget is not None and (dear := unpriced(plan)):
-        raise UsageError(
-            f"--budget cannot bind {', '.join(map(repr, dear))}",
-            why="no list price is known for what its sessions send and receive, so nobody can say what is spent",
-            hint="leave --budget out and bound the run by --limit or --rate; harness models lists the prices that are known",
-        )
-
-
-def _warn_unknown(models: list[str]) -> None:
-    from harness.wire.live.catalogue import find, nearest
-
-    for model in models:
-        if not model.strip():
-            raise UsageError(
-                "--model: a model has a name", hint="harness models lists those that are known"
-            )
-        if find(model) is None:
-            near = nearest(model)
-            hint = f"; the nearest known are {', '.join(near)}" if near else ""
-            click.echo(
-                f"warning: model {model!r} is not in the catalogue and is tried all the same{hint}",
-                err=True,
-            )
-
-
-def _require_turns(setup: Setup, turns: str) -> None:
-    """Refuse a setup whose activity detection is not the one that --turns asks for."""
-    if setup.manual_activity is not (turns == "manual"):
-        raise UsageError(
-            f"--turns {turns} and automaticActivityDetection.disabled contradict each other",
-            why="activity signals are for sessions without automatic detection, and for no others "
-            "(Live API capabilities guide)",
-            hint="leave automaticActivityDetection.disabled to --turns",
-        )
-
-
-def _require_transcript(setup: Setup, transcript: str) -> None:
-    """Refuse a setup without the text that is to be scored: its sessions would be paid for nothing."""
-    asked = {
-        "input": ("inputAudioTranscription", setup.input_audio_transcription),
-        "output": ("outputAudioTranscription", setup.output_audio_transcription),
-    }
-    name, transcription = asked.get(transcript, ("", setup))
-    if transcription is None:
-        raise UsageError(
-            f"--transcript {transcript} needs {name}, which this setup lacks",
-            why="no session would bring the text that is scored",
-            hint=f"leave out --set {name}=null, or score another --transcript",
-        )
