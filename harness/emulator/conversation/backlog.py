@@ -24,7 +24,7 @@ MOST_WAITING: Final = 60 * SAMPLE_RATE * SAMPLE_BYTES
 
 
 class Backlog:
-    """One session's. `hold` is told True when the client is to be held back, False when half of that has been heard."""
+    """One session's backlog. `hold` is told True when the client is to be held back, False once half of it is heard."""
 
     def __init__(self, hold: Callable[[bool], None]) -> None:
         self._tell_hold = hold

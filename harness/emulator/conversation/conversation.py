@@ -76,7 +76,8 @@ if TYPE_CHECKING:
     from harness.wire.live.codec import Frame
 
 READ_BYTES: Final = 4
-"""What a byte of a setup takes once it is read, about: many small parts take more, long texts less."""
+"""About how many bytes of memory a byte of a setup takes once it is read: more in many small parts, less in long
+texts."""
 
 
 class Line(Protocol):
@@ -333,7 +334,7 @@ class Conversation:
         return saved.hearing
 
     def _go_on(self, setup: Setup, hearing: Hearing) -> None:
-        """Hear on from where an earlier connection was heard to; of a session that begins, from its beginning."""
+        """Go on hearing where an earlier connection was heard to; a session that begins is heard from its beginning."""
         self._resumption.go_on(setup.session_resumption, hearing)
         self._open.turns.open = hearing.open
         self._server.in_activity = hearing.open and self._server.manual

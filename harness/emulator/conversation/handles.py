@@ -85,7 +85,7 @@ class _Share:
 
 
 _TURN_BYTES: Final = 300
-"""Of a turn that is remembered: its tokens by modality. Its words, where they are kept, are not counted."""
+"""Bytes that a remembered turn takes: its tokens by modality. Its words, where they are kept, are not counted."""
 
 _MOST_HANDLES: Final = 10_000
 

@@ -20,7 +20,7 @@ PIECES_A_ROUND: Final = 10
 
 
 class Intake:
-    """One session's. `take` takes a frame, with a yield behind each piece of audio in it.
+    """One session's intake. `take` takes a frame, with a yield after each piece of audio in it.
 
     `hold` is told True when the client is to be held back, False when it may go on. `failed` is told what `take` raised;
     nothing is taken after it.

@@ -32,7 +32,10 @@ class Limits:
         refuse: Callable[[Refused], None],
         cut_off: Refusal = refusals.GO_AWAY_IGNORED,
     ) -> None:
-        """Begin to count: `go_away` is told how long is left, `refuse` why it ends; `cut_off` is for who stays."""
+        """Begin to count. `go_away` is told how long is left, `refuse` why it ends.
+
+        `cut_off` is why a connection ends whose client stayed after goAway.
+        """
         self._loop = loop
         self._go_away = go_away
         self._go_away_lead_s = go_away_lead_s

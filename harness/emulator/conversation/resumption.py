@@ -93,7 +93,10 @@ class Resumption:
         self._ledger.heard(end)
 
     def hearing(self, turn: Turn | None, *, lasts: bool, untold: str) -> Hearing:
-        """Return how far the user was heard: of `turn`, where one `lasts`, whose text the client knows but for `untold`."""
+        """Return how far the user was heard.
+
+        `turn` is the last that was heard of, which `lasts` or not; `untold` what the client was not told of its text.
+        """
         return Hearing(
             open=lasts,
             text=turn.text if turn else "",
