@@ -56,9 +56,15 @@ class Base:
 
 
 @functools.cache
+def _kept() -> tempfile.TemporaryDirectory[str]:
+    """Return where the folders lie, as long as this process lives."""
+    return tempfile.TemporaryDirectory()
+
+
+@functools.cache
 def bases() -> tuple[Base, ...]:
     """Return the folders: of runs that died at steps of theirs, of one that ended, of one that was reported."""
-    root = Path(tempfile.mkdtemp())
+    root = Path(_kept().name)
     made = planned(1)
     steps, _ = undisturbed(root / "quiet")
     found = []
