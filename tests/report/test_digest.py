@@ -65,6 +65,28 @@ def test_a_run_fits_eighty_columns(tmp_path, said):
     assert 80 >= max(map(len, text.split("\n\n")[1].splitlines()))
 
 
+@pytest.mark.parametrize("refused", [False, True])
+@pytest.mark.parametrize("quota", [False, True])
+def test_no_figure_is_cut_off_where_sessions_failed(tmp_path, said, refused, quota):
+    """On a terminal of 80 columns a table with all that may stand in it shows every figure whole, narrower where it must."""
+    from rich.console import Console
+
+    rows = [
+        said.Said(id=f"u{n}", speaker=f"s{n}", hypothesis="the quick brown fox" * (n % 2))
+        for n in range(200)
+    ]
+    rows += [said.Said(id="refused", **REFUSED)] * refused + [said.Said(id="q", **QUOTA)] * quota
+    summary = build_reports(said.make_run(tmp_path / "run", rows)).summary
+    console = Console(width=80, force_terminal=True, color_system=None)
+    with console.capture() as shown:
+        console.print(summary_rich(summary))
+    assert "…" not in shown.get()
+    *_, cells = shown.get().splitlines()
+    [cell] = summary.cells
+    assert f" 200/{200 + refused + quota} " in cells
+    assert cells.rstrip().endswith(f"${cell.cost_usd:.4f}")
+
+
 LONG = f"Some sessions are not what they seem, and {'a/' * 30}b.wav is one of them, as you see."
 """A warning that no terminal of 40 columns holds on a line, with a path that is longer than one."""
 

@@ -11,7 +11,7 @@ from harness.report.words.warnings import ended_text
 from harness.units import Seconds, percent_text, usd_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from rich.console import RenderableType
 
@@ -24,6 +24,9 @@ _UNPRINTABLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]+"
 )
 """Control characters, line separators and bidi overrides: text from outside may not steer a terminal or a line."""
+
+_NARROW = 80
+"""Columns of the narrowest terminal that is served well."""
 
 _MOST_REASONS = 3
 """Of every way to fail."""
@@ -291,11 +294,23 @@ def summary_rich(summary: Summary) -> RenderableType:
     for reason in _reasons(summary):
         hung.add_row("", Text(printable(reason)))
     shown.append(hung)
-    for title, (heads, *cells) in cell_tables(summary):
-        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for title, (names, *cells) in cell_tables(summary):
+        heads: Sequence[str] = names
+        gap = 2
+        if _width(heads, cells, gap) > _NARROW:  # rich would cut figures off
+            heads = [name.replace(" p50", "\np50") for name in names]
+            gap = 2 if _width(heads, cells, 2) <= _NARROW else 1
+        table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="dim")
         for place, head in enumerate(heads):
             table.add_column(head, justify="right" if place > 1 else "left", no_wrap=True)
         for cell in cells:
             table.add_row(*map(Text, cell))
         shown += [Text(), Text(title, style="bold"), table]
     return Group(*shown)
+
+
+def _width(heads: Sequence[str], cells: Sequence[Sequence[str]], gap: int) -> int:
+    """Return how wide a table is whose columns stand `gap` apart; a head may have several lines."""
+    columns = zip(*(map(str.splitlines, row) for row in (heads, *cells)), strict=True)
+    widths = [max(len(line) for lines in column for line in lines or [""]) for column in columns]
+    return sum(widths) + gap * (len(widths) - 1)
