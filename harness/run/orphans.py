@@ -18,6 +18,7 @@ from harness.run.folder import (
     TRACES,
     read_plan,
     settles,
+    settling,
     slot,
     slots,
     trace_name,
@@ -108,11 +109,14 @@ def unrecorded(folder: Path, records: Iterable[UtteranceRecord]) -> list[Utteran
     """
     left = set(traces_there(folder))
     settled: set[Slot] = set()
+    unsent: list[UtteranceRecord] = []
     failures: Counter[Slot] = Counter()
     for record in records:
         if record.trace is not None:
             left.discard(_trace_of(record))
-        if settles(record):
+        if record.unsent is not None:
+            unsent.append(record)
+        elif settles(record):
             settled.add(slot(record))
         failures[slot(record)] += failed_once(record)
     traced = [one for path in left if (one := _of_trace(folder, path)) is not None]
@@ -122,6 +126,8 @@ def unrecorded(folder: Path, records: Iterable[UtteranceRecord]) -> list[Utteran
         plan = read_plan(folder)
     except InputError:
         return []
+    # What could not be sent may have been mended and sent since.
+    settled.update(slot(record) for record in filter(settling(plan), unsent))
     wanted = set(slots(plan)) - settled
     found = []
     for one in sorted(traced, key=lambda one: one.attempt):

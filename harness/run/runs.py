@@ -25,16 +25,17 @@ from harness.run.folder import (
     unfinished,
 )
 from harness.run.identity import amended, identity
-from harness.trace.file import read_trace
+from harness.trace.file import read_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from harness.run.record import Plan
+    from harness.trace.trace import TraceHeader
 
 _LOOKS: Final = 20
-"""Traces that are asked whose plan they are of."""
+"""Traces that are asked whose plan they are of: the newest."""
 
 
 def finished(folder: Path, plan: Plan) -> bool:
@@ -111,19 +112,40 @@ def _own(folder: Path, plan: Plan) -> Own | None:
 def planned_again(folder: Path, plan: Plan) -> Plan | None:
     """Return `plan` for a run whose own is gone, with a note that says so; None: nothing says that the run is of this plan.
 
-    Its name does, or one of its traces.
+    Its newest trace does, since earlier ones may be of what the plan was before something was mended; where none can be
+    read, the folder's name does.
     """
-    traces = islice(sorted(traces_there(folder)), _LOOKS)
-    if not (_is_named(folder, plan) or any(_plan_of(folder / one) == plan.hash for one in traces)):
+    headers = filter(None, map(_header, _newest_first(folder)))
+    if newest := max(islice(headers, _LOOKS), key=lambda header: header.started_at, default=None):
+        if newest.plan != plan.hash:
+            return None
+    elif not _is_named(folder, plan):
         return None
+    every = {header.plan for header in filter(None, map(_header, _newest_first(folder)))}
     note = f"{PLAN} was missing and was written again at {utc_now()}, as the command of then planned it"
-    return msgspec.structs.replace(plan, notes=[*plan.notes, note])
+    return msgspec.structs.replace(
+        plan, formerly=sorted(every - {plan.hash}), notes=[*plan.notes, note]
+    )
 
 
-def _plan_of(path: Path) -> str | None:
-    """Return the hash of the plan that a trace is of; None: it cannot be read."""
+def _newest_first(folder: Path) -> list[Path]:
+    """Return the traces in `folder`, those that were written last first."""
+
+    def written_at(path: Path) -> float:
+        try:
+            return path.stat().st_mtime
+        except OSError:
+            return 0.0
+
+    return sorted(
+        (folder / one for one in sorted(traces_there(folder))), key=written_at, reverse=True
+    )
+
+
+def _header(path: Path) -> TraceHeader | None:
+    """Return what a trace says first; None: it cannot be read."""
     try:
-        return read_trace(path).header.plan
+        return read_header(path)
     except InputError:
         return None
 

@@ -71,19 +71,33 @@ def _packer(size: int) -> zlib._Compress:
 def read_trace(path: Path) -> SessionTrace:
     """Return the trace at `path`; InputError that names the file when it is missing, torn or of another schema."""
     try:
-        if not path.is_file():
-            raise InputError(f"{path}: not a readable trace", why="it is missing, or no file")
-        lines = _lines(path)
-        header = msgspec.json.decode(next(lines, b""), type=TraceHeader)
-        trace = SessionTrace(header=header, events=list(map(_event, lines)))
-    except (OSError, EOFError, ValueError, RecursionError, zlib.error) as error:
+        header, lines = _begun(path)
+        return SessionTrace(header=header, events=list(map(_event, lines)))
+    except _UNREADABLE as error:
         raise InputError(f"{path}: not a readable trace", why=str(error)) from error
-    if trace.header.schema != SCHEMA:
-        raise InputError(
-            f"{path}: trace of schema {trace.header.schema}, this version reads {SCHEMA}"
-        )
-    return trace
 
+
+def read_header(path: Path) -> TraceHeader:
+    """Return what the trace at `path` says first, whatever follows; errors as `read_trace`."""
+    try:
+        return _begun(path)[0]
+    except _UNREADABLE as error:
+        raise InputError(f"{path}: not a readable trace", why=str(error)) from error
+
+
+def _begun(path: Path) -> tuple[TraceHeader, Iterator[bytes]]:
+    """Return the header of the trace at `path`, and the lines behind it; InputError, and `_UNREADABLE` now or later."""
+    if not path.is_file():
+        raise InputError(f"{path}: not a readable trace", why="it is missing, or no file")
+    lines = _lines(path)
+    header = msgspec.json.decode(next(lines, b""), type=TraceHeader)
+    if header.schema != SCHEMA:
+        raise InputError(f"{path}: trace of schema {header.schema}, this version reads {SCHEMA}")
+    return header, lines
+
+
+_UNREADABLE: Final = (OSError, EOFError, ValueError, RecursionError, zlib.error)
+"""What reading a file raises that is no trace of ours, or not whole."""
 
 _event = msgspec.json.Decoder(TimedEvent).decode
 

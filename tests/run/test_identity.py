@@ -13,6 +13,8 @@ from harness.errors import BusyError, InputError
 from harness.report.summary.retelling import retelling
 from harness.run.execute import open_folder
 from harness.run.folder import (
+    JOURNAL,
+    PLAN,
     REPORT,
     read_journal,
     read_plan,
@@ -213,6 +215,62 @@ def test_an_unfinished_run_goes_on_by_itself(tmp_path):
     assert 2 == len(unfinished(opened.plan, read_journal(folder)))
     assert opened.plan == read_plan(folder)
     assert opened == open_folder(now, None, tmp_path)
+
+
+@pytest.fixture
+def gone_on(tmp_path):
+    """Give the folder of a run that went on with a mended clip, and the plan as it is since, which asks for nothing more."""
+    folder = tmp_path / "reports" / "run"
+    there, now = mended_run(folder)
+    goes_on = continued(now, folder, folder.parent)
+    run_virtual(run(goes_on[1], folder, Counting()))
+    return folder.rename(folder.with_name(f"20260102-030405-{there.hash[:8]}")), now
+
+
+def asked_again(now, folder, out):
+    """Return how many sessions the same command asks for, which must go on with the run in `folder`, and what it then lacks."""
+    opened = open_folder(now, out, folder.parent)
+    assert (folder, True) == (opened.folder, opened.continues)
+    service = Counting()
+    run_virtual(run(opened.plan, folder, service))
+    records = read_journal(folder)
+    return service.asked, [
+        *unfinished(opened.plan, records),
+        *retelling(folder, opened.plan, records).contradictions,
+    ]
+
+
+def test_a_mended_clip_whose_line_is_lost_is_not_paid_again(gone_on):
+    """Its trace takes the line's place, though the line that says it could not be sent is still there."""
+    folder, now = gone_on
+    journal = folder / JOURNAL
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:-2]))
+    assert (0, []) == asked_again(now, folder, None)
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["by itself", "--out"])
+@pytest.mark.parametrize("journal", [False, True], ids=["no journal", "journal"])
+def test_a_mended_run_is_known_though_its_plan_is_gone(gone_on, named, journal):
+    """Its newest traces tell whose it is, the others what its plan was before: none is another plan's, none is paid again."""
+    folder, now = gone_on
+    (folder / PLAN).unlink()
+    if not journal:
+        (folder / JOURNAL).unlink()
+    asked, wrong = asked_again(now, folder, folder if named else None)
+    assert 0 == asked
+    # What could not be sent left no trace: its line is what the journal lacks.
+    lacking = "u0001, attempt 1: is not in the journal, and a later one is"
+    assert ([] if journal else [lacking, lacking]) == wrong
+
+
+def test_a_run_whose_plan_is_gone_is_not_of_what_it_was_before_it_was_mended(gone_on):
+    """Its name says so, but its newest trace is of a clip that the plan of then had not."""
+    folder, _ = gone_on
+    (folder / PLAN).unlink()
+    before = plan([utterance(0), utterance(1, None), utterance(2, None), utterance(3)], repeats=2)
+    with pytest.raises(InputError, match="nothing says that its sessions are of this plan"):
+        open_folder(before, folder, folder.parent)
 
 
 def test_a_run_at_work_is_not_amended(tmp_path):
