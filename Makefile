@@ -10,8 +10,9 @@ WORKERS = $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) * 2)')
 
 # Bytecode is kept, whatever the shell says: without it each of the processes that tests start compiles all modules for itself.
 unexport PYTHONDONTWRITEBYTECODE
-# On all cores, when everything is there: pip compiles on one, after each package, and packages' own tests with them.
-COMPILE = $(BIN)/python -m compileall -q -j 0 -x '/tests/' $(VENV)/lib harness > /dev/null || true
+# On all cores, when everything is there: pip compiles on one, after each package, and packages' own tests with them. Of some
+# packages hardly a module is ever imported: Python compiles that one itself.
+COMPILE = $(BIN)/python -m compileall -q -j 0 -x '/(tests|mypyc?|onnxruntime|pip|pygments|sklearn)/' $(VENV)/lib harness > /dev/null || true
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint types rooms docs suite browser bench agreement chaos sample record picture wheel clean
