@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 
+import msgspec
 import pytest
 
 from harness.clock import run_virtual
 from harness.errors import InputError
+from harness.run import runs
 from harness.run.execute import open_folder
 from harness.run.folder import JOURNAL, PLAN, REPORT, TRACES, read_plan, unfinished
 from harness.run.orphans import read_attempts
@@ -104,6 +106,18 @@ def test_what_was_open_when_a_run_died_is_told_once_though_its_plan_is_gone(tmp_
     (folder / PLAN).unlink()
     sitting(planned(1), folder, 3)
     assert tables(tmp_path / "quiet") == tables(folder)
+
+
+def test_runs_of_other_plans_are_told_by_their_outline(ran, monkeypatch):
+    """Of a folder full of runs only those are read that may be of the plan: the others may have a million utterances."""
+    read = []
+    monkeypatch.setattr(runs, "read_plan", lambda folder: read.append(folder) or read_plan(folder))
+    for other in ({"setups": {}}, {"repeats": 2}, {"utterances": MADE.utterances[:2]}):
+        told = msgspec.structs.replace(MADE, hash="0" * 64, **other)
+        assert [] == list(runs.runs_of(told, None, ran.parent))
+    assert [] == read
+    assert [ran] == [run.folder for run in runs.runs_of(MADE, None, ran.parent)]
+    assert [ran] == read
 
 
 @pytest.mark.parametrize("file", [PLAN, JOURNAL])
