@@ -62,7 +62,9 @@ def unlike_speech(folder: Path, trace: SessionTrace, told: str) -> Iterator[str]
     # Each message's samples are counted by themselves, and half of one may lie at the end.
     whole = samples * SAMPLE_BYTES <= size <= (samples + 1) * SAMPLE_BYTES
     if head != _head(size) or (not whole if crc32 is None else found != crc32):
-        yield f"{name} is not the speech that was received: {size:,} bytes of samples, of {samples:,} samples by the trace"
+        lengths = f"{size:,} bytes of samples, of {samples:,} samples by the trace"
+        why = "its length is right, and its bytes are others" if whole else lengths
+        yield f"{name} is not the speech that was received: {why}"
 
 
 def _head(size: int) -> bytes:

@@ -35,6 +35,8 @@ PROMISES = {
     "What could not be sent is sent alone once it is mended; a clip that was sent is never replaced": (
         "run/test_identity.py::test_a_run_stays_the_same_where_nothing_that_was_sent_has_changed",
         "run/test_identity.py::test_a_finished_run_goes_on_with_what_was_mended_and_nothing_else",
+        "run/test_identity.py::test_a_mended_clip_whose_line_is_lost_is_not_paid_again",
+        "run/test_identity.py::test_a_mended_run_is_known_though_its_plan_is_gone",
         "integration/test_command.py::test_a_mended_clip_is_sent_alone",
     ),
     "A torn journal line is repaired, a corrupt one named": (

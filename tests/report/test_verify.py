@@ -266,9 +266,13 @@ def flipped(path):
 
 
 SPEECH_FAULTS = {
-    "changed": (flipped, "is not the speech that was received", False),
+    "changed": (flipped, "is not the speech that was received: its length is right", False),
     "slower": (lambda path: resampled(path, 16_000), "is not the speech that was received", True),
-    "cut": (lambda path: path.write_bytes(path.read_bytes()[:-50]), "is not the speech", True),
+    "cut": (
+        lambda path: path.write_bytes(path.read_bytes()[:-50]),
+        "is not the speech that was received: 430 bytes",
+        True,
+    ),
     "longer": (lambda path: path.write_bytes(path.read_bytes() + b"x"), "is not the speech", True),
     "no WAV": (lambda path: path.write_bytes(b""), "is not the speech", True),
     "removed": (Path.unlink, "is missing, or no file", True),
