@@ -16,7 +16,7 @@ class Options:
     """How much of it, and from which seed."""
 
     seed: int = 0
-    frames: int = 1_000_000
+    frames: int = 600_000
     """Frames to fuzz the codec with."""
 
     readings: int = 10_000
@@ -31,7 +31,7 @@ class Options:
     crashes: int = 2_000
     """Runs that die at one of their own steps, in memory."""
 
-    folders: int = 600
+    folders: int = 300
     """Run folders to damage and go on with, in memory."""
 
     kills: int = 20
