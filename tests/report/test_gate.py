@@ -458,7 +458,7 @@ def test_a_baseline_that_does_not_compare_is_named(  # noqa: PLR0917 - fixtures 
         (
             'baseline = "none"\n[[rule]]\ncolumn = "rate"\nmax_regression = 0.1',
             3,
-            ["none", "plan.json"],
+            ["none: not a run folder", "no such folder"],
         ),
     ],
 )
