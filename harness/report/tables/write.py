@@ -117,15 +117,22 @@ def write_files(folder: Path, files: Mapping[str, Iterable[bytes]]) -> None:
         path = folder / name
         unfinished = path.with_name(path.name + ".part")
         try:
-            with unfinished.open("wb") as file:
-                file.writelines(data)
-            unfinished.replace(path)
+            _write_whole(path, unfinished, data)
         except OSError as error:
             raise InputError(
                 f"{path}: cannot be written",
                 why=error.strerror or str(error),
                 hint="the run itself is safe: free the place, then harness report " + str(folder),
             ) from error
-        finally:
-            with suppress(OSError):  # nothing can be removed where nothing can be written
-                unfinished.unlink(missing_ok=True)
+
+
+def _write_whole(path: Path, unfinished: Path, data: Iterable[bytes]) -> None:
+    """Write `data` to `path` by way of `unfinished`, which does not stay; OSError as the disk's, and whatever `data` raises."""
+    try:
+        with unfinished.open("wb") as file:
+            file.writelines(data)
+        unfinished.replace(path)
+    except BaseException:
+        with suppress(OSError):  # nothing can be removed where nothing can be written
+            unfinished.unlink(missing_ok=True)
+        raise
