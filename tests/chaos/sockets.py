@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.session.retry import Ending
+    from harness.units import Seconds
     from tests.chaos.section import Options
 
 WAITS = Waits(
@@ -85,15 +86,17 @@ def emulator(*quirks: str) -> Iterator[dict]:
         process.communicate(timeout=30)
 
 
-def session(url: str, ca_file: str | None = None) -> Ending:
-    """Return how a session at `url` ends."""
+def session(url: str, ca_file: str | None = None) -> tuple[Ending, Seconds]:
+    """Return how a session at `url` ends, and after how long."""
 
-    async def one() -> Ending:
+    async def one() -> tuple[Ending, Seconds]:
         todo = assignment(CLIP_S, url=url, waits=WAITS)
-        pacer = Pacer(asyncio.get_running_loop())
-        ending = (await Session(todo, transport.connect, pacer).run()).ending
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        ending = (await Session(todo, transport.connect, Pacer(loop)).run()).ending
+        took_s = loop.time() - began
         await asyncio.sleep(0.1)  # the loop lets go of the socket before it ends
-        return ending
+        return ending, took_s
 
     transport.tls_context.cache_clear()
     trusted = {"SSL_CERT_FILE": ca_file} if ca_file else {}
@@ -104,22 +107,22 @@ def session(url: str, ca_file: str | None = None) -> Ending:
             transport.tls_context.cache_clear()
 
 
-def met(quirks: tuple[str, ...]) -> Ending:
-    """Return how a session ends at an emulator with `quirks`: over TLS, except for the faults of TCP."""
+def met(quirks: tuple[str, ...]) -> tuple[Ending, Seconds]:
+    """Return how a session ends at an emulator with `quirks`, and when: over TLS, except for the faults of TCP."""
     with emulator(*quirks) as told:
         plain = any(quirk.partition("=")[0] in ("reset", "half-open") for quirk in quirks)
         return session(told["url"]) if plain else session(told["tls_url"], told["ca_file"])
 
 
-def nobody() -> Ending:
-    """Return how a session ends at a port where nobody listens."""
+def nobody() -> tuple[Ending, Seconds]:
+    """Return how a session ends at a port where nobody listens, and when."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     return session(f"ws://127.0.0.1:{port}")
 
 
-def nowhere() -> Ending:
-    """Return how a session ends at a name that does not exist (RFC 6761: `.invalid` never does)."""
+def nowhere() -> tuple[Ending, Seconds]:
+    """Return how a session ends at a name that does not exist (RFC 6761: `.invalid` never does), and when."""
     return session("ws://nowhere.invalid:80")
 
 
@@ -140,15 +143,14 @@ def section(options: Options) -> Section:
         (f"`{' '.join(quirks)}`" if quirks else "none", met(quirks), expected, words)
         for quirks, expected, words in FAULTS
     ]
-    for name, ending, expected, words in cases:
+    for name, (ending, took_s), expected, words in cases:
         if summary(ending) != expected or words not in (ending.reason or ""):
             broken.append(f"{name}: {ending}")
         outcome = ending.outcome + (f", {ending.failure}" if ending.failure else "")
-        rows.append([name, outcome, (ending.reason or "").partition("\n")[0]])
+        rows.append([name, outcome, f"{took_s:.1f}", (ending.reason or "").partition("\n")[0]])
     text = (
         "One session each at `harness emulate --tls` in its own process, over loopback sockets, in real time with shortened "
         "waits. Where nothing answers, a run waits and tries again.\n\n"
     )
-    return Section(
-        title="Real sockets", text=text + table(["fault", "outcome", "reason"], rows), broken=broken
-    )
+    found = table(["fault", "outcome", "s", "reason"], rows)
+    return Section(title="Real sockets", text=text + found, broken=broken)

@@ -90,6 +90,19 @@ def test_the_macro_rate_has_an_interval_over_speakers(run, said):
     assert alone.macro_cerns_low is None
 
 
+def test_no_mean_of_rates_is_said_to_be_below_nothing(run, said):
+    """However far apart two speakers are, the interval of a macro rate ends at 0."""
+    heard = ["the quick brown fox", "the quick brown fox" + " x" * 9]
+    rows = [
+        said.Said(id=f"{locale}{n}", locale=locale, speaker=f"s{n}", hypothesis=text)
+        for locale in ("en-US", "de-DE")
+        for n, text in enumerate(heard)
+    ]
+    (standing,) = build_reports(run(rows)).summary.standings
+    assert standing.macro_cerns_low == 0.0
+    assert standing.macro_cerns < standing.macro_cerns_high
+
+
 def test_mistakes_and_flags_are_counted(run, said):
     """The commonest mistakes of a cell stand first with the utterances they are in; flags count what detectors found."""
     rows = [

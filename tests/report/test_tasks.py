@@ -15,6 +15,7 @@ from harness.report.build import build_reports
 from harness.report.comparison.comparable import open_runs
 from harness.report.comparison.compare import comparison
 from harness.report.comparison.digest import comparison_markdown, comparison_text
+from harness.report.difference.verdict import macro_difference, rate_difference
 from harness.report.gates.gate import check_gate
 from harness.report.gates.rules import read_gate
 from harness.report.page.clips import Embed
@@ -186,10 +187,21 @@ def test_answers_are_compared_by_what_passed(two):
     assert ("cannot tell", 0.0, 1.0) == (same.verdict, same.difference, same.p)
 
 
-def test_a_share_is_no_worse_within_the_margin(two):
+def test_a_share_is_no_worse_within_the_margin():
     """“No worse” of a share looks at the interval's lower end."""
+    blocks = [(1, 1, 1)] * 18 + [(1, 0, 1), (0, 1, 1)]
+    found = rate_difference(blocks, margin=0.3, better="higher")
+    assert -0.3 < found.low < 0 < found.high
+    assert "no worse" == found.verdict
+    assert "cannot tell" == rate_difference(blocks, margin=0.01, better="higher").verdict
+
+
+def test_answers_that_are_all_alike_show_no_margin(two):
+    """Where no pair differs the interval has no width: that others would not differ is not shown."""
     (cell,) = comparison(open_runs(two[0], [two[0]]), margin=0.05).contrasts[0].cells
-    assert "no worse" == cell.verdict
+    assert ("cannot tell", "no answer differs") == (cell.verdict, cell.why)
+    assert "cannot tell" == rate_difference([(0, 0, 9)] * 8, margin=0.01).verdict
+    assert "cannot tell" == macro_difference([[(0, 0, 9)] * 4] * 2, margin=0.01).verdict
 
 
 def test_every_rendering_says_what_passed(two):

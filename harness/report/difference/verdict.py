@@ -123,7 +123,13 @@ def _verdict(found: RateDifference, p: float, margin: float | None) -> tuple[Ver
         why = "no pair differs in errors" if found.better == "lower" else "no answer differs"
     else:
         why = f"a true difference under {100 * found.detectable:.1f} points would seldom show"
-    if margin is not None and found.low is not None and found.high is not None:
+    # Where no pair differs the interval has no width, which is no sign that others would not.
+    if (
+        margin is not None
+        and found.low != found.high
+        and found.low is not None
+        and found.high is not None
+    ):
         worst = found.high if found.better == "lower" else -found.low
         if worst < margin:
             return "no worse", None

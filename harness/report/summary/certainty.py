@@ -44,7 +44,7 @@ def detectable_difference(scored: Sequence[Row]) -> float | None:
 
 
 def macro_ends(sets: Iterable[Sequence[Row]]) -> tuple[float, float] | None:
-    """Return the ends of the 95 % interval of the mean of the test sets' CERns.
+    """Return the ends of the 95 % interval of the mean of the test sets' CERns, which is never below 0.
 
     None: too few blocks, or none differs from another, which shows nothing of what others would do.
     """
@@ -54,7 +54,7 @@ def macro_ends(sets: Iterable[Sequence[Row]]) -> tuple[float, float] | None:
             for own in sets
         ]
     )
-    return (found.low, found.high) if found and found.low < found.high else None
+    return (max(0.0, found.low), found.high) if found and found.low < found.high else None
 
 
 def basis(interval: Interval | None, blocks: Collection[Block]) -> Basis:
