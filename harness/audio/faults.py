@@ -75,6 +75,11 @@ def damaged(at_s: Seconds, why: str) -> str:
     return f"damaged: decoding stopped at {at_s:.2f} s ({why or 'the decoder gives no reason'})"
 
 
+def lacks_its_end(told: str) -> bool:
+    """Return whether faults in words, joined by `; `, say that less of a file was streamed than it should hold."""
+    return "short: the header says " in told or "damaged: decoding stopped at " in told
+
+
 class SignalFaults:
     """The faults of one signal, gathered while its blocks pass by.
 

@@ -1,7 +1,8 @@
 """Attempts that have no line in the journal: what came of each by its trace, else what it was to take.
 
-A process may die between a session's trace and its record, and a journal may lose lines that it had. The trace is then as good
-as any: the record is made of it, and the session, which is paid, is not asked for again. Knows folders and records; does not know who died, nor why.
+A process may die between a session's trace and its record, and a journal may lose lines that it had. The trace is then as
+good as any: the record is made of it, and the session, which is paid, is not asked for again. Knows folders and records;
+does not know who died, nor why.
 """
 
 from __future__ import annotations

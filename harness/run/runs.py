@@ -42,8 +42,8 @@ _LOOKS: Final = 20
 
 def finished(folder: Path, plan: Plan) -> bool:
     """Return whether the run in `folder` has all of `plan` answered and reported; InputError as `read_journal`."""
-    whole = (folder / REPORT).exists() and (folder / PLAN).exists()
-    return whole and not unfinished(plan, iter_journal(folder))
+    reported = (folder / REPORT).exists() and (folder / PLAN).exists()
+    return reported and not unfinished(plan, iter_journal(folder))
 
 
 def continued(plan: Plan, out: Path | None, reports: Path) -> tuple[Path, Plan] | None:

@@ -268,3 +268,17 @@ def test_markdown_fits_a_comment(summary):
     text = summary_markdown(many)
     assert len(text.encode()) < 64_000
     assert "more cells in `summary.csv`" in text
+
+
+def test_a_clip_without_its_end_is_a_serious_matter(tmp_path, said):
+    """What a damaged file lacks counts as the model's deletions, so the report says so before its figures; other faults are noted."""
+    cut = "the audio: damaged: decoding stopped at 0.26 s (lost sync); clipping: 1.00% of the samples are at full scale"
+    rows = [said.Said(id="cut", reason=cut), said.Said(id="loud", reason="the audio: clipping: 1.00%"), said.Said(id="whole")]  # fmt: skip
+    text = summary_text(build_reports(said.make_run(tmp_path / "run", rows)).summary)
+    assert (
+        "! Of 1 clip the end is missing, the first cut (damaged: decoding stopped at 0.26 s" in text
+    )
+    assert "Of 2 clips the audio is odd" in text
+    assert "  Of 2 clips" in text
+    loud = summary_text(build_reports(said.make_run(tmp_path / "loud", rows[1:])).summary)
+    assert "the end is missing" not in loud

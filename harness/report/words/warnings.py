@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from harness.audio.faults import lacks_its_end
 from harness.report.rows.kinship import Kin
 from harness.report.summary.document import NOT_ATTEMPTED, Caution
 from harness.report.summary.pooling import pooled, unbilled
@@ -273,6 +274,13 @@ def _damaged(rows: Sequence[Row]) -> Iterable[Caution]:
         yield _note(
             f"Of {count_text(len(clips), 'clip')} the audio is odd, the first {first} ({reason.removeprefix(OF_THE_AUDIO)}). "
             "They are streamed and scored as they are; their rows say what it is."
+        )
+    cut = [(name, reason) for (_, name), reason in clips.items() if lacks_its_end(reason)]
+    if cut:
+        first, reason = cut[0]
+        yield _serious(
+            f"Of {count_text(len(cut), 'clip')} the end is missing, the first {first} ({reason.removeprefix(OF_THE_AUDIO)}): what was "
+            "said there counts as words that the model left out. Mend the files, or leave them out, and run again."
         )
 
 
